@@ -1,0 +1,41 @@
+"""Names that must be declared elsewhere in the same file."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+class RefersTo:
+    """Marks a string as the name of an entry of another section: `Annotated[str, RefersTo("llms")]`.
+
+    A name that is declared in none of `sections` is an error at its own line; lists, maps and unions of
+    references work alike. `also` names what exists without being declared. Only the loader checks: a model
+    built in Python takes any name.
+    """
+
+    def __init__(self, *sections: str, also: Collection[str] = ()) -> None:
+        self.sections = sections
+        self.also = frozenset(also)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "x-refers-to": list(self.sections)}
+
+    def _check(self, name: str, info: ValidationInfo) -> str:
+        names = info.context.get("names") if isinstance(info.context, Mapping) else None
+        if names is None or name in self.also:
+            return name
+        declared = {known for section in self.sections for known in names(section)}
+        if name in declared:
+            return name
+        raise PydanticCustomError(
+            "dangling_reference",
+            "no such entry",
+            {"sections": self.sections, "declared": sorted(declared | self.also)},
+        )

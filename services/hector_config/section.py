@@ -1,0 +1,25 @@
+"""What every section's model is written with."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A mapping of the config file: its keys are its fields, and there are no others.
+
+    Immutable once loaded. The string below each field is its documentation, in the JSON Schema and everywhere
+    else. A key that is no Python name, or that `BaseModel` uses, gets `Field(alias="schema")`.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        # A default section made at import time holds paths that only the loader can place.
+        revalidate_instances="always",
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
