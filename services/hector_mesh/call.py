@@ -1,0 +1,133 @@
+"""What travels with a request: who asks, until when, and what else it has started."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Protocol, TypeVar
+
+from . import metadata as names
+from .metadata import Pairs, decoded, encoded
+
+
+class Cancellable(Protocol):
+    """What can be stopped: a call in flight."""
+
+    def cancel(self) -> bool:
+        """Stop it; False if it had already ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. An empty id is nobody: the request was not authenticated."""
+
+    id: str = ""
+    roles: frozenset[str] = frozenset()
+
+
+NOBODY = Principal()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request being served. Calls made while serving it are its children, and end with it.
+
+    Everything but `instance` and `children` passes on to the children.
+    """
+
+    principal: Principal = NOBODY
+    app: str = "default"
+    """The tenant."""
+    deadline: float = inf
+    """When it has to be done, in seconds of time.monotonic()."""
+    traceparent: str = ""
+    """W3C trace context."""
+    request_id: str = ""
+    """Names the request in every log line it leaves."""
+    instance: str = ""
+    """The configured entry that this call is for, as "llms.fast"."""
+    revision: str = ""
+    """The configuration it goes by: a content hash. Empty is the newest."""
+    children: set[Cancellable] = field(default_factory=set, compare=False, repr=False)
+
+    def remaining(self, timeout: float | None = None) -> float | None:
+        """Return the seconds a child may take: `timeout`, but never more than this call has left."""
+        if self.deadline == inf:
+            return timeout
+        left = max(0.0, self.deadline - time.monotonic())
+        return left if timeout is None else min(timeout, left)
+
+    def metadata(self, instance: str = "") -> Pairs:
+        """Return what a child for `instance` carries; `read` is its inverse."""
+        pairs: list[tuple[str, str | bytes]] = []
+        if self.principal.id:
+            pairs.append((names.PRINCIPAL, encoded(self.principal.id)))
+        if self.principal.roles:
+            pairs.append((names.ROLES, ",".join(sorted(map(encoded, self.principal.roles)))))
+        if self.app != "default":
+            pairs.append((names.APP, encoded(self.app)))
+        if self.traceparent:
+            pairs.append((names.TRACEPARENT, self.traceparent))
+        if self.request_id:
+            pairs.append((names.REQUEST_ID, encoded(self.request_id)))
+        if instance:
+            pairs.append((names.INSTANCE, encoded(instance)))
+        if self.revision:
+            pairs.append((names.REVISION, encoded(self.revision)))
+        return tuple(pairs)
+
+    @classmethod
+    def read(cls, metadata: Any, time_remaining: float | None) -> "Call":
+        """Return the call that a servicer's invocation metadata describes."""
+        found: dict[str, str | bytes] = dict(metadata or ())
+        roles = decoded_roles(found.get(names.ROLES, ""))
+        principal = decoded(found.get(names.PRINCIPAL, ""))
+        return cls(
+            principal=Principal(principal, roles) if principal or roles else NOBODY,
+            app=decoded(found.get(names.APP, "")) or "default",
+            deadline=inf if time_remaining is None else time.monotonic() + time_remaining,
+            traceparent=decoded(found.get(names.TRACEPARENT, "")),
+            request_id=decoded(found.get(names.REQUEST_ID, "")),
+            instance=decoded(found.get(names.INSTANCE, "")),
+            revision=decoded(found.get(names.REVISION, "")),
+        )
+
+    def end(self) -> None:
+        """Cancel every child that is still running."""
+        for child in tuple(self.children):
+            child.cancel()
+
+
+def decoded_roles(value: str | bytes) -> frozenset[str]:
+    """Return the roles that a comma-separated header names."""
+    text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    return frozenset(decoded(role) for role in text.split(",") if role) if text else frozenset()
+
+
+ROOT = Call()
+current_call: ContextVar[Call] = ContextVar("current_call", default=ROOT)
+
+
+@contextmanager
+def scope(call: Call) -> Iterator[Call]:
+    """Make `call` current, and end it on the way out. For the edges: gateway, command line, tests."""
+    token = current_call.set(call)
+    try:
+        yield call
+    finally:
+        current_call.reset(token)
+        call.end()
+
+
+Rpc = TypeVar("Rpc", bound=Cancellable)
+
+
+@asynccontextmanager
+async def streaming(rpc: Rpc) -> AsyncIterator[Rpc]:
+    """Read a stream, and stop its servicer on the way out; grpc.aio alone lets it run on."""
+    try:
+        yield rpc
+    finally:
+        rpc.cancel()

@@ -1,0 +1,148 @@
+"""The mesh's border on the servicer's side: every method runs inside its caller's Call."""
+
+import asyncio
+import inspect
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+from grpc import StatusCode
+from grpc.aio import AbortError, AioRpcError
+
+from .call import Call, current_call
+from .errors import HectorError, trailers_of
+from .server import Context
+
+log = logging.getLogger(__name__)
+
+Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
+
+
+class Unexpected(HectorError):
+    """A bug, or a failure nobody translated. The log has the rest, under the request's id."""
+
+    code = StatusCode.INTERNAL
+    reason = "INTERNAL"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"an unexpected error; logged as {request_id}", request_id=request_id)
+
+
+class NotImplementedHere(HectorError):
+    """The servicer leaves this method of its contract out."""
+
+    code = StatusCode.UNIMPLEMENTED
+    reason = "UNIMPLEMENTED"
+
+
+class CancelledInside(HectorError):
+    """Something the servicer waited for was cancelled, though nobody cancelled the call."""
+
+    code = StatusCode.CANCELLED
+    reason = "CANCELLED_INSIDE"
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Serves every method inside its caller's Call, and turns what it raises into a status.
+
+    A HectorError becomes its status, a child's failure that the servicer left unhandled becomes
+    this call's failure, and everything else is logged once, with its traceback, and answered with
+    INTERNAL and nothing of what it said. Children that outlive the method are cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._wrapped: dict[str, tuple[Handler, Handler]] = {}
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
+    ) -> Handler:
+        method = handler_call_details.method
+        handler = await continuation(handler_call_details)
+        known, wrapped = self._wrapped.get(method, (None, None))
+        if handler is None or handler is known:
+            return wrapped if handler is known else None
+        wrapped = _wrap(handler, method)
+        if wrapped is not handler:
+            self._wrapped[method] = handler, wrapped
+        return wrapped
+
+
+def _wrap(handler: Handler, method: str) -> Handler:
+    if handler.request_streaming:
+        return handler  # grpc's reflection; our contracts have none
+    coders = (handler.request_deserializer, handler.response_serializer)
+    if handler.response_streaming:
+        return grpc.unary_stream_rpc_method_handler(_serve_stream(handler.unary_stream, method), *coders)
+    return grpc.unary_unary_rpc_method_handler(_serve_unary(handler.unary_unary, method), *coders)
+
+
+def _serve_unary(behavior: Callable[..., Any], method: str) -> Any:
+    async def unary(request: Any, context: Context) -> Any:
+        # Each RPC has a task of its own: there is nothing to reset.
+        current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
+        try:
+            return await behavior(request, context)
+        except AbortError:
+            raise
+        except BaseException as error:
+            await _answer(context, error, call, method)
+        finally:
+            if call.children:
+                call.end()
+
+    return unary
+
+
+def _serve_stream(behavior: Callable[..., Any], method: str) -> Any:
+    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
+        current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
+        try:
+            produced = behavior(request, context)
+            if inspect.isawaitable(produced):
+                await produced  # it writes its messages itself, as grpc's health servicer does
+                return
+            async with aclosing(produced):
+                async for message in produced:
+                    yield message
+        except (AbortError, GeneratorExit):
+            raise
+        except BaseException as error:
+            await _answer(context, error, call, method)
+        finally:
+            if call.children:
+                call.end()
+
+    return stream
+
+
+async def _answer(context: Context, error: BaseException, call: Call, method: str) -> NoReturn:
+    """End the RPC as `error` says, or let `error` through where it is not ours to answer."""
+    if isinstance(error, HectorError):
+        await _refuse(context, error)
+    if isinstance(error, AioRpcError):
+        trailers = tuple(error.trailing_metadata() or ())
+        await context.abort(error.code(), error.details() or "", trailers)
+    if isinstance(error, asyncio.CancelledError) and not _cancelled_from_outside():
+        # grpc sends no status at all for this, and the caller would wait for its whole deadline.
+        await _refuse(context, CancelledInside(f"{method} was cancelled by something it waited for"))
+    if isinstance(error, NotImplementedError) and context.code() is StatusCode.UNIMPLEMENTED:
+        await _refuse(context, NotImplementedHere(f"{method} is not implemented here", method=method))
+    if not isinstance(error, Exception):
+        raise error
+    request_id = call.request_id or secrets.token_hex(8)
+    facts = {"request_id": request_id, "rpc": method}
+    log.error("servicer raised an unexpected error", exc_info=error, extra=facts)
+    await _refuse(context, Unexpected(request_id))
+
+
+async def _refuse(context: Context, error: HectorError) -> NoReturn:
+    await context.abort(error.code, str(error), trailers_of(error))
+
+
+def _cancelled_from_outside() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,148 @@
+"""One servicer, two transports: this is the one inside the process.
+
+The seam is grpc's own. A generated stub asks a *channel* for its methods; a generated
+`add_*_to_server` hands a *server* its handlers. A channel and a server that share a dictionary
+are therefore a complete transport, and no service ever needs an adapter.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import grpc
+import grpc.aio
+
+from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
+from .local_call import STOPPED, LocalStreamCall, LocalUnaryCall
+from .local_context import LocalContext
+
+Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
+
+
+class CallDetails(NamedTuple):
+    """What interceptors are told about a call, as by grpc."""
+
+    method: str
+    invocation_metadata: tuple[Any, ...]
+
+
+class LocalServer(grpc.aio.Server):
+    """Keeps servicers for callers in this process, and owns the tasks that serve them."""
+
+    def __init__(self, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> None:
+        self._handlers: dict[str, Handler] = {}
+        self._interceptors = tuple(interceptors)
+        self._serving: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Does nothing: generated code registers the same methods again, by name, below."""
+
+    def add_registered_method_handlers(
+        self, service_name: str, method_handlers: Mapping[str, Handler]
+    ) -> None:
+        for name, handler in method_handlers.items():
+            self._handlers[f"/{service_name}/{name}"] = handler
+
+    async def serve(self, method: str, request: bytes, context: LocalContext) -> None:
+        """Run one method to its end."""
+        await context.serve(self._resolve(method, context), request)
+
+    async def _resolve(self, method: str, context: LocalContext) -> Handler:
+        """Return a method as seen through the interceptors, in the order grpc.aio.Server uses."""
+        if self._stopped:
+            await context.abort(STOPPED.code, STOPPED.details)
+        find: Callable[[Any], Any] = self._find
+        for interceptor in reversed(self._interceptors):
+            find = partial(interceptor.intercept_service, find)
+        return await find(CallDetails(method, context.invocation_metadata()))
+
+    async def _find(self, details: Any) -> Handler:
+        return self._handlers.get(details.method)
+
+    def owns(self, task: asyncio.Task[None]) -> None:
+        """Keep a serving task until it ends."""
+        self._serving.add(task)
+
+    def disowns(self, task: asyncio.Task[None]) -> None:
+        """Forget a serving task that has ended."""
+        self._serving.discard(task)
+
+    async def start(self) -> None:
+        """Serve; also again after `stop`. A server that was never started serves as well."""
+        self._stopped = False
+
+    async def stop(self, grace: float | None) -> None:
+        """Wait `grace` seconds for calls in flight, then cancel them; new ones are UNAVAILABLE."""
+        self._stopped = True
+        if self._serving and grace:
+            await asyncio.wait(self._serving, timeout=grace)
+        for task in tuple(self._serving):
+            task.cancel()
+        if self._serving:
+            await asyncio.wait(self._serving)
+
+    async def wait_for_termination(self, timeout: float | None = None) -> bool:
+        return True
+
+    def add_insecure_port(self, address: str) -> int:
+        message = f"a LocalServer has no address; serve {address} with wire_server"
+        raise NotImplementedError(message)
+
+    def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
+        return self.add_insecure_port(address)
+
+
+class LocalChannel(SocketlessChannel):
+    """Calls a LocalServer's servicers without a socket; usable where a grpc.aio.Channel is."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self._server = server
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Serializer[Request] | None = None,
+        response_deserializer: Deserializer[Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> "grpc.aio.UnaryUnaryMultiCallable[Request, Response]":
+        return _Unary(self._server, method, request_serializer, response_deserializer)
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Serializer[Request] | None = None,
+        response_deserializer: Deserializer[Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
+        return _Stream(self._server, method, request_serializer, response_deserializer)
+
+
+def _unchanged(message: Any) -> Any:
+    return message
+
+
+class _Method:
+    def __init__(self, server: LocalServer, method: str, serialize: Any, deserialize: Any) -> None:
+        self._server = server
+        self._method = method
+        # Always through bytes, so that neither side sees the other's later edits.
+        self._serialize = serialize or _unchanged
+        self._deserialize = deserialize or _unchanged
+
+
+class _Unary(_Method, grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
+    def __call__(
+        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **_: Any
+    ) -> "grpc.aio.UnaryUnaryCall[Request, Response]":
+        wire = self._serialize(request)
+        return LocalUnaryCall(self._server, self._method, wire, timeout, metadata, self._deserialize)
+
+
+class _Stream(_Method, grpc.aio.UnaryStreamMultiCallable[Request, Response]):
+    def __call__(
+        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **_: Any
+    ) -> "grpc.aio.UnaryStreamCall[Request, Response]":
+        wire = self._serialize(request)
+        return LocalStreamCall(self._server, self._method, wire, timeout, metadata, self._deserialize)

@@ -1,0 +1,132 @@
+"""How anything calls anything: `LLMProviderStub(mesh)`."""
+
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc import StatusCode
+
+from .call import ROOT, current_call
+from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
+from .errors import HectorError
+
+
+class NoRoute(HectorError):
+    """Nothing in this mesh serves the service."""
+
+    code = StatusCode.UNIMPLEMENTED
+    reason = "NO_ROUTE"
+
+    def __init__(self, service: str, routes: Mapping[str, grpc.aio.Channel]) -> None:
+        known = ", ".join(sorted(routes)) or "none"
+        super().__init__(f"nothing in this mesh serves {service} (served: {known})", service=service)
+
+
+class Mesh(SocketlessChannel):
+    """A channel that sends each call to the channel that serves its service.
+
+    A call carries the identity, deadline and trace of the call being served (`current_call`), is
+    cancelled with it, and never outlives it. The routes are read at each call, so that they can
+    be filled in after the mesh was handed out.
+    """
+
+    def __init__(
+        self,
+        routes: Mapping[str, grpc.aio.Channel],
+        *,
+        instance: str = "",
+        default_timeout_s: float = 600.0,
+    ) -> None:
+        """Route by service.
+
+        Args:
+            routes: Channel by the service's full name, as {"hector.llm.v1.LLMProvider": channel}.
+            instance: The configured entry that calls are for; see `at`.
+            default_timeout_s: The deadline of calls that have none of their own or of their parent's.
+        """
+        self._routes = routes
+        self._instance = instance
+        self._default_timeout_s = default_timeout_s
+
+    def at(self, instance: str) -> "Mesh":
+        """Return the same mesh for one configured entry, as "llms.fast"."""
+        return Mesh(self._routes, instance=instance, default_timeout_s=self._default_timeout_s)
+
+    def channel(self, service: str) -> grpc.aio.Channel:
+        """Return the channel that serves `service`; to ask for its health, say.
+
+        Raises:
+            NoRoute: Nothing serves it.
+        """
+        try:
+            return self._routes[service]
+        except KeyError:
+            raise NoRoute(service, self._routes) from None
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Serializer[Request] | None = None,
+        response_deserializer: Deserializer[Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> "grpc.aio.UnaryUnaryMultiCallable[Request, Response]":
+        return _Unary(self, method, request_serializer, response_deserializer)
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Serializer[Request] | None = None,
+        response_deserializer: Deserializer[Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
+        return _Stream(self, method, request_serializer, response_deserializer)
+
+
+class _Method:
+    """One method of one service, looked up in the mesh when it is called."""
+
+    def __init__(self, mesh: Mesh, method: str, *coders: Any) -> None:
+        self._mesh = mesh
+        self._method = method
+        self._service = method.split("/")[1]
+        self._coders = coders
+        self._found: tuple[grpc.aio.Channel | None, Any] = (None, None)
+
+    def _call(self, shape: str, request: Any, timeout: float | None, metadata: Any, options: Any) -> Any:
+        mesh, parent = self._mesh, current_call.get()
+        channel = mesh.channel(self._service)
+        found, method = self._found
+        if found is not channel:
+            method = getattr(channel, shape)(self._method, *self._coders, _registered_method=True)
+            self._found = channel, method
+        limit = parent.remaining(timeout)
+        child = method(
+            request,
+            timeout=mesh._default_timeout_s if limit is None or limit == inf else limit,
+            metadata=(*(metadata or ()), *parent.metadata(mesh._instance)),
+            **options,
+        )
+        if parent is not ROOT:
+            parent.children.add(child)
+            child.add_done_callback(parent.children.discard)
+        return child
+
+
+class _Unary(_Method, grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
+    def __call__(
+        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **options: Any
+    ) -> "grpc.aio.UnaryUnaryCall[Request, Response]":
+        call: grpc.aio.UnaryUnaryCall[Request, Response]
+        call = self._call("unary_unary", request, timeout, metadata, options)
+        return call
+
+
+class _Stream(_Method, grpc.aio.UnaryStreamMultiCallable[Request, Response]):
+    def __call__(
+        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **options: Any
+    ) -> "grpc.aio.UnaryStreamCall[Request, Response]":
+        call: grpc.aio.UnaryStreamCall[Request, Response]
+        call = self._call("unary_stream", request, timeout, metadata, options)
+        return call

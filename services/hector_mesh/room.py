@@ -1,0 +1,19 @@
+"""What a package gives the process that runs it."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+
+from .server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a package's one public `build(config, mesh) -> Room` returns."""
+
+    register: Callable[[Server], None]
+    """Adds the room's servicers to a server; called once for every server that serves them."""
+    running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    """Entered when every room of the process is registered, left in reverse order."""
+    ready: Callable[[], Awaitable[None]] | None = None
+    """Until this returns, the health of the room's services is NOT_SERVING. None: ready when running."""
