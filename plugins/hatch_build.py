@@ -1,4 +1,4 @@
-"""Brings the contracts and the mesh, which stand in other rooms of the repository, into the `hector-plugin` wheel.
+"""Brings the contracts and the mesh, which stand in other rooms of the repository, into `hector-plugin`.
 
 An editable install takes none of them along: there, dev-mode-dirs put the rooms themselves on the path.
 """
@@ -22,6 +22,6 @@ class BringRooms(BuildHookInterface[Any]):
             packed = Path(self.root, package)
             source = packed if packed.is_dir() else Path(self.root, room).resolve()
             if not source.is_dir():
-                message = f"{source} is missing: build hector-plugin from a clone of the repository, or from its sdist"
+                message = f"{source} is missing: build hector-plugin from a clone or from its sdist"
                 raise FileNotFoundError(message)
             build_data["force_include"][str(source)] = package

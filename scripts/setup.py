@@ -1,9 +1,10 @@
-"""Makes .venv hold what the locks say, with both wheels installed editable; does nothing when it already does.
+"""Makes .venv hold what the locks say, with both wheels installed editable; does nothing when it does.
 
     python3 scripts/setup.py [run|dev]
 
-`run` is what `hector serve` needs, `dev` adds what tests and lint need. A venv that is broken, was moved or has
-another Python is made anew. uv installs (in seconds); where it cannot be had, or finds no index, pip does.
+`run` is what `hector serve` needs, `dev` adds what tests and lint need. A venv that is broken, was moved or
+has another Python is made anew. uv installs (in seconds); where it cannot be had, or finds no
+index, pip does.
 """
 
 from __future__ import annotations
@@ -62,8 +63,9 @@ def run_with_a_newer_python() -> None:
         newer = shutil.which(f"python3.{minor}")
         if newer and subprocess.run([newer, "-c", ""], capture_output=True, check=False).returncode == 0:
             os.execv(newer, [newer, *sys.argv])
+    found = sys.version.split()[0]
     sys.exit(
-        f"setup: Hector needs Python 3.11 or newer, and this is {sys.version.split()[0]}; try make PYTHON=/path/to/it"
+        f"setup: Hector needs Python 3.11 or newer, and this is {found}; name one: make PYTHON=python3.12"
     )
 
 
@@ -82,17 +84,17 @@ def stamp(purpose: str) -> Path:
 
 def is_current(purpose: str) -> bool:
     """Tell whether nothing is to be done. What serves development also serves."""
-    wide_enough = [purpose] if purpose == "dev" else [purpose, "dev"]
-    stamped = any(
-        stamp(name).is_file() and stamp(name).read_text() == fingerprint(name) for name in wide_enough
-    )
-    return stamped and is_healthy()
+    for wide_enough in (purpose, "dev"):
+        mark = stamp(wide_enough)
+        if mark.is_file() and mark.read_text() == fingerprint(wide_enough):
+            return is_healthy()
+    return False
 
 
 def is_healthy() -> bool:
     """Tell whether .venv runs, has a Python that we support, and was made where it stands."""
     pip = VENV / "bin" / "pip"
-    if not pip.is_file() or not pip.read_text().startswith(f"#!{VENV}/bin/python"):
+    if not pip.is_file() or f"{VENV}/bin/python" not in pip.read_text():
         return False
     probe = f"import sys, pip; sys.exit(sys.version_info < {OLDEST})"
     try:
@@ -120,7 +122,7 @@ def install(purpose: str) -> None:
     linked = ["--no-deps", "--no-build-isolation", "-e", "plugins", "-e", "."]
     environment = {**os.environ, **settings_for_uv()}
     if has_uv():
-        uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
+        uv: list[str | Path] = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
         if all(call([*uv, *words], environment) for words in (locked, linked)):
             return
         print("setup: uv could not install, so pip does (slower)")
