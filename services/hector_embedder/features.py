@@ -27,12 +27,11 @@ _COMMON = frozenset(
     re.findall(
         r"\w+",
         """a about after all also am an and any are as at be because been before but by can could did do does
-        for from had has have he her him his how i if in into is it its just may me more most must my no not of
-        on once one only or other our out over she should so some such than that the their them then there
+        for from had has have he her him his how i if in into is it its just may me more most must my no not
+        of on once one only or other our out over she should so some such than that the their them then there
         these they this those to too under up us was we were what when where which while who why will with
         would you your""",
     )
-)
 )
 
 
