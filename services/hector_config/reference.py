@@ -37,5 +37,5 @@ class RefersTo:
         raise PydanticCustomError(
             "dangling_reference",
             "no such entry",
-            {"sections": self.sections, "declared": sorted(declared | self.also)},
+            {"name": name, "sections": self.sections, "declared": sorted(declared | self.also)},
         )

@@ -72,7 +72,9 @@ class _DurationSchema:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION}]}
+        return {
+            "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": rf"{_DURATION}|\$\{{"}]
+        }
 
 
 class _SizeSchema:
@@ -82,7 +84,9 @@ class _SizeSchema:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _SIZE}]}
+        return {
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": rf"{_SIZE}|\$\{{"}]
+        }
 
 
 class _TextSchema:
