@@ -1,8 +1,12 @@
 """How services find, call and fail each other, in one process or many."""
 
 from .call import Call, Principal, current_call, scope, streaming
+from .coalescing import coalesce
+from .dialing import wire_channel
 from .errors import HectorError, info_of, status_of
-from .interceptor import CallInterceptor
+from .health import Health
+from .interceptor import CallInterceptor, interceptors
+from .listening import WireServer, wire_server
 from .local import LocalChannel, LocalServer
 from .mesh import Mesh
 from .room import Room
@@ -12,6 +16,7 @@ __all__ = [
     "Call",
     "CallInterceptor",
     "Context",
+    "Health",
     "HectorError",
     "LocalChannel",
     "LocalServer",
@@ -19,9 +24,14 @@ __all__ = [
     "Principal",
     "Room",
     "Server",
+    "WireServer",
+    "coalesce",
     "current_call",
     "info_of",
+    "interceptors",
     "scope",
     "status_of",
     "streaming",
+    "wire_channel",
+    "wire_server",
 ]

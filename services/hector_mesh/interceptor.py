@@ -13,6 +13,7 @@ import grpc.aio
 from grpc import StatusCode
 from grpc.aio import AbortError, AioRpcError
 
+from . import tracing
 from .call import Call, current_call
 from .errors import HectorError, trailers_of
 from .server import Context
@@ -20,6 +21,11 @@ from .server import Context
 log = logging.getLogger(__name__)
 
 Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
+
+
+def interceptors() -> list[grpc.aio.ServerInterceptor]:
+    """Return what every server of the mesh has: tracing when it is on, then CallInterceptor."""
+    return [*tracing.server_interceptors(), CallInterceptor()]
 
 
 class Unexpected(HectorError):

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import grpc
 import grpc.aio
 
+from .calling import stream, unary
 from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
+from .interceptor import interceptors as mesh_interceptors
 from .local_call import STOPPED, LocalStreamCall, LocalUnaryCall
 from .local_context import LocalContext
 
@@ -30,9 +32,11 @@ class CallDetails(NamedTuple):
 class LocalServer(grpc.aio.Server):
     """Keeps servicers for callers in this process, and owns the tasks that serve them."""
 
-    def __init__(self, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> None:
+    def __init__(self, interceptors: Sequence[grpc.aio.ServerInterceptor] | None = None) -> None:
+        """Serve through `interceptors`; None is what `hector_mesh.interceptors()` returns."""
         self._handlers: dict[str, Handler] = {}
-        self._interceptors = tuple(interceptors)
+        self._services: dict[str, None] = {}
+        self._interceptors = tuple(mesh_interceptors() if interceptors is None else interceptors)
         self._serving: set[asyncio.Task[None]] = set()
         self._stopped = False
 
@@ -42,8 +46,14 @@ class LocalServer(grpc.aio.Server):
     def add_registered_method_handlers(
         self, service_name: str, method_handlers: Mapping[str, Handler]
     ) -> None:
+        self._services[service_name] = None
         for name, handler in method_handlers.items():
             self._handlers[f"/{service_name}/{name}"] = handler
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The full names of the services it serves."""
+        return tuple(self._services)
 
     async def serve(self, method: str, request: bytes, context: LocalContext) -> None:
         """Run one method to its end."""
@@ -107,7 +117,8 @@ class LocalChannel(SocketlessChannel):
         response_deserializer: Deserializer[Response] | None = None,
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryUnaryMultiCallable[Request, Response]":
-        return _Unary(self._server, method, request_serializer, response_deserializer)
+        start = _Start(self._server, method, request_serializer, response_deserializer, LocalUnaryCall)
+        return unary(start, method)
 
     def unary_stream(
         self,
@@ -116,33 +127,27 @@ class LocalChannel(SocketlessChannel):
         response_deserializer: Deserializer[Response] | None = None,
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
-        return _Stream(self._server, method, request_serializer, response_deserializer)
+        start = _Start(self._server, method, request_serializer, response_deserializer, LocalStreamCall)
+        return stream(start, method)
 
 
 def _unchanged(message: Any) -> Any:
     return message
 
 
-class _Method:
-    def __init__(self, server: LocalServer, method: str, serialize: Any, deserialize: Any) -> None:
+class _Start:
+    """Starts one method's calls."""
+
+    def __init__(
+        self, server: LocalServer, method: str, serialize: Any, deserialize: Any, shape: Callable[..., Any]
+    ) -> None:
         self._server = server
         self._method = method
         # Always through bytes, so that neither side sees the other's later edits.
         self._serialize = serialize or _unchanged
         self._deserialize = deserialize or _unchanged
+        self._shape = shape
 
-
-class _Unary(_Method, grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
-    def __call__(
-        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **_: Any
-    ) -> "grpc.aio.UnaryUnaryCall[Request, Response]":
+    def __call__(self, request: Any, *, timeout: float | None, metadata: Any, **_: Any) -> Any:
         wire = self._serialize(request)
-        return LocalUnaryCall(self._server, self._method, wire, timeout, metadata, self._deserialize)
-
-
-class _Stream(_Method, grpc.aio.UnaryStreamMultiCallable[Request, Response]):
-    def __call__(
-        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **_: Any
-    ) -> "grpc.aio.UnaryStreamCall[Request, Response]":
-        wire = self._serialize(request)
-        return LocalStreamCall(self._server, self._method, wire, timeout, metadata, self._deserialize)
+        return self._shape(self._server, self._method, wire, timeout, metadata, self._deserialize)

@@ -1,0 +1,84 @@
+"""Where a server listens: what may be written, and making the place ready."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+from grpc import StatusCode
+
+from .errors import HectorError
+
+UNIX_PATH_BYTES = 107
+"""The longest path that a unix socket can have on Linux."""
+
+
+class CannotListen(HectorError):
+    """The address cannot be listened on."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "CANNOT_LISTEN"
+
+    def __init__(self, listen: str, why: str) -> None:
+        super().__init__(f"cannot listen on {listen}: {why}", address=listen)
+
+
+def unix_path(listen: str) -> Path | None:
+    """Return the path in "unix:path" or "unix:///path"; None if `listen` is no unix address."""
+    if not listen.startswith("unix:"):
+        return None
+    return Path(listen.removeprefix("unix:").replace("//", "", 1) if "//" in listen else listen[5:])
+
+
+def make_way(listen: str, path: Path) -> None:
+    """Make sure that a socket can be bound at `path`: its folder is there and no dead socket is in the way.
+
+    Raises:
+        CannotListen: Somebody listens there, what is there is no socket, or the path is too long.
+    """
+    if len(os.fsencode(path)) > UNIX_PATH_BYTES:
+        raise CannotListen(
+            listen, f"the path is longer than {UNIX_PATH_BYTES} bytes; choose a shorter folder"
+        )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = path.stat(follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CannotListen(listen, error.strerror or str(error)) from error
+    if not stat.S_ISSOCK(mode):
+        raise CannotListen(listen, "something that is no socket is in the way; move it")
+    if _answers(path):
+        raise CannotListen(listen, "another process is listening there; stop it, or choose another path")
+    path.unlink(missing_ok=True)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            return True  # we cannot tell, so we do not take it away
+    return True
+
+
+def why_not(listen: str) -> str:
+    """Return why a TCP address cannot be bound, as the system says it; grpc does not."""
+    host, _, port = listen.rpartition(":")
+    try:
+        found = socket.getaddrinfo(
+            host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except ValueError:
+        return "it is not host:port, [ip6]:port or unix:/path"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return "the address cannot be bound"

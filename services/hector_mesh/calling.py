@@ -1,0 +1,55 @@
+"""What a channel hands to a stub: one object per method, called once per call."""
+
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from . import tracing
+from .channel import Request, Response
+from .intercepted import InterceptedStreamCall, InterceptedUnaryCall, Start
+
+
+def unary(start: Start, method: str) -> "grpc.aio.UnaryUnaryMultiCallable[Any, Any]":
+    """Return the callable of a method with one answer; traced when tracing is on."""
+    return _Unary(start, method)
+
+
+def stream(start: Start, method: str) -> "grpc.aio.UnaryStreamMultiCallable[Any, Any]":
+    """Return the callable of a method with many answers; traced when tracing is on."""
+    return _Stream(start, method)
+
+
+class _Method:
+    def __init__(self, start: Start, method: str) -> None:
+        self._start = start
+        self._method = method
+        self._interceptors = tracing.client_interceptors()
+
+
+class _Unary(_Method, grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
+    def __call__(
+        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **options: Any
+    ) -> "grpc.aio.UnaryUnaryCall[Request, Response]":
+        call: grpc.aio.UnaryUnaryCall[Request, Response]
+        if self._interceptors:
+            call = InterceptedUnaryCall(
+                self._start, self._interceptors, self._method, request, timeout, metadata
+            )
+        else:
+            call = self._start(request, timeout=timeout, metadata=metadata, **options)
+        return call
+
+
+class _Stream(_Method, grpc.aio.UnaryStreamMultiCallable[Request, Response]):
+    def __call__(
+        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **options: Any
+    ) -> "grpc.aio.UnaryStreamCall[Request, Response]":
+        call: grpc.aio.UnaryStreamCall[Request, Response]
+        if self._interceptors:
+            call = InterceptedStreamCall(
+                self._start, self._interceptors, self._method, request, timeout, metadata
+            )
+        else:
+            call = self._start(request, timeout=timeout, metadata=metadata, **options)
+        return call

@@ -1,0 +1,165 @@
+"""Channels to roles in other processes."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import grpc.aio
+from grpc import ChannelConnectivity, StatusCode
+from grpc.aio import AioRpcError
+
+from .calling import stream, unary
+from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
+from .errors import HectorError
+from .limits import SHARED, Options
+from .metadata import TOKEN, Pairs
+from .unreachable import named
+from .wire_call import Rename, WireStreamCall, WireUnaryCall
+
+SCHEMES = ("dns", "unix", "xds", "ipv4", "ipv6")
+
+# Client-side health checking needs nothing but this and round_robin: the first policy, pick_first,
+# does not do it. A server without a health service counts as healthy.
+_BALANCED = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "healthCheckConfig": {"serviceName": ""},
+}
+
+OPTIONS: Options = (
+    *SHARED,
+    ("grpc.enable_http_proxy", 0),
+    # A role that comes back is used again within seconds, wherever it comes back.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.min_reconnect_backoff_ms", 4_000),  # misnamed: how long one attempt to connect may take
+    ("grpc.dns_min_time_between_resolutions_ms", 2_000),
+)
+
+
+class InvalidTarget(HectorError):
+    """The address of a role is none that grpc can dial."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_TARGET"
+
+    def __init__(self, target: str) -> None:
+        allowed = "dns:///host:port, host:port, unix:///path, unix:path or xds:///name"
+        super().__init__(f"cannot dial {target!r} (allowed: {allowed})", target=target)
+
+
+def wire_channel(target: str, *, token: str | None = None, role: str = "") -> "WireChannel":
+    """Return a channel to a role in another process; it connects when it is first used.
+
+    Args:
+        target: "dns:///llm:7010" (balanced over every address), "llm:7010" (the same), "unix:///run/llm.sock",
+            "unix:llm.sock" or "xds:///llm" (handed to grpc as it is).
+        token: The mesh's shared secret, sent with every call.
+        role: What errors call the other side; the target if empty.
+
+    Raises:
+        InvalidTarget: The target is none of these.
+    """
+    return WireChannel(grpc.aio.insecure_channel(_checked(target), options_for(target)), target, token, role)
+
+
+def options_for(target: str) -> Options:
+    """Return the channel options for a target."""
+    scheme = _scheme(target)
+    options = OPTIONS
+    if scheme != "xds":  # there the control plane says how to balance and what is healthy
+        options = (*options, ("grpc.service_config", json.dumps(_BALANCED)))
+    if scheme == "unix":
+        options = (*options, ("grpc.default_authority", "localhost"))
+    return options
+
+
+class WireChannel(SocketlessChannel):
+    """A grpc.aio channel whose calls carry the mesh's token, and name the role when it is down."""
+
+    def __init__(self, channel: grpc.aio.Channel, target: str, token: str | None, role: str) -> None:
+        self._channel = channel
+        self._token: Pairs = ((TOKEN, token),) if token else ()
+        self._rename: Callable[[AioRpcError], AioRpcError] = partial(
+            named, channel=channel, role=role or target, target=target
+        )
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Serializer[Request] | None = None,
+        response_deserializer: Deserializer[Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> "grpc.aio.UnaryUnaryMultiCallable[Request, Response]":
+        calls = self._channel.unary_unary(method, request_serializer, response_deserializer)
+        return unary(_Start(calls, self._token, self._rename, WireUnaryCall), method)
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: Serializer[Request] | None = None,
+        response_deserializer: Deserializer[Response] | None = None,
+        _registered_method: bool | None = False,
+    ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
+        calls = self._channel.unary_stream(method, request_serializer, response_deserializer)
+        return stream(_Start(calls, self._token, self._rename, WireStreamCall), method)
+
+    def stream_unary(self, method: str, *coders: Any, **more: Any) -> Any:
+        return self._channel.stream_unary(method, *coders)
+
+    def stream_stream(self, method: str, *coders: Any, **more: Any) -> Any:
+        return self._channel.stream_stream(method, *coders)
+
+    async def close(self, grace: float | None = None) -> None:
+        await self._channel.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> ChannelConnectivity:
+        return self._channel.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: ChannelConnectivity) -> None:
+        await self._channel.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._channel.channel_ready()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class _Start:
+    """Starts one method's calls."""
+
+    def __init__(self, calls: Any, token: Pairs, rename: Rename, shape: Callable[[Any, Rename], Any]) -> None:
+        self._calls = calls
+        self._token = token
+        self._rename = rename
+        self._shape = shape
+
+    def __call__(self, request: Any, *, timeout: float | None, metadata: Any, **options: Any) -> Any:
+        metadata = (*(metadata or ()), *self._token)
+        return self._shape(self._calls(request, timeout=timeout, metadata=metadata, **options), self._rename)
+
+
+def _scheme(target: str) -> str:
+    head, colon, _ = target.partition(":")
+    return head if colon and head in SCHEMES else "dns"
+
+
+def _checked(target: str) -> str:
+    scheme, _, rest = target.partition(":")
+    known = scheme in SCHEMES
+    # "llm:7010" is a host and a port; "http://llm" is neither that nor a scheme of grpc's.
+    host_and_port = not known and bool(scheme) and "/" not in target and rest.rpartition(":")[2].isdigit()
+    if not (known and rest.strip("/")) and not host_and_port:
+        raise InvalidTarget(target)
+    return target

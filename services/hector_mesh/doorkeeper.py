@@ -1,0 +1,93 @@
+"""The outermost interceptor of wire servers: who may come in, and what is left at the door."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from inspect import isawaitable
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc import StatusCode
+
+from .errors import HectorError, trailers_of
+from .health import SERVICE as HEALTH
+from .metadata import TOKEN
+from .server import Context
+
+Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
+
+
+class TokenRequired(HectorError):
+    """The caller does not belong to this mesh."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "MESH_TOKEN_REQUIRED"
+
+    def __init__(self) -> None:
+        message = "this address answers callers of its own mesh only; set the same mesh.token on both sides"
+        super().__init__(message)
+
+
+class Doorkeeper(grpc.aio.ServerInterceptor):
+    """Lets in who knows the mesh's token, takes the token away, and closes streams when callers leave.
+
+    Health is answered without a token: whoever asks for it has none.
+    """
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token.encode() if token else None
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
+    ) -> Handler:
+        if self._token and not handler_call_details.method.startswith(f"/{HEALTH}/"):
+            shown = dict(handler_call_details.invocation_metadata).get(TOKEN, b"")
+            if not hmac.compare_digest(shown.encode() if isinstance(shown, str) else shown, self._token):
+                return grpc.unary_unary_rpc_method_handler(_refuse)
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
+        coders = (handler.request_deserializer, handler.response_serializer)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(_driven(handler.unary_stream), *coders)
+        return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary), *coders)
+
+
+async def _refuse(request: Any, context: Context) -> None:
+    refusal = TokenRequired()
+    await context.abort(refusal.code, str(refusal), trailers_of(refusal))
+
+
+def _unary(behavior: Callable[..., Any]) -> Any:
+    async def unary(request: Any, context: Context) -> Any:
+        return await behavior(request, _Inside(context))
+
+    return unary
+
+
+def _driven(behavior: Callable[..., Any]) -> Any:
+    async def stream(request: Any, context: Context) -> None:
+        # grpc would leave a generator that is suspended between two messages to the garbage collector.
+        produced = behavior(request, _Inside(context))
+        if isawaitable(produced):
+            await produced
+            return
+        async with aclosing(produced):
+            async for message in produced:
+                await context.write(message)
+
+    return stream
+
+
+class _Inside:
+    """A servicer's context without the token, which is nobody's business behind the door."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def invocation_metadata(self) -> Any:
+        return tuple(pair for pair in self._context.invocation_metadata() or () if pair[0] != TOKEN)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)

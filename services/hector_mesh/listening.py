@@ -1,0 +1,155 @@
+"""Servers that other processes can call."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import grpc.aio
+
+from .addresses import CannotListen, make_way, unix_path, why_not
+from .coalescing import Coalescing, Merges
+from .doorkeeper import Doorkeeper
+from .health import SERVICE as HEALTH
+from .health import Health
+from .interceptor import interceptors as mesh_interceptors
+from .limits import SHARED, Options
+
+OPTIONS: Options = (
+    *SHARED,
+    # What our own channels do must not be taken for an attack.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.so_reuseport", 0),  # else two servers could share a port, and each get half of the calls
+)
+
+
+def wire_server(
+    listen: str,
+    *,
+    token: str | None = None,
+    interceptors: Sequence[grpc.aio.ServerInterceptor] | None = None,
+    health: Health | None = None,
+    merges: Merges | None = None,
+    drain_s: float = 5.0,
+) -> "WireServer":
+    """Return a server for `listen`; add servicers, then enter it.
+
+    Args:
+        listen: "127.0.0.1:7010", "[::]:0" (any port; see `address`), "unix:///path" or "unix:path".
+        token: The mesh's shared secret. Calls without it are UNAUTHENTICATED, those for health excepted.
+        interceptors: In place of the mesh's own (tracing when it is on, then CallInterceptor).
+        health: What is said about the services; by default they are healthy as long as it runs.
+        merges: How the messages of a stream are joined that wait for a slow reader, by full method name.
+        drain_s: How long calls in flight may take to finish when the server is left.
+
+    Raises:
+        CannotListen: When it is entered: the address is taken, or is none.
+    """
+    return WireServer(listen, token, interceptors, health, merges or {}, drain_s)
+
+
+class WireServer(grpc.aio.Server):
+    """grpc.aio's server with the mesh's manners: health, reflection, limits, token, drain."""
+
+    def __init__(
+        self,
+        listen: str,
+        token: str | None,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] | None,
+        health: Health | None,
+        merges: Merges,
+        drain_s: float,
+    ) -> None:
+        self._listen = listen
+        self._drain_s = drain_s
+        self._services: dict[str, None] = {}
+        self._health = health
+        inside = mesh_interceptors() if interceptors is None else interceptors
+        every = [Doorkeeper(token), *inside, *([Coalescing(merges)] if merges else [])]
+        self._server = grpc.aio.server(interceptors=every, options=OPTIONS)
+        self.address = listen
+        """Where it listens, in the form that `wire_channel` dials; the port is the real one once it runs."""
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        self._server.add_generic_rpc_handlers(tuple(generic_rpc_handlers))
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
+        self._services[service_name] = None
+        self._server.add_registered_method_handlers(service_name, method_handlers)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The full names of the services it serves."""
+        return tuple(self._services)
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            CannotListen: The address is taken, or is none.
+        """
+        if self._health is None:
+            self._health = Health()
+            for service in self._services:
+                await self._health.set(service, True)
+        if HEALTH not in self._services:
+            self._health.register(self)
+        self._reflect()
+        self._bind()
+        await self._server.start()
+
+    async def stop(self, grace: float | None) -> None:
+        """Take no more calls, wait `grace` seconds for those in flight, then cancel them."""
+        if self._health is not None:
+            await self._health.leave()
+        await self._server.stop(grace)
+
+    async def wait_for_termination(self, timeout: float | None = None) -> bool:
+        return await self._server.wait_for_termination(timeout)
+
+    def add_insecure_port(self, address: str) -> int:
+        return self._server.add_insecure_port(address)
+
+    def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
+        return self._server.add_secure_port(address, server_credentials)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        await self.stop(self._drain_s)
+
+    def _bind(self) -> None:
+        path = unix_path(self._listen)
+        if path is None:
+            try:
+                port = self._server.add_insecure_port(self._listen)
+            except RuntimeError as error:
+                raise CannotListen(self._listen, why_not(self._listen)) from error
+            host = self._listen.rpartition(":")[0]
+            self.address = f"{host}:{port}"
+            return
+        make_way(self._listen, path)
+        before = os.umask(0o177)  # from its first moment on the socket is its owner's alone
+        try:
+            self._server.add_insecure_port(f"unix:{path}")
+        except RuntimeError as error:
+            raise CannotListen(self._listen, "the socket cannot be made there") from error
+        finally:
+            os.umask(before)
+        self.address = f"unix:{path}"
+
+    def _reflect(self) -> None:
+        try:
+            from grpc_reflection.v1alpha import reflection
+        except ImportError:  # a plugin: hector-plugin does not bring it along
+            return
+        names = (*self._services, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)

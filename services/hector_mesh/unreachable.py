@@ -1,0 +1,45 @@
+"""Telling a role that is down from a role that says no."""
+
+import grpc
+from grpc import ChannelConnectivity, StatusCode
+from grpc.aio import AioRpcError, Channel, Metadata
+
+from .errors import STATUS_DETAILS, HectorError, trailers_of
+
+
+class RoleUnavailable(HectorError):
+    """Nobody answers at the role's address; the connection is tried again by itself within seconds."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "ROLE_UNAVAILABLE"
+
+    def __init__(self, role: str, target: str, why: str) -> None:
+        super().__init__(f"role {role} is not reachable at {target}: {why}", role=role, target=target)
+
+
+def named(error: AioRpcError, channel: Channel, role: str, target: str) -> AioRpcError:
+    """Return the failure of a call with the role's name in it, if it failed for want of a connection.
+
+    What a servicer said itself is left alone: it comes with a google.rpc.Status.
+    """
+    trailers = error.trailing_metadata()
+    if trailers is not None and any(key == STATUS_DETAILS for key, _ in trailers):
+        return error
+    if error.code() is StatusCode.UNAVAILABLE:
+        why = (error.details() or "no connection").rpartition("last error: ")[2].removeprefix("UNKNOWN: ")
+    elif error.code() is StatusCode.DEADLINE_EXCEEDED and not _connected(channel):
+        why = "no connection within the caller's deadline"
+    else:
+        return error
+    reported = RoleUnavailable(role, target, why)
+    return AioRpcError(
+        StatusCode.UNAVAILABLE,
+        error.initial_metadata(),
+        Metadata(*trailers_of(reported)),
+        str(reported),
+        error.debug_error_string(),
+    )
+
+
+def _connected(channel: grpc.aio.Channel) -> bool:
+    return channel.get_state() is ChannelConnectivity.READY
