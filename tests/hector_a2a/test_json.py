@@ -1,18 +1,15 @@
 """The converters against protobuf's own, over random messages, and what they refuse."""
 
-import random
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 import pytest
 from google.protobuf import json_format
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 
 import hector_a2a as a2a
-from hector_a2a.json_fields import is_map, is_repeated
 from hector_a2a.json_in import decode, from_json
 from hector_a2a.json_out import encode, to_json
 from hector_a2a.json_values import MAX_DEPTH
@@ -28,88 +25,19 @@ TYPES: list[type[Message]] = [
     a2a.TaskPushNotificationConfig,
     a2a.GetTaskRequest,
 ]
-WORDS = ["", "a", "Grüße", "日本語 \U0001f600", 'quo"te\\', "line\nbreak\t\x00", "x" * 300]
 
 
-def random_json(rng: random.Random, depth: int = 0) -> Any:
-    kinds: list[Callable[[], Any]] = [
-        lambda: rng.choice(WORDS),
-        lambda: rng.randint(-10_000, 10_000),
-        lambda: rng.uniform(-1e6, 1e6),
-        lambda: rng.random() < 0.5,
-        lambda: None,
-    ]
-    if depth < 3:
-        kinds.append(lambda: [random_json(rng, depth + 1) for _ in range(rng.randint(0, 3))])
-        kinds.append(lambda: {f"k{i}": random_json(rng, depth + 1) for i in range(rng.randint(0, 3))})
-    return rng.choice(kinds)()
-
-
-def fill(message: Any, rng: random.Random, depth: int = 0) -> Any:
-    name = message.DESCRIPTOR.full_name
-    if name == "google.protobuf.Struct":
-        json_format.ParseDict({f"k{i}": random_json(rng) for i in range(rng.randint(0, 3))}, message)
-    elif name == "google.protobuf.Value":
-        json_format.ParseDict(random_json(rng), message)
-    elif name == "google.protobuf.Timestamp":
-        message.seconds = rng.randint(-62_000_000_000, 250_000_000_000)
-        message.nanos = rng.randint(0, 999) * 1_000_000
-    else:
-        for field in message.DESCRIPTOR.fields:
-            if rng.random() < 0.6 and depth < 8:
-                fill_field(message, field, rng, depth)
-    return message
-
-
-def fill_field(message: Any, field: FieldDescriptor, rng: random.Random, depth: int) -> None:
-    into = getattr(message, field.name)
-    if is_map(field):
-        assert field.message_type is not None
-        value = field.message_type.fields_by_name["value"]
-        for index in range(rng.randint(0, 2)):
-            if value.message_type is not None:
-                into[f"key{index}"].SetInParent()
-                fill(into[f"key{index}"], rng, depth + 1)
-            else:
-                into[f"key{index}"] = scalar(value, rng)
-    elif is_repeated(field):
-        for _ in range(rng.randint(0, 3)):
-            if field.message_type is not None:
-                fill(into.add(), rng, depth + 1)
-            else:
-                into.append(scalar(field, rng))
-    elif field.message_type is not None:
-        into.SetInParent()
-        fill(into, rng, depth + 1)
-    else:
-        setattr(message, field.name, scalar(field, rng))
-
-
-def scalar(field: FieldDescriptor, rng: random.Random) -> Any:
-    if field.enum_type is not None:
-        return rng.choice(field.enum_type.values).number
-    return {
-        FieldDescriptor.TYPE_STRING: lambda: rng.choice(WORDS),
-        FieldDescriptor.TYPE_BOOL: lambda: rng.random() < 0.5,
-        FieldDescriptor.TYPE_INT32: lambda: rng.randint(-(2**31), 2**31 - 1),
-        FieldDescriptor.TYPE_BYTES: lambda: rng.randbytes(rng.randint(0, 40)),
-    }[field.type]()
-
-
-def random_messages(count: int = 60) -> list[Message]:
-    rng = random.Random(20_260)
-    return [fill(message_type(), rng) for message_type in TYPES for _ in range(count)]
-
-
-def test_what_is_written_protobufs_own_reader_reads_back() -> None:
+@pytest.mark.parametrize("kind", TYPES)
+def test_what_is_written_protobufs_own_reader_reads_back(kind: type[Message], random_messages: Any) -> None:
     """A2A 1.0, ProtoJSON: any conforming reader must understand us."""
-    for message in random_messages():
+    for message in random_messages(kind):
         assert json_format.Parse(encode(message), type(message)()) == message
 
 
-def test_what_is_written_is_what_protobuf_would_write() -> None:
+@pytest.mark.parametrize("kind", TYPES)
+def test_what_is_written_is_what_protobuf_would_write(kind: type[Message], random_messages: Any) -> None:
     """Ours: the same names and values, but for required empty fields, milliseconds and whole numbers."""
-    for message in random_messages():
+    for message in random_messages(kind):
         theirs = json_format.MessageToDict(message)
         assert covers(to_json(message), theirs), message
 
@@ -128,16 +56,20 @@ def covers(ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs)
 
 
-def test_what_protobuf_writes_is_read_back_in_both_spellings() -> None:
+@pytest.mark.parametrize("kind", TYPES)
+def test_what_protobuf_writes_is_read_back_in_both_spellings(
+    kind: type[Message], random_messages: Any
+) -> None:
     """ProtoJSON: readers take camelCase and the proto's own names."""
-    for message in random_messages():
+    for message in random_messages(kind):
         for original_names in (False, True):
             text = json_format.MessageToJson(message, preserving_proto_field_name=original_names)
             assert decode(text, type(message), complete=False) == message
 
 
-def test_writing_and_reading_is_the_identity() -> None:
-    for message in random_messages():
+@pytest.mark.parametrize("kind", TYPES)
+def test_writing_and_reading_is_the_identity(kind: type[Message], random_messages: Any) -> None:
+    for message in random_messages(kind):
         assert decode(encode(message), type(message), complete=False) == message
 
 
@@ -298,10 +230,8 @@ def test_what_can_be_read_from_json_survives_the_mesh() -> None:
     assert a2a.ListTasksResponse.FromString(found.SerializeToString()) == found
 
 
-def test_structs_are_those_of_protobuf() -> None:
-    rng = random.Random(7)
-    for _ in range(300):
-        found = random_json(rng)
+def test_structs_are_those_of_protobuf(random_values: Callable[[int], list[Any]]) -> None:
+    for found in random_values(300):
         theirs = json_format.ParseDict(found, Value())
         ours = from_json({"data": found}, a2a.Part).data
         assert ours == theirs
