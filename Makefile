@@ -7,7 +7,7 @@ PORT ?= 8080
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format generate setup lock wheels breaking clean
+.PHONY: help serve test lint types format generate setup lock wheels breaking clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,12 +18,15 @@ serve: setup-run ## start the quickstart's agent, ask it a question, and go on s
 test: setup ## run every test
 	$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --session-timeout 1200
 
-lint: setup ## check style, types, imports and contracts
+lint: types ## check style, types, imports and contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/buf lint
+	scripts/check_generated.sh build/gen
+
+types: setup ## check types alone
+	$(BIN)/mypy services gateway plugins/hector_plugin plugins/hatch_build.py proto/generate.py scripts tests
 
 format: setup ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix-only --quiet .

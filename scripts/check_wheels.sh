@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds both wheels from their sdists, installs them into a new venv on the run lock alone, and runs `hector`.
+# check_wheels.sh FOLDER (made and left behind)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+
+for project in plugins .; do
+    .venv/bin/uv build --quiet --no-build-isolation --python .venv/bin/python --out-dir "$folder/dist" "$project"
+done
+.venv/bin/python scripts/check_contents.py "$folder"/dist/*.whl
+
+python=$folder/venv/bin/python
+.venv/bin/python -m venv --without-pip "$folder/venv"
+.venv/bin/uv pip install --quiet --python "$python" --require-hashes -r requirements/run.txt
+.venv/bin/uv pip install --quiet --python "$python" --no-deps "$folder"/dist/*.whl
+.venv/bin/uv pip check --quiet --python "$python"
+
+cd "$folder" # away from the sources
+"$folder/venv/bin/hector" version
+"$folder/venv/bin/hector" --help >/dev/null
+"$python" -c 'import hector.llm.v1, hector_mesh, hector_plugin'
