@@ -31,10 +31,17 @@ def read_environment(
     """
     known = dict(os.environ if environment is None else environment)
     said: list[Problem] = [] if warnings is None else warnings
-    for folder in dict.fromkeys([*folders, Path.home() / ".hector"]):
+    for folder in dict.fromkeys([*folders, *_home()]):
         for name, value in _read(folder / ".env", said).items():
             known.setdefault(name, value)
     return known
+
+
+def _home() -> list[Path]:
+    try:
+        return [Path.home() / ".hector"]
+    except RuntimeError:
+        return []  # a container's made-up user has none
 
 
 def _read(file: Path, warnings: list[Problem]) -> dict[str, str]:

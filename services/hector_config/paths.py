@@ -26,7 +26,10 @@ def _resolve(value: object, info: ValidationInfo) -> Path:
         raise PydanticCustomError("path", "a path is needed here")
     path = Path(value)
     if path.parts[:1] == ("~",):
-        path = Path.home().joinpath(*path.parts[1:])
+        try:
+            path = Path.home().joinpath(*path.parts[1:])
+        except RuntimeError:
+            raise PydanticCustomError("homeless", "~ means the home folder, and this user has none") from None
     folder = project_dir_of(info)
     # Without a project folder the path stays relative: it means the working directory, and a default made
     # while modules are imported can still be placed when a file is loaded.

@@ -69,7 +69,7 @@ class Misfit(ValueError):
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return the problems by position, each once."""
-    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
+    return tuple(sorted(dict.fromkeys(problems), key=lambda one: (one.file, one.line, one.column)))
 
 
 _BARE = re.compile(r"[^\s.\[\]\"'\x00-\x1f]+", re.ASCII)

@@ -3,7 +3,7 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,17 +11,21 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from hector_config.former import add_aliases
+from hector_config.spelling import Alias
+
 VARIABLE: Mapping[str, object] = {"type": "string", "pattern": r"\$\{"}
 """A string with a variable in it: what it will be is known only when it is filled."""
 
 
-def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of the files that `load` accepts.
+def json_schema(model: type[BaseModel], aliases: Sequence[Alias] = ()) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the files that `load` accepts, old spellings included.
 
     A value that is no string may also be a string with `${` in it, and top-level keys that begin with `x-`
     are free. What a schema cannot say (references, checks between values) only the loader finds.
     """
     schema = model.model_json_schema(schema_generator=_Generator)
+    add_aliases(schema, aliases)
     schema["patternProperties"] = {"^x-": True}
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema}
 

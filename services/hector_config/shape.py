@@ -31,6 +31,8 @@ class Place:
     """What may stand there; empty for a key that nothing knows."""
     holders: tuple[Schema, ...]
     """What may stand around it."""
+    is_key: bool = False
+    """The error is about the key, not about its value."""
 
 
 class Shape:
@@ -55,7 +57,7 @@ class Shape:
                 continue
             around, here = here, [below for schema in here for below in self._below(schema, step)]
             path = (*path, step)
-        return Place(path, tuple(arms), tuple(here), tuple(around))
+        return Place(path, tuple(arms), tuple(here), tuple(around), is_key=loc[-1:] == ("[key]",))
 
     def keys_at(self, schemas: tuple[Schema, ...]) -> list[str]:
         """Return the keys that mappings of these kinds take; nothing when they take any."""

@@ -132,6 +132,13 @@ def mark_at(root: Node, path: Path) -> Mark:
     return mark
 
 
+def key_mark_at(root: Node, path: Path) -> Mark:
+    """Return where the last key of a path stands."""
+    holder = node_at(root, path[:-1])
+    mark = holder.keys.get(str(path[-1])) if isinstance(holder, Map) and path else None
+    return mark or mark_at(root, path)
+
+
 def scalars_of(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
     """Yield every scalar with its path, in the order of the document."""
     if isinstance(node, Scalar):

@@ -7,11 +7,12 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
-from hector_config.explain import REREADABLE, Explanation, misfits
+from hector_config.explain import Explanation, misfits
 from hector_config.problem import Misfit, Path, Problem
 from hector_config.scalars import resolve
 from hector_config.shape import Shape
 from hector_config.tree import Data, Map, Scalar, data_of, matches, node_at, scalars_of
+from hector_config.words import REREADABLE
 
 M = TypeVar("M", bound=BaseModel)
 
