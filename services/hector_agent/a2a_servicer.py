@@ -1,0 +1,128 @@
+"""A2A as agents speak it inside the mesh: send, stream, get, cancel, subscribe.
+
+The caller's identity is the call's; a task that is somebody else's is not found.
+"""
+
+from collections.abc import AsyncIterator
+
+import hector_a2a as a2a
+from hector_mesh import Context, current_call
+from hector_store import RunLog
+
+from .conversation import from_a2a
+from .ledger import task_of
+from .roster import Roster
+from .run import Run
+from .runs import Runs
+from .tail import tail
+from .view import PLACE, trimmed, update
+
+
+class A2AServicer(a2a.A2AServiceServicer):
+    """Serves lf.a2a.v1.A2AService."""
+
+    def __init__(self, roster: Roster, runs: Runs, log: RunLog) -> None:
+        self._roster, self._runs, self._log = roster, runs, log
+
+    async def SendMessage(
+        self, request: "a2a.SendMessageRequest", context: Context
+    ) -> "a2a.SendMessageResponse":
+        """Answer whole: wait until the task is over, unless the client asks not to wait."""
+        run = await self._start(request)
+        if not request.configuration.return_immediately:
+            await run.finished.wait()
+        task, _ = run.snapshot()
+        return a2a.SendMessageResponse(task=trimmed(task, _history_length(request.configuration)))
+
+    async def SendStreamingMessage(
+        self, request: "a2a.SendMessageRequest", context: Context
+    ) -> AsyncIterator["a2a.StreamResponse"]:
+        """Answer as it comes: the task first, then what changes."""
+        run = await self._start(request)
+        async for response in self._stream(run, _history_length(request.configuration)):
+            yield response
+
+    async def GetTask(self, request: "a2a.GetTaskRequest", context: Context) -> "a2a.Task":
+        """Return a task as last committed."""
+        task, _ = await self._find(request.id, request.tenant)
+        return trimmed(task, request.history_length if request.HasField("history_length") else None)
+
+    async def CancelTask(self, request: "a2a.CancelTaskRequest", context: Context) -> "a2a.Task":
+        """Stop a task and everything it started, and return what became of it."""
+        task, run = await self._find(request.id, request.tenant)
+        if run is None or run.over:
+            raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
+        await self._runs.cancel(run, "cancelled over A2A")
+        task, _ = run.snapshot()
+        if task.status.state != a2a.TASK_STATE_CANCELED:
+            raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
+        return task
+
+    async def SubscribeToTask(
+        self, request: "a2a.SubscribeToTaskRequest", context: Context
+    ) -> AsyncIterator["a2a.StreamResponse"]:
+        """Show a task that is at work: as it is, then what changes."""
+        task, run = await self._find(request.id, request.tenant)
+        if run is None:
+            state = a2a.TaskState.Name(task.status.state)
+            raise a2a.UnsupportedOperation(f"task {request.id!r} is over ({state}); GetTask returns it whole")
+        async for response in self._stream(run, None):
+            yield response
+
+    async def _start(self, request: "a2a.SendMessageRequest") -> Run:
+        message, agent = request.message, self._roster.pick(request.tenant)
+        _check(message)
+        if message.task_id:
+            task, _ = await self._find(message.task_id, request.tenant)
+            if message.context_id and message.context_id != task.context_id:
+                raise a2a.InvalidParams({"message.contextId": "is not the context of that task"})
+            state = a2a.TaskState.Name(task.status.state)
+            raise a2a.UnsupportedOperation(
+                f"task {task.id!r} is {state} and takes no message; "
+                f"send it without taskId and with contextId {task.context_id!r} to go on with the conversation"
+            )
+        return await self._runs.start(agent, message, current_call.get())
+
+    async def _stream(self, run: Run, history_length: int | None) -> AsyncIterator["a2a.StreamResponse"]:
+        task, cursor = run.snapshot()
+        place = run.place
+        first = a2a.StreamResponse(task=trimmed(task, history_length))
+        first.task.metadata[PLACE] = str(cursor.seq)
+        yield first
+        async for events in tail(self._log, place.app, place.run, run.feed, cursor):
+            for event in events:
+                response = update(event, place.run, place.context)
+                if response is not None:
+                    yield response
+
+    async def _find(self, task_id: str, tenant: str) -> tuple["a2a.Task", Run | None]:
+        call = current_call.get()
+        owner = call.principal.id
+        run = self._runs.live(call.app, owner, task_id)
+        agent = self._roster.pick(tenant).name if tenant else ""
+        if run is not None and (not agent or run.place.agent == agent):
+            return run.snapshot()[0], run
+        row = await self._log.get(call.app, owner, task_id) if run is None else None
+        if row is None or not row.is_task or (agent and row.agent != agent):
+            raise a2a.TaskNotFound(task_id)
+        return task_of(row), None
+
+
+def _check(message: "a2a.Message") -> None:
+    wrong = {}
+    if not message.message_id:
+        wrong["message.messageId"] = "is required"
+    if message.role != a2a.ROLE_USER:
+        wrong["message.role"] = "must be ROLE_USER"
+    if not message.parts:
+        wrong["message.parts"] = "must have at least one part"
+    elif not from_a2a(message).parts:
+        wrong["message.parts"] = "must have text, raw, url or data"
+    if len(message.context_id) > 128:
+        wrong["message.contextId"] = "may have at most 128 characters"
+    if wrong:
+        raise a2a.InvalidParams(wrong)
+
+
+def _history_length(configuration: "a2a.SendMessageConfiguration") -> int | None:
+    return configuration.history_length if configuration.HasField("history_length") else None

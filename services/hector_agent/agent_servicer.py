@@ -1,0 +1,181 @@
+"""Agents, runs and sessions for those who need more than A2A."""
+
+import json
+from collections.abc import AsyncIterator
+
+from hector.agent.v1 import (
+    RUN_STATE_UNSPECIFIED,
+    AgentServiceServicer,
+    DeleteSessionRequest,
+    DeleteSessionResponse,
+    GetAgentRequest,
+    GetAgentResponse,
+    GetRunRequest,
+    GetRunResponse,
+    GetSessionRequest,
+    GetSessionResponse,
+    ListAgentsRequest,
+    ListAgentsResponse,
+    ListRunsRequest,
+    ListRunsResponse,
+    ListSessionsRequest,
+    ListSessionsResponse,
+    RunState,
+    Session,
+    SignalRequest,
+    SignalResponse,
+    TailRequest,
+    TailResponse,
+)
+from hector.agent.v1 import Run as RunInfo
+from hector_mesh import Call, Context, current_call
+from hector_store import ContextRow, RunLog, RunRow
+
+from .conversation import messages_of
+from .errors import RunNotFound, RunOver, SessionBusy, SessionNotFound, SignalNotSupported
+from .feed import Cursor
+from .ledger import events_of, over, state_of
+from .roster import Roster
+from .runs import Runs
+from .state import state_of_session
+from .tail import tail
+from .usage import summed
+
+
+class AgentServicer(AgentServiceServicer):
+    """Serves hector.agent.v1.AgentService. Everybody sees only what is their own."""
+
+    def __init__(self, roster: Roster, runs: Runs, log: RunLog) -> None:
+        self._roster, self._runs, self._log = roster, runs, log
+
+    async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:
+        """List all agents; the border hides what a caller may not see."""
+        return ListAgentsResponse(agents=self._roster.described())
+
+    async def GetAgent(self, request: GetAgentRequest, context: Context) -> GetAgentResponse:
+        """Return one agent."""
+        name = self._roster.pick(request.agent).name
+        return GetAgentResponse(agent=next(found for found in self._roster.described() if found.name == name))
+
+    async def ListRuns(self, request: ListRunsRequest, context: Context) -> ListRunsResponse:
+        """List the caller's runs, the latest change first."""
+        call = current_call.get()
+        page = await self._log.list(
+            call.app,
+            call.principal.id,
+            context_id=request.session or None,
+            agent=request.agent or None,
+            states=[RunState.Name(state) for state in request.states] or None,
+            page_size=_page_size(request.page_size),
+            page_token=request.page_token,
+        )
+        runs = [_run_of(row) for row in page.runs]
+        return ListRunsResponse(runs=runs, next_page_token=page.next_page_token, total_size=page.total_size)
+
+    async def GetRun(self, request: GetRunRequest, context: Context) -> GetRunResponse:
+        """Return one run, with why it failed and what its models cost."""
+        call = current_call.get()
+        row = await self._row(call, request.run)
+        run = _run_of(row)
+        events = events_of(await self._log.events(call.app, row.id))
+        run.usage.CopyFrom(summed(events))
+        for event in events:
+            if event.WhichOneof("event") == "status_changed" and event.status_changed.HasField("error"):
+                run.error.CopyFrom(event.status_changed.error)
+        return GetRunResponse(run=run)
+
+    async def Tail(self, request: TailRequest, context: Context) -> AsyncIterator[TailResponse]:
+        """Stream a run's events from a place on."""
+        call = current_call.get()
+        row = await self._row(call, request.run)
+        live = self._runs.live(call.app, call.principal.id, request.run)
+        feed = live.feed if live is not None and not request.committed_only else None
+        cursor = Cursor(request.after, request.offset)
+        async for events in tail(self._log, call.app, row.id, feed, cursor):
+            for event in events:
+                event.run = row.id
+                yield TailResponse(event=event)
+
+    async def Signal(self, request: SignalRequest, context: Context) -> SignalResponse:
+        """Ask something of a run."""
+        call = current_call.get()
+        row = await self._row(call, request.run)
+        kind = request.signal.WhichOneof("signal")
+        if kind != "cancel":
+            raise SignalNotSupported(kind or "nothing")
+        live = self._runs.live(call.app, call.principal.id, request.run)
+        if live is None or live.over:
+            raise RunOver(row.id, RunState.Name(state_of(row)))
+        return SignalResponse(id=await self._runs.cancel(live, request.signal.cancel.reason))
+
+    async def ListSessions(self, request: ListSessionsRequest, context: Context) -> ListSessionsResponse:
+        """List the caller's sessions, the latest change first."""
+        call = current_call.get()
+        page = await self._log.contexts(
+            call.app,
+            call.principal.id,
+            agent=request.agent or None,
+            page_size=_page_size(request.page_size),
+            page_token=request.page_token,
+        )
+        sessions = [_session_of(row) for row in page.contexts]
+        return ListSessionsResponse(sessions=sessions, next_page_token=page.next_page_token)
+
+    async def GetSession(self, request: GetSessionRequest, context: Context) -> GetSessionResponse:
+        """Return one session with what was said in it, and its state."""
+        call = current_call.get()
+        row = await self._session(call, request.session)
+        events = events_of(await self._log.conversation(call.app, call.principal.id, row.context_id))
+        session = _session_of(row)
+        session.messages.extend(messages_of(events))
+        session.state_json = json.dumps(state_of_session(events), ensure_ascii=False)
+        return GetSessionResponse(session=session)
+
+    async def DeleteSession(self, request: DeleteSessionRequest, context: Context) -> DeleteSessionResponse:
+        """Remove one session with all its runs."""
+        call = current_call.get()
+        row = await self._session(call, request.session)
+        page = await self._log.list(call.app, call.principal.id, context_id=row.context_id, page_size=100)
+        for run in page.runs:
+            if not over(run):
+                raise SessionBusy(row.context_id, run.id)
+        gone = await self._log.delete_context(call.app, call.principal.id, row.context_id)
+        return DeleteSessionResponse(runs=gone)
+
+    async def _row(self, call: Call, run: str) -> RunRow:
+        row = await self._log.get(call.app, call.principal.id, run)
+        if row is None:
+            raise RunNotFound(run)
+        return row
+
+    async def _session(self, call: Call, session: str) -> ContextRow:
+        row = await self._log.context(call.app, call.principal.id, session)
+        if row is None:
+            raise SessionNotFound(session)
+        return row
+
+
+def _page_size(wanted: int) -> int:
+    return min(wanted, 100) if wanted > 0 else 50
+
+
+def _run_of(row: RunRow) -> RunInfo:
+    run = RunInfo(
+        name=row.id,
+        agent=row.agent,
+        session=row.context_id,
+        state=state_of(row) or RUN_STATE_UNSPECIFIED,
+        last_seq=row.next_seq - 1,
+        revision=row.revision,
+        parent=row.parent or "",
+    )
+    run.create_time.FromMicroseconds(row.created_time_us)
+    run.status_time.FromMicroseconds(row.status_time_us)
+    return run
+
+
+def _session_of(row: ContextRow) -> Session:
+    session = Session(name=row.context_id, agent=row.agent, runs=row.runs)
+    session.create_time.FromMicroseconds(row.created_time_us)
+    session.update_time.FromMicroseconds(row.updated_time_us)
+    return session

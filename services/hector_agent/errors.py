@@ -1,0 +1,121 @@
+"""What can go wrong with agents and their runs."""
+
+from collections.abc import Collection
+
+from grpc import StatusCode
+
+from hector_mesh import HectorError
+
+
+class AgentNotFound(HectorError):
+    """No agent of that name is configured, or the caller may not see it."""
+
+    code, reason = StatusCode.NOT_FOUND, "AGENT_NOT_FOUND"
+
+    def __init__(self, agent: str, configured: Collection[str]) -> None:
+        names = ", ".join(configured) or "none"
+        super().__init__(f"no agent named {agent!r}; there are: {names}", agent=agent)
+
+
+class RunNotFound(HectorError):
+    """No such run, or it is somebody else's."""
+
+    code, reason = StatusCode.NOT_FOUND, "RUN_NOT_FOUND"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(f"no run {run!r} of yours; `ListRuns` shows those there are", run=run)
+
+
+class SessionNotFound(HectorError):
+    """No such session, or it is somebody else's."""
+
+    code, reason = StatusCode.NOT_FOUND, "SESSION_NOT_FOUND"
+
+    def __init__(self, session: str) -> None:
+        super().__init__(
+            f"no session {session!r} of yours; `ListSessions` shows those there are", session=session
+        )
+
+
+class SessionBusy(HectorError):
+    """The session cannot be removed while it is being worked in."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "SESSION_BUSY"
+
+    def __init__(self, session: str, run: str) -> None:
+        super().__init__(
+            f"session {session!r} has a run that is not over: cancel run {run!r} first",
+            session=session,
+            run=run,
+        )
+
+
+class RunOver(HectorError):
+    """The run has ended; nothing more can be asked of it."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "RUN_OVER"
+
+    def __init__(self, run: str, state: str) -> None:
+        super().__init__(
+            f"run {run!r} is {state}; send a new message in its session instead", run=run, state=state
+        )
+
+
+class SignalNotSupported(HectorError):
+    """This version cannot act on that signal yet."""
+
+    code, reason = StatusCode.UNIMPLEMENTED, "SIGNAL_NOT_SUPPORTED"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"a run cannot be sent {kind!r} in this version; it can be sent 'cancel'", signal=kind
+        )
+
+
+class ActionNotSupported(HectorError):
+    """A strategy wants something that this version cannot do yet."""
+
+    code, reason = StatusCode.UNIMPLEMENTED, "ACTION_NOT_SUPPORTED"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the agent's strategy wants {kind!r}, which this version cannot do", action=kind)
+
+
+class StrategyFailed(HectorError):
+    """The strategy answered that it failed."""
+
+    code, reason = StatusCode.INTERNAL, "STRATEGY_FAILED"
+
+    def __init__(self, error: str) -> None:
+        super().__init__(f"the reasoning strategy failed: {error}")
+
+
+class ModelSaidNothing(HectorError):
+    """The model's stream ended without its last message, or with an error in it."""
+
+    code, reason = StatusCode.UNAVAILABLE, "MODEL_BROKE_OFF"
+
+    def __init__(self, llm: str, why: str = "the stream ended without its last message") -> None:
+        super().__init__(f"{llm} broke its answer off ({why}); ask again, or check the provider", llm=llm)
+
+
+class IterationLimit(HectorError):
+    """The strategy wanted more questions to the model than the agent allows."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "ITERATION_LIMIT"
+
+    def __init__(self, agent: str, limit: int, said: str) -> None:
+        text = said or (
+            f"the agent stopped after {limit} questions to its model; "
+            f"raise agents.{agent}.reasoning.max_iterations, or ask for less"
+        )
+        super().__init__(text, agent=agent, limit=limit)
+
+
+class ShuttingDown(HectorError):
+    """The server takes no new work."""
+
+    code, reason = StatusCode.UNAVAILABLE, "SHUTTING_DOWN"
+
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down; ask again in a moment")

@@ -1,0 +1,76 @@
+"""Runs as the log keeps them, and back: rows to events, tasks and sessions."""
+
+import uuid
+from collections.abc import Iterable
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+import hector_a2a as a2a
+from hector.agent.v1 import OwnerChanged, RunError, RunEvent, RunState, StatusChanged
+from hector_store import EventRow, RunChanges, RunLog, RunRow
+
+from .run import row_of
+from .view import FINAL, fold
+
+
+def events_of(rows: Iterable[EventRow]) -> list[RunEvent]:
+    """Return stored events whole again. What a newer version wrote and this one cannot read comes empty."""
+    events = []
+    for row in rows:
+        event = RunEvent.FromString(row.payload)
+        event.run, event.seq = row.run_id, row.seq
+        event.time.FromMicroseconds(row.time_us)
+        events.append(event)
+    return events
+
+
+def task_of(row: RunRow) -> "a2a.Task":
+    """Return a run's task as last committed; its times are the database's."""
+    task = a2a.Task.FromString(row.view or b"")
+    task.id, task.context_id = row.id, row.context_id
+    task.status.timestamp.FromMicroseconds(row.status_time_us)
+    return task
+
+
+def state_of(row: RunRow) -> "RunState.ValueType":
+    """Return how far a stored run is."""
+    return RunState.Value(row.state) if row.state in RunState.keys() else 0  # noqa: SIM118 - not a dict
+
+
+def over(row: RunRow) -> bool:
+    """The run has reached a state that it never leaves."""
+    return state_of(row) in FINAL
+
+
+def ended(task: "a2a.Task", state: "RunState.ValueType", error: RunError) -> StatusChanged:
+    """Return the end of a run that did not finish, with a message that tells the user why."""
+    changed = StatusChanged(state=state, error=error)
+    told = a2a.Message(
+        message_id=str(uuid.uuid4()), role=a2a.ROLE_AGENT, task_id=task.id, context_id=task.context_id
+    )
+    told.parts.add(text=error.message)
+    changed.message.CopyFrom(packed(told))
+    return changed
+
+
+def packed(message: "a2a.Message") -> AnyMessage:
+    """Return an A2A message as events hold it."""
+    found = AnyMessage()
+    found.Pack(message)
+    return found
+
+
+async def close_abandoned(log: RunLog, row: RunRow, worker: str, change: StatusChanged, reason: str) -> None:
+    """End a run whose owner is gone; its events stay.
+
+    Raises:
+        HectorError: RUN_FENCED: another worker took it first.
+    """
+    epoch = await log.take_over(row.id, worker)
+    events = [
+        RunEvent(owner_changed=OwnerChanged(worker=worker, epoch=epoch, reason=reason)),
+        RunEvent(status_changed=change),
+    ]
+    task = fold(task_of(row), events)
+    changes = RunChanges(state=RunState.Name(change.state), view=task.SerializeToString())
+    await log.append(row.id, epoch, [row_of(event) for event in events], changes)

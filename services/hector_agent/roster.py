@@ -1,0 +1,75 @@
+"""The configured agents, and which of them a request means."""
+
+from collections.abc import Mapping
+
+from hector.agent.v1 import (
+    VISIBILITY_INTERNAL,
+    VISIBILITY_PRIVATE,
+    VISIBILITY_PUBLIC,
+    Skill,
+    Visibility,
+)
+from hector.agent.v1 import Agent as AgentInfo
+
+from .agent import Agent
+from .config import AgentConfig
+from .errors import AgentNotFound
+
+VISIBILITIES: Mapping[str, Visibility.ValueType] = {
+    "public": VISIBILITY_PUBLIC,
+    "internal": VISIBILITY_INTERNAL,
+    "private": VISIBILITY_PRIVATE,
+}
+
+
+class Roster:
+    """All agents by name; the first one answers where none is named."""
+
+    def __init__(self, agents: Mapping[str, Agent]) -> None:
+        self._agents = agents
+
+    def pick(self, tenant: str) -> Agent:
+        """Return the agent that A2A's tenant names: "agent", "app/agent", or "" for the default.
+
+        Raises:
+            AgentNotFound: There is none of that name.
+        """
+        name = tenant.rpartition("/")[2]
+        found = self._agents.get(name) if name else next(iter(self._agents.values()), None)
+        if found is None:
+            raise AgentNotFound(name or "(default)", list(self._agents))
+        return found
+
+    def described(self) -> list[AgentInfo]:
+        """Return all agents as others see them, in the order of the configuration."""
+        default = next(iter(self._agents), "")
+        return [
+            described(name, agent.config, default=name == default) for name, agent in self._agents.items()
+        ]
+
+
+def described(name: str, config: AgentConfig, *, default: bool) -> AgentInfo:
+    """Return an agent as others see it; without configured skills it has the one it is made for."""
+    title, description = config.name or name, config.description or f"The agent {config.name or name}."
+    skills = [
+        Skill(
+            id=skill.id,
+            name=skill.name or skill.id,
+            description=skill.description or skill.name or skill.id,
+            tags=skill.tags,
+            examples=skill.examples,
+        )
+        for skill in config.skills
+    ]
+    return AgentInfo(
+        name=name,
+        title=title,
+        description=description,
+        type=config.type,
+        visibility=VISIBILITIES[config.visibility],
+        streaming=config.streaming,
+        skills=skills or [Skill(id=name, name=title, description=description, tags=["chat"])],
+        input_modes=config.input_modes,
+        output_modes=config.output_modes,
+        default=default,
+    )

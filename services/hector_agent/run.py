@@ -1,0 +1,172 @@
+"""One run and its only writer: what happens is committed first, and shown after.
+
+The text of the model call in progress is the exception. It is shown at once as provisional, and
+committed every quarter of a second and with whatever happens next.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import hector_a2a as a2a
+from hector.agent.v1 import RunEvent, RunState, TextAppended
+from hector.common.v1 import Message
+from hector_store import NewEvent, RunChanges, RunLog
+
+from .conversation import from_a2a
+from .feed import Cursor, Feed
+from .view import FINAL, fold, state_of
+
+FLUSH_S = 0.25  # how long shown text may stay uncommitted
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose run it is, and where it stands."""
+
+    run: str
+    app: str
+    owner: str
+    agent: str
+    context: str
+    position: int
+    epoch: int
+
+
+class Run:
+    """A run that this process owns. Nobody else writes its events."""
+
+    def __init__(self, log: RunLog, place: Place, task: "a2a.Task", next_seq: int) -> None:
+        self.place = place
+        self.task = task
+        self.feed = Feed(next_seq)
+        self.state: RunState.ValueType = 0
+        self._log = log
+        self._next_seq = next_seq
+        self._lock = asyncio.Lock()
+        self._open: TextAppended | None = None
+        self._growing = ""  # the artifact that is not marked as ended yet
+        self._flushing: asyncio.TimerHandle | None = None
+        self._flushes: set[asyncio.Task[None]] = set()
+        self.finished = asyncio.Event()
+        """Set when the run is over and this process has let go of it."""
+
+    @property
+    def over(self) -> bool:
+        """The run has reached a state that it never leaves."""
+        return self.state in FINAL
+
+    def said(self) -> list[Message]:
+        """Return what the user said to start the run."""
+        return [from_a2a(message) for message in self.task.history]
+
+    def snapshot(self) -> tuple["a2a.Task", Cursor]:
+        """Return the task as last committed, and the cursor of a reader that has it."""
+        task = a2a.Task()
+        task.CopyFrom(self.task)
+        return task, Cursor(self._next_seq - 1)
+
+    def show(self, artifact_id: str, text: str) -> None:
+        """Append to the answer: seen at once, committed soon."""
+        if self._open is None:
+            known = any(artifact.artifact_id == artifact_id for artifact in self.task.artifacts)
+            self._open = TextAppended(artifact_id=artifact_id, text=text, append=known)
+            self._growing = artifact_id
+        else:
+            self._open.text += text
+        if not self._lock.locked():
+            self.feed.show(self._open)
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
+
+    async def commit(
+        self,
+        events: Sequence[RunEvent],
+        *,
+        strategy: tuple[str, int, bytes] | None = None,
+        last: bool = False,
+    ) -> None:
+        """Write events to the log, after the text that is open, and show them.
+
+        Args:
+            events: What happened, in order; may be empty to commit the open text alone.
+            strategy: Name, version and data of the strategy's state, to be kept with the run.
+            last: The open text is the end of its artifact.
+
+        Raises:
+            HectorError: Nothing was written, and nothing is shown. RUN_FENCED: somebody else owns the
+                run now. Cancelling waits for the outcome of the write.
+        """
+        async with self._lock:
+            text, self._open = self._open, None
+            self._stop_timer()
+            if text is None and last and self._growing:
+                text = TextAppended(artifact_id=self._growing, append=True)
+            if text is not None:
+                text.last = last
+                self._growing = "" if last else self._growing
+                events = [RunEvent(text_appended=text), *events]
+            if not events:
+                return
+            for seq, event in enumerate(events, self._next_seq):
+                event.run, event.seq = self.place.run, seq
+            state, task = state_of(events), a2a.Task()
+            task.CopyFrom(self.task)
+            changes = self._changes(fold(task, events), state, strategy)
+            rows = [row_of(event) for event in events]
+            committed = await self._log.append(self.place.run, self.place.epoch, rows, changes)
+            self._next_seq = committed.last_seq + 1
+            for event in events:
+                event.time.FromMicroseconds(committed.time_us)
+            if state is not None:
+                self.state = state
+                task.status.timestamp.FromMicroseconds(committed.time_us)
+            self.task = task
+            self.feed.publish(events)
+            if self._open is not None:
+                self.feed.show(self._open)
+
+    async def close(self) -> None:
+        """Wait for writes under way, and let the readers go."""
+        self._stop_timer()
+        if self._flushes:
+            await asyncio.wait(self._flushes)
+        self.feed.end()
+        self.finished.set()
+
+    def _changes(
+        self, task: "a2a.Task", state: "RunState.ValueType | None", strategy: tuple[str, int, bytes] | None
+    ) -> RunChanges:
+        name, version, data = strategy or (None, None, None)
+        return RunChanges(
+            state=None if state is None else RunState.Name(state),
+            view=task.SerializeToString(),
+            strategy_name=name,
+            strategy_version=version,
+            strategy_state=data,
+        )
+
+    def _flush(self) -> None:
+        self._flushing = None
+        flush = asyncio.get_running_loop().create_task(self.commit([]))
+        self._flushes.add(flush)
+        flush.add_done_callback(self._flushed)
+
+    def _flushed(self, flush: "asyncio.Task[None]") -> None:
+        self._flushes.discard(flush)
+        if not flush.cancelled():
+            flush.exception()  # the run's next commit meets the same failure and reports it
+
+    def _stop_timer(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+
+
+def row_of(event: RunEvent) -> NewEvent:
+    """Return an event as the log keeps it: its place stands in columns, not in the payload."""
+    kept = RunEvent()
+    kept.CopyFrom(event)
+    for field in ("run", "seq", "time"):
+        kept.ClearField(field)
+    return NewEvent(kind=event.WhichOneof("event") or "", payload=kept.SerializeToString())

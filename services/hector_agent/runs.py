@@ -1,0 +1,243 @@
+"""The runs that this process works on: admission, turns in order, cancellation, and what a restart finds.
+
+A run is its own task under its own call: whoever asked may leave, and nothing stops.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import Context
+
+import grpc.aio
+
+import hector_a2a as a2a
+from hector.agent.v1 import (
+    RUN_STATE_CANCELED,
+    RUN_STATE_FAILED,
+    RUN_STATE_SUBMITTED,
+    RUN_STATE_WORKING,
+    CancelRun,
+    MessageReceived,
+    RunError,
+    RunEvent,
+    RunState,
+    Signal,
+    StatusChanged,
+)
+from hector_mesh import Call, HectorError, scope
+from hector_store import NewRun, RunLog
+
+from .agent import Agent
+from .conversation import messages_of
+from .errors import ShuttingDown
+from .failure import error_of
+from .ledger import close_abandoned, ended, events_of, packed, task_of
+from .order import InOrder
+from .run import Place, Run, row_of
+from .state import state_of_session
+from .turn import Turn
+from .view import fold, new_task
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED = RunError(
+    reason="INTERRUPTED",
+    code=grpc.StatusCode.UNAVAILABLE.value[0],
+    message="the server stopped while it worked on this; what it had written is kept: send the message again",
+)
+
+
+class Runs:
+    """Starts runs and owns them until they are over. Use inside `running()`."""
+
+    def __init__(self, ledger: RunLog) -> None:
+        self._log = ledger
+        self._worker = f"worker-{uuid.uuid4().hex[:12]}"
+        self._live: dict[str, Run] = {}
+        self._work: dict[str, asyncio.Task[None]] = {}
+        self._halted: dict[str, StatusChanged] = {}
+        self._turns = InOrder()
+        self._group: asyncio.TaskGroup | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Own the runs' tasks.
+
+        On entry, runs that a crash left behind are ended as INTERRUPTED. On exit, so are those still
+        at work; what they had committed is kept.
+        """
+        for row in await self._log.unfinished():
+            change = ended(task_of(row), RUN_STATE_FAILED, INTERRUPTED)
+            await close_abandoned(self._log, row, self._worker, change, "the process is gone")
+            log.warning("run was interrupted", extra={"run": row.id, "agent": row.agent})
+        async with asyncio.TaskGroup() as self._group:
+            try:
+                yield
+            finally:
+                self._group = None
+                for run in tuple(self._live.values()):
+                    self._halt(run, ended(run.task, RUN_STATE_FAILED, INTERRUPTED))
+
+    def live(self, app: str, owner: str, run: str) -> Run | None:
+        """Return a run that is at work here and belongs to the caller."""
+        found = self._live.get(run)
+        if found is None or (found.place.app, found.place.owner) != (app, owner):
+            return None
+        return found
+
+    async def start(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
+        """Open a run with its first message, durably, and set it to work.
+
+        The message's context id names the session; without one a new session begins.
+
+        Raises:
+            HectorError: The run was not accepted: nothing was written.
+        """
+        if self._group is None:
+            raise ShuttingDown
+        fresh = not message.context_id
+        received = a2a.Message()
+        received.CopyFrom(message)
+        received.task_id = str(uuid.uuid4())
+        received.context_id = received.context_id or str(uuid.uuid4())
+        run = await self._open(agent, received, call)
+        root = Call(
+            principal=call.principal,
+            app=call.app,
+            deadline=time.monotonic() + agent.config.timeout,
+            traceparent=call.traceparent,
+            request_id=call.request_id,
+            revision=call.revision,
+        )
+        if self._group is None:  # the server was stopped meanwhile; the next start ends the run
+            raise ShuttingDown
+        # An empty context: a run must not inherit, and so die with, the call that asked for it.
+        self._group.create_task(self._own(agent, run, root, fresh=fresh), context=Context())
+        return run
+
+    async def cancel(self, run: Run, reason: str) -> None:
+        """Stop a run and all that it started. Returns when it is over; it may have ended otherwise."""
+        wish = Signal(cancel=CancelRun(reason=reason))
+        place = run.place
+        await self._log.signal(place.app, place.run, "cancel", wish.SerializeToString())
+        self._halt(run, StatusChanged(state=RUN_STATE_CANCELED))
+        await run.finished.wait()
+
+    async def _open(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
+        run_id, app, owner = message.task_id, call.app, call.principal.id
+        waits = self._turns.busy((app, owner, message.context_id))
+        state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
+        events = [
+            RunEvent(message_received=MessageReceived(message=packed(message))),
+            RunEvent(status_changed=StatusChanged(state=state)),
+        ]
+        task = fold(new_task(run_id, message.context_id), events)
+        new = NewRun(
+            id=run_id,
+            app=app,
+            owner=owner,
+            agent=agent.name,
+            context_id=message.context_id,
+            state=RunState.Name(state),
+            revision=call.revision,
+            worker=self._worker,
+            view=task.SerializeToString(),
+        )
+        created = await self._log.create(new, [row_of(event) for event in events])
+        task.status.timestamp.FromMicroseconds(created.time_us)
+        place = Place(
+            run_id, app, owner, agent.name, message.context_id, created.context_position, created.epoch
+        )
+        run = Run(self._log, place, task, len(events) + 1)
+        run.state = state
+        self._live[run_id] = run
+        return run
+
+    async def _own(self, agent: Agent, run: Run, root: Call, *, fresh: bool) -> None:
+        """Work on a run until it is over. Whatever happens, its log says how it ended."""
+        place = run.place
+        work = asyncio.get_running_loop().create_task(self._take_turn(agent, run, root, fresh=fresh))
+        self._work[place.run] = work
+        if place.run in self._halted:
+            work.cancel()
+        try:
+            done, _ = await asyncio.wait([work], timeout=root.remaining())
+            if not done:
+                self._halt(run, ended(run.task, RUN_STATE_FAILED, _too_long(agent)))
+                await asyncio.wait([work])
+            await self._conclude(run, work)
+        finally:
+            work.cancel()
+            self._work.pop(place.run, None)
+            self._halted.pop(place.run, None)
+            self._live.pop(place.run, None)
+            await run.close()
+
+    async def _take_turn(self, agent: Agent, run: Run, root: Call, *, fresh: bool) -> None:
+        place = run.place
+        async with self._turns.turn((place.app, place.owner, place.context), place.position):
+            if run.state == RUN_STATE_SUBMITTED:
+                await run.commit([RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))])
+            before = (
+                []
+                if fresh
+                else events_of(
+                    await self._log.conversation(
+                        place.app, place.owner, place.context, before_position=place.position
+                    )
+                )
+            )
+            history, said = messages_of(before), run.said()
+            with scope(root):
+                turn = Turn(agent, run, [*history, *said], state_of_session(before))
+                await turn.work(said, len(history))
+
+    async def _conclude(self, run: Run, work: "asyncio.Task[None]") -> None:
+        """Write how a run ended, unless its turn has: cancelled, halted or failed."""
+        place, change = run.place, None
+        if work.cancelled():
+            change = self._halted.get(place.run) or ended(run.task, RUN_STATE_FAILED, INTERRUPTED)
+        elif (error := work.exception()) is not None:
+            change = ended(run.task, RUN_STATE_FAILED, _why(error, place))
+        if change is None or run.over:
+            return
+        try:
+            await run.commit([RunEvent(status_changed=change)], last=True)
+        except HectorError as error:
+            # The log is out of reach, or somebody else's: whoever opens it next ends the run.
+            log.error("end of run was not written", extra={"run": place.run, "reason": error.reason})
+
+    def _halt(self, run: Run, change: StatusChanged) -> None:
+        self._halted.setdefault(run.place.run, change)
+        if work := self._work.get(run.place.run):
+            work.cancel()
+
+
+def _why(error: BaseException, place: Place) -> RunError:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, HectorError | grpc.aio.AioRpcError):
+        found = error_of(error)
+        log.warning("run failed", extra={"run": place.run, "agent": place.agent, "reason": found.reason})
+        return found
+    # The border of the agent's own code: a bug must end the run, and must not reach the user.
+    log.error("run met a bug", exc_info=error, extra={"run": place.run, "agent": place.agent})
+    return RunError(
+        reason="INTERNAL",
+        code=grpc.StatusCode.INTERNAL.value[0],
+        message=f"something in Hector went wrong; the log has it under run {place.run}",
+        metadata={"run": place.run},
+    )
+
+
+def _too_long(agent: Agent) -> RunError:
+    limit = agent.config.timeout
+    return RunError(
+        reason="RUN_TIMED_OUT",
+        code=grpc.StatusCode.DEADLINE_EXCEEDED.value[0],
+        message=f"the run took longer than {limit:g} s; raise agents.{agent.name}.timeout, or ask for less",
+        metadata={"timeout_s": f"{limit:g}"},
+    )

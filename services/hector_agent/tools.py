@@ -1,0 +1,108 @@
+"""Which tools an agent has, and one call of one of them."""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+
+import grpc
+
+from hector.agent.v1 import RunError, ToolFinished, ToolStarted
+from hector.common.v1 import Tool, ToolCall
+from hector.tool.v1 import (
+    DocumentScope,
+    ExecuteToolRequest,
+    ExecuteToolResponse,
+    ListToolsRequest,
+    ToolContext,
+    ToolProviderStub,
+)
+from hector_mesh import Mesh
+
+from .failure import error_of
+from .state import chosen
+
+FRESH_S = 10.0  # how long a list of tools is good for; an older one serves while the tools are away
+
+
+class Toolbox:
+    """The tools of this mesh, as far as agents may use them."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+        self._all = ToolProviderStub(mesh)
+        self._stubs: dict[str, ToolProviderStub] = {}
+        self._tools: Sequence[Tool] = ()
+        self._until = 0.0
+
+    async def listed(self, names: Sequence[str] | None) -> list[Tool]:
+        """Return the tools an agent has: all of them, or those of the entries it names.
+
+        Raises:
+            AioRpcError: The tools cannot be listed, and never could.
+        """
+        if names is not None and not names:
+            return []
+        if time.monotonic() >= self._until:
+            try:
+                self._tools = (await self._all.ListTools(ListToolsRequest(), timeout=10)).tools
+                self._until = time.monotonic() + FRESH_S
+            except grpc.aio.AioRpcError:
+                if not self._until:
+                    raise
+        if names is None:
+            return list(self._tools)
+        wanted = {f"tools.{name}" for name in names}
+        return [tool for tool in self._tools if tool.instance in wanted]
+
+    async def run(self, started: ToolStarted, request: ExecuteToolRequest) -> ToolFinished:
+        """Call a tool and return what came of it; a call that could not be made is a result too."""
+        begin = time.monotonic()
+        finished = ToolFinished(call_id=started.call.id, tool=started.call.name)
+        try:
+            response = await self._stub(started.instance).ExecuteTool(request)
+            finished.result.CopyFrom(response)
+        except grpc.aio.AioRpcError as error:
+            finished.error.CopyFrom(error_of(error))
+        finished.duration_ms = round((time.monotonic() - begin) * 1000)
+        return finished
+
+    def _stub(self, instance: str) -> ToolProviderStub:
+        if instance not in self._stubs:
+            self._stubs[instance] = ToolProviderStub(self._mesh.at(instance))
+        return self._stubs[instance]
+
+
+def started(run: str, iteration: int, call: ToolCall, tools: Sequence[Tool]) -> ToolStarted:
+    """Return the event that stands in the log before a call is made."""
+    instance = next((tool.instance for tool in tools if tool.name == call.name), "")
+    effect = hashlib.sha256(f"{run}/{iteration}/{call.id}".encode()).hexdigest()[:32]
+    return ToolStarted(call=call, effect_id=effect, instance=instance)
+
+
+def request(
+    event: ToolStarted,
+    context: ToolContext,
+    state: Mapping[str, object],
+    stores: Sequence[str] | None,
+    tools: Sequence[Tool],
+) -> ExecuteToolRequest:
+    """Return the call of a tool: it gets the state that it declared, and the agent's documents."""
+    keys = next((list(tool.state_keys) for tool in tools if tool.name == event.call.name), [])
+    whom = ToolContext()
+    whom.CopyFrom(context)
+    whom.effect_id = event.effect_id
+    whom.state_json = chosen(state, keys)
+    if stores is not None:
+        whom.documents.CopyFrom(DocumentScope(document_stores=stores))
+    return ExecuteToolRequest(
+        tool=event.call.name, parameters_json=event.call.arguments_json, call_id=event.call.id, context=whom
+    )
+
+
+def unknown(call: ToolCall, tools: Sequence[Tool]) -> ToolFinished:
+    """Return the result of a call of a tool that the agent has not got; the model may try another."""
+    names = ", ".join(tool.name for tool in tools) or "none"
+    error = RunError(
+        reason="TOOL_NOT_FOUND", message=f"there is no tool named {call.name!r}; there are: {names}"
+    )
+    return ToolFinished(call_id=call.id, tool=call.name, result=ExecuteToolResponse(), error=error)

@@ -1,0 +1,236 @@
+"""One run from its message to its answer: the strategy decides, this acts and comes back.
+
+Each step is committed once, before the next begins: a model's turn together with the tool calls it
+led to, each tool's result by itself, and the end with what was said last.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hector.agent.v1 import (
+    RUN_STATE_COMPLETED,
+    ArtifactSaved,
+    MessagesAdded,
+    ModelAnswered,
+    RunEvent,
+    StateChanged,
+    StatusChanged,
+    TextAppended,
+    ToolFinished,
+    ToolStarted,
+)
+from hector.common.v1 import ROLE_TOOL, Message, Part, Tool
+from hector.reasoning.v1 import (
+    Action,
+    Ask,
+    FinalizeRequest,
+    InitializeRequest,
+    Observation,
+    ProcessIterationRequest,
+    ProcessIterationResponse,
+    State,
+)
+from hector.tool.v1 import ToolContext
+
+from . import tools as toolbox
+from .agent import Agent
+from .artifacts import to_a2a
+from .conversation import result_of
+from .errors import ActionNotSupported, IterationLimit, StrategyFailed
+from .model import ask
+from .run import Run
+from .state import change
+
+
+@dataclass(slots=True)
+class Turn:
+    """A run at work: what the agent knows, and what is decided but not yet committed."""
+
+    agent: Agent
+    run: Run
+    conversation: list[Message]
+    state: dict[str, object]
+    tools: list[Tool] = field(default_factory=list)
+    memory: State = field(default_factory=State)
+    asked: int = 0
+    pending: list[RunEvent] = field(default_factory=list)
+
+    async def work(self, said: Sequence[Message], history_length: int) -> None:
+        """Work until the strategy is done, and commit that.
+
+        Raises:
+            HectorError: The run failed; what was committed stays.
+            AioRpcError: A service failed, likewise.
+        """
+        config = self.agent.config
+        self.tools = await self.agent.toolbox.listed(config.tools)
+        begun = await self.agent.strategy.Initialize(
+            InitializeRequest(
+                max_iterations=config.reasoning.max_iterations,
+                tools=self.tools,
+                options_json=self.agent.options_json,
+                run=self.run.place.run,
+                history_length=history_length,
+            )
+        )
+        if begun.error:
+            raise StrategyFailed(begun.error)
+        self.memory = begun.state
+        history = self.conversation[:history_length] if begun.wants_history else []
+        request = ProcessIterationRequest(input=said, history=history)
+        iteration = 0
+        while True:
+            iteration += 1
+            decision = await self._decide(request, iteration)
+            if decision.done:
+                break
+            if not decision.actions:
+                raise StrategyFailed("it neither answered nor wanted anything done")
+            request = ProcessIterationRequest(observations=await self._act(decision, iteration))
+        if not decision.finalized:
+            await self._finalize(truncated=False)
+        await self._commit(RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED)), last=True)
+
+    async def _decide(self, request: ProcessIterationRequest, iteration: int) -> ProcessIterationResponse:
+        request.state.CopyFrom(self.memory)
+        request.iteration = iteration
+        request.remaining_iterations = max(0, self.agent.config.reasoning.max_iterations - self.asked)
+        decision = await self.agent.strategy.ProcessIteration(request)
+        if decision.error:
+            raise StrategyFailed(decision.error)
+        self.memory = decision.state
+        if decision.result:
+            self._note(f"note-{iteration}", decision.result)
+        return decision
+
+    async def _act(self, decision: ProcessIterationResponse, iteration: int) -> list[Observation]:
+        asks = [action for action in decision.actions if action.WhichOneof("action") == "ask"]
+        calls = [action for action in decision.actions if action.WhichOneof("action") == "tool_call"]
+        others = [action for action in decision.actions if action not in asks and action not in calls]
+        if others:
+            raise ActionNotSupported(others[0].WhichOneof("action") or "something unknown")
+        if asks and self.asked + len(asks) > self.agent.config.reasoning.max_iterations:
+            limit = self.agent.config.reasoning.max_iterations
+            raise IterationLimit(
+                self.run.place.agent, limit, await self._finalize(truncated=True, show=False)
+            )
+        seen = {action.id: await self._ask(action.id, action.ask, iteration) for action in asks}
+        if calls:
+            seen |= await self._call(calls, iteration, side_by_side=not decision.sequential)
+        return [seen[action.id] for action in decision.actions]
+
+    async def _ask(self, action: str, question: Ask, iteration: int) -> Observation:
+        if self.pending:
+            await self._commit(last=True)
+        self.asked += 1
+        extra = list(question.messages)
+        messages = extra
+        if question.conversation != Ask.CONVERSATION_REPLACE:
+            messages = [*self.agent.instruction, *self.conversation, *extra]
+        if question.conversation == Ask.CONVERSATION_APPEND and extra:
+            self.conversation += extra
+            self.pending.append(RunEvent(messages_added=MessagesAdded(messages=extra)))
+        name, llm = self.agent.model(question.llm)
+        artifact = "" if question.hidden else f"answer-{self.asked}"
+        offered = [] if question.without_tools else self._offered(question.tools)
+        options = question.options if question.HasField("options") else None
+        turn = await ask(
+            llm,
+            name,
+            messages,
+            offered,
+            options,
+            (lambda text: self.run.show(artifact, text)) if artifact else _nowhere,
+            stream=self.agent.config.streaming,
+        )
+        message = turn.message(with_text=True)
+        shown = artifact if turn.text else ""
+        answered = ModelAnswered(
+            iteration=iteration,
+            message=turn.message(with_text=False) if shown else message,
+            artifact_id=shown,
+            llm=name,
+            model=turn.model,
+            usage=turn.usage,
+            finish_reason=turn.finish_reason,
+            hidden=question.hidden,
+        )
+        self.pending.append(RunEvent(model_answered=answered))
+        if not question.hidden:
+            self.conversation.append(message)
+        return Observation(
+            action_id=action, message=message, usage=turn.usage, finish_reason=turn.finish_reason
+        )
+
+    async def _call(
+        self, actions: Sequence[Action], iteration: int, *, side_by_side: bool
+    ) -> dict[str, Observation]:
+        place = self.run.place
+        begun = [toolbox.started(place.run, iteration, action.tool_call, self.tools) for action in actions]
+        await self._commit(*(RunEvent(tool_started=event) for event in begun), last=True)
+        context = ToolContext(session=place.context, run=place.run, agent=place.agent)
+        if side_by_side and len(begun) > 1:
+            async with asyncio.TaskGroup() as group:
+                running = [group.create_task(self._call_one(event, context)) for event in begun]
+            finished = [task.result() for task in running]
+        else:
+            finished = [await self._call_one(event, context) for event in begun]
+        seen = {}
+        for action, end in zip(actions, finished, strict=True):
+            result = result_of(end)
+            self.conversation.append(Message(role=ROLE_TOOL, parts=[Part(tool_result=result)]))
+            seen[action.id] = Observation(action_id=action.id, tool_result=result)
+        return seen
+
+    async def _call_one(self, event: ToolStarted, context: ToolContext) -> ToolFinished:
+        if event.instance:
+            stores = self.agent.config.document_stores
+            request = toolbox.request(event, context, self.state, stores, self.tools)
+            finished = await self.agent.toolbox.run(event, request)
+        else:
+            finished = toolbox.unknown(event.call, self.tools)
+        wanted = _not_possible_yet(finished)
+        if wanted:
+            raise ActionNotSupported(wanted)
+        events = [RunEvent(tool_finished=finished)]
+        result = finished.result
+        if result.state_delta_json:
+            change(self.state, result.state_delta_json)
+            events.append(RunEvent(state_changed=StateChanged(delta_json=result.state_delta_json)))
+        for number, artifact in enumerate(result.artifacts):
+            saved = ArtifactSaved(artifact=to_a2a(artifact, f"{event.call.id}-{number}"), last=True)
+            events.append(RunEvent(artifact_saved=saved))
+        await self._commit(*events)
+        return finished
+
+    async def _finalize(self, *, truncated: bool, show: bool = True) -> str:
+        end = await self.agent.strategy.Finalize(FinalizeRequest(state=self.memory, truncated=truncated))
+        if end.error:
+            raise StrategyFailed(end.error)
+        if end.result and show:
+            self._note("conclusion", end.result)
+        return end.result
+
+    def _note(self, artifact: str, text: str) -> None:
+        """Say something that no model said; it goes into the log with what comes next."""
+        self.pending.append(RunEvent(text_appended=TextAppended(artifact_id=artifact, text=text, last=True)))
+
+    async def _commit(self, *events: RunEvent, last: bool = False) -> None:
+        pending, self.pending = self.pending, []
+        kept = (self.agent.config.reasoning.strategy, self.memory.version, self.memory.data)
+        await self.run.commit([*pending, *events], strategy=kept, last=last)
+
+    def _offered(self, names: Sequence[str]) -> list[Tool]:
+        return [tool for tool in self.tools if tool.name in names] if names else self.tools
+
+
+def _not_possible_yet(finished: ToolFinished) -> str:
+    for wish in ("transfer", "require_input"):
+        if finished.result.HasField(wish):
+            return wish
+    return ""
+
+
+def _nowhere(_: str) -> None:
+    """Take text that nobody is to see."""

@@ -1,0 +1,161 @@
+"""Tasks and streams: what A2A shows of a run's events."""
+
+from collections.abc import Iterable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+import hector_a2a as a2a
+from hector.agent.v1 import (
+    RUN_STATE_AUTH_REQUIRED,
+    RUN_STATE_CANCELED,
+    RUN_STATE_COMPLETED,
+    RUN_STATE_FAILED,
+    RUN_STATE_INPUT_REQUIRED,
+    RUN_STATE_REJECTED,
+    RUN_STATE_SUBMITTED,
+    RUN_STATE_WAITING,
+    RUN_STATE_WORKING,
+    RunEvent,
+    RunState,
+    StatusChanged,
+    TextAppended,
+)
+
+TASK_STATES = {
+    RUN_STATE_SUBMITTED: a2a.TASK_STATE_SUBMITTED,
+    RUN_STATE_WORKING: a2a.TASK_STATE_WORKING,
+    RUN_STATE_WAITING: a2a.TASK_STATE_WORKING,
+    RUN_STATE_COMPLETED: a2a.TASK_STATE_COMPLETED,
+    RUN_STATE_FAILED: a2a.TASK_STATE_FAILED,
+    RUN_STATE_CANCELED: a2a.TASK_STATE_CANCELED,
+    RUN_STATE_REJECTED: a2a.TASK_STATE_REJECTED,
+    RUN_STATE_INPUT_REQUIRED: a2a.TASK_STATE_INPUT_REQUIRED,
+    RUN_STATE_AUTH_REQUIRED: a2a.TASK_STATE_AUTH_REQUIRED,
+}
+FINAL = frozenset({RUN_STATE_COMPLETED, RUN_STATE_FAILED, RUN_STATE_CANCELED, RUN_STATE_REJECTED})
+INTERRUPTED = frozenset({RUN_STATE_INPUT_REQUIRED, RUN_STATE_AUTH_REQUIRED})
+
+# Where a stream's event stands in the log: `seq`, or `seq.offset` for text that is not committed.
+PLACE = "hector.seq"
+
+
+def new_task(run: str, context: str) -> "a2a.Task":
+    """Return the task of a run that has no events yet."""
+    return a2a.Task(id=run, context_id=context, status=a2a.TaskStatus(state=a2a.TASK_STATE_SUBMITTED))
+
+
+def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
+    """Take committed events into a task, in place, and return it."""
+    for event in events:
+        kind = event.WhichOneof("event")
+        if kind == "text_appended":
+            _append_text(task, event.text_appended)
+        elif kind == "status_changed":
+            task.status.CopyFrom(_status(event.status_changed, task, event.time))
+        elif kind == "message_received":
+            message = a2a.Message()
+            event.message_received.message.Unpack(message)
+            task.history.append(message)
+        elif kind == "artifact_saved":
+            artifact = a2a.Artifact()
+            event.artifact_saved.artifact.Unpack(artifact)
+            _save(task, artifact, event.artifact_saved.append)
+    return task
+
+
+def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | None":
+    """Return what a stream says about an event; None for what A2A has no word for."""
+    kind = event.WhichOneof("event")
+    response = a2a.StreamResponse()
+    if kind == "text_appended":
+        appended = event.text_appended
+        artifact = response.artifact_update
+        artifact.artifact.artifact_id = appended.artifact_id
+        artifact.artifact.name = "answer"
+        artifact.artifact.parts.add(text=appended.text)
+        artifact.append, artifact.last_chunk = appended.append, appended.last
+        artifact.task_id, artifact.context_id = run, context
+        artifact.metadata[PLACE] = place(event)
+        return response
+    if kind == "artifact_saved":
+        saved = response.artifact_update
+        event.artifact_saved.artifact.Unpack(saved.artifact)
+        saved.append, saved.last_chunk = event.artifact_saved.append, event.artifact_saved.last
+        saved.task_id, saved.context_id = run, context
+        saved.metadata[PLACE] = place(event)
+        return response
+    status = response.status_update
+    if kind == "status_changed":
+        status.status.CopyFrom(_status(event.status_changed, new_task(run, context), event.time))
+    elif kind == "tool_started":
+        _doing(status, event, "tool_started", event.tool_started.call.name, event.tool_started.call.id)
+    elif kind == "tool_finished":
+        _doing(status, event, "tool_finished", event.tool_finished.tool, event.tool_finished.call_id)
+    else:
+        return None
+    status.task_id, status.context_id = run, context
+    status.metadata[PLACE] = place(event)
+    return response
+
+
+def place(event: RunEvent) -> str:
+    """Return where an event stands, as a stream's reader hands it back: `seq` or `seq.offset`."""
+    if event.provisional:
+        return f"{event.seq}.{event.offset + len(event.text_appended.text)}"
+    return str(event.seq)
+
+
+def trimmed(task: "a2a.Task", history_length: int | None) -> "a2a.Task":
+    """Cut a task's history to its latest messages, in place; None leaves it whole."""
+    if history_length is not None and len(task.history) > history_length:
+        del task.history[: len(task.history) - history_length]
+    return task
+
+
+def state_of(events: Iterable[RunEvent]) -> "RunState.ValueType | None":
+    """Return the last state among the events, if one of them sets it."""
+    found = None
+    for event in events:
+        if event.WhichOneof("event") == "status_changed":
+            found = event.status_changed.state
+    return found
+
+
+def _status(changed: StatusChanged, task: "a2a.Task", time: Timestamp) -> "a2a.TaskStatus":
+    status = a2a.TaskStatus(state=TASK_STATES.get(changed.state, a2a.TASK_STATE_UNSPECIFIED), timestamp=time)
+    if changed.HasField("message"):
+        changed.message.Unpack(status.message)
+        status.message.task_id, status.message.context_id = task.id, task.context_id
+    return status
+
+
+def _doing(status: "a2a.TaskStatusUpdateEvent", event: RunEvent, what: str, tool: str, call: str) -> None:
+    status.status.state = a2a.TASK_STATE_WORKING
+    status.status.timestamp.CopyFrom(event.time)
+    status.metadata["hector.event"] = what
+    status.metadata["hector.tool"] = tool
+    status.metadata["hector.call"] = call
+
+
+def _append_text(task: "a2a.Task", appended: TextAppended) -> None:
+    for artifact in task.artifacts:
+        if artifact.artifact_id == appended.artifact_id:
+            if appended.append and artifact.parts:
+                artifact.parts[0].text += appended.text
+            else:
+                del artifact.parts[:]
+                artifact.parts.add(text=appended.text)
+            return
+    artifact = task.artifacts.add(artifact_id=appended.artifact_id, name="answer")
+    artifact.parts.add(text=appended.text)
+
+
+def _save(task: "a2a.Task", saved: "a2a.Artifact", append: bool) -> None:
+    for artifact in task.artifacts:
+        if artifact.artifact_id == saved.artifact_id:
+            if append:
+                artifact.parts.extend(saved.parts)
+            else:
+                artifact.CopyFrom(saved)
+            return
+    task.artifacts.append(saved)

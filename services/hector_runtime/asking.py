@@ -1,0 +1,61 @@
+"""Asks an agent: of a running server over HTTP, or of a mesh in this process on a temporary database."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import hector_a2a as a2a
+from hector_mesh import Call, Principal, scope, streaming
+
+from .config import Config
+from .process import running
+from .roles import ROLES
+
+ASKER = Principal("local", frozenset({"user", "operator"}))
+
+
+class Asker(Protocol):
+    """Somebody who can be asked."""
+
+    def ask(self, request: "a2a.SendMessageRequest") -> AsyncIterator["a2a.StreamResponse"]:
+        """Send a message and yield what comes back. Leaving early stops nothing: see `cancel`."""
+
+    async def cancel(self, task: str, agent: str) -> None:
+        """Stop a task."""
+
+
+class MeshAsker:
+    """Asks the agents of a mesh in this process."""
+
+    def __init__(self, stub: a2a.A2AServiceStub) -> None:
+        self._stub = stub
+
+    async def ask(self, request: "a2a.SendMessageRequest") -> AsyncIterator["a2a.StreamResponse"]:
+        with scope(Call(principal=ASKER, request_id=uuid.uuid4().hex)):
+            async with streaming(self._stub.SendStreamingMessage(request)) as responses:
+                async for response in responses:
+                    yield response
+
+    async def cancel(self, task: str, agent: str) -> None:
+        with scope(Call(principal=ASKER)):
+            await self._stub.CancelTask(a2a.CancelTaskRequest(tenant=agent, id=task))
+
+
+@asynccontextmanager
+async def in_process(config: Config) -> AsyncIterator[MeshAsker]:
+    """Run everything but the gateway, and wait until documents can be found."""
+    roles = [name for name, role in ROLES.items() if name != "gateway" and role.needed(config)]
+    async with running(config, roles) as process:
+        await process.ready.wait()
+        yield MeshAsker(a2a.A2AServiceStub(process.mesh))
+
+
+def question(text: str, agent: str, session: str) -> "a2a.SendMessageRequest":
+    """Return the request that asks an agent something, in a session or in a new one."""
+    request = a2a.SendMessageRequest(tenant=agent)
+    request.message.message_id = uuid.uuid4().hex
+    request.message.role = a2a.ROLE_USER
+    request.message.context_id = session
+    request.message.parts.add(text=text)
+    return request

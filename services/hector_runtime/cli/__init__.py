@@ -1,0 +1,51 @@
+"""The command line: `hector serve | call | chat | validate | version`.
+
+Commands are imported when they are used, so that `hector --help` costs next to nothing.
+"""
+
+import importlib
+import sys
+
+import click
+
+COMMANDS = {
+    "serve": "Run agents behind the A2A protocol.",
+    "call": "Ask an agent once and print its answer.",
+    "chat": "Talk with an agent.",
+    "validate": "Check a config file and list everything that is wrong with it.",
+    "version": "Print the version.",
+}
+
+
+class LazyCommands(click.Group):
+    """A group whose commands live in modules of their own, named like them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f".{cmd_name}", __package__).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+def hector() -> None:
+    """Run AI agents in production from one YAML file."""
+
+
+def main() -> None:
+    """Run the command line; no error ever shows a traceback.
+
+    Exit codes: 0 it worked, 1 it did not (the message says why), 2 the command was not understood,
+    130 Ctrl-C.
+    """
+    try:
+        hector.main(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(130)

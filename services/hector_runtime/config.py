@@ -1,0 +1,83 @@
+"""The whole configuration: every service's section, and what is filled in where a file is silent."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from hector_config.load import Loaded, load
+from hector_document.config import DocumentSection
+from hector_gateway.config import GatewaySection
+from hector_store.config import StorageSection
+
+from hector_agent.config import AgentConfig, AgentSection
+from hector_embedder.config import EmbedderSection
+from hector_llm.config import LLMConfig, LLMSection
+from hector_tool.config import ToolSection, default_tools
+from hector_vector.config import VectorSection
+
+from .detect import detected
+from .mesh_config import MeshSection
+
+INSTRUCTION = "You are a helpful assistant. Answer from the documents you are given, and name your sources."
+DEFAULT = "default"  # the model an agent asks when it names none
+
+
+class Config(
+    AgentSection,
+    LLMSection,
+    EmbedderSection,
+    VectorSection,
+    DocumentSection,
+    ToolSection,
+    StorageSection,
+    GatewaySection,
+    MeshSection,
+):
+    """One YAML file."""
+
+    version: Literal["1", "1.0", "2", 1, 2] = "2"
+    """The version of this format."""
+    name: str = ""
+    """A name for the project."""
+    description: str = ""
+    """What the project is for."""
+
+
+def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loaded[Config]:
+    """Read a config file.
+
+    Raises:
+        ConfigInvalid: Everything that is wrong with it, at once.
+    """
+    return load(path, Config, environment=environment, known=known_names())
+
+
+def known_names() -> dict[str, set[str]]:
+    """Return what a file may refer to without declaring it, by section."""
+    return {"llms": {DEFAULT}, "tools": set(default_tools(has_documents=True))}
+
+
+async def completed(config: Config, environment: Mapping[str, str]) -> tuple[Config, list[str]]:
+    """Fill in what the file leaves open, and say in sentences what was chosen.
+
+    An agent where there is none, a model where one is needed and none is configured (the provider whose
+    key is in the environment, else a reachable Ollama, else the offline model), the safe tools.
+    """
+    changes: dict[str, object] = {}
+    notes: list[str] = []
+    agents = config.agents or {
+        "assistant": AgentConfig(description="A helpful assistant.", instruction=INSTRUCTION)
+    }
+    if not config.agents:
+        changes["agents"] = agents
+    if DEFAULT not in config.llms and any(agent.llm == DEFAULT for agent in agents.values()):
+        only = next(iter(config.llms.values())) if len(config.llms) == 1 else None
+        model = only
+        if model is None:
+            found, note = await detected(environment)
+            notes.append(note)
+            model = LLMConfig(**found)
+        changes["llms"] = {**config.llms, DEFAULT: model}
+    if "tools" not in config.model_fields_set:
+        changes["tools"] = default_tools(has_documents=bool(config.document_stores))
+    return config.model_copy(update=changes), notes

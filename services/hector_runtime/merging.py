@@ -1,0 +1,39 @@
+"""How streamed pieces that wait for a slow socket travel together, by method."""
+
+import hector_a2a as a2a
+from hector.llm.v1 import StreamTextResponse
+
+
+def merge_pieces(first: StreamTextResponse, second: StreamTextResponse) -> StreamTextResponse | None:
+    """Return two pieces of a model's answer as one: only text is joined."""
+    if _only_text(first) and _only_text(second):
+        first.text += second.text
+        return first
+    return None
+
+
+def merge_updates(first: "a2a.StreamResponse", second: "a2a.StreamResponse") -> "a2a.StreamResponse | None":
+    """Return two updates of a task as one: only text appended to the same artifact is joined."""
+    if first.WhichOneof("payload") != "artifact_update" or second.WhichOneof("payload") != "artifact_update":
+        return None
+    one, two = first.artifact_update, second.artifact_update
+    same = one.artifact.artifact_id == two.artifact.artifact_id and two.append and not one.last_chunk
+    if not same or len(one.artifact.parts) != 1 or len(two.artifact.parts) != 1:
+        return None
+    if not (one.artifact.parts[0].HasField("text") and two.artifact.parts[0].HasField("text")):
+        return None
+    one.artifact.parts[0].text += two.artifact.parts[0].text
+    one.last_chunk = two.last_chunk
+    one.metadata.CopyFrom(two.metadata)
+    return first
+
+
+def _only_text(piece: StreamTextResponse) -> bool:
+    return all(field.name == "text" for field, _ in piece.ListFields())
+
+
+MERGES = {
+    "/hector.llm.v1.LLMProvider/StreamText": merge_pieces,
+    "/lf.a2a.v1.A2AService/SendStreamingMessage": merge_updates,
+    "/lf.a2a.v1.A2AService/SubscribeToTask": merge_updates,
+}

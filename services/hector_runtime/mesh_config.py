@@ -1,0 +1,36 @@
+"""The keys of `mesh:`: where the roles are that run in other processes, and what they share."""
+
+from hector_config import Secret, Section
+
+
+class MeshConfig(Section):
+    """Addresses as gRPC takes them: "dns:///llm:7010", "unix:///run/hector/llm.sock", "xds:///llm"."""
+
+    agent: str | None = None
+    """Where the agent role listens."""
+    reasoning: str | None = None
+    """Where the reasoning role listens."""
+    llm: str | None = None
+    """Where the llm role listens."""
+    embedder: str | None = None
+    """Where the embedder role listens."""
+    vector: str | None = None
+    """Where the vector role listens."""
+    document: str | None = None
+    """Where the document role listens."""
+    tool: str | None = None
+    """Where the tool role listens."""
+    token: Secret | None = None
+    """A secret that all roles share. A role that listens beyond unix sockets and loopback needs it."""
+
+    def address(self, role: str) -> str | None:
+        """Return where a role is, if it is said."""
+        found: str | None = getattr(self, role, None)
+        return found
+
+
+class MeshSection(Section):
+    """What the runtime reads of a configuration for itself."""
+
+    mesh: MeshConfig = MeshConfig()
+    """Where the roles are that run in other processes."""

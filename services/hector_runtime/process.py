@@ -1,0 +1,120 @@
+"""One process of the mesh: the roles that run here, and channels to those that do not."""
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import grpc.aio
+from grpc import StatusCode
+
+from hector_mesh import HectorError, LocalChannel, LocalServer, Mesh, Room
+from hector_mesh.dialing import wire_channel
+from hector_mesh.health import Health
+from hector_mesh.interceptor import interceptors
+from hector_mesh.listening import wire_server
+
+from .config import Config
+from .merging import MERGES
+from .roles import ROLES, chosen, elsewhere
+
+
+class ListeningWithoutToken(HectorError):
+    """Identity metadata from a stranger is worth nothing: such a listener needs the mesh's token."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "LISTENING_WITHOUT_TOKEN"
+
+    def __init__(self, listen: str) -> None:
+        super().__init__(
+            f"{listen} can be reached from other machines, so the roles must share a secret: add "
+            '`mesh: {token: "${HECTOR_MESH_TOKEN}"}` to the config, or listen on a unix socket or 127.0.0.1',
+            listen=listen,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running process of the mesh."""
+
+    mesh: Mesh
+    roles: tuple[str, ...]
+    address: str
+    """Where its services listen for other roles; empty when they do not."""
+    ready: asyncio.Event
+    """Set when every role here is."""
+
+
+@asynccontextmanager
+async def running(
+    config: Config, roles: Collection[str] = (), listen: str | None = None
+) -> AsyncIterator[Process]:
+    """Run roles until the block ends: all that the configuration needs, or those named.
+
+    Raises:
+        UnknownRole: There is no such role.
+        RoleWithoutAddress: A role here calls one that is neither here nor has an address.
+        HectorError: A role cannot start; the message names what is in the way.
+    """
+    here = chosen(roles, config)
+    away = elsewhere(here, config)
+    token = config.mesh.token.reveal() if config.mesh.token else None
+    if listen and token is None and _reachable_from_outside(listen):
+        raise ListeningWithoutToken(listen)
+    async with AsyncExitStack() as stack:
+        health = Health(service for role in here for service in ROLES[role].serves)
+        local = LocalServer(interceptors())
+        health.register(local)
+        wire = wire_server(listen, token=token, health=health, merges=MERGES) if listen else None
+        routes: dict[str, grpc.aio.Channel] = {}
+        for role in here:
+            routes |= dict.fromkeys(ROLES[role].serves, LocalChannel(local))
+        for role, address in away.items():
+            channel = await stack.enter_async_context(wire_channel(address, token=token, role=role))
+            routes |= dict.fromkeys(ROLES[role].serves, channel)
+        mesh = Mesh(routes)
+        rooms = {role: ROLES[role].build(config, mesh) for role in here}
+        for room in rooms.values():
+            room.register(local)
+            if wire is not None:
+                room.register(wire)
+        ready = asyncio.Event()
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        for role, room in rooms.items():
+            await stack.enter_async_context(room.running())
+            if room.ready is None:
+                await _serve(health, role)
+        if wire is not None:
+            await stack.enter_async_context(wire)
+        becoming = group.create_task(_become_ready(rooms, health, ready))
+        stack.callback(becoming.cancel)
+        yield Process(mesh, tuple(here), wire.address if wire else "", ready)
+
+
+async def _become_ready(rooms: dict[str, Room], health: Health, ready: asyncio.Event) -> None:
+    async def wait(role: str, room: Room) -> None:
+        if room.ready is not None:
+            await room.ready()
+        await _serve(health, role)
+
+    async with asyncio.TaskGroup() as group:
+        for role, room in rooms.items():
+            group.create_task(wait(role, room))
+    ready.set()
+
+
+async def _serve(health: Health, role: str) -> None:
+    for service in ROLES[role].serves:
+        await health.set(service, True)
+
+
+def _reachable_from_outside(listen: str) -> bool:
+    if listen.startswith("unix:"):
+        return False
+    host = listen.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True

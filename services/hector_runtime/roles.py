@@ -1,0 +1,121 @@
+"""The table of contents of the running system: every role, what serves it and what it calls."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+from grpc import StatusCode
+
+from hector_mesh import HectorError, Mesh, Room
+
+from .config import Config
+
+Needed = Callable[[Config], bool]
+
+
+def always(_: Config) -> bool:
+    """Every mesh has this role."""
+    return True
+
+
+def with_documents(config: Config) -> bool:
+    """Only a mesh that has documents has this role; what is not used is not even imported."""
+    return bool(config.document_stores)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One kind of work. `package` has the one public `build(config, mesh) -> Room`."""
+
+    package: str
+    serves: tuple[str, ...]
+    """Full names of its services."""
+    calls: tuple[str, ...] = ()
+    """Roles that it calls."""
+    needed: Needed = always
+    """Whether a mesh with this configuration has the role at all."""
+
+    def build(self, config: Config, mesh: Mesh) -> Room:
+        """Import the package and build its room."""
+        room: Room = import_module(self.package).build(config, mesh)
+        return room
+
+
+# In the order in which they start; they stop in reverse, so that the border closes first.
+ROLES: Mapping[str, Role] = {
+    "embedder": Role("hector_embedder", ("hector.embedder.v1.EmbedderProvider",), needed=with_documents),
+    "vector": Role("hector_vector", ("hector.vector.v1.DatabaseProvider",), needed=with_documents),
+    "document": Role(
+        "hector_document",
+        ("hector.document.v1.DocumentStore", "hector.document.v1.DocumentParser"),
+        calls=("embedder", "vector"),
+        needed=with_documents,
+    ),
+    "llm": Role("hector_llm", ("hector.llm.v1.LLMProvider",)),
+    "tool": Role("hector_tool", ("hector.tool.v1.ToolProvider",), calls=("document",)),
+    "reasoning": Role("hector_reasoning", ("hector.reasoning.v1.ReasoningStrategy",)),
+    "agent": Role(
+        "hector_agent",
+        ("lf.a2a.v1.A2AService", "hector.agent.v1.AgentService"),
+        calls=("reasoning", "llm", "tool"),
+    ),
+    "gateway": Role("hector_gateway", (), calls=("agent",)),
+}
+
+
+class UnknownRole(HectorError):
+    """There is no role of that name."""
+
+    code, reason = StatusCode.INVALID_ARGUMENT, "UNKNOWN_ROLE"
+
+    def __init__(self, role: str) -> None:
+        super().__init__(f"there is no role {role!r}; the roles are {', '.join(ROLES)}", role=role)
+
+
+class RoleWithoutAddress(HectorError):
+    """A role here calls another that is neither here nor has an address."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "ROLE_WITHOUT_ADDRESS"
+
+    def __init__(self, role: str, callers: Collection[str]) -> None:
+        super().__init__(
+            f"role {role!r} has no address, and {' and '.join(callers)} here must call it: add "
+            f'`mesh: {{{role}: "dns:///HOST:PORT"}}` (or "unix:///PATH") to the config, '
+            f"or run it here with --role {role}",
+            role=role,
+        )
+
+
+def chosen(names: Collection[str], config: Config) -> list[str]:
+    """Return the roles to run here, in the order in which they start; no names means all of them.
+
+    Raises:
+        UnknownRole: One of the names is none.
+    """
+    for name in names:
+        if name not in ROLES:
+            raise UnknownRole(name)
+    return [name for name, role in ROLES.items() if (name in names if names else role.needed(config))]
+
+
+def elsewhere(here: Collection[str], config: Config) -> dict[str, str]:
+    """Return the address of every role that roles here call and that is not here.
+
+    Raises:
+        RoleWithoutAddress: One has none.
+    """
+    found: dict[str, str] = {}
+    for name, role in ROLES.items():
+        callers = [caller for caller in here if name in _reached(caller)]
+        if name in here or not callers or not role.needed(config):
+            continue
+        address = config.mesh.address(name)
+        if address is None:
+            raise RoleWithoutAddress(name, callers)
+        found[name] = address
+    return found
+
+
+def _reached(role: str) -> tuple[str, ...]:
+    # The gateway asks every role how it is, for /ready; only the agent must be there for it to start.
+    return ROLES[role].calls
