@@ -1,5 +1,6 @@
 """The outermost interceptor of wire servers: who may come in, and what is left at the door."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -10,7 +11,7 @@ import grpc
 import grpc.aio
 from grpc import StatusCode
 
-from .errors import HectorError, trailers_of
+from .errors import HectorError, refusal
 from .health import SERVICE as HEALTH
 from .metadata import TOKEN
 from .server import Context
@@ -37,6 +38,24 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
 
     def __init__(self, token: str | None) -> None:
         self._token = token.encode() if token else None
+        self._inside: set[asyncio.Task[Any]] = set()
+
+    async def gone(self, timeout_s: float) -> None:
+        """Wait until what was let in has ended, for a server that has stopped.
+
+        grpc stops without waiting for its own tasks, and prints a traceback for each one that the
+        end of the event loop finds.
+        """
+        if self._inside:
+            await asyncio.wait(self._inside, timeout=timeout_s)
+        for _ in range(3):  # a servicer's task is awaited by another one of grpc's, which ends after it
+            await asyncio.sleep(0)
+
+    def _enters(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._inside.add(task)
+        task.add_done_callback(self._inside.discard)
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
@@ -50,34 +69,33 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
             return handler
         coders = (handler.request_deserializer, handler.response_serializer)
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(_driven(handler.unary_stream), *coders)
-        return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary), *coders)
+            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream), *coders)
+        return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary), *coders)
+
+    def _unary(self, behavior: Callable[..., Any]) -> Any:
+        async def unary(request: Any, context: Context) -> Any:
+            self._enters()
+            return await behavior(request, _Inside(context))
+
+        return unary
+
+    def _stream(self, behavior: Callable[..., Any]) -> Any:
+        async def stream(request: Any, context: Context) -> None:
+            self._enters()
+            # grpc would leave a generator that is suspended between two messages to the garbage collector.
+            produced = behavior(request, _Inside(context))
+            if isawaitable(produced):
+                await produced
+                return
+            async with aclosing(produced):
+                async for message in produced:
+                    await context.write(message)
+
+        return stream
 
 
 async def _refuse(request: Any, context: Context) -> None:
-    refusal = TokenRequired()
-    await context.abort(refusal.code, str(refusal), trailers_of(refusal))
-
-
-def _unary(behavior: Callable[..., Any]) -> Any:
-    async def unary(request: Any, context: Context) -> Any:
-        return await behavior(request, _Inside(context))
-
-    return unary
-
-
-def _driven(behavior: Callable[..., Any]) -> Any:
-    async def stream(request: Any, context: Context) -> None:
-        # grpc would leave a generator that is suspended between two messages to the garbage collector.
-        produced = behavior(request, _Inside(context))
-        if isawaitable(produced):
-            await produced
-            return
-        async with aclosing(produced):
-            async for message in produced:
-                await context.write(message)
-
-    return stream
+    await context.abort(*refusal(TokenRequired()))
 
 
 class _Inside:

@@ -13,6 +13,9 @@ from grpc.aio import AioRpcError
 STATUS_DETAILS = "grpc-status-details-bin"
 """The trailer in which every gRPC library looks for a google.rpc.Status."""
 
+TEXT_LIMIT = 4_000
+"""Characters of an error's text that travel; in the worst script that is half of what metadata may take."""
+
 Trailers = tuple[tuple[str, str | bytes], ...]
 
 
@@ -60,9 +63,20 @@ def info_of(error: HectorError | grpc.RpcError) -> ErrorInfo:
     return info
 
 
-def trailers_of(error: HectorError) -> Trailers:
-    """Return the trailing metadata that tells any gRPC client why the call failed."""
-    return ((STATUS_DETAILS, status_of(error).SerializeToString()),)
+def refusal(error: HectorError) -> tuple[StatusCode, str, Trailers]:
+    """Return what to abort a call with so that any gRPC client is told why it failed."""
+    status = status_of(error)
+    status.message = shortened(status.message)
+    info = ErrorInfo(reason=error.reason, domain=error.domain)
+    for name, fact in error.facts.items():
+        info.metadata[name] = shortened(fact, TEXT_LIMIT // 8)
+    status.details[0].Pack(info)
+    return error.code, status.message, ((STATUS_DETAILS, status.SerializeToString()),)
+
+
+def shortened(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Return a text that fits into metadata: a longer one would replace the error by another one."""
+    return text if len(text) <= limit else f"{text[:limit]}… (cut)"
 
 
 def _trailers(error: grpc.RpcError) -> Trailers:

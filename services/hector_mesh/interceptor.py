@@ -10,12 +10,13 @@ from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 from grpc import StatusCode
 from grpc.aio import AbortError, AioRpcError
 
 from . import tracing
 from .call import Call, current_call
-from .errors import HectorError, trailers_of
+from .errors import HectorError, refusal, shortened
 from .server import Context
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,13 @@ class NotImplementedHere(HectorError):
 
     code = StatusCode.UNIMPLEMENTED
     reason = "UNIMPLEMENTED"
+
+
+class UnreadableRequest(HectorError):
+    """The caller sent bytes that are no message of the method's contract."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "UNREADABLE_REQUEST"
 
 
 class CancelledInside(HectorError):
@@ -80,18 +88,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 def _wrap(handler: Handler, method: str) -> Handler:
     if handler.request_streaming:
         return handler  # grpc's reflection; our contracts have none
-    coders = (handler.request_deserializer, handler.response_serializer)
+    # Bytes in, bytes out: what grpc fails to encode or decode it answers with the exception's own text.
     if handler.response_streaming:
-        return grpc.unary_stream_rpc_method_handler(_serve_stream(handler.unary_stream, method), *coders)
-    return grpc.unary_unary_rpc_method_handler(_serve_unary(handler.unary_unary, method), *coders)
+        return grpc.unary_stream_rpc_method_handler(_serve_stream(handler, method))
+    return grpc.unary_unary_rpc_method_handler(_serve_unary(handler, method))
 
 
-def _serve_unary(behavior: Callable[..., Any], method: str) -> Any:
-    async def unary(request: Any, context: Context) -> Any:
+def _serve_unary(handler: Handler, method: str) -> Any:
+    behavior, encode = handler.unary_unary, handler.response_serializer or bytes
+
+    async def unary(wire: bytes, context: Context) -> bytes:
         # Each RPC has a task of its own: there is nothing to reset.
         current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
         try:
-            return await behavior(request, context)
+            request = _decoded(handler, wire, method)
+            encoded: bytes = encode(await behavior(request, context))
+            return encoded
         except AbortError:
             raise
         except BaseException as error:
@@ -103,17 +115,19 @@ def _serve_unary(behavior: Callable[..., Any], method: str) -> Any:
     return unary
 
 
-def _serve_stream(behavior: Callable[..., Any], method: str) -> Any:
-    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
+def _serve_stream(handler: Handler, method: str) -> Any:
+    behavior, encode = handler.unary_stream, handler.response_serializer or bytes
+
+    async def stream(wire: bytes, context: Context) -> AsyncIterator[bytes]:
         current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
         try:
-            produced = behavior(request, context)
+            produced = behavior(_decoded(handler, wire, method), _Writing(context, encode))
             if inspect.isawaitable(produced):
                 await produced  # it writes its messages itself, as grpc's health servicer does
                 return
             async with aclosing(produced):
                 async for message in produced:
-                    yield message
+                    yield encode(message)
         except (AbortError, GeneratorExit):
             raise
         except BaseException as error:
@@ -125,13 +139,37 @@ def _serve_stream(behavior: Callable[..., Any], method: str) -> Any:
     return stream
 
 
+class _Writing:
+    """A servicer's context that encodes what it is given to write."""
+
+    def __init__(self, context: Context, encode: Callable[[Any], bytes]) -> None:
+        self._context = context
+        self._encode = encode
+
+    async def write(self, message: Any) -> None:
+        await self._context.write(self._encode(message))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+def _decoded(handler: Handler, wire: bytes, method: str) -> Any:
+    decode = handler.request_deserializer
+    try:
+        return decode(wire) if decode else wire
+    except DecodeError:
+        raise UnreadableRequest(f"{method} was sent something that is not its request message") from None
+
+
 async def _answer(context: Context, error: BaseException, call: Call, method: str) -> NoReturn:
     """End the RPC as `error` says, or let `error` through where it is not ours to answer."""
+    if isinstance(error, BaseExceptionGroup):
+        error = _spokesman(error)
     if isinstance(error, HectorError):
         await _refuse(context, error)
     if isinstance(error, AioRpcError):
         trailers = tuple(error.trailing_metadata() or ())
-        await context.abort(error.code(), error.details() or "", trailers)
+        await context.abort(error.code(), shortened(error.details() or ""), trailers)
     if isinstance(error, asyncio.CancelledError) and not _cancelled_from_outside():
         # grpc sends no status at all for this, and the caller would wait for its whole deadline.
         await _refuse(context, CancelledInside(f"{method} was cancelled by something it waited for"))
@@ -145,8 +183,18 @@ async def _answer(context: Context, error: BaseException, call: Call, method: st
     await _refuse(context, Unexpected(request_id))
 
 
+def _spokesman(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first of several failures that happened side by side, if all were meant for the caller."""
+    if group.split((HectorError, AioRpcError))[1] is not None:
+        return group
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
+
+
 async def _refuse(context: Context, error: HectorError) -> NoReturn:
-    await context.abort(error.code, str(error), trailers_of(error))
+    await context.abort(*refusal(error))
 
 
 def _cancelled_from_outside() -> bool:

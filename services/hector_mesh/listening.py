@@ -66,7 +66,8 @@ class WireServer(grpc.aio.Server):
         self._services: dict[str, None] = {}
         self._health = health
         inside = mesh_interceptors() if interceptors is None else interceptors
-        every = [Doorkeeper(token), *inside, *([Coalescing(merges)] if merges else [])]
+        self._door = Doorkeeper(token)
+        every = [self._door, *inside, *([Coalescing(merges)] if merges else [])]
         self._server = grpc.aio.server(interceptors=every, options=OPTIONS)
         self.address = listen
         """Where it listens, in the form that `wire_channel` dials; the port is the real one once it runs."""
@@ -104,6 +105,7 @@ class WireServer(grpc.aio.Server):
         if self._health is not None:
             await self._health.leave()
         await self._server.stop(grace)
+        await self._door.gone(timeout_s=5.0)
 
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
         return await self._server.wait_for_termination(timeout)

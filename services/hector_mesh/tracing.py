@@ -70,7 +70,7 @@ def _resume(details: Any) -> None:
 
     if trace.get_current_span().get_span_context().is_valid:
         return  # which the Call's traceparent is an ancestor of
-    traceparent = dict(details.metadata or ()).get(TRACEPARENT)
+    traceparent = dict(tuple(details.metadata or ())).get(TRACEPARENT)
     if traceparent:
         # Never detached: interceptors of a call run in a task of their own, which ends with them.
         context.attach(TraceContextTextMapPropagator().extract({TRACEPARENT: traceparent}))

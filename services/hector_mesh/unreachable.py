@@ -4,7 +4,7 @@ import grpc
 from grpc import ChannelConnectivity, StatusCode
 from grpc.aio import AioRpcError, Channel, Metadata
 
-from .errors import STATUS_DETAILS, HectorError, trailers_of
+from .errors import STATUS_DETAILS, HectorError, refusal
 
 
 class RoleUnavailable(HectorError):
@@ -31,14 +31,8 @@ def named(error: AioRpcError, channel: Channel, role: str, target: str) -> AioRp
         why = "no connection within the caller's deadline"
     else:
         return error
-    reported = RoleUnavailable(role, target, why)
-    return AioRpcError(
-        StatusCode.UNAVAILABLE,
-        error.initial_metadata(),
-        Metadata(*trailers_of(reported)),
-        str(reported),
-        error.debug_error_string(),
-    )
+    code, text, told = refusal(RoleUnavailable(role, target, why))
+    return AioRpcError(code, error.initial_metadata(), Metadata(*told), text, error.debug_error_string())
 
 
 def _connected(channel: grpc.aio.Channel) -> bool:

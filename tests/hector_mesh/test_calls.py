@@ -9,6 +9,7 @@ from echo_pb2 import EchoRequest, EchoResponse
 from echo_pb2_grpc import EchoServicer, EchoStub, add_EchoServicer_to_server
 from grpc import StatusCode
 from grpc.aio import EOF, AioRpcError, UsageError
+
 from hector_mesh import streaming
 
 
@@ -288,10 +289,14 @@ async def test_reading_a_cancelled_stream_is_cancelled(echo):
     reader = aiter(call)
     await anext(reader)
     call.cancel()
-    with pytest.raises(asyncio.CancelledError):
+
+    async def read_on():
         async with asyncio.timeout(5):
             while True:
                 await anext(reader)
+
+    with pytest.raises(asyncio.CancelledError):
+        await read_on()
 
 
 async def test_leaving_a_stream_stops_its_servicer(echo, servicer):
