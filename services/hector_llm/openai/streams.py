@@ -1,0 +1,108 @@
+"""Streamed answers, from chunks to our pieces: everything that arrived together leaves together."""
+
+from typing import Any
+
+import orjson
+
+from hector.common.v1 import Reasoning, TokenUsage
+from hector.llm.v1 import StreamTextResponse, ToolCallDelta
+from hector_llm.openai.answers import NotAnAnswerError, ProviderError, excerpt, text_of, thought_of
+from hector_llm.openai.calls import CallReader
+from hector_llm.openai.usage import finish_reason_of, usage_of
+
+
+class StreamReader:
+    """Collects the chunks of one answer until somebody takes the piece that they make."""
+
+    __slots__ = (
+        "_calls",
+        "_deltas",
+        "_id",
+        "_model",
+        "_texts",
+        "_thoughts",
+        "complete",
+        "finish",
+        "started",
+        "usage",
+    )
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._deltas: list[ToolCallDelta] = []
+        self._calls = CallReader()
+        self._model = ""
+        self._id = ""
+        self.usage = TokenUsage()
+        self.finish = ""
+        """The provider's word for why it stopped; empty until it said so."""
+        self.complete = False
+        """The stream said that it is complete."""
+        self.started = False
+        """There was a chunk of an answer."""
+
+    def take(self, data: bytes) -> None:
+        """Add the data of one event.
+
+        Raises:
+            NotAnAnswerError: It is not a chunk of a chat completion.
+            ProviderError: It is the provider's report of a failure.
+        """
+        if data == b"[DONE]":
+            self.complete = True
+            return
+        try:
+            chunk = orjson.loads(data)
+            if error := chunk.get("error"):
+                raise ProviderError(error)
+            if choices := chunk.get("choices"):
+                self._take_choice(choices[0])
+            if not self._id:
+                self._id, self._model = chunk.get("id") or "", chunk.get("model") or ""
+            if usage := chunk.get("usage"):
+                self.usage = usage_of(usage)
+        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
+            raise NotAnAnswerError(f"not a chunk of a chat completion: {excerpt(data)}") from None
+
+    def _take_choice(self, choice: Any) -> None:
+        self.started = True
+        if choice.get("index"):
+            return  # a second answer, which nobody asked for
+        delta = choice.get("delta") or {}
+        if content := delta.get("content"):
+            self._texts.append(content if isinstance(content, str) else text_of(content))
+        elif refusal := delta.get("refusal"):
+            self._texts.append(refusal)
+        if thought := thought_of(delta):
+            self._thoughts.append(thought)
+        if calls := delta.get("tool_calls"):
+            for call in calls:
+                self._calls.take(call, self._deltas)
+        if finish := choice.get("finish_reason"):
+            self.finish = finish
+
+    def piece(self) -> StreamTextResponse | None:
+        """Return what has come since the last piece, or None if nothing has."""
+        if not (self._texts or self._deltas or self._thoughts):
+            return None
+        piece = StreamTextResponse(text="".join(self._texts), tool_calls=self._deltas)
+        if self._thoughts:
+            piece.reasoning.CopyFrom(Reasoning(text="".join(self._thoughts)))
+        self._texts, self._thoughts, self._deltas = [], [], []
+        return piece
+
+    def last(self) -> StreamTextResponse:
+        """Return the last piece: what is left, and how the answer ended.
+
+        Raises:
+            NotAnAnswerError: A tool was asked for without saying which.
+        """
+        if self._calls.unnamed:
+            raise NotAnAnswerError("the model asked for a tool without naming it")
+        piece = self.piece() or StreamTextResponse()
+        piece.done = True
+        piece.usage.CopyFrom(self.usage)
+        piece.finish_reason = finish_reason_of(self.finish, calls=len(self._calls) > 0)
+        piece.model, piece.response_id = self._model, self._id
+        return piece
