@@ -1,0 +1,140 @@
+"""Agent cards: what an agent says of itself, in A2A 1.0, in 0.3, and in both at once."""
+
+from typing import Literal
+
+from a2a.types import a2a_pb2 as a2a
+
+from hector.agent.v1 import Agent
+
+from .json_out import to_json
+from .json_values import Json
+
+View = Literal["1.0", "0.3", "both"]
+"""Whose members a card has. In "both" they stand side by side, which clients of either version take."""
+
+V1, V03 = "1.0", "0.3"
+_BEARER = "bearer"
+_TEXT = ("text/plain",)
+
+
+def card_of(
+    agent: Agent, *, url: str, version: str, grpc_address: str = "", authenticated: bool = False
+) -> a2a.AgentCard:
+    """Return an agent's public card.
+
+    Args:
+        agent: What the agent service says of it.
+        url: Where it takes JSON-RPC, as clients outside see it.
+        version: Hector's; agents have none of their own.
+        grpc_address: "host:port" of the gRPC port, as clients outside see it; empty if there is none.
+        authenticated: Callers must show a bearer credential.
+    """
+    card = a2a.AgentCard(
+        name=agent.title or agent.name,
+        description=agent.description,
+        version=version,
+        default_input_modes=agent.input_modes or _TEXT,
+        default_output_modes=agent.output_modes or _TEXT,
+    )
+    card.supported_interfaces.add(url=url, protocol_binding="JSONRPC", protocol_version=V1)
+    if grpc_address:
+        card.supported_interfaces.add(
+            url=grpc_address, protocol_binding="GRPC", protocol_version=V1, tenant=agent.name
+        )
+    card.supported_interfaces.add(url=url, protocol_binding="JSONRPC", protocol_version=V03)
+    card.capabilities.streaming = agent.streaming
+    card.capabilities.push_notifications = False
+    card.capabilities.extended_agent_card = False
+    for skill in agent.skills:
+        card.skills.add(
+            id=skill.id,
+            name=skill.name or skill.id,
+            description=skill.description,
+            tags=skill.tags,
+            examples=skill.examples,
+        )
+    if authenticated:
+        scheme = card.security_schemes[_BEARER].http_auth_security_scheme
+        scheme.scheme = "bearer"
+        scheme.description = "An API key, or the admin secret."
+        card.security_requirements.add().schemes[_BEARER].SetInParent()
+    return card
+
+
+def card_json(card: a2a.AgentCard, view: View = "both") -> dict[str, Json]:
+    """Return a card as JSON. Interfaces of the other version are left out of a view that knows only one."""
+    found: dict[str, Json] = to_json(card)
+    if view == "1.0":
+        interfaces = found["supportedInterfaces"]
+        return found | {"supportedInterfaces": [one for one in interfaces if one["protocolVersion"] != V03]}
+    old = _card_v03(found)
+    return old if view == "0.3" else _merged(found, old)
+
+
+def _card_v03(found: dict[str, Json]) -> dict[str, Json]:
+    same = ("name", "description", "version", "defaultInputModes", "defaultOutputModes")
+    same += ("provider", "documentationUrl", "iconUrl", "signatures")
+    first, *more = [one for one in found["supportedInterfaces"] if one["protocolVersion"] == V03]
+    old: dict[str, Json] = {name: found[name] for name in same if name in found}
+    old |= {
+        "protocolVersion": "0.3.0",
+        "url": first["url"],
+        "preferredTransport": first["protocolBinding"],
+        "capabilities": {
+            name: value for name, value in found["capabilities"].items() if name != "extendedAgentCard"
+        },
+        "skills": [_skill_v03(skill) for skill in found["skills"]],
+    }
+    if more:
+        old["additionalInterfaces"] = [
+            {"url": one["url"], "transport": one["protocolBinding"]} for one in more
+        ]
+    if found["capabilities"].get("extendedAgentCard"):
+        old["supportsAuthenticatedExtendedCard"] = True
+    if "securitySchemes" in found:
+        old["securitySchemes"] = {name: _scheme_v03(one) for name, one in found["securitySchemes"].items()}
+    if "securityRequirements" in found:
+        old["security"] = _security_v03(found["securityRequirements"])
+    return old
+
+
+def _skill_v03(skill: dict[str, Json]) -> dict[str, Json]:
+    old = {name: value for name, value in skill.items() if name != "securityRequirements"}
+    if "securityRequirements" in skill:
+        old["security"] = _security_v03(skill["securityRequirements"])
+    return old
+
+
+def _security_v03(requirements: list[Json]) -> list[Json]:
+    return [
+        {name: scopes.get("list", []) for name, scopes in one.get("schemes", {}).items()}
+        for one in requirements
+    ]
+
+
+_SCHEMES_V03 = {
+    "apiKeySecurityScheme": "apiKey",
+    "httpAuthSecurityScheme": "http",
+    "oauth2SecurityScheme": "oauth2",
+    "openIdConnectSecurityScheme": "openIdConnect",
+    "mtlsSecurityScheme": "mutualTLS",
+}
+
+
+def _scheme_v03(found: dict[str, Json]) -> dict[str, Json]:
+    for member, kind in _SCHEMES_V03.items():
+        if member in found:
+            scheme = {"in" if name == "location" else name: value for name, value in found[member].items()}
+            return {"type": kind, **scheme}
+    return {}
+
+
+def _merged(new: Json, old: Json) -> Json:
+    """Return `new` with what only `old` has; where both have a value, the new one stays."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        return {name: _merged(new[name], old[name]) if name in old else new[name] for name in new} | {
+            name: value for name, value in old.items() if name not in new
+        }
+    if isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
+        return [_merged(one, other) for one, other in zip(new, old, strict=True)]
+    return new

@@ -1,0 +1,71 @@
+"""What can go wrong between a client and a server, each with what to do about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from grpc import StatusCode
+
+from hector_mesh import HectorError
+
+
+class NoServerThere(HectorError):
+    """Nobody answers at the address."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "NO_SERVER_THERE"
+
+    def __init__(self, url: str, why: str) -> None:
+        message = (
+            f"no server answers at {url} ({why}); start one with `hector serve`, or name another with --url"
+        )
+        super().__init__(message, url=url)
+
+
+class NotAnA2AServer(HectorError):
+    """Somebody answers, in another language."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "NOT_AN_A2A_SERVER"
+
+    def __init__(self, url: str, status: int) -> None:
+        message = f"{url} answers (HTTP {status}), but not as an A2A server does; check --url"
+        super().__init__(message, url=url, status=status)
+
+
+class TokenRefused(HectorError):
+    """The server wants a credential, or another one."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "TOKEN_REFUSED"
+
+    def __init__(self, url: str, *, given: bool) -> None:
+        said = "does not accept this credential" if given else "wants a credential"
+        how = "pass the admin secret or an API key with --token, or in HECTOR_TOKEN"
+        super().__init__(f"{url} {said}; {how}", url=url)
+
+
+class BrokenAnswer(HectorError):
+    """The answer ended before it was whole."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "BROKEN_ANSWER"
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"the answer from {url} broke off: {why}", url=url)
+
+
+class Refused(HectorError):
+    """The server understood and said no; `facts["reason"]` is its own reason, as "TASK_NOT_FOUND"."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "REFUSED_BY_SERVER"
+
+
+def refused(error: Mapping[str, Any]) -> Refused:
+    """Return what an error object of JSON-RPC, or of A2A over HTTP, says."""
+    facts: dict[str, object] = {"code": error.get("code", "")}
+    details = error.get("data", error.get("details"))
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict) and str(detail.get("@type", "")).endswith("google.rpc.ErrorInfo"):
+            facts["reason"] = detail.get("reason", "")
+    return Refused(str(error.get("message") or "the server refused, and does not say why"), **facts)
