@@ -1,8 +1,10 @@
 """Where a server listens: what may be written, and making the place ready."""
 
 import os
+import secrets
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from grpc import StatusCode
@@ -30,28 +32,50 @@ def unix_path(listen: str) -> Path | None:
     return Path(listen.removeprefix("unix:").replace("//", "", 1) if "//" in listen else listen[5:])
 
 
-def make_way(listen: str, path: Path) -> None:
-    """Make sure that a socket can be bound at `path`: its folder is there and no dead socket is in the way.
+class UnixSocket:
+    """A unix socket's place: bound beside it, moved there when it is served, taken away when it is left.
 
-    Raises:
-        CannotListen: Somebody listens there, what is there is no socket, or the path is too long.
+    grpc unlinks the path it has bound whenever its server dies, be it somebody else's by then. The
+    move also replaces a dead socket in one step, and lets nobody in before the mode is right.
     """
-    if len(os.fsencode(path)) > UNIX_PATH_BYTES:
-        raise CannotListen(
-            listen, f"the path is longer than {UNIX_PATH_BYTES} bytes; choose a shorter folder"
-        )
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = path.stat(follow_symlinks=False).st_mode
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise CannotListen(listen, error.strerror or str(error)) from error
-    if not stat.S_ISSOCK(mode):
-        raise CannotListen(listen, "something that is no socket is in the way; move it")
-    if _answers(path):
-        raise CannotListen(listen, "another process is listening there; stop it, or choose another path")
-    path.unlink(missing_ok=True)
+
+    def __init__(self, listen: str, path: Path) -> None:
+        """Check that the place is free, and make its folder if there is none.
+
+        Raises:
+            CannotListen: Somebody listens there, what is there is no socket, or the path is too long.
+        """
+        self._listen = listen
+        self._path = path
+        self.bound = path.with_name(f".{secrets.token_hex(4)}")
+        """The path to bind."""
+        self._inode = 0
+        if max(len(os.fsencode(path)), len(os.fsencode(self.bound))) > UNIX_PATH_BYTES:
+            why = f"the path is longer than {UNIX_PATH_BYTES} bytes; choose a shorter folder"
+            raise CannotListen(listen, why)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mode = path.stat(follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise CannotListen(listen, error.strerror or str(error)) from error
+        if not stat.S_ISSOCK(mode):
+            raise CannotListen(listen, "something that is no socket is in the way; move it")
+        if _answers(path):
+            raise CannotListen(listen, "another process listens there; stop it, or choose another path")
+
+    def open(self) -> None:
+        """Let callers in: its owner's processes, and nobody else's."""
+        self.bound.chmod(0o600)
+        self._inode = self.bound.stat().st_ino
+        self.bound.replace(self._path)
+
+    def close(self) -> None:
+        """Take the socket away, unless it is another server's by now."""
+        with suppress(FileNotFoundError):
+            if self._path.stat(follow_symlinks=False).st_ino == self._inode:
+                self._path.unlink()
 
 
 def _answers(path: Path) -> bool:

@@ -57,7 +57,7 @@ def wire_channel(target: str, *, token: str | None = None, role: str = "") -> "W
         target: "dns:///llm:7010" (balanced over every address), "llm:7010" (the same), "unix:///run/llm.sock",
             "unix:llm.sock" or "xds:///llm" (handed to grpc as it is).
         token: The mesh's shared secret, sent with every call.
-        role: What errors call the other side; the target if empty.
+        role: What errors call the other side.
 
     Raises:
         InvalidTarget: The target is none of these.
@@ -83,7 +83,7 @@ class WireChannel(SocketlessChannel):
         self._channel = channel
         self._token: Pairs = ((TOKEN, token),) if token else ()
         self._rename: Callable[[AioRpcError], AioRpcError] = partial(
-            named, channel=channel, role=role or target, target=target
+            named, channel=channel, role=role, target=target
         )
 
     def unary_unary(

@@ -1,6 +1,5 @@
 """Servers that other processes can call."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -8,7 +7,7 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 
-from .addresses import CannotListen, make_way, unix_path, why_not
+from .addresses import CannotListen, UnixSocket, unix_path, why_not
 from .coalescing import Coalescing, Merges
 from .doorkeeper import Doorkeeper
 from .health import SERVICE as HEALTH
@@ -64,6 +63,7 @@ class WireServer(grpc.aio.Server):
         self._listen = listen
         self._drain_s = drain_s
         self._services: dict[str, None] = {}
+        self._socket: UnixSocket | None = None
         self._health = health
         inside = mesh_interceptors() if interceptors is None else interceptors
         self._door = Doorkeeper(token)
@@ -99,11 +99,15 @@ class WireServer(grpc.aio.Server):
         self._reflect()
         self._bind()
         await self._server.start()
+        if self._socket is not None:
+            self._socket.open()
 
     async def stop(self, grace: float | None) -> None:
         """Take no more calls, wait `grace` seconds for those in flight, then cancel them."""
         if self._health is not None:
             await self._health.leave()
+        if self._socket is not None:
+            self._socket.close()
         await self._server.stop(grace)
         await self._door.gone(timeout_s=5.0)
 
@@ -138,14 +142,11 @@ class WireServer(grpc.aio.Server):
             host = self._listen.rpartition(":")[0]
             self.address = f"{host}:{port}"
             return
-        make_way(self._listen, path)
-        before = os.umask(0o177)  # from its first moment on the socket is its owner's alone
+        self._socket = UnixSocket(self._listen, path)
         try:
-            self._server.add_insecure_port(f"unix:{path}")
+            self._server.add_insecure_port(f"unix:{self._socket.bound}")
         except RuntimeError as error:
             raise CannotListen(self._listen, "the socket cannot be made there") from error
-        finally:
-            os.umask(before)
         self.address = f"unix:{path}"
 
     def _reflect(self) -> None:

@@ -14,7 +14,8 @@ class RoleUnavailable(HectorError):
     reason = "ROLE_UNAVAILABLE"
 
     def __init__(self, role: str, target: str, why: str) -> None:
-        super().__init__(f"role {role} is not reachable at {target}: {why}", role=role, target=target)
+        what = f"role {role} is not reachable at {target}" if role else f"{target} is not reachable"
+        super().__init__(f"{what}: {why}", role=role, target=target)
 
 
 def named(error: AioRpcError, channel: Channel, role: str, target: str) -> AioRpcError:
@@ -26,7 +27,8 @@ def named(error: AioRpcError, channel: Channel, role: str, target: str) -> AioRp
     if trailers is not None and any(key == STATUS_DETAILS for key, _ in trailers):
         return error
     if error.code() is StatusCode.UNAVAILABLE:
-        why = (error.details() or "no connection").rpartition("last error: ")[2].removeprefix("UNKNOWN: ")
+        why = (error.details() or "no connection").rpartition("last error: ")[2]
+        why = why.removeprefix("UNKNOWN: ").removeprefix(f"{target}: ")
     elif error.code() is StatusCode.DEADLINE_EXCEEDED and not _connected(channel):
         why = "no connection within the caller's deadline"
     else:
