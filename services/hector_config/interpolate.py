@@ -109,7 +109,7 @@ def _closing(text: str, position: int) -> int:
 
 
 def _advice(name: str, environment: Mapping[str, str]) -> str:
-    near = difflib.get_close_matches(name, environment, n=1, cutoff=0.8)
+    near = difflib.get_close_matches(name, environment, n=1, cutoff=0.7)
     if near:
         return f"did you mean {near[0]}?"
     return f"set it, put it into .env, or write ${{{name}:-default}}"
