@@ -1,0 +1,78 @@
+"""SQL: one database, one writer with group commit, and the run log. Knows no agents: payloads are bytes.
+
+Names are imported when they are first used, so that reading a config does not load SQLAlchemy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .config import StorageConfig, StorageSection
+    from .database import Database
+    from .documents import DocumentIndex, DocumentRow
+    from .ids import new_id
+    from .opening import opened
+    from .run_log import RunLog
+    from .skipping import EVENT_FORMAT, readable
+    from .values import (
+        TERMINAL_STATES,
+        Appended,
+        ContextPage,
+        ContextRow,
+        Created,
+        Effect,
+        EventRow,
+        NewEvent,
+        NewRun,
+        RunChanges,
+        RunPage,
+        RunRow,
+        SignalRow,
+    )
+
+__all__ = [
+    "EVENT_FORMAT",
+    "TERMINAL_STATES",
+    "Appended",
+    "ContextPage",
+    "ContextRow",
+    "Created",
+    "Database",
+    "DocumentIndex",
+    "DocumentRow",
+    "Effect",
+    "EventRow",
+    "NewEvent",
+    "NewRun",
+    "RunChanges",
+    "RunLog",
+    "RunPage",
+    "RunRow",
+    "SignalRow",
+    "StorageConfig",
+    "StorageSection",
+    "new_id",
+    "opened",
+    "readable",
+]
+
+_ELSEWHERE = {
+    "StorageConfig": "config",
+    "StorageSection": "config",
+    "Database": "database",
+    "DocumentIndex": "documents",
+    "DocumentRow": "documents",
+    "new_id": "ids",
+    "opened": "opening",
+    "RunLog": "run_log",
+    "EVENT_FORMAT": "skipping",
+    "readable": "skipping",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f".{_ELSEWHERE.get(name, 'values')}", __name__), name)
+    globals()[name] = found
+    return found

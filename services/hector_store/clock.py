@@ -1,0 +1,34 @@
+"""The database's clock, as SQL: microseconds since 1970 UTC. Replicas disagree about time; their database does not."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ColumnElement
+
+_SPELLINGS = {
+    # SQLite 3.40 knows no unixepoch('subsec'); julianday is good for a millisecond.
+    "sqlite": "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000",
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
+    "mysql": "timestampdiff(MICROSECOND, '1970-01-01 00:00:00', utc_timestamp(6))",
+}
+
+
+class database_time(ColumnElement[int]):  # noqa: N801  (reads as SQL where it is used)
+    """The time at which the statement runs."""
+
+    inherit_cache = True
+    type = BigInteger()
+
+
+@compiles(database_time)
+def _spell(element: database_time, compiler: Any, **_: Any) -> str:
+    return _SPELLINGS[{"mariadb": "mysql"}.get(compiler.dialect.name, compiler.dialect.name)]
+
+
+_NOW = select(database_time())
+
+
+def now(connection: Connection) -> int:
+    """Return the database's time."""
+    return int(connection.execute(_NOW).scalar_one())

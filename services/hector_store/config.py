@@ -1,0 +1,32 @@
+"""The keys of `storage:`: where runs, sessions and the index's state are kept."""
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from hector_config import Section, project_dir_of
+from hector_mesh import HectorError
+
+from .url import DEFAULT, placed
+
+
+class StorageConfig(Section):
+    """Where everything durable is."""
+
+    database: str = DEFAULT
+    """The database: `sqlite://.hector/hector.db` (a path below the project folder), `sqlite:///absolute/path.db`, or
+    `inmemory` (forgotten at the end). `?synchronous=normal` trades safety in a power cut for speed."""
+
+    @field_validator("database")
+    @classmethod
+    def _placed(cls, url: str, info: ValidationInfo) -> str:
+        try:
+            return placed(url, project_dir_of(info))
+        except HectorError as error:
+            raise PydanticCustomError("database", "{problem}", {"problem": str(error)}) from None
+
+
+class StorageSection(Section):
+    """What the store reads of the configuration."""
+
+    storage: StorageConfig = Field(default_factory=StorageConfig)
+    """Where runs, sessions and the state of document indexes are kept."""

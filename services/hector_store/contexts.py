@@ -1,0 +1,119 @@
+"""Contexts, also known as sessions: what the runs of one context say together."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import delete as delete_from
+
+from .paging import key_of, token_after
+from .payloads import EVENT_COLUMNS, event_rows
+from .schema import run_events, runs
+from .values import ContextPage, ContextRow, EventRow
+
+
+def conversation(
+    connection: Connection,
+    app: str,
+    owner: str,
+    context_id: str,
+    before_position: int | None,
+    kinds: Collection[str] | None,
+    limit: int | None,
+) -> Sequence[EventRow]:
+    """Return the events of a context's runs, oldest first; the latest ones when limited."""
+    statement = (
+        select(*EVENT_COLUMNS)
+        .join_from(runs, run_events, run_events.c.run_id == runs.c.id)
+        .where(runs.c.app == app, runs.c.owner == owner, runs.c.context_id == context_id)
+        .where(runs.c.context_position.is_not(None))
+        .order_by(runs.c.context_position.desc(), run_events.c.seq.desc())
+    )
+    if before_position is not None:
+        statement = statement.where(runs.c.context_position < before_position)
+    if kinds is not None:
+        statement = statement.where(run_events.c.kind.in_(sorted(kinds)))
+    if limit is not None:
+        statement = statement.limit(limit)
+    rows = connection.execute(statement).all()
+    return event_rows(connection, reversed(rows))
+
+
+def one(connection: Connection, app: str, owner: str | None, context_id: str) -> ContextRow | None:
+    """Return one context; of several owners' the one that changed last."""
+    found = _contexts(app, owner, context_id, None)
+    row = connection.execute(found.limit(1)).one_or_none()
+    return None if row is None else ContextRow(*row)
+
+
+def page(
+    connection: Connection, app: str, owner: str | None, agent: str | None, page_size: int, token: str
+) -> ContextPage:
+    """Return one page of contexts, the latest change first."""
+    every = _contexts(app, owner, None, agent)
+    statement = every
+    if token:
+        time_us, key = key_of(token, 2)
+        columns = every.selected_columns
+        updated, place = columns.updated, (columns.owner, columns.context_id)
+        earlier = or_(place[0] < key[0], and_(place[0] == key[0], place[1] < key[1]))
+        statement = every.where(or_(updated < time_us, and_(updated == time_us, earlier)))
+    found = [ContextRow(*row) for row in connection.execute(statement.limit(page_size + 1))]
+    more, found = len(found) > page_size, found[:page_size]
+    total = connection.execute(select(func.count()).select_from(every.order_by(None).subquery())).scalar_one()
+    last = found[-1] if more else None
+    next_token = token_after(last.updated_time_us, last.owner, last.context_id) if last else ""
+    return ContextPage(tuple(found), next_token, total)
+
+
+def delete(connection: Connection, app: str, owner: str, context_id: str) -> int:
+    """Delete a context's runs; what belongs to them goes with them."""
+    statement = delete_from(runs).where(
+        runs.c.app == app,
+        runs.c.owner == owner,
+        runs.c.context_id == context_id,
+        runs.c.context_position.is_not(None),  # the empty context is nobody's session
+    )
+    return connection.execute(statement).rowcount
+
+
+def _contexts(app: str, owner: str | None, context_id: str | None, agent: str | None) -> Select[Any]:
+    """Return the statement for contexts as `ContextRow` has them, the latest change first."""
+    summary = (
+        select(
+            runs.c.app,
+            runs.c.owner,
+            runs.c.context_id,
+            func.max(runs.c.context_position).label("latest"),
+            func.count().label("runs"),
+            func.min(runs.c.created_time).label("created"),
+            func.max(runs.c.status_time).label("updated"),
+        )
+        .where(runs.c.app == app, runs.c.context_position.is_not(None))
+        .group_by(runs.c.app, runs.c.owner, runs.c.context_id)
+    )
+    if owner is not None:
+        summary = summary.where(runs.c.owner == owner)
+    if context_id is not None:
+        summary = summary.where(runs.c.context_id == context_id)
+    whole = summary.subquery("summary")
+    of_latest = and_(
+        runs.c.app == whole.c.app,
+        runs.c.owner == whole.c.owner,
+        runs.c.context_id == whole.c.context_id,
+        runs.c.context_position == whole.c.latest,
+    )
+    statement = (
+        select(
+            whole.c.app,
+            whole.c.owner,
+            whole.c.context_id,
+            runs.c.agent,
+            whole.c.runs,
+            whole.c.created,
+            whole.c.updated,
+        )
+        .join_from(whole, runs, of_latest)
+        .order_by(whole.c.updated.desc(), whole.c.owner.desc(), whole.c.context_id.desc())
+    )
+    return statement if agent is None else statement.where(runs.c.agent == agent)

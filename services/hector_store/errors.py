@@ -1,0 +1,270 @@
+"""What can go wrong with the store: each error says what happened, where, and what to do next."""
+
+from collections.abc import Collection
+
+from grpc import StatusCode
+
+from hector_mesh import HectorError
+
+
+class RunNotFound(HectorError):
+    """No such run for this app and owner. A foreign run is not found either."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "RUN_NOT_FOUND"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"no run {run_id!r}; list the runs to see which there are", run_id=run_id)
+
+
+class RunExists(HectorError):
+    """A run of that id is there already; leave the id out and the store assigns one."""
+
+    code = StatusCode.ALREADY_EXISTS
+    reason = "RUN_EXISTS"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"there is a run {run_id!r} already; leave the id out", run_id=run_id)
+
+
+class RunFenced(HectorError):
+    """The writer does not own the run any more: nothing was written. Stop working on it."""
+
+    code = StatusCode.ABORTED
+    reason = "RUN_FENCED"
+
+    def __init__(self, run_id: str, epoch: int, current: int) -> None:
+        super().__init__(
+            f"run {run_id!r} has a new owner (epoch {current}, yours is {epoch}); stop working on it",
+            run_id=run_id,
+            epoch=epoch,
+            current_epoch=current,
+        )
+
+
+class IdempotencyMismatch(HectorError):
+    """The idempotency key was used before, for something else."""
+
+    code = StatusCode.ALREADY_EXISTS
+    reason = "IDEMPOTENCY_MISMATCH"
+
+    def __init__(self, key: str, run_id: str) -> None:
+        super().__init__(
+            f"idempotency key {key!r} was used for a different request (run {run_id!r}); use a new key",
+            idempotency_key=key,
+            run_id=run_id,
+        )
+
+
+class EventNeedsNewer(HectorError):
+    """A newer version wrote an event that this one must not skip."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "EVENT_NEEDS_NEWER_VERSION"
+
+    def __init__(self, run_id: str, seq: int, kind: str, needs: int, version: int) -> None:
+        super().__init__(
+            f"event {seq} of run {run_id!r} ({kind!r}) needs event format {needs}, this version reads {version};"
+            " upgrade hector to read this run",
+            run_id=run_id,
+            seq=seq,
+            kind=kind,
+            needs=needs,
+        )
+
+
+class InvalidValue(HectorError):
+    """A value does not fit its column."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_VALUE"
+
+    def __init__(self, name: str, found: str, allowed: str) -> None:
+        super().__init__(f"{name} is {found}; allowed: {allowed}", field=name)
+
+
+class InvalidPageToken(HectorError):
+    """The page token is not one that the store gave out."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_PAGE_TOKEN"
+
+    def __init__(self) -> None:
+        super().__init__("the page token is not one of ours; begin again without a token")
+
+
+class PayloadTooLarge(HectorError):
+    """One write is larger than the store ever takes."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "PAYLOAD_TOO_LARGE"
+
+    def __init__(self, size_bytes: int, allowed_bytes: int) -> None:
+        super().__init__(
+            f"a write of {size_bytes} bytes is too large (allowed: {allowed_bytes}); keep the content in a file"
+            " or an object store and write its address",
+            size_bytes=size_bytes,
+            allowed_bytes=allowed_bytes,
+        )
+
+
+class StorageQueueFull(HectorError):
+    """Too much is waiting to be written. Nothing was written; try again later."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "STORAGE_QUEUE_FULL"
+
+    def __init__(self, rows: int, size_bytes: int) -> None:
+        super().__init__(
+            f"the store is behind: {rows} rows, {size_bytes} bytes wait to be written; try again later",
+            rows=rows,
+            size_bytes=size_bytes,
+        )
+
+
+class StorageClosed(HectorError):
+    """The database was closed while or before this was asked."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "STORAGE_CLOSED"
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"the database {database} is closed: this process is shutting down", database=database
+        )
+
+
+class StorageBusy(HectorError):
+    """Another process holds the database for too long. Nothing was written; try again."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "STORAGE_BUSY"
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"the database {database} is locked by another process; stop that process (a backup, a database"
+            " browser, a second hector) or try again",
+            database=database,
+        )
+
+
+class StorageFull(HectorError):
+    """The disk or the database is full. Nothing of this write was kept."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "STORAGE_FULL"
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"no space left for the database {database}; free some space and try again", database=database
+        )
+
+
+class StorageReadOnly(HectorError):
+    """The database or its folder cannot be written to."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "STORAGE_READ_ONLY"
+
+    def __init__(self, database: str, detail: str) -> None:
+        super().__init__(
+            f"cannot write to the database {database} ({detail}); make the file and its folder writable for this"
+            " user, or set storage.database to another place",
+            database=database,
+        )
+
+
+class StorageFolderMissing(HectorError):
+    """The folder that should hold the database is not there."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "STORAGE_FOLDER_MISSING"
+
+    def __init__(self, database: str, folder: str) -> None:
+        super().__init__(
+            f"the folder {folder} for the database {database} does not exist; create it, or set storage.database"
+            " to another place",
+            database=database,
+            folder=folder,
+        )
+
+
+class StorageCorrupt(HectorError):
+    """The file is not a database, or is damaged."""
+
+    code = StatusCode.DATA_LOSS
+    reason = "STORAGE_CORRUPT"
+
+    def __init__(self, database: str, detail: str) -> None:
+        super().__init__(
+            f"{database} is not a usable database ({detail}); restore it from a backup, or move it away and a new"
+            " one is made",
+            database=database,
+        )
+
+
+class StorageNewer(HectorError):
+    """A newer version of Hector made this database."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "STORAGE_NEWER"
+
+    def __init__(self, database: str, found: str, known: str) -> None:
+        super().__init__(
+            f"the database {database} was made by a newer version (schema {found}, this version knows {known});"
+            " upgrade hector, or set storage.database to another place",
+            database=database,
+            found=found,
+            known=known,
+        )
+
+
+class StorageFailed(HectorError):
+    """The database failed in a way of its own. Nothing of this write was acknowledged."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "STORAGE_FAILED"
+
+    def __init__(self, database: str, detail: str) -> None:
+        super().__init__(
+            f"the database {database} failed ({detail}); check the disk and the system log, then try again",
+            database=database,
+        )
+
+
+class InvalidDatabaseURL(HectorError):
+    """`storage.database` is not a URL that the store understands."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_DATABASE_URL"
+
+    def __init__(self, found: str, problem: str, allowed: Collection[str]) -> None:
+        super().__init__(
+            f"storage.database is {found!r}: {problem} (allowed: {', '.join(allowed)})", found=found
+        )
+
+
+class DatabaseNotAvailable(HectorError):
+    """A kind of database that is known, but that this version or installation cannot use."""
+
+    code = StatusCode.UNIMPLEMENTED
+    reason = "DATABASE_NOT_AVAILABLE"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"{kind} is known, but not available in this version; set storage.database to"
+            " sqlite://.hector/hector.db",
+            kind=kind,
+        )
+
+
+class RunContended(HectorError):
+    """Too many processes begin runs in one context at the same moment. Nothing was written; try again."""
+
+    code = StatusCode.ABORTED
+    reason = "RUN_CONTENDED"
+
+    def __init__(self, context_id: str) -> None:
+        super().__init__(
+            f"too many runs are begun in context {context_id!r} at once; try again", context_id=context_id
+        )

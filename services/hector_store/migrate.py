@@ -1,0 +1,43 @@
+"""Brings a database's tables to what this version knows. Alembic is imported only when there is something to do."""
+
+import logging
+import threading
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from .errors import StorageNewer
+from .migrations import HEAD, KNOWN, VERSION_TABLE
+
+log = logging.getLogger(__name__)
+
+_FOUND = text(f"SELECT version_num FROM {VERSION_TABLE}")
+_ONE_AT_A_TIME = threading.Lock()  # alembic keeps what it migrates in a module
+
+
+def migrate(connection: Connection, database: str) -> None:
+    """Migrate inside the connection's transaction, which must exclude every other migration.
+
+    Raises:
+        StorageNewer: A newer version made the tables.
+    """
+    found = _version(connection)
+    if found and found not in KNOWN:
+        raise StorageNewer(database, found, HEAD)
+    if found == HEAD:
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, "head")
+    log.info("database migrated", extra={"database": database, "schema": HEAD})
+
+
+def _version(connection: Connection) -> str:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return ""
+    return str(connection.execute(_FOUND).scalar() or "")

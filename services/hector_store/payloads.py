@@ -1,0 +1,89 @@
+"""Event payloads: in the event's row up to 1 MiB, else in `blobs`, in pieces. Readers do not see the difference."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy.engine import Row
+
+from .ids import new_id
+from .schema import INLINE_BYTES, blobs, run_events
+from .values import EventRow, NewEvent
+
+EVENT_COLUMNS = (
+    run_events.c.app,
+    run_events.c.run_id,
+    run_events.c.seq,
+    run_events.c.kind,
+    run_events.c.needs,
+    run_events.c.time,
+    run_events.c.payload,
+    run_events.c.blob_id,
+)
+
+_INSERT_EVENTS = insert(run_events)
+_INSERT_BLOBS = insert(blobs)
+_PIECES = select(blobs.c.data).where(blobs.c.id == bindparam("blob_id")).order_by(blobs.c.part)
+
+
+class EventRows:
+    """Collects events of many runs, to be inserted with one statement."""
+
+    def __init__(self) -> None:
+        self._events: list[dict[str, object]] = []
+        self._blobs: list[dict[str, object]] = []
+
+    def add(self, app: str, run_id: str, first_seq: int, events: Iterable[NewEvent], time_us: int) -> int:
+        """Number a run's events from `first_seq` on, and return the number after the last."""
+        seq = first_seq
+        for event in events:
+            payload, blob_id = event.payload, None
+            if len(payload) > INLINE_BYTES:
+                payload, blob_id = b"", self._keep(app, run_id, payload)
+            self._events.append(
+                {
+                    "run_id": run_id,
+                    "seq": seq,
+                    "app": app,
+                    "kind": event.kind,
+                    "needs": event.needs,
+                    "time": time_us,
+                    "blob_id": blob_id,
+                    "payload": payload,
+                }
+            )
+            seq += 1
+        return seq
+
+    def insert(self, connection: Connection) -> None:
+        """Insert what was added; the runs must be there."""
+        if self._blobs:
+            connection.execute(_INSERT_BLOBS, self._blobs)
+        if self._events:
+            connection.execute(_INSERT_EVENTS, self._events)
+
+    def _keep(self, app: str, run_id: str, payload: bytes) -> str:
+        blob_id, size_bytes = new_id(), len(payload)
+        for part, start in enumerate(range(0, size_bytes, INLINE_BYTES)):
+            data = payload[start : start + INLINE_BYTES]
+            self._blobs.append(
+                {
+                    "id": blob_id,
+                    "part": part,
+                    "app": app,
+                    "run_id": run_id,
+                    "size_bytes": size_bytes,
+                    "data": data,
+                }
+            )
+        return blob_id
+
+
+def event_rows(connection: Connection, rows: Iterable[Row[Any]]) -> Sequence[EventRow]:
+    """Return events selected by `EVENT_COLUMNS`, with their payloads whole."""
+    events = []
+    for *fields, blob_id in rows:
+        if blob_id is not None:
+            fields[-1] = b"".join(connection.execute(_PIECES, {"blob_id": blob_id}).scalars())
+        events.append(EventRow(*fields))
+    return events

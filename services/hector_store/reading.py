@@ -1,0 +1,159 @@
+"""Reads runs, their events and their effects."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Select, and_, bindparam, func, literal, or_, select
+
+from .paging import key_of, token_after
+from .payloads import EVENT_COLUMNS, event_rows
+from .schema import effects as effects_table
+from .schema import run_events, runs
+from .values import Effect, EventRow, RunPage, RunRow
+
+_LISTED = (
+    runs.c.id,
+    runs.c.kind,
+    runs.c.app,
+    runs.c.owner,
+    runs.c.agent,
+    runs.c.context_id,
+    func.coalesce(runs.c.context_position, 0),
+    runs.c.parent,
+    runs.c.state,
+    runs.c.status_time,
+    runs.c.is_task,
+    runs.c.revision,
+    runs.c.priority,
+    runs.c.worker,
+    runs.c.worker_target,
+    runs.c.epoch,
+    runs.c.lease_until,
+    runs.c.wake_at,
+    runs.c.deadline,
+    runs.c.attempt,
+    runs.c.next_seq,
+    runs.c.created_time,
+    runs.c.strategy_name,
+    runs.c.strategy_version,
+    runs.c.view,
+)
+_GET = select(*_LISTED, runs.c.strategy_state).where(
+    runs.c.id == bindparam("run_id"), runs.c.app == bindparam("app")
+)
+_EXISTS = select(literal(1)).where(runs.c.id == bindparam("run_id"))
+_EVENTS = (
+    select(*EVENT_COLUMNS)
+    .where(run_events.c.run_id == bindparam("run_id"), run_events.c.app == bindparam("app"))
+    .where(run_events.c.seq > bindparam("after"))
+    .order_by(run_events.c.seq)
+)
+_EFFECTS = (
+    select(
+        effects_table.c.effect_id,
+        effects_table.c.call_id,
+        effects_table.c.tool,
+        effects_table.c.policy,
+        effects_table.c.state,
+        effects_table.c.result_ref,
+        effects_table.c.started_time,
+        effects_table.c.finished_time,
+    )
+    .where(effects_table.c.run_id == bindparam("run_id"))
+    .order_by(effects_table.c.started_time, effects_table.c.effect_id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs to list; None does not matter."""
+
+    app: str
+    owner: str | None
+    context_id: str | None
+    agent: str | None
+    states: Collection[str] | None
+    kinds: Collection[str] | None
+    parent: str | None
+    status_after_us: int | None
+    is_task: bool | None
+
+    def of(self, statement: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+        """Return the statement with these conditions."""
+        statement = statement.where(runs.c.app == self.app)
+        for column, value in (
+            (runs.c.owner, self.owner),
+            (runs.c.context_id, self.context_id),
+            (runs.c.agent, self.agent),
+            (runs.c.parent, self.parent),
+            (runs.c.is_task, self.is_task),
+        ):
+            if value is not None:
+                statement = statement.where(column == value)
+        for column, values in ((runs.c.state, self.states), (runs.c.kind, self.kinds)):
+            if values is not None:
+                statement = statement.where(column.in_(sorted(values)))
+        if self.status_after_us is not None:
+            statement = statement.where(runs.c.status_time > self.status_after_us)
+        return statement
+
+
+def run(connection: Connection, app: str, owner: str | None, run_id: str) -> RunRow | None:
+    """Return one run, with its strategy's state."""
+    statement = _GET if owner is None else _GET.where(runs.c.owner == owner)
+    row = connection.execute(statement, {"run_id": run_id, "app": app}).one_or_none()
+    return None if row is None else RunRow(*row)
+
+
+def exists(connection: Connection, run_id: str) -> bool:
+    """Return whether there is a run of that id, whoever's."""
+    return connection.execute(_EXISTS, {"run_id": run_id}).one_or_none() is not None
+
+
+def events(
+    connection: Connection, app: str, run_id: str, after: int, limit: int | None
+) -> Sequence[EventRow]:
+    """Return a run's events in order."""
+    statement = _EVENTS if limit is None else _EVENTS.limit(limit)
+    rows = connection.execute(statement, {"app": app, "run_id": run_id, "after": after}).all()
+    return event_rows(connection, rows)
+
+
+def page(connection: Connection, wanted: Wanted, page_size: int, token: str) -> RunPage:
+    """Return one page of runs, the latest change of state first."""
+    statement = wanted.of(select(*_LISTED)).order_by(runs.c.status_time.desc(), runs.c.id.desc())
+    if token:
+        time_us, (run_id,) = key_of(token, 1)
+        earlier = and_(runs.c.status_time == time_us, runs.c.id < run_id)
+        statement = statement.where(or_(runs.c.status_time < time_us, earlier))
+    found = [RunRow(*row) for row in connection.execute(statement.limit(page_size + 1))]
+    more, found = len(found) > page_size, found[:page_size]
+    total = connection.execute(wanted.of(select(func.count()).select_from(runs))).scalar_one()
+    next_token = token_after(found[-1].status_time_us, found[-1].id) if more else ""
+    return RunPage(tuple(found), next_token, int(str(total)))
+
+
+def unfinished(connection: Connection, worker: str | None) -> Sequence[RunRow]:
+    """Return the runs that are in no terminal state, oldest first."""
+    statement = select(*_LISTED).where(runs.c.finished.is_(False))
+    if worker is not None:
+        statement = statement.where(runs.c.worker == worker)
+    return [RunRow(*row) for row in connection.execute(statement.order_by(runs.c.created_time, runs.c.id))]
+
+
+def effects(connection: Connection, run_id: str) -> Sequence[Effect]:
+    """Return a run's effects in the order in which they began."""
+    rows = connection.execute(_EFFECTS, {"run_id": run_id})
+    return [
+        Effect(
+            effect_id=row.effect_id,
+            call_id=row.call_id,
+            tool=row.tool,
+            policy=row.policy,
+            state=row.state,
+            result_ref=row.result_ref,
+            started_time_us=row.started_time,
+            finished_time_us=row.finished_time,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,264 @@
+"""Runs and their events: the one durable truth from which everything else is a view."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy.exc import IntegrityError
+
+from . import contexts, reading, signals
+from .appending import Append, append_all
+from .creating import Creation, create_all
+from .database import Database
+from .errors import RunContended, RunExists, StorageClosed
+from .fitting import fit_effects, fit_events, fit_run
+from .ids import new_id
+from .values import (
+    Appended,
+    ContextPage,
+    ContextRow,
+    Created,
+    Effect,
+    EventRow,
+    NewEvent,
+    NewRun,
+    RunChanges,
+    RunPage,
+    RunRow,
+    SignalRow,
+)
+
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 500
+_ATTEMPTS = 5
+
+
+class RunLog:
+    """The log of one database.
+
+    An owner of None means whoever: for operators. App and owner are compared exactly; what belongs to somebody
+    else is not there.
+    """
+
+    def __init__(self, database: Database | str) -> None:
+        """Use an open database, or name one that `attach` brings later."""
+        self._database = database
+
+    def attach(self, database: Database) -> None:
+        """Use a database that has been opened meanwhile."""
+        self._database = database
+
+    # Writing
+
+    async def create(self, run: NewRun, events: Sequence[NewEvent] = ()) -> Created:
+        """Create a run with its first events, at the end of its context.
+
+        With an idempotency key that was used before by this app and owner, the earlier run is returned.
+
+        Raises:
+            IdempotencyMismatch: The key was used with another hash.
+            RunExists: The given id is taken.
+            HectorError: See `Database.write`.
+        """
+        named = run if run.id else None
+        creation = Creation(run, run.id or new_id(), tuple(events))
+        size_bytes = fit_run(run, creation.run_id) + fit_events(events)
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._open.write_together(
+                    create_all, creation, rows=1 + len(events), size_bytes=size_bytes
+                )
+            except IntegrityError:
+                # Another process took the position in the context, the key or the id in the same moment.
+                if named and await self._open.read(lambda c: reading.exists(c, creation.run_id)):
+                    raise RunExists(creation.run_id) from None
+        raise RunContended(run.context_id)
+
+    async def append(
+        self,
+        run_id: str,
+        epoch: int,
+        events: Sequence[NewEvent] = (),
+        changes: RunChanges | None = None,
+        *,
+        consume: Collection[int] = (),
+        effects: Sequence[Effect] = (),
+    ) -> Appended:
+        """Append events to a run, with all else that belongs to the same moment. All of it is written, or nothing.
+
+        A caller that is cancelled waits for the outcome.
+
+        Args:
+            run_id: The run.
+            epoch: From `create` or `take_over`: whoever took the run over later has a higher one.
+            events: In order; may be empty.
+            changes: What changes in the run's row.
+            consume: Ids of signals that the events answer.
+            effects: Tool calls that begin or end.
+
+        Raises:
+            RunFenced: Somebody else owns the run.
+            RunNotFound: There is no such run.
+            HectorError: See `Database.write`.
+        """
+        changes = changes or RunChanges()
+        append = Append(run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects))
+        size_bytes = fit_events(events) + fit_effects(effects)
+        size_bytes += len(changes.view or b"") + len(changes.strategy_state or b"")
+        rows = 1 + len(events) + len(effects)
+        return await self._open.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
+
+    async def take_over(
+        self, run_id: str, worker: str, *, target: str = "", lease_s: float = 0.0, if_epoch: int | None = None
+    ) -> int:
+        """Make `worker` the owner of a run and return its epoch; nobody who had it before can write any more.
+
+        Args:
+            run_id: The run.
+            worker: The new owner.
+            target: Where others reach it.
+            lease_s: Seconds until the lease ends; 0: no lease.
+            if_epoch: Only if this is still the run's epoch.
+
+        Raises:
+            RunNotFound: There is no such run.
+            RunFenced: The epoch is not `if_epoch`: somebody was faster.
+        """
+        return await self._open.write(
+            lambda connection: signals.take_over(connection, run_id, worker, target, lease_s, if_epoch)
+        )
+
+    async def signal(self, app: str, run_id: str, kind: str, payload: bytes = b"") -> int:
+        """Leave something for the owner of a run, and return the signal's id.
+
+        Raises:
+            RunNotFound: There is no such run in the app.
+        """
+        return await self._open.write(
+            lambda connection: signals.send(connection, app, run_id, kind, payload), size_bytes=len(payload)
+        )
+
+    async def consume(self, run_id: str, epoch: int, ids: Collection[int]) -> None:
+        """Mark signals as seen; like an append without events."""
+        await self.append(run_id, epoch, consume=ids)
+
+    async def record(self, run_id: str, epoch: int, effect: Effect) -> None:
+        """Write an effect down before it is dispatched, or when it is done; like an append without events."""
+        await self.append(run_id, epoch, effects=(effect,))
+
+    async def delete_context(self, app: str, owner: str, context_id: str) -> int:
+        """Delete a context's runs with all that belongs to them, and return how many runs there were.
+
+        Owners that still work on one of them find it gone (RunNotFound).
+        """
+        return await self._open.write(lambda connection: contexts.delete(connection, app, owner, context_id))
+
+    # Reading
+
+    async def get(self, app: str, owner: str | None, run_id: str) -> RunRow | None:
+        """Return a run, with its strategy's state; None when it is not there for this owner."""
+        return await self._open.read(lambda connection: reading.run(connection, app, owner, run_id))
+
+    async def events(
+        self, app: str, run_id: str, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[EventRow]:
+        """Return a run's events behind sequence number `after`, in order; all of them unless limited."""
+        return await self._open.read(lambda connection: reading.events(connection, app, run_id, after, limit))
+
+    async def conversation(
+        self,
+        app: str,
+        owner: str,
+        context_id: str,
+        *,
+        before_position: int | None = None,
+        kinds: Collection[str] | None = None,
+        limit: int | None = None,
+    ) -> Sequence[EventRow]:
+        """Return the events of all runs of a context, run by run in the order of their positions.
+
+        Args:
+            app: The app.
+            owner: The context's owner.
+            context_id: The context.
+            before_position: Only runs before this position.
+            kinds: Only events of these kinds.
+            limit: Only the latest so many.
+        """
+        return await self._open.read(
+            lambda connection: contexts.conversation(
+                connection, app, owner, context_id, before_position, kinds, limit
+            )
+        )
+
+    async def list(
+        self,
+        app: str,
+        owner: str | None,
+        *,
+        context_id: str | None = None,
+        agent: str | None = None,
+        states: Collection[str] | None = None,
+        kinds: Collection[str] | None = None,
+        parent: str | None = None,
+        status_after_us: int | None = None,
+        only_tasks: bool = False,
+        page_size: int = PAGE_SIZE,
+        page_token: str = "",
+    ) -> RunPage:
+        """List runs, the latest change of state first; what is None does not matter.
+
+        A run whose state changes while somebody turns pages moves to the front and can be missed; nothing comes
+        twice.
+
+        Raises:
+            InvalidPageToken: The token is not one of ours.
+        """
+        wanted = reading.Wanted(
+            app, owner, context_id, agent, states, kinds, parent, status_after_us, only_tasks or None
+        )
+        return await self._open.read(
+            lambda connection: reading.page(connection, wanted, _page_size(page_size), page_token)
+        )
+
+    async def contexts(
+        self,
+        app: str,
+        owner: str | None,
+        *,
+        agent: str | None = None,
+        page_size: int = PAGE_SIZE,
+        page_token: str = "",
+    ) -> ContextPage:
+        """List contexts (sessions), the latest change first. `agent`: only those whose latest run is that agent's.
+
+        Raises:
+            InvalidPageToken: The token is not one of ours.
+        """
+        return await self._open.read(
+            lambda connection: contexts.page(connection, app, owner, agent, _page_size(page_size), page_token)
+        )
+
+    async def context(self, app: str, owner: str | None, context_id: str) -> ContextRow | None:
+        """Return one context; None when it has no runs for this owner."""
+        return await self._open.read(lambda connection: contexts.one(connection, app, owner, context_id))
+
+    async def unfinished(self, worker: str | None = None) -> Sequence[RunRow]:
+        """Return the runs of all apps that are in no terminal state, oldest first; those of `worker` if given."""
+        return await self._open.read(lambda connection: reading.unfinished(connection, worker))
+
+    async def signals(self, run_id: str) -> Sequence[SignalRow]:
+        """Return the signals that the owner of a run has not consumed yet, in order."""
+        return await self._open.read(lambda connection: signals.waiting(connection, run_id))
+
+    async def effects(self, run_id: str) -> Sequence[Effect]:
+        """Return a run's effects in the order in which they began."""
+        return await self._open.read(lambda connection: reading.effects(connection, run_id))
+
+    @property
+    def _open(self) -> Database:
+        if isinstance(self._database, str):
+            raise StorageClosed(self._database)
+        return self._database
+
+
+def _page_size(wanted: int) -> int:
+    return min(max(wanted, 1), MAX_PAGE_SIZE)

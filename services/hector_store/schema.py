@@ -1,0 +1,191 @@
+"""The tables. Every type and constraint here is one that SQLite, PostgreSQL and MariaDB take alike.
+
+No partial indexes, no server defaults, no NULL where a zero will do. VARCHAR lengths keep every key
+below InnoDB's 3072 bytes in utf8mb4. Times are BIGINT microseconds UTC from the database's clock.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+APP, RUN_ID, CONTEXT_ID, OWNER, NAME, WORD, HASH, TARGET, URI = 64, 64, 255, 255, 128, 64, 128, 512, 2048
+"""Longest values, in characters."""
+
+INLINE_BYTES = 1024 * 1024
+"""A larger payload is kept in `blobs`, in pieces of this size."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# MySQL compares text without case unless told otherwise; ids must not.
+_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+
+def _text(name: str, length: int, *, primary_key: bool = False) -> Column[str]:
+    return Column(name, String(length), nullable=False, primary_key=primary_key)
+
+
+def _int(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False)
+
+
+def _big(name: str, *, primary_key: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, primary_key=primary_key, autoincrement=False)
+
+
+def _bytes(name: str) -> Column[bytes]:
+    # The length makes it a LONGBLOB on MySQL, whose plain BLOB ends at 64 KiB.
+    return Column(name, LargeBinary(2**32 - 1), nullable=False)
+
+
+def _run(*, primary_key: bool = False) -> Column[str]:
+    owner = ForeignKey("runs.id", ondelete="CASCADE")
+    return Column("run_id", String(RUN_ID), owner, nullable=False, primary_key=primary_key)
+
+
+runs = Table(
+    "runs",
+    metadata,
+    _text("id", RUN_ID, primary_key=True),
+    _text("kind", WORD),
+    _text("app", APP),
+    _text("owner", OWNER),
+    _text("agent", NAME),
+    _text("context_id", CONTEXT_ID),
+    Column("context_position", BigInteger, nullable=True),  # NULL without a context: not unique then
+    _text("parent", RUN_ID),
+    _text("state", WORD),
+    _big("status_time"),
+    Column("is_task", Boolean, nullable=False),
+    Column("finished", Boolean, nullable=False),  # state is terminal: what an index can tell apart
+    _text("revision", HASH),
+    _int("priority"),
+    _text("worker", NAME),
+    _text("worker_target", TARGET),
+    _big("epoch"),
+    _big("lease_until"),
+    _big("wake_at"),
+    _big("deadline"),
+    _int("attempt"),
+    _big("next_seq"),
+    Column("idempotency_key", String(CONTEXT_ID), nullable=True),  # NULL without one: not unique then
+    _text("idempotency_hash", HASH),
+    _big("created_time"),
+    _text("strategy_name", NAME),
+    _int("strategy_version"),
+    _bytes("view"),
+    _bytes("strategy_state"),
+    UniqueConstraint("app", "owner", "context_id", "context_position", name="uq_runs_context_position"),
+    UniqueConstraint("app", "owner", "idempotency_key", name="uq_runs_idempotency_key"),
+    Index("ix_runs_status_time", "app", "owner", "status_time", "id"),
+    Index("ix_runs_unfinished", "finished", "lease_until"),
+    **_OPTIONS,
+)
+
+run_events = Table(
+    "run_events",
+    metadata,
+    _run(primary_key=True),
+    _big("seq", primary_key=True),
+    _text("app", APP),
+    _text("kind", WORD),
+    _int("needs"),
+    _big("time"),
+    Column("blob_id", String(RUN_ID), nullable=True),  # the payload is there, not here
+    _bytes("payload"),
+    **_OPTIONS,
+)
+
+run_signals = Table(
+    "run_signals",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _text("app", APP),
+    _run(),
+    _text("kind", WORD),
+    _big("time"),
+    _big("consumed_time"),  # 0: not yet
+    _bytes("payload"),
+    Index("ix_run_signals_waiting", "run_id", "consumed_time", "id"),
+    sqlite_autoincrement=True,  # an id is never given twice, even after the last signal was deleted
+    **_OPTIONS,
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    _run(primary_key=True),
+    _text("effect_id", NAME, primary_key=True),
+    _text("app", APP),
+    _text("call_id", NAME),
+    _text("tool", NAME),
+    _text("policy", NAME),
+    _text("state", WORD),
+    _big("started_time"),
+    _big("finished_time"),  # 0: in doubt
+    _text("result_ref", CONTEXT_ID),
+    **_OPTIONS,
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    _text("app", APP, primary_key=True),
+    _text("id", HASH, primary_key=True),  # hash of the content
+    _int("number"),
+    _big("time"),
+    _text("source", URI),
+    Column("text", Text(2**24 - 1).with_variant(Text(), "postgresql"), nullable=False),
+    Column("applicable", Boolean, nullable=False),
+    UniqueConstraint("app", "number", name="uq_revisions_number"),
+    **_OPTIONS,
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    _text("id", RUN_ID, primary_key=True),
+    Column(
+        "part", Integer, primary_key=True, autoincrement=False
+    ),  # 0, 1, ...: a packet has a limit on MySQL
+    _text("app", APP),
+    Column("run_id", String(RUN_ID), ForeignKey("runs.id", ondelete="CASCADE"), nullable=True, index=True),
+    _big("size_bytes"),  # of all parts together
+    _bytes("data"),
+    **_OPTIONS,
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    _text("app", APP, primary_key=True),
+    _text("store", NAME, primary_key=True),
+    _text("document_id", CONTEXT_ID, primary_key=True),
+    _text("source_uri", URI),
+    _text("content_hash", HASH),
+    _text("pipeline_hash", HASH),
+    _int("chunk_count"),
+    _text("state", WORD),
+    Column("error", Text, nullable=False),
+    _big("size_bytes"),
+    _big("modified_time"),
+    _big("indexed_time"),
+    **_OPTIONS,
+)

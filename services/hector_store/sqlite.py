@@ -1,0 +1,154 @@
+"""What is special about SQLite: its file, its settings, its errors, its lock. Nothing else knows them."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import Pool, QueuePool, StaticPool
+
+from hector_mesh import HectorError
+
+from .errors import (
+    StorageBusy,
+    StorageCorrupt,
+    StorageFailed,
+    StorageFolderMissing,
+    StorageFull,
+    StorageReadOnly,
+)
+from .group_commit import Fault
+from .url import Place
+
+STATE_FOLDER = ".hector"
+_MAGIC = b"SQLite format 3\0"
+_BUSY = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"}
+_LOST = {"SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_INTERRUPT", "SQLITE_FULL", "SQLITE_CORRUPT", "SQLITE_NOTADB"} | {
+    "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH",
+}  # fmt: skip
+_SETTINGS = (
+    "foreign_keys = ON",
+    "temp_store = MEMORY",
+    "cache_size = -16384",  # 16 MiB
+    "journal_size_limit = 67108864",
+)
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
+
+def writer_engine(place: Place, busy_s: float) -> Engine:
+    """Return the engine of the one writer: a transaction takes the write lock when it begins."""
+    return _engine(place, busy_s, begin="BEGIN IMMEDIATE", pool=StaticPool)
+
+
+def reader_engine(place: Place, busy_s: float, readers: int) -> Engine:
+    """Return the engine of the readers of a file: they see what is committed and can write nothing."""
+    return _engine(
+        place, busy_s, "query_only = ON", begin="BEGIN", pool=QueuePool, pool_size=readers, max_overflow=0
+    )
+
+
+def prepare_file(place: Place) -> None:
+    """Make sure that there is a file to open, readable by nobody else.
+
+    Raises:
+        HectorError: There is none, and there cannot be one; or it is not a database.
+    """
+    file = place.file
+    if file is None:
+        return
+    folder = file.parent
+    try:
+        if folder.name == STATE_FOLDER and not folder.exists() and folder.parent.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+        if not folder.is_dir():
+            raise StorageFolderMissing(place.name, str(folder))
+        if not file.exists():
+            # SQLite gives the -wal and -shm files the mode of this one.
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        with file.open("rb") as opened:
+            start = opened.read(len(_MAGIC))
+        for needed in (file, folder):
+            if not os.access(needed, os.W_OK):
+                raise StorageReadOnly(place.name, f"no permission to write to {needed}")
+    except IsADirectoryError:
+        raise StorageCorrupt(place.name, "it is a folder") from None
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise StorageFull(place.name) from error
+        raise StorageReadOnly(place.name, error.strerror or type(error).__name__) from error
+    if start and start != _MAGIC:
+        raise StorageCorrupt(place.name, "the file is something else")
+
+
+def fault_of(error: Exception) -> Fault:
+    """Say what an exception means for the transaction it happened in."""
+    name = _name_of(error)
+    if name in _BUSY:
+        return Fault.RETRY
+    return Fault.OF_STORAGE if name in _LOST else Fault.OF_ITEM
+
+
+def explained(error: Exception, place: Place) -> Exception:
+    """Return the error of ours that says what a driver's error means; others as they are."""
+    name, detail = _name_of(error), str(getattr(error, "orig", error))
+    found: HectorError
+    if name in _BUSY:
+        found = StorageBusy(place.name)
+    elif name == "SQLITE_FULL":
+        found = StorageFull(place.name)
+    elif name in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+        found = StorageCorrupt(place.name, detail)
+    elif name in ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"):
+        found = StorageReadOnly(place.name, detail)
+    elif name in _LOST:
+        found = StorageFailed(place.name, detail)
+    else:
+        return error
+    found.__cause__ = error
+    return found
+
+
+def _name_of(error: Exception) -> str:
+    """Return SQLite's own name of an error, without what extends it: SQLITE_IOERR_FSYNC is SQLITE_IOERR."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    name = getattr(cause, "sqlite_errorname", None) or ""
+    return "_".join(str(name).split("_")[:2])
+
+
+def _engine(
+    place: Place, busy_s: float, *settings: str, begin: str, pool: type[Pool], **options: Any
+) -> Engine:
+    engine = create_engine(
+        "sqlite://",  # a URL would need the path escaped: sqlite3 gets it as it is
+        creator=lambda: _connect(place, busy_s, settings),
+        poolclass=pool,
+        **options,
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _connect(place: Place, busy_s: float, settings: Sequence[str]) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        place.file or ":memory:",
+        timeout=busy_s,
+        isolation_level=None,  # sqlite3 begins nothing by itself: the engine's listener does
+        check_same_thread=False,
+        cached_statements=512,
+    )
+    try:
+        for setting in (f"synchronous = {place.synchronous}", *_SETTINGS, *settings):
+            connection.execute(f"PRAGMA {setting}")
+        if place.file is not None and connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,211 @@
+"""What goes into the run log and comes out of it. Times are microseconds UTC of the database's clock; 0 is none."""
+
+from dataclasses import dataclass
+
+TERMINAL_STATES = frozenset(
+    {"RUN_STATE_COMPLETED", "RUN_STATE_FAILED", "RUN_STATE_CANCELED", "RUN_STATE_REJECTED"}
+)
+"""A run in one of these states is finished for good; in any other it is unfinished."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that is not yet in the log."""
+
+    kind: str
+    payload: bytes = b""
+    needs: int = 0
+    """Readers of event format `needs` or later may skip this event when they do not know its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as it was committed."""
+
+    app: str
+    run_id: str
+    seq: int
+    """1, 2, 3, ... within the run, without gaps."""
+    kind: str
+    needs: int
+    time_us: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run to create."""
+
+    app: str
+    owner: str
+    """The principal it belongs to; "" is nobody authenticated."""
+    agent: str
+    context_id: str = ""
+    """The session; a run without one gets no position."""
+    id: str = ""
+    """Also the task id; the store makes one if it is empty."""
+    kind: str = "turn"
+    """"turn", "session", "index" or "schedule"."""
+    parent: str = ""
+    state: str = "RUN_STATE_SUBMITTED"
+    status_time_us: int = 0
+    """0: the time of the commit."""
+    is_task: bool = True
+    revision: str = ""
+    priority: int = 0
+    worker: str = ""
+    worker_target: str = ""
+    """Where others reach the worker."""
+    lease_s: float = 0.0
+    """Seconds from the commit until the lease ends; 0: no lease."""
+    wake_at_us: int = 0
+    deadline_us: int = 0
+    idempotency_key: str = ""
+    """At most one run per app, owner and key; "" is none."""
+    idempotency_hash: str = ""
+    """What the key stands for: the same key with another hash is refused."""
+    view: bytes = b""
+    strategy_name: str = ""
+    strategy_version: int = 0
+    strategy_state: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What `RunLog.create` made, or found under the same idempotency key."""
+
+    run_id: str
+    context_position: int
+    """1, 2, 3, ... within (app, owner, context); 0 without a context."""
+    epoch: int
+    last_seq: int
+    """Sequence number of the run's last event; 0 when it has none."""
+    time_us: int
+    """When it was created."""
+    repeated: bool
+    """The run was there already, and nothing was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChanges:
+    """What an append changes in the run's row; None leaves a field as it is."""
+
+    state: str | None = None
+    status_time_us: int | None = None
+    """The time of the commit, when `state` is given and this is not."""
+    is_task: bool | None = None
+    priority: int | None = None
+    wake_at_us: int | None = None
+    deadline_us: int | None = None
+    attempt: int | None = None
+    view: bytes | None = None
+    strategy_name: str | None = None
+    strategy_version: int | None = None
+    strategy_state: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What `RunLog.append` committed."""
+
+    last_seq: int
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as last committed."""
+
+    id: str
+    kind: str
+    app: str
+    owner: str
+    agent: str
+    context_id: str
+    context_position: int
+    parent: str
+    state: str
+    status_time_us: int
+    is_task: bool
+    revision: str
+    priority: int
+    worker: str
+    worker_target: str
+    epoch: int
+    lease_until_us: int
+    wake_at_us: int
+    deadline_us: int
+    attempt: int
+    next_seq: int
+    created_time_us: int
+    strategy_name: str
+    strategy_version: int
+    view: bytes
+    strategy_state: bytes = b""
+    """Only `RunLog.get` fills it; b"" in lists."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether its state is a terminal one."""
+        return self.state in TERMINAL_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """One page of runs."""
+
+    runs: tuple[RunRow, ...]
+    next_page_token: str
+    """Asks for the next page; "" on the last one."""
+    total_size: int
+    """How many there are on all pages together."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRow:
+    """A session: what the runs of one context say about it."""
+
+    app: str
+    owner: str
+    context_id: str
+    agent: str
+    """The agent of its latest run."""
+    runs: int
+    created_time_us: int
+    updated_time_us: int
+    """When the state of one of its runs changed last."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPage:
+    """One page of sessions."""
+
+    contexts: tuple[ContextRow, ...]
+    next_page_token: str
+    total_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """Something said to a run by somebody who does not own it."""
+
+    id: int
+    run_id: str
+    kind: str
+    time_us: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """A tool call: written before it is dispatched, and again when it is done. Same id, same row."""
+
+    effect_id: str
+    call_id: str = ""
+    tool: str = ""
+    policy: str = ""
+    state: str = "started"
+    """"started": in doubt until a result is there. Anything else ends it."""
+    result_ref: str = ""
+    started_time_us: int = 0
+    finished_time_us: int = 0

@@ -1,0 +1,126 @@
+"""One thing to write, and the queue it waits in: bounded, and handed over once per turn of the event loop."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from .errors import PayloadTooLarge, StorageClosed, StorageQueueFull
+
+QUEUE_ROWS = 20_000
+QUEUE_BYTES = 64 * 1024 * 1024
+"""What may wait or be under way at once."""
+
+I = TypeVar("I")  # noqa: E741
+R = TypeVar("R")
+
+Many = Callable[[Connection, Sequence[I]], Sequence[R | Exception]]
+"""Writes several items of one kind in a transaction; an item that cannot be written gets an exception.
+
+It may be called again with the same items: it must have no effect but on the database. When it raises, it is
+called again for each item alone.
+"""
+
+
+class Work(Generic[I, R]):
+    """One item on its way to the database and back."""
+
+    __slots__ = ("_future", "_is_settled", "_loop", "item", "many", "outcome", "rows", "size_bytes")
+
+    def __init__(self, many: Many[I, R], item: I, rows: int, size_bytes: int) -> None:
+        self.many, self.item, self.rows, self.size_bytes = many, item, rows, size_bytes
+        self.outcome: R | Exception | None = None
+        self._is_settled = False
+        self._loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[R] = self._loop.create_future()
+
+    async def settled(self) -> R:
+        """Return the outcome. A caller that is cancelled still waits for it, so that it is never unknown.
+
+        This is why CancelledError is caught here, and here only: it is raised again after the write.
+        """
+        try:
+            return await self._future
+        except asyncio.CancelledError:
+            if self._future.cancelled():
+                self._future = self._loop.create_future()
+            while not self._is_settled:
+                try:
+                    await asyncio.wait([self._future])
+                except asyncio.CancelledError:
+                    continue  # the same wish again
+            if not self._future.cancelled():
+                self._future.exception()  # seen, and of no use to a caller who has left
+            raise
+
+    def settle(self) -> None:
+        """Tell the caller the outcome; on the event loop."""
+        self._is_settled = True
+        if self._future.done():  # the caller's wait was cancelled just now
+            return
+        if isinstance(self.outcome, Exception):
+            self._future.set_exception(self.outcome)
+        else:
+            self._future.set_result(self.outcome)  # type: ignore[arg-type]  # None is a result too
+
+
+AnyWork = Work[Any, Any]
+
+
+class WriteQueue:
+    """Admits writes while there is room for them.
+
+    Everything that is submitted within one turn of the event loop is handed over together: waiters of one
+    commit go on in the same turn, so their next writes share the next commit.
+    """
+
+    def __init__(
+        self,
+        hand_over: Callable[[list[AnyWork]], None],
+        database: str,
+        rows: int = QUEUE_ROWS,
+        size_bytes: int = QUEUE_BYTES,
+    ) -> None:
+        self._hand_over, self._database = hand_over, database
+        self._max_rows, self._max_bytes = rows, size_bytes
+        self._pending: list[AnyWork] = []
+        self.closed = False
+        self.rows = self.size_bytes = 0
+        """Waiting or under way."""
+
+    async def submit(self, many: Many[I, R], item: I, rows: int, size_bytes: int) -> R:
+        """Write `item` with others of its kind and return what became of it.
+
+        Raises:
+            StorageQueueFull: Nothing was written.
+            HectorError: Nothing was written: see `errors`.
+        """
+        if self.closed:
+            raise StorageClosed(self._database)
+        if size_bytes > self._max_bytes:
+            raise PayloadTooLarge(size_bytes, self._max_bytes)
+        if self.rows and (
+            self.rows + rows > self._max_rows or self.size_bytes + size_bytes > self._max_bytes
+        ):
+            raise StorageQueueFull(self.rows, self.size_bytes)
+        self.rows += rows
+        self.size_bytes += size_bytes
+        work = Work(many, item, rows, size_bytes)
+        self._pending.append(work)
+        if len(self._pending) == 1:
+            asyncio.get_running_loop().call_soon(self.flush)
+        return await work.settled()
+
+    def flush(self) -> None:
+        """Hand over what is pending."""
+        if self._pending:
+            works, self._pending = self._pending, []
+            self._hand_over(works)
+
+    def settle(self, works: Sequence[AnyWork]) -> None:
+        """Make room, and tell the callers what became of their writes; on the event loop."""
+        for work in works:
+            self.rows -= work.rows
+            self.size_bytes -= work.size_bytes
+            work.settle()

@@ -1,0 +1,117 @@
+"""The one writer of a SQLite database: a thread that takes all that waits, and commits it at once."""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from sqlalchemy import Connection, Engine
+
+from .group_commit import Fault, commit
+from .sqlite import explained, fault_of
+from .url import Place
+from .work import AnyWork
+
+log = logging.getLogger(__name__)
+
+RETRY_PAUSE_S = 0.05
+
+
+class WriterThread:
+    """Writes batches in the order they are put. `settle` is called on the event loop with every batch done."""
+
+    def __init__(
+        self,
+        place: Place,
+        engine: Engine,
+        settle: Callable[[Sequence[AnyWork]], None],
+        *,
+        busy_s: float,
+        exclusive: AbstractContextManager[object],
+    ) -> None:
+        self._place, self._engine, self._busy_s = place, engine, busy_s
+        self._settle, self._exclusive = settle, exclusive
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[list[AnyWork] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="hector-store-writer", daemon=True)
+        self._ended = self._loop.create_future()
+
+    def start(self) -> None:
+        """Begin to write. The database must be prepared."""
+        self._thread.start()
+
+    def put(self, works: list[AnyWork]) -> None:
+        """Take a batch; never blocks."""
+        self._queue.put(works)
+
+    async def close(self) -> None:
+        """Write what was put so far, and end."""
+        self._queue.put(None)
+        await asyncio.shield(self._ended)
+
+    def _run(self) -> None:
+        try:
+            with self._engine.connect() as connection:
+                open_ = True
+                while open_:
+                    open_ = self._write(connection, *self._waiting())
+        finally:
+            self._engine.dispose()
+            self._tell(self._ended.set_result, None)
+
+    def _waiting(self) -> tuple[list[AnyWork], bool]:
+        """Wait for work and return all there is, and whether more may come."""
+        works: list[AnyWork] = []
+        batch = self._queue.get()
+        while batch is not None:
+            works += batch
+            try:
+                batch = self._queue.get_nowait()
+            except queue.Empty:
+                return works, True
+        return works, False
+
+    def _write(self, connection: Connection, works: list[AnyWork], more: bool) -> bool:
+        if not works:
+            return more
+        try:
+            with self._exclusive:
+                self._commit(connection, works)
+        except Exception as error:  # the border: whatever happens to a batch, the next one is written
+            failure = explained(error, self._place)
+            log.error(
+                "batch was not written",
+                exc_info=None if failure is not error else error,
+                extra={"database": self._place.name, "writes": len(works), "error": str(failure)},
+            )
+            for work in works:
+                work.outcome = failure
+            if self._place.file is not None:
+                connection.invalidate(error)  # the file, or SQLite's view of it, is not to be trusted now
+        self._tell(self._settle, works)
+        return more
+
+    def _commit(self, connection: Connection, works: Sequence[AnyWork]) -> None:
+        gives_up = time.monotonic() + self._busy_s
+        while True:
+            try:
+                commit(connection, works, fault_of)
+            except Exception as error:
+                if fault_of(error) is not Fault.RETRY or time.monotonic() >= gives_up:
+                    raise
+                log.debug("database was locked", extra={"database": self._place.name})
+                time.sleep(RETRY_PAUSE_S)
+            else:
+                for work in works:
+                    if isinstance(work.outcome, Exception):
+                        work.outcome = explained(work.outcome, self._place)
+                return
+
+    def _tell(self, function: Callable[..., object], argument: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, argument)
+        except RuntimeError:
+            log.debug("event loop was closed before the store", extra={"database": self._place.name})
