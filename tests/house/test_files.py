@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 LONGEST_LINES = 600
-MACHINE = re.compile(r"(?<![\w./-])/(?:work/(?:main|shared)|root|home/\w+|Users/\w+|opt/wheels)(?:/|\b)")
+MACHINE = re.compile(r"(?<![\w./}-])/(?:work/(?:main|shared)|root|opt/wheels)(?:/|\b)")
 INDEX = re.compile(
     r"files\.pythonhosted\.org|pypi\.org/simple|registry\.npmjs\.org|static\.crates\.io|proxy\.golang\.org"
     r"|repo1?\.maven\.(?:apache\.)?org|--(?:extra-)?index-url[ =]\S*://|--find-links[ =]\S*://"
@@ -39,6 +39,12 @@ def test_every_room_says_in_its_first_line_what_it_is(root: Path, texts: dict[Pa
     signs = [path for path in texts if path.name == "__init__.py" and is_written(path, root)]
     silent = [str(path.relative_to(root)) for path in signs if not texts[path].startswith(('"""', 'r"""'))]
     assert silent == []
+
+
+def test_every_package_says_that_it_is_typed(root: Path, files: list[Path]) -> None:
+    rooms = ("services", "gateway", "plugins", "proto/gen")
+    packages = [path for room in rooms for path in (root / room).glob("hector*") if any(path.glob("*.py"))]
+    assert [package.name for package in packages if package / "py.typed" not in files] == []
 
 
 def mentions(pattern: re.Pattern[str], root: Path, texts: dict[Path, str]) -> list[str]:
