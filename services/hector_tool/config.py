@@ -1,0 +1,145 @@
+"""The keys of `tools:`: which tools there are, and how far each may go."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from hector_config import ByteSize, Duration, Misfit, ProjectPath, Section
+
+COMMON = {"type", "handler", "enabled", "description", "require_approval", "timeout", "max_output_size"}
+FILES = {"working_directory", "max_file_size", "allowed_extensions", "denied_extensions"}
+OWN: dict[str, set[str]] = {
+    "search": {"max_limit"},
+    "read_file": FILES,
+    "grep_search": FILES | {"max_results"},
+    "todo_write": set(),
+}
+"""The tools of this version, each with the keys that it reads beyond COMMON."""
+
+LATER = frozenset({
+    "agent_call", "apply_patch", "ask_user", "bash", "command", "delete_file", "execute_command", "mcp",
+    "plugin", "search_replace", "text_editor", "web_fetch", "web_request", "web_search", "write_file",
+    "agenttool", "approvaltool", "commandtool", "controltool", "filetool", "functiontool", "memorytool",
+    "todotool", "webtool",
+})  # fmt: skip
+"""Tools and groups of tools that later versions have."""
+MCP = {"url", "command", "transport", "args"}
+"""Keys that only entries of type "mcp" have, which is what they are when they do not say."""
+RESERVED = re.compile(r"exit_loop|escalate|transfer_to_.*")
+
+
+def _usable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        raise Misfit('models read the names of tools: letters, digits, "_" and "-", at most 64')
+    if RESERVED.fullmatch(name):
+        raise Misfit(f'"{name}" is the name of a control tool that agents have already')
+    return name
+
+
+class ToolConfig(Section):
+    """One entry of `tools:`. Its key is the tool's name: to agents, and to their models."""
+
+    type: str = Field(default="function", json_schema_extra={"enum": ["function", *OWN]})
+    """A built-in tool by its name, or "function" with `handler`. Left out: the entry's own name."""
+    handler: str = Field(default="", json_schema_extra={"enum": ["", *OWN]})
+    """For type "function": the built-in tool that does the work."""
+    enabled: bool = True
+    """false: as if the entry were not there."""
+    description: str = ""
+    """What models are told about it, in place of the built-in description."""
+    require_approval: bool | None = None
+    """true: a person must allow each call. Left out: as the tool needs it; those of this version do not."""
+    timeout: Duration = 30.0
+    """Longest time for one call."""
+    max_output_size: Annotated[ByteSize, Field(ge=1024)] = 64 << 10
+    """Most text that one call may give to a model; the rest is cut, and the text says so."""
+    working_directory: ProjectPath = Path()
+    """read_file, grep_search: the folder they stay in. Left out: the project folder."""
+    max_file_size: Annotated[ByteSize, Field(ge=1, le=1 << 30)] = 10 << 20
+    """read_file, grep_search: larger files are refused or skipped."""
+    allowed_extensions: list[str] = []
+    """read_file, grep_search: only files that end so, as [".md", ".py"]. Empty: all."""
+    denied_extensions: list[str] = []
+    """read_file, grep_search: no files that end so."""
+    max_results: Annotated[int, Field(ge=1, le=1000)] = 1000
+    """grep_search: most matching lines that a model may ask for."""
+    max_limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    """search: most passages that a model may ask for."""
+
+    @property
+    def tool(self) -> str:
+        """The built-in tool's own name."""
+        return self.handler if self.type == "function" else self.type
+
+    @model_validator(mode="before")
+    @classmethod
+    def _available(cls, entry: Any) -> Any:
+        # Before the keys are checked: those of a tool to come are not misspelt, they are early.
+        if isinstance(entry, dict):
+            kind, handler = entry.get("type", "function"), entry.get("handler", "")
+            wanted, at = (handler, "handler") if kind == "function" else (kind, "type")
+            if isinstance(wanted, str) and wanted not in OWN:
+                raise _unavailable(wanted, at)
+            if at == "type" and handler not in ("", kind):
+                raise Misfit(f'type "{kind}" is a tool by itself: remove handler', at=("handler",))
+        return entry
+
+    @field_validator("allowed_extensions", "denied_extensions")
+    @classmethod
+    def _with_dot(cls, extensions: list[str]) -> list[str]:
+        return ["." + extension.lower().lstrip(".") for extension in extensions]
+
+    @model_validator(mode="after")
+    def _keys_have_an_effect(self) -> Self:
+        known = COMMON | OWN[self.tool]
+        hint = f"its keys: {', '.join(sorted(known))}"
+        idle = [
+            Misfit(f"has no effect on {self.tool}", at=(key,), hint=hint)
+            for key in sorted(self.model_fields_set - known)
+        ]
+        if idle:
+            raise Misfit(idle[0].message, at=idle[0].at, hint=hint, also=idle[1:])
+        return self
+
+
+ToolName = Annotated[str, AfterValidator(_usable)]
+
+
+class ToolSection(Section):
+    """What this room reads of the configuration."""
+
+    tools: dict[ToolName, ToolConfig] | None = None
+    """Tools by name. Left out: `todo_write`, and `search` if there are document stores. {}: none."""
+
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _named_by_their_entries(cls, tools: Any) -> Any:
+        """Let `read_file: {}`, or nothing after the colon, be the tool of that name."""
+        if not isinstance(tools, dict):
+            return tools
+        return {name: _named(name, entry) for name, entry in tools.items()}
+
+
+def default_tools(*, has_documents: bool) -> dict[str, ToolConfig]:
+    """Return the tools of a configuration without `tools:`; they show nothing that it does not offer.
+
+    File tools are not among them: they open a folder, and that is for the operator to decide.
+    """
+    names = ["search", "todo_write"] if has_documents else ["todo_write"]
+    return {name: ToolConfig(type=name) for name in names}
+
+
+def _named(name: Any, entry: Any) -> Any:
+    entry = {} if entry is None else entry
+    if isinstance(entry, dict) and not entry.get("handler") and entry.get("type") in (None, "function"):
+        return {**entry, "type": "mcp" if "type" not in entry and MCP & entry.keys() else name}
+    return entry
+
+
+def _unavailable(wanted: str, at: str) -> Misfit:
+    hint = f"available: {', '.join(OWN)}"
+    if wanted in LATER or wanted.startswith("plugin:"):
+        return Misfit(f'"{wanted}" is known, but not available in this version', at=(at,), hint=hint)
+    return Misfit(f'no tool is called "{wanted}"', at=(at,), hint=hint)

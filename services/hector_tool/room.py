@@ -1,0 +1,38 @@
+"""Puts the room together: every enabled tool behind one router."""
+
+from functools import partial
+
+from hector.tool.v1 import ToolProviderServicer, add_ToolProviderServicer_to_server
+from hector_mesh import Mesh, Room
+from hector_tool.builtin import BuiltInProvider
+from hector_tool.config import ToolConfig, ToolSection, default_tools
+from hector_tool.grep_search import grep_search
+from hector_tool.read_file import read_file
+from hector_tool.router import ToolRouter
+from hector_tool.search import search
+from hector_tool.threads import Threads
+from hector_tool.todo_write import todo_write
+
+
+def build(config: ToolSection, mesh: Mesh) -> Room:
+    """Return the room that serves `hector.tool.v1.ToolProvider`."""
+    configured = default_tools(has_documents=False) if config.tools is None else config.tools
+    threads = Threads()
+    providers = {
+        name: _provider(name, entry, mesh, threads) for name, entry in configured.items() if entry.enabled
+    }
+    register = partial(add_ToolProviderServicer_to_server, ToolRouter(providers))
+    return Room(register=register, running=threads.running)
+
+
+def _provider(name: str, config: ToolConfig, mesh: Mesh, threads: Threads) -> ToolProviderServicer:
+    match config.tool:
+        case "search":
+            return BuiltInProvider(name, config, search(config, mesh))
+        case "read_file":
+            return BuiltInProvider(name, config, read_file(config, threads))
+        case "grep_search":
+            return BuiltInProvider(name, config, grep_search(name, config, threads))
+        case "todo_write":
+            return BuiltInProvider(name, config, todo_write())
+    raise ValueError(f"tool {config.tool!r} is in the configuration's table, but not built")

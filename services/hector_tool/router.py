@@ -1,0 +1,86 @@
+"""Picks the tool that a call is for."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+
+from hector.common.v1 import Tool
+from hector.tool.v1 import (
+    ExecuteToolRequest,
+    ExecuteToolResponse,
+    GetToolSchemaRequest,
+    GetToolSchemaResponse,
+    ListToolsRequest,
+    ListToolsResponse,
+    StreamToolRequest,
+    StreamToolResponse,
+    ToolProviderServicer,
+)
+from hector_mesh import Context, current_call
+from hector_tool.errors import ToolEntryNotFound, ToolNotFound
+
+
+class ToolRouter(ToolProviderServicer):
+    """Serves every enabled entry of `tools:` by passing the call to whoever provides it.
+
+    A call for an instance, "tools.search", goes to that entry; a call for none sees all of them.
+    """
+
+    def __init__(self, providers: Mapping[str, ToolProviderServicer]) -> None:
+        self._providers = {f"tools.{name}": provider for name, provider in providers.items()}
+
+    async def ListTools(self, request: ListToolsRequest, context: Context) -> ListToolsResponse:
+        tools = sorted(await self._tools(context), key=lambda tool: tool.name)
+        digest = hashlib.sha256()
+        for tool in tools:
+            digest.update(tool.SerializeToString(deterministic=True))
+        after = [tool for tool in tools if tool.name > request.page_token]
+        page = after[: request.page_size] if request.page_size > 0 else after
+        token = page[-1].name if len(page) < len(after) else ""
+        return ListToolsResponse(tools=page, next_page_token=token, revision=digest.hexdigest()[:16])
+
+    async def GetToolSchema(self, request: GetToolSchemaRequest, context: Context) -> GetToolSchemaResponse:
+        tools = await self._tools(context)
+        for tool in tools:
+            if tool.name == request.tool:
+                return GetToolSchemaResponse(tool=tool)
+        raise ToolNotFound(request.tool, [tool.name for tool in tools])
+
+    async def ExecuteTool(self, request: ExecuteToolRequest, context: Context) -> ExecuteToolResponse:
+        provider = await self._provider(request.tool, context)
+        return await provider.ExecuteTool(request, context)
+
+    async def StreamTool(
+        self, request: StreamToolRequest, context: Context
+    ) -> AsyncIterator[StreamToolResponse]:
+        provider = await self._provider(request.tool, context)
+        async for response in provider.StreamTool(request, context):
+            yield response
+
+    async def _provider(self, tool: str, context: Context) -> ToolProviderServicer:
+        instance = current_call.get().instance
+        if instance:
+            return self._entry(instance)
+        tools = await self._tools(context)
+        for known in tools:
+            if known.name == tool:
+                return self._providers[known.instance]
+        raise ToolNotFound(tool, [known.name for known in tools])
+
+    async def _tools(self, context: Context) -> list[Tool]:
+        """Return the tools of the entry that the call is for, or of all, each with its entry's name."""
+        instance = current_call.get().instance
+        chosen = {instance: self._entry(instance)} if instance else self._providers
+        tools: list[Tool] = []
+        for name, provider in chosen.items():
+            for listed in (await provider.ListTools(ListToolsRequest(), context)).tools:
+                tool = Tool()
+                tool.CopyFrom(listed)
+                tool.instance = name
+                tools.append(tool)
+        return tools
+
+    def _entry(self, instance: str) -> ToolProviderServicer:
+        try:
+            return self._providers[instance]
+        except KeyError:
+            raise ToolEntryNotFound(instance, self._providers) from None
