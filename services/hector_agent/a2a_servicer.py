@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 
 import hector_a2a as a2a
 from hector_mesh import Context, current_call
-from hector_store import RunLog
 
 from .conversation import from_a2a
 from .ledger import task_of
@@ -21,8 +20,8 @@ from .view import PLACE, trimmed, update
 class A2AServicer(a2a.A2AServiceServicer):
     """Serves lf.a2a.v1.A2AService."""
 
-    def __init__(self, roster: Roster, runs: Runs, log: RunLog) -> None:
-        self._roster, self._runs, self._log = roster, runs, log
+    def __init__(self, roster: Roster, runs: Runs) -> None:
+        self._roster, self._runs = roster, runs
 
     async def SendMessage(
         self, request: "a2a.SendMessageRequest", context: Context
@@ -79,7 +78,7 @@ class A2AServicer(a2a.A2AServiceServicer):
             state = a2a.TaskState.Name(task.status.state)
             raise a2a.UnsupportedOperation(
                 f"task {task.id!r} is {state} and takes no message; "
-                f"send it without taskId and with contextId {task.context_id!r} to go on with the conversation"
+                "send it without taskId, but with its contextId, to go on with the conversation"
             )
         return await self._runs.start(agent, message, current_call.get())
 
@@ -89,7 +88,7 @@ class A2AServicer(a2a.A2AServiceServicer):
         first = a2a.StreamResponse(task=trimmed(task, history_length))
         first.task.metadata[PLACE] = str(cursor.seq)
         yield first
-        async for events in tail(self._log, place.app, place.run, run.feed, cursor):
+        async for events in tail(self._runs.log, place.app, place.run, run.feed, cursor):
             for event in events:
                 response = update(event, place.run, place.context)
                 if response is not None:
@@ -102,7 +101,7 @@ class A2AServicer(a2a.A2AServiceServicer):
         agent = self._roster.pick(tenant).name if tenant else ""
         if run is not None and (not agent or run.place.agent == agent):
             return run.snapshot()[0], run
-        row = await self._log.get(call.app, owner, task_id) if run is None else None
+        row = await self._runs.log.get(call.app, owner, task_id) if run is None else None
         if row is None or not row.is_task or (agent and row.agent != agent):
             raise a2a.TaskNotFound(task_id)
         return task_of(row), None

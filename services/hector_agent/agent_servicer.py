@@ -29,7 +29,7 @@ from hector.agent.v1 import (
 )
 from hector.agent.v1 import Run as RunInfo
 from hector_mesh import Call, Context, current_call
-from hector_store import ContextRow, RunLog, RunRow
+from hector_store import ContextRow, RunRow
 
 from .conversation import messages_of
 from .errors import RunNotFound, RunOver, SessionBusy, SessionNotFound, SignalNotSupported
@@ -45,8 +45,8 @@ from .usage import summed
 class AgentServicer(AgentServiceServicer):
     """Serves hector.agent.v1.AgentService. Everybody sees only what is their own."""
 
-    def __init__(self, roster: Roster, runs: Runs, log: RunLog) -> None:
-        self._roster, self._runs, self._log = roster, runs, log
+    def __init__(self, roster: Roster, runs: Runs) -> None:
+        self._roster, self._runs = roster, runs
 
     async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:
         """List all agents; the border hides what a caller may not see."""
@@ -60,7 +60,7 @@ class AgentServicer(AgentServiceServicer):
     async def ListRuns(self, request: ListRunsRequest, context: Context) -> ListRunsResponse:
         """List the caller's runs, the latest change first."""
         call = current_call.get()
-        page = await self._log.list(
+        page = await self._runs.log.list(
             call.app,
             call.principal.id,
             context_id=request.session or None,
@@ -77,7 +77,7 @@ class AgentServicer(AgentServiceServicer):
         call = current_call.get()
         row = await self._row(call, request.run)
         run = _run_of(row)
-        events = events_of(await self._log.events(call.app, row.id))
+        events = events_of(await self._runs.log.events(call.app, row.id))
         run.usage.CopyFrom(summed(events))
         for event in events:
             if event.WhichOneof("event") == "status_changed" and event.status_changed.HasField("error"):
@@ -91,7 +91,7 @@ class AgentServicer(AgentServiceServicer):
         live = self._runs.live(call.app, call.principal.id, request.run)
         feed = live.feed if live is not None and not request.committed_only else None
         cursor = Cursor(request.after, request.offset)
-        async for events in tail(self._log, call.app, row.id, feed, cursor):
+        async for events in tail(self._runs.log, call.app, row.id, feed, cursor):
             for event in events:
                 event.run = row.id
                 yield TailResponse(event=event)
@@ -111,7 +111,7 @@ class AgentServicer(AgentServiceServicer):
     async def ListSessions(self, request: ListSessionsRequest, context: Context) -> ListSessionsResponse:
         """List the caller's sessions, the latest change first."""
         call = current_call.get()
-        page = await self._log.contexts(
+        page = await self._runs.log.contexts(
             call.app,
             call.principal.id,
             agent=request.agent or None,
@@ -125,7 +125,7 @@ class AgentServicer(AgentServiceServicer):
         """Return one session with what was said in it, and its state."""
         call = current_call.get()
         row = await self._session(call, request.session)
-        events = events_of(await self._log.conversation(call.app, call.principal.id, row.context_id))
+        events = events_of(await self._runs.log.conversation(call.app, call.principal.id, row.context_id))
         session = _session_of(row)
         session.messages.extend(messages_of(events))
         session.state_json = json.dumps(state_of_session(events), ensure_ascii=False)
@@ -135,21 +135,23 @@ class AgentServicer(AgentServiceServicer):
         """Remove one session with all its runs."""
         call = current_call.get()
         row = await self._session(call, request.session)
-        page = await self._log.list(call.app, call.principal.id, context_id=row.context_id, page_size=100)
+        page = await self._runs.log.list(
+            call.app, call.principal.id, context_id=row.context_id, page_size=100
+        )
         for run in page.runs:
             if not over(run):
                 raise SessionBusy(row.context_id, run.id)
-        gone = await self._log.delete_context(call.app, call.principal.id, row.context_id)
+        gone = await self._runs.log.delete_context(call.app, call.principal.id, row.context_id)
         return DeleteSessionResponse(runs=gone)
 
     async def _row(self, call: Call, run: str) -> RunRow:
-        row = await self._log.get(call.app, call.principal.id, run)
+        row = await self._runs.log.get(call.app, call.principal.id, run)
         if row is None:
             raise RunNotFound(run)
         return row
 
     async def _session(self, call: Call, session: str) -> ContextRow:
-        row = await self._log.context(call.app, call.principal.id, session)
+        row = await self._runs.log.context(call.app, call.principal.id, session)
         if row is None:
             raise SessionNotFound(session)
         return row

@@ -28,18 +28,15 @@ def build(config: Config, mesh: Mesh) -> Room:
     """
     toolbox = Toolbox(mesh)
     roster = Roster({name: Agent(name, agent, mesh, toolbox) for name, agent in config.agents.items()})
-    log = RunLog(config.storage.database)
-    runs = Runs(log)
+    runs = Runs()
 
     def register(server: Server) -> None:
-        a2a.add_A2AServiceServicer_to_server(A2AServicer(roster, runs, log), server)
-        add_AgentServiceServicer_to_server(AgentServicer(roster, runs, log), server)
+        a2a.add_A2AServiceServicer_to_server(A2AServicer(roster, runs), server)
+        add_AgentServiceServicer_to_server(AgentServicer(roster, runs), server)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        async with opened(config.storage.database) as database:
-            log.attach(database)
-            async with runs.running():
-                yield
+        async with opened(config.storage.database) as database, runs.running(RunLog(database)):
+            yield
 
     return Room(register=register, running=running)

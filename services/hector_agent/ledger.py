@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 import hector_a2a as a2a
-from hector.agent.v1 import OwnerChanged, RunError, RunEvent, RunState, StatusChanged
+from hector.agent.v1 import RUN_STATE_UNSPECIFIED, OwnerChanged, RunError, RunEvent, RunState, StatusChanged
 from hector_store import EventRow, RunChanges, RunLog, RunRow
 
 from .run import row_of
@@ -34,7 +34,8 @@ def task_of(row: RunRow) -> "a2a.Task":
 
 def state_of(row: RunRow) -> "RunState.ValueType":
     """Return how far a stored run is."""
-    return RunState.Value(row.state) if row.state in RunState.keys() else 0  # noqa: SIM118 - not a dict
+    known = row.state in RunState.keys()  # noqa: SIM118 - not a dict
+    return RunState.Value(row.state) if known else RUN_STATE_UNSPECIFIED
 
 
 def over(row: RunRow) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from hector.common.v1 import ROLE_ASSISTANT, Message, Part, Reasoning, TokenUsage, Tool, ToolCall
 from hector.llm.v1 import (
+    FINISH_REASON_UNSPECIFIED,
     FinishReason,
     GenerateTextRequest,
     GenerateTextResponse,
@@ -28,7 +29,7 @@ class Turn:
     thoughts: list[Reasoning] = field(default_factory=list)
     blobs: list[Part] = field(default_factory=list)
     usage: TokenUsage = field(default_factory=TokenUsage)
-    finish_reason: "FinishReason.ValueType" = 0
+    finish_reason: "FinishReason.ValueType" = FINISH_REASON_UNSPECIFIED
     model: str = ""
 
     def message(self, *, with_text: bool) -> Message:

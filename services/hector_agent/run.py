@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import hector_a2a as a2a
-from hector.agent.v1 import RunEvent, RunState, TextAppended
+from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppended
 from hector.common.v1 import Message
 from hector_store import NewEvent, RunChanges, RunLog
 
@@ -40,7 +40,7 @@ class Run:
         self.place = place
         self.task = task
         self.feed = Feed(next_seq)
-        self.state: RunState.ValueType = 0
+        self.state: RunState.ValueType = RUN_STATE_UNSPECIFIED
         self._log = log
         self._next_seq = next_seq
         self._lock = asyncio.Lock()

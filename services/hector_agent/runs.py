@@ -41,7 +41,9 @@ from .state import state_of_session
 from .turn import Turn
 from .view import fold, new_task
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+GRACE_S = 1.0  # so that it is the run that is found too long, and not the call it happens to wait for
 
 INTERRUPTED = RunError(
     reason="INTERRUPTED",
@@ -53,8 +55,8 @@ INTERRUPTED = RunError(
 class Runs:
     """Starts runs and owns them until they are over. Use inside `running()`."""
 
-    def __init__(self, ledger: RunLog) -> None:
-        self._log = ledger
+    def __init__(self) -> None:
+        self._opened: RunLog | None = None
         self._worker = f"worker-{uuid.uuid4().hex[:12]}"
         self._live: dict[str, Run] = {}
         self._work: dict[str, asyncio.Task[None]] = {}
@@ -62,17 +64,29 @@ class Runs:
         self._turns = InOrder()
         self._group: asyncio.TaskGroup | None = None
 
+    @property
+    def log(self) -> RunLog:
+        """Where runs are kept.
+
+        Raises:
+            ShuttingDown: Not inside `running()`.
+        """
+        if self._opened is None:
+            raise ShuttingDown
+        return self._opened
+
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, log: RunLog) -> AsyncIterator[None]:
         """Own the runs' tasks.
 
         On entry, runs that a crash left behind are ended as INTERRUPTED. On exit, so are those still
         at work; what they had committed is kept.
         """
-        for row in await self._log.unfinished():
+        self._opened = log
+        for row in await log.unfinished():
             change = ended(task_of(row), RUN_STATE_FAILED, INTERRUPTED)
-            await close_abandoned(self._log, row, self._worker, change, "the process is gone")
-            log.warning("run was interrupted", extra={"run": row.id, "agent": row.agent})
+            await close_abandoned(log, row, self._worker, change, "the process is gone")
+            logger.warning("run was interrupted", extra={"run": row.id, "agent": row.agent})
         async with asyncio.TaskGroup() as self._group:
             try:
                 yield
@@ -107,7 +121,7 @@ class Runs:
         root = Call(
             principal=call.principal,
             app=call.app,
-            deadline=time.monotonic() + agent.config.timeout,
+            deadline=time.monotonic() + agent.config.timeout + GRACE_S,
             traceparent=call.traceparent,
             request_id=call.request_id,
             revision=call.revision,
@@ -118,13 +132,17 @@ class Runs:
         self._group.create_task(self._own(agent, run, root, fresh=fresh), context=Context())
         return run
 
-    async def cancel(self, run: Run, reason: str) -> None:
-        """Stop a run and all that it started. Returns when it is over; it may have ended otherwise."""
+    async def cancel(self, run: Run, reason: str) -> int:
+        """Stop a run and all that it started, and return the number of the signal that says so.
+
+        Returns when the run is over; it may have ended otherwise meanwhile.
+        """
         wish = Signal(cancel=CancelRun(reason=reason))
         place = run.place
-        await self._log.signal(place.app, place.run, "cancel", wish.SerializeToString())
+        number = await self.log.signal(place.app, place.run, "cancel", wish.SerializeToString())
         self._halt(run, StatusChanged(state=RUN_STATE_CANCELED))
         await run.finished.wait()
+        return number
 
     async def _open(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
         run_id, app, owner = message.task_id, call.app, call.principal.id
@@ -146,12 +164,12 @@ class Runs:
             worker=self._worker,
             view=task.SerializeToString(),
         )
-        created = await self._log.create(new, [row_of(event) for event in events])
+        created = await self.log.create(new, [row_of(event) for event in events])
         task.status.timestamp.FromMicroseconds(created.time_us)
         place = Place(
             run_id, app, owner, agent.name, message.context_id, created.context_position, created.epoch
         )
-        run = Run(self._log, place, task, len(events) + 1)
+        run = Run(self.log, place, task, len(events) + 1)
         run.state = state
         self._live[run_id] = run
         return run
@@ -164,7 +182,7 @@ class Runs:
         if place.run in self._halted:
             work.cancel()
         try:
-            done, _ = await asyncio.wait([work], timeout=root.remaining())
+            done, _ = await asyncio.wait([work], timeout=agent.config.timeout)
             if not done:
                 self._halt(run, ended(run.task, RUN_STATE_FAILED, _too_long(agent)))
                 await asyncio.wait([work])
@@ -185,7 +203,7 @@ class Runs:
                 []
                 if fresh
                 else events_of(
-                    await self._log.conversation(
+                    await self.log.conversation(
                         place.app, place.owner, place.context, before_position=place.position
                     )
                 )
@@ -208,7 +226,7 @@ class Runs:
             await run.commit([RunEvent(status_changed=change)], last=True)
         except HectorError as error:
             # The log is out of reach, or somebody else's: whoever opens it next ends the run.
-            log.error("end of run was not written", extra={"run": place.run, "reason": error.reason})
+            logger.error("end of run was not written", extra={"run": place.run, "reason": error.reason})
 
     def _halt(self, run: Run, change: StatusChanged) -> None:
         self._halted.setdefault(run.place.run, change)
@@ -221,10 +239,10 @@ def _why(error: BaseException, place: Place) -> RunError:
         error = error.exceptions[0]
     if isinstance(error, HectorError | grpc.aio.AioRpcError):
         found = error_of(error)
-        log.warning("run failed", extra={"run": place.run, "agent": place.agent, "reason": found.reason})
+        logger.warning("run failed", extra={"run": place.run, "agent": place.agent, "reason": found.reason})
         return found
     # The border of the agent's own code: a bug must end the run, and must not reach the user.
-    log.error("run met a bug", exc_info=error, extra={"run": place.run, "agent": place.agent})
+    logger.error("run met a bug", exc_info=error, extra={"run": place.run, "agent": place.agent})
     return RunError(
         reason="INTERNAL",
         code=grpc.StatusCode.INTERNAL.value[0],

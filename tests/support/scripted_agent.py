@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import hector_a2a as a2a
 import hector_agent
 import hector_reasoning
-from hector.common.v1 import Tool
+from hector.common.v1 import TokenUsage, Tool
 from hector.llm.v1 import (
     FINISH_REASON_STOP,
     FINISH_REASON_TOOL_CALLS,
@@ -20,7 +20,6 @@ from hector.llm.v1 import (
     ToolCallDelta,
     add_LLMProviderServicer_to_server,
 )
-from hector.common.v1 import TokenUsage
 from hector.tool.v1 import (
     ExecuteToolRequest,
     ExecuteToolResponse,
@@ -34,7 +33,13 @@ from hector_reasoning import ReasoningSection
 
 ADA = Principal("ada", frozenset({"user"}))
 
-Answer = str | list[tuple[str, dict[str, object]]] | Exception | Callable[[StreamTextRequest], AsyncIterator[StreamTextResponse]]
+Streamed = Callable[[StreamTextRequest], AsyncIterator[StreamTextResponse]]
+Answer = str | list[tuple[str, dict[str, object]]] | Exception | Streamed
+    str
+    | list[tuple[str, dict[str, object]]]
+    | Exception
+    | Callable[[StreamTextRequest], AsyncIterator[StreamTextResponse]]
+)
 
 
 def usage() -> TokenUsage:
@@ -65,7 +70,9 @@ class ScriptedModel(LLMProviderServicer):
                 yield StreamTextResponse(done=True, usage=usage(), finish_reason=FINISH_REASON_STOP)
                 return
             for index, (tool, arguments) in enumerate(answer):
-                delta = ToolCallDelta(index=index, id=f"call_{index}", name=tool, arguments_json_fragment=json.dumps(arguments))
+                delta = ToolCallDelta(
+                    index=index, id=f"call_{index}", name=tool, arguments_json_fragment=json.dumps(arguments)
+                )
                 yield StreamTextResponse(tool_calls=[delta])
             yield StreamTextResponse(done=True, usage=usage(), finish_reason=FINISH_REASON_TOOL_CALLS)
         finally:
@@ -73,7 +80,9 @@ class ScriptedModel(LLMProviderServicer):
 
     async def GenerateText(self, request, context):
         self.requests.append(request)
-        return GenerateTextResponse(text=str(self.answers.pop(0)), usage=usage(), finish_reason=FINISH_REASON_STOP)
+        return GenerateTextResponse(
+            text=str(self.answers.pop(0)), usage=usage(), finish_reason=FINISH_REASON_STOP
+        )
 
 
 class ScriptedTools(ToolProviderServicer):
@@ -84,13 +93,19 @@ class ScriptedTools(ToolProviderServicer):
         self.running = 0
         self.most = 0
         self.both = asyncio.Event()
+        self.begun = asyncio.Event()
         self.stopped = asyncio.Event()
 
     async def ListTools(self, request, context):
         names = ("echo", "count", "slow", "pair")
         return ListToolsResponse(
             tools=[
-                Tool(name=name, description=name, instance=f"tools.{name}", state_keys=["n"] if name == "count" else [])
+                Tool(
+                    name=name,
+                    description=name,
+                    instance=f"tools.{name}",
+                    state_keys=["n"] if name == "count" else [],
+                )
                 for name in names
             ]
         )
@@ -98,6 +113,7 @@ class ScriptedTools(ToolProviderServicer):
     async def ExecuteTool(self, request, context):
         self.calls.append(request)
         self.running += 1
+        self.begun.set()
         self.most = max(self.most, self.running)
         try:
             if request.tool == "count":
@@ -119,7 +135,10 @@ class ScriptedTools(ToolProviderServicer):
 async def serving(mesh_under_test, folder: Path, model: ScriptedModel, tools=None, **agent: object):
     """Run the agent service on the mesh; yields nothing: use the stubs below."""
     settings = Config.model_validate(
-        {"agents": {"assistant": {"instruction": "Be brief.", **agent}}, "storage": {"database": f"sqlite://{folder}/runs.db"}}
+        {
+            "agents": {"assistant": {"instruction": "Be brief.", **agent}},
+            "storage": {"database": f"sqlite://{folder}/runs.db"},
+        }
     )
     agent_room = hector_agent.build(settings, mesh_under_test.mesh)
     reasoning = hector_reasoning.build(ReasoningSection(), mesh_under_test.mesh)
@@ -148,3 +167,10 @@ def as_ada():
 
 def text_of(task: "a2a.Task") -> str:
     return "|".join(part.text for artifact in task.artifacts for part in artifact.parts)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Ask again and again until it holds; fails after five seconds."""
+    async with asyncio.timeout(5):
+        while not await condition():
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - what it asks about is in another process
