@@ -35,11 +35,6 @@ ADA = Principal("ada", frozenset({"user"}))
 
 Streamed = Callable[[StreamTextRequest], AsyncIterator[StreamTextResponse]]
 Answer = str | list[tuple[str, dict[str, object]]] | Exception | Streamed
-    str
-    | list[tuple[str, dict[str, object]]]
-    | Exception
-    | Callable[[StreamTextRequest], AsyncIterator[StreamTextResponse]]
-)
 
 
 def usage() -> TokenUsage:
@@ -86,7 +81,7 @@ class ScriptedModel(LLMProviderServicer):
 
 
 class ScriptedTools(ToolProviderServicer):
-    """Two tools: `echo` says what it was told, `count` counts in the session's state; `slow` waits to be let go."""
+    """`echo` says what it was told, `count` counts in the session's state, `slow` never ends, `pair` wants two."""
 
     def __init__(self) -> None:
         self.calls: list[ExecuteToolRequest] = []
@@ -173,4 +168,4 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Ask again and again until it holds; fails after five seconds."""
     async with asyncio.timeout(5):
         while not await condition():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - what it asks about is in another process
+            await asyncio.sleep(0.01)
