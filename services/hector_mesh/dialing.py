@@ -9,11 +9,11 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 from grpc import ChannelConnectivity, StatusCode
-from grpc.aio import AioRpcError
 
 from .calling import stream, unary
-from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
+from .channel import Deserializer, Request, Response, Serializer
 from .errors import HectorError
+from .health import SERVICE as HEALTH
 from .limits import SHARED, Options
 from .metadata import TOKEN, Pairs
 from .unreachable import named
@@ -62,29 +62,30 @@ def wire_channel(target: str, *, token: str | None = None, role: str = "") -> "W
     Raises:
         InvalidTarget: The target is none of these.
     """
-    return WireChannel(grpc.aio.insecure_channel(_checked(target), options_for(target)), target, token, role)
+    return WireChannel(_checked(target), token, role)
 
 
-def options_for(target: str) -> Options:
-    """Return the channel options for a target."""
+def options_for(target: str, *, healthy: bool = True) -> Options:
+    """Return the channel options for a target, of whose backends only the healthy ones may be wanted."""
     scheme = _scheme(target)
     options = OPTIONS
     if scheme != "xds":  # there the control plane says how to balance and what is healthy
-        options = (*options, ("grpc.service_config", json.dumps(_BALANCED)))
+        config = _BALANCED if healthy else {**_BALANCED, "healthCheckConfig": {}}
+        options = (*options, ("grpc.service_config", json.dumps(config)))
     if scheme == "unix":
         options = (*options, ("grpc.default_authority", "localhost"))
     return options
 
 
-class WireChannel(SocketlessChannel):
+class WireChannel(grpc.aio.Channel):
     """A grpc.aio channel whose calls carry the mesh's token, and name the role when it is down."""
 
-    def __init__(self, channel: grpc.aio.Channel, target: str, token: str | None, role: str) -> None:
-        self._channel = channel
+    def __init__(self, target: str, token: str | None, role: str) -> None:
+        self._target = target
+        self._channel = grpc.aio.insecure_channel(target, options_for(target))
+        self._unhealthy_too: grpc.aio.Channel | None = None
         self._token: Pairs = ((TOKEN, token),) if token else ()
-        self._rename: Callable[[AioRpcError], AioRpcError] = partial(
-            named, channel=channel, role=role, target=target
-        )
+        self._rename: Rename = partial(named, channel=self._channel, role=role, target=target)
 
     def unary_unary(
         self,
@@ -93,7 +94,7 @@ class WireChannel(SocketlessChannel):
         response_deserializer: Deserializer[Response] | None = None,
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryUnaryMultiCallable[Request, Response]":
-        calls = self._channel.unary_unary(method, request_serializer, response_deserializer)
+        calls = self._for(method).unary_unary(method, request_serializer, response_deserializer)
         return unary(_Start(calls, self._token, self._rename, WireUnaryCall), method)
 
     def unary_stream(
@@ -103,17 +104,33 @@ class WireChannel(SocketlessChannel):
         response_deserializer: Deserializer[Response] | None = None,
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
-        calls = self._channel.unary_stream(method, request_serializer, response_deserializer)
+        calls = self._for(method).unary_stream(method, request_serializer, response_deserializer)
         return stream(_Start(calls, self._token, self._rename, WireStreamCall), method)
 
-    def stream_unary(self, method: str, *coders: Any, **more: Any) -> Any:
-        return self._channel.stream_unary(method, *coders)
+    def stream_unary(
+        self,
+        method: str,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: bool | None = False,
+    ) -> Any:
+        calls = self._channel.stream_unary(method, request_serializer, response_deserializer)
+        return _Start(calls, self._token, self._rename, _as_it_is)
 
-    def stream_stream(self, method: str, *coders: Any, **more: Any) -> Any:
-        return self._channel.stream_stream(method, *coders)
+    def stream_stream(
+        self,
+        method: str,
+        request_serializer: Any = None,
+        response_deserializer: Any = None,
+        _registered_method: bool | None = False,
+    ) -> Any:
+        calls = self._channel.stream_stream(method, request_serializer, response_deserializer)
+        return _Start(calls, self._token, self._rename, _as_it_is)
 
     async def close(self, grace: float | None = None) -> None:
         await self._channel.close(grace)
+        if self._unhealthy_too is not None:
+            await self._unhealthy_too.close(grace)
 
     def get_state(self, try_to_connect: bool = False) -> ChannelConnectivity:
         return self._channel.get_state(try_to_connect)
@@ -135,6 +152,15 @@ class WireChannel(SocketlessChannel):
     ) -> None:
         await self.close()
 
+    def _for(self, method: str) -> grpc.aio.Channel:
+        """Return the channel for a method: who is not healthy must still be heard saying so."""
+        if not method.startswith(f"/{HEALTH}/"):
+            return self._channel
+        if self._unhealthy_too is None:
+            options = options_for(self._target, healthy=False)
+            self._unhealthy_too = grpc.aio.insecure_channel(self._target, options)
+        return self._unhealthy_too
+
 
 class _Start:
     """Starts one method's calls."""
@@ -145,9 +171,15 @@ class _Start:
         self._rename = rename
         self._shape = shape
 
-    def __call__(self, request: Any, *, timeout: float | None, metadata: Any, **options: Any) -> Any:
+    def __call__(
+        self, request: Any = None, *, timeout: float | None = None, metadata: Any = None, **options: Any
+    ) -> Any:
         metadata = (*(metadata or ()), *self._token)
         return self._shape(self._calls(request, timeout=timeout, metadata=metadata, **options), self._rename)
+
+
+def _as_it_is(rpc: Any, rename: Rename) -> Any:
+    return rpc
 
 
 def _scheme(target: str) -> str:

@@ -316,3 +316,24 @@ def _wake(waiters: list[asyncio.Future[None]]) -> None:
         if not waiter.done():
             waiter.set_result(None)
     waiters.clear()
+
+
+class _Nobody:
+    """Serves calls that nobody is to be bothered with."""
+
+    async def serve(self, method: str, request: bytes, context: LocalContext) -> None:
+        pass
+
+    def owns(self, task: asyncio.Task[None]) -> None:
+        pass
+
+    def disowns(self, task: asyncio.Task[None]) -> None:
+        pass
+
+
+def out_of_time(shape: str, method: str, metadata: Any) -> Any:
+    """Return a call of a shape that has met its deadline."""
+    make = LocalUnaryCall if shape == "unary_unary" else LocalStreamCall
+    call: Any = make(_Nobody(), method, b"", 0.0, metadata, bytes)
+    call._expire()
+    return call

@@ -11,6 +11,7 @@ from grpc import StatusCode
 from .call import ROOT, current_call
 from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
 from .errors import HectorError
+from .local_call import out_of_time
 
 
 class NoRoute(HectorError):
@@ -102,6 +103,9 @@ class _Method:
             method = getattr(channel, shape)(self._method, *self._coders, _registered_method=True)
             self._found = channel, method
         limit = parent.remaining(timeout)
+        if limit is not None and limit <= 0:
+            # Not left to the transports: grpc rounds deadlines up, and would still call.
+            return out_of_time(shape, self._method, metadata)
         child = method(
             request,
             timeout=mesh._default_timeout_s if limit is None or limit == inf else limit,

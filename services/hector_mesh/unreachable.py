@@ -29,6 +29,7 @@ def named(error: AioRpcError, channel: Channel, role: str, target: str) -> AioRp
     if error.code() is StatusCode.UNAVAILABLE:
         why = (error.details() or "no connection").rpartition("last error: ")[2]
         why = why.removeprefix("UNKNOWN: ").removeprefix(f"{target}: ")
+        why = why.replace("backend unhealthy", "it says that it is not ready")
     elif error.code() is StatusCode.DEADLINE_EXCEEDED and not _connected(channel):
         why = "no connection within the caller's deadline"
     else:
