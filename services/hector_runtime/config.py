@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from hector_config.load import Loaded, load
-from hector_document.config import DocumentSection
-from hector_gateway.config import GatewaySection
-from hector_store.config import StorageSection
-
 from hector_agent.config import AgentConfig, AgentSection
+from hector_config import Loaded, load
+from hector_document.config import DocumentSection
 from hector_embedder.config import EmbedderSection
+from hector_gateway.config import GatewaySection
 from hector_llm.config import LLMConfig, LLMSection
+from hector_store.config import StorageSection
 from hector_tool.config import ToolSection, default_tools
 from hector_vector.config import VectorSection
 
@@ -78,6 +77,6 @@ async def completed(config: Config, environment: Mapping[str, str]) -> tuple[Con
             notes.append(note)
             model = LLMConfig(**found)
         changes["llms"] = {**config.llms, DEFAULT: model}
-    if "tools" not in config.model_fields_set:
+    if config.tools is None:
         changes["tools"] = default_tools(has_documents=bool(config.document_stores))
     return config.model_copy(update=changes), notes

@@ -9,11 +9,17 @@ from dataclasses import dataclass
 import grpc.aio
 from grpc import StatusCode
 
-from hector_mesh import HectorError, LocalChannel, LocalServer, Mesh, Room
-from hector_mesh.dialing import wire_channel
-from hector_mesh.health import Health
-from hector_mesh.interceptor import interceptors
-from hector_mesh.listening import wire_server
+from hector_mesh import (
+    Health,
+    HectorError,
+    LocalChannel,
+    LocalServer,
+    Mesh,
+    Room,
+    interceptors,
+    wire_channel,
+    wire_server,
+)
 
 from .config import Config
 from .merging import MERGES

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hector_config.load import Loaded, load
+from hector_config import Loaded, load
 
 from .config import INSTRUCTION, Config, known_names
 from .skill import read_skill

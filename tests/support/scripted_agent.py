@@ -27,7 +27,7 @@ from hector.tool.v1 import (
     ToolProviderServicer,
     add_ToolProviderServicer_to_server,
 )
-from hector_agent.build import Config
+from hector_agent.room import Config
 from hector_mesh import Call, Principal, scope
 from hector_reasoning import ReasoningSection
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-from hector_config.load import Loaded
 
-from hector_config.dotenv import read_environment
+from hector_config import Loaded, read_environment
 from hector_runtime.config import Config, completed, load_config
 from hector_runtime.zero import Flags, zero_config
 

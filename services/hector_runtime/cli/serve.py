@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import click
-from hector_config.load import Loaded
 
+from hector_config import Loaded
 from hector_runtime.config import Config
 from hector_runtime.logs import start_logging
 from hector_runtime.process import Process, running

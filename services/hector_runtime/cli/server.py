@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hector_a2a.client import Client
-
 from hector_runtime.asking import Asker, in_process
 from hector_runtime.zero import Flags
 
@@ -24,7 +23,7 @@ async def asker(
 ) -> AsyncIterator[Asker]:
     """Return whoever answers: a server, or a mesh in this process on a database that is thrown away.
 
-    A config file or its flags mean: here. Else the server at `url`, or at the default address if there is one.
+    A config file or its flags mean: here. Else the server at `url`, or at the default address.
     """
     here = config_file is not None or bool(flags.given())
     url = url or os.environ.get("HECTOR_URL") or (None if here else await _default_server())

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from hector_config.invalid import ConfigInvalid
-from hector_config.problem import Problem
+from hector_config import ConfigInvalid, Problem
 from hector_runtime.config import load_config
 
 
