@@ -1,8 +1,11 @@
 """The tree as the house rules see it: what git tracks, and what is about to be committed."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,3 +41,17 @@ def texts(files: list[Path]) -> dict[Path, str]:
 def pages(texts: dict[Path, str]) -> dict[Path, str]:
     """Every Markdown page of ours with its content."""
     return {path: text for path, text in texts.items() if path.suffix == ".md"}
+
+
+@pytest.fixture(scope="session")
+def parsed() -> Callable[[list[str]], dict[str, Any]]:
+    """Parse the words behind `hector` as it does, without running anything; may raise click.UsageError."""
+    from hector_runtime.cli import hector
+
+    def parse(words: list[str]) -> dict[str, Any]:
+        with click.Context(hector) as context:
+            name, command, rest = hector.resolve_command(context, list(words))
+            assert command is not None
+            return command.make_context(name, rest, parent=context).params
+
+    return parse

@@ -4,17 +4,21 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import click
 import pytest
 import yaml
 
-from hector_runtime.cli import main
 from hector_runtime.config import load_config
 from hector_runtime.roles import ROLES
 
 CONFIG = "examples/containers/hector.yaml"
+
+
+class Parse(Protocol):
+    """The fixture `parsed`: what `hector` makes of a command line."""
+
+    def __call__(self, words: list[str]) -> dict[str, Any]: ...
 
 
 @pytest.fixture(scope="module")
@@ -29,27 +33,33 @@ def test_every_role_is_a_service_of_one_image(services: dict[str, dict[str, Any]
     assert {service["image"] for service in services.values()} == {"hector"}
 
 
-def test_a_service_plays_the_role_it_is_named_after(services: dict[str, dict[str, Any]]) -> None:
-    played = {name: options_of(service["command"])["role"] for name, service in services.items()}
+def test_a_service_plays_the_role_it_is_named_after(
+    services: dict[str, dict[str, Any]], parsed: Parse
+) -> None:
+    played = {name: parsed(service["command"])["roles"] for name, service in services.items()}
     assert played == {name: (name,) for name in ROLES}
 
 
-def test_every_role_is_found_where_it_listens(root: Path, services: dict[str, dict[str, Any]]) -> None:
+def test_every_role_is_found_where_it_listens(
+    root: Path, services: dict[str, dict[str, Any]], parsed: Parse
+) -> None:
     mesh = load_config(root / CONFIG, {"HECTOR_MESH_TOKEN": "sample"}).config.mesh
     listening = {
         name: f"dns:///{name}:{listen.rpartition(':')[2]}"
         for name, service in services.items()
-        if (listen := options_of(service["command"])["listen"])
+        if (listen := parsed(service["command"])["listen"])
     }
     assert {name: mesh.address(name) for name in ROLES if name != "gateway"} == listening
 
 
-def test_every_service_has_the_token_and_the_configuration(services: dict[str, dict[str, Any]]) -> None:
+def test_every_service_has_the_token_and_the_configuration(
+    services: dict[str, dict[str, Any]], parsed: Parse
+) -> None:
     for name, service in services.items():
         assert "HECTOR_MESH_TOKEN" in service["environment"], name
         mounts = dict(reversed(mount.removesuffix(":ro").split(":")) for mount in service["volumes"])
         assert mounts["/var/lib/hector"] == "hector", name
-        config = options_of(service["command"])["config"]
+        config = parsed(service["command"])["config_file"]
         assert mounts[f"/var/lib/hector/{config}"] == f"./{CONFIG}", name
 
 
@@ -62,11 +72,11 @@ def test_probes_are_programs_that_compile(root: Path, services: dict[str, dict[s
         compile(text, "probe", "exec")
 
 
-def test_the_image_runs_hector_as_nobody_special(root: Path) -> None:
+def test_the_image_runs_hector_as_nobody_special(root: Path, parsed: Parse) -> None:
     last = dockerfile(root).rpartition("\nFROM ")[2]
     said = dict(re.findall(r"^(ENTRYPOINT|CMD|USER|EXPOSE|WORKDIR) (.+)$", last, re.MULTILINE))
     assert json.loads(said["ENTRYPOINT"]) == ["hector"]
-    options_of(json.loads(said["CMD"]))
+    parsed(json.loads(said["CMD"]))
     assert int(said["USER"]) > 0
     assert said["EXPOSE"] == "8080 50051"
     assert "HECTOR_HOST=0.0.0.0" in last
@@ -84,16 +94,3 @@ def test_what_the_image_copies_is_there_and_not_ignored(root: Path) -> None:
 def dockerfile(root: Path) -> str:
     """The Dockerfile with continued lines joined."""
     return (root / "Dockerfile").read_text().replace("\\\n", " ")
-
-
-def options_of(command: list[str]) -> dict[str, Any]:
-    """Parse a command line as `hector` does, without running it.
-
-    Raises:
-        click.UsageError: `hector` would not accept it.
-    """
-    assert isinstance(main, click.Group)
-    with click.Context(main) as context:
-        name, found, arguments = main.resolve_command(context, list(command))
-        assert found is not None
-        return found.make_context(name, arguments, parent=context).params
