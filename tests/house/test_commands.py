@@ -57,7 +57,7 @@ def commands_in(page: str, program: str) -> Iterator[list[str]]:
     """Give the words behind each call of a program in the fences of a page that hold shell commands."""
     for fence in FENCE.finditer(page):
         for line in fence["text"].replace("\\\n", " ").splitlines():
-            if re.search(rf"\b{program} ", line):
+            if re.search(rf"(?:^|[;&|])\s*(?:\$ )?(?:\w+=\S+ )*(?:\S*/)?{program} ", line):
                 yield from calls_in(line, program)
 
 
