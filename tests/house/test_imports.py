@@ -85,6 +85,14 @@ def test_every_dependency_is_imported_or_loaded_by_name(root: Path) -> None:
     assert extras(root / "pyproject.toml") - used == set()
 
 
+def test_both_wheels_have_one_version_and_belong_together(root: Path) -> None:
+    server = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    plugin = tomllib.loads((root / "plugins/pyproject.toml").read_text())["project"]
+    assert plugin["version"] == server["version"]
+    assert f"hector-plugin=={plugin['version']}" in server["dependencies"]
+    assert (root / "plugins/LICENSE").read_text() == (root / "LICENSE").read_text()
+
+
 def imports_under(root: Path, folders: tuple[str, ...]) -> Iterator[Import]:
     """Give every import of what is neither ours nor Python's."""
     rooms = ("services", "gateway", "plugins", "proto/gen")
