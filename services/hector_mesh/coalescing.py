@@ -14,10 +14,11 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message as ProtobufMessage
 
 from .server import Context
 
-Message = TypeVar("Message")
+Message = TypeVar("Message", bound=ProtobufMessage)
 Merge = Callable[[Message, Message], Message | None]
 """Returns two messages as one, in their order; None if they have to stay apart. It may change the first, so a
 servicer whose messages are merged yields a new one each time."""
@@ -26,6 +27,8 @@ Merges = Mapping[str, Merge[Any]]
 
 AHEAD = 256
 """Messages read ahead of a slow reader, merged or not; then the producer waits."""
+AHEAD_BYTES = 64 * 1024
+"""What they may take, the last one left out: merging small ones into huge ones costs more than it saves."""
 
 Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
 
@@ -84,6 +87,7 @@ class _Ahead(Generic[Message]):
         self._merge = merge
         self._waiting: deque[Message] = deque()
         self._read = 0  # messages in `waiting`, counted before they were merged
+        self._read_bytes = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -102,7 +106,7 @@ class _Ahead(Generic[Message]):
                     self._handing_over = True
                     yield message
                     self._handing_over = False
-                self._read = 0
+                self._read = self._read_bytes = 0
                 self._room.set()
             await reading  # raises what the stream raised
         finally:
@@ -123,7 +127,7 @@ class _Ahead(Generic[Message]):
             async with aclosing(stream):
                 async for message in stream:
                     self._keep(message)
-                    if self._read >= AHEAD:
+                    if self._read >= AHEAD or self._read_bytes >= AHEAD_BYTES:
                         self._room.clear()
                         await self._room.wait()
         finally:
@@ -132,6 +136,7 @@ class _Ahead(Generic[Message]):
 
     def _keep(self, message: Message) -> None:
         self._read += 1
+        self._read_bytes += message.ByteSize()
         self._changed.set()
         if self._waiting:
             merged = self._merge(self._waiting[-1], message)
