@@ -1,13 +1,14 @@
-"""Appends to runs, many in one go: first every run is fenced, then all is written with a statement per kind."""
+"""Appends to runs, many in one go: every run is fenced first, then a statement writes all of a kind."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cache
 
-from sqlalchemy import Connection, Update, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from .clock import database_time
+from .compiled import ManyRows
 from .errors import RunFenced, RunNotFound
 from .payloads import EventRows
 from .schema import effects, run_signals, runs
@@ -21,7 +22,7 @@ class Append:
     run_id: str
     epoch: int
     events: tuple[NewEvent, ...]
-    changes: RunChanges
+    changes: RunChanges | None
     consume: tuple[int, ...]
     effects: tuple[Effect, ...]
 
@@ -47,16 +48,26 @@ _BEGAN = select(effects.c.started_time).where(
 )
 _INSERT_EFFECT = insert(effects)
 
-_COLUMN_OF = {field.name: field.name.removesuffix("_us") for field in fields(RunChanges)}
+_COLUMN_OF = tuple((each.name, each.name.removesuffix("_us")) for each in fields(RunChanges))
+
+
+@dataclass(slots=True)
+class _Held:
+    """A run whose row is locked until the transaction ends."""
+
+    app: str
+    epoch: int
+    next_seq: int
+    time_us: int
+    changed: dict[str, object] = field(default_factory=dict)
 
 
 def append_all(connection: Connection, appends: Sequence[Append]) -> list[Appended | Exception]:
     """Write appends in order; whoever does not own its run any more gets RunFenced and writes nothing."""
-    ids = {append.run_id for append in appends}
-    held = {row.id: row for row in connection.execute(_FENCE, {"ids": sorted(ids)})}
-    next_seqs = {row.id: row.next_seq for row in held.values()}
-    events, changed = EventRows(), dict[str, dict[str, object]]()
-    consumed: list[dict[str, object]] = []
+    ids = sorted({append.run_id for append in appends})
+    fenced = connection.execute(_FENCE, {"ids": ids})
+    held = {run_id: _Held(*columns) for run_id, *columns in fenced}
+    events, consumed = EventRows(), list[dict[str, object]]()
     outcomes: list[Appended | Exception] = []
     for append in appends:
         run = held.get(append.run_id)
@@ -66,48 +77,51 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
         if run.epoch != append.epoch:
             outcomes.append(RunFenced(append.run_id, append.epoch, run.epoch))
             continue
-        next_seq = events.add(run.app, run.id, next_seqs[run.id], append.events, run.now)
-        next_seqs[run.id] = next_seq
-        row = changed.setdefault(run.id, {})
-        row |= _columns(append.changes, run.now)
-        row["next_seq"] = next_seq
-        consumed += [{"signal_id": id_, "of_run": run.id, "at": run.now} for id_ in append.consume]
+        time_us = run.time_us
+        run.next_seq = events.add(run.app, append.run_id, run.next_seq, append.events, time_us)
+        run.changed["next_seq"] = run.next_seq
+        if append.changes is not None:
+            run.changed |= _columns(append.changes, time_us)
+        for signal_id in append.consume:
+            consumed.append({"signal_id": signal_id, "of_run": append.run_id, "at": time_us})
         for effect in append.effects:
-            _put_effect(connection, run.app, run.id, effect, run.now)
-        outcomes.append(Appended(next_seq - 1, run.now))
+            _put_effect(connection, run.app, append.run_id, effect, time_us)
+        outcomes.append(Appended(run.next_seq - 1, time_us))
     events.insert(connection)
-    _update(connection, changed)
+    _update(connection, held)
     if consumed:
         connection.execute(_CONSUME, consumed)
     return outcomes
 
 
 def _columns(changes: RunChanges, time_us: int) -> dict[str, object]:
-    row = {
-        column: value for name, column in _COLUMN_OF.items() if (value := getattr(changes, name)) is not None
-    }
+    row: dict[str, object] = {}
+    for name, column in _COLUMN_OF:
+        value = getattr(changes, name)
+        if value is not None:
+            row[column] = value
     if changes.state is not None:
         row["finished"] = changes.state in TERMINAL_STATES
         row.setdefault("status_time", time_us)
     return row
 
 
-def _update(connection: Connection, changed: dict[str, dict[str, object]]) -> None:
+def _update(connection: Connection, held: Mapping[str, _Held]) -> None:
     alike: dict[tuple[str, ...], list[dict[str, object]]] = defaultdict(list)
-    for run_id, row in changed.items():
-        alike[tuple(sorted(row))].append({**row, "of_run": run_id})
+    for run_id, run in held.items():
+        if run.changed:
+            columns = tuple(sorted(run.changed))
+            run.changed["of_run"] = run_id
+            alike[columns].append(run.changed)
     for columns, rows in alike.items():
-        connection.execute(_update_of(columns), rows)
+        _update_of(columns).execute(connection, rows)
 
 
 @cache
-def _update_of(columns: tuple[str, ...]) -> Update:
+def _update_of(columns: tuple[str, ...]) -> ManyRows:
     # Only what changes is named: PostgreSQL would write a large view anew otherwise.
-    return (
-        update(runs)
-        .where(runs.c.id == bindparam("of_run"))
-        .values({name: bindparam(name) for name in columns})
-    )
+    values: dict[str, BindParameter[object]] = {name: bindparam(name) for name in columns}
+    return ManyRows(update(runs).where(runs.c.id == bindparam("of_run")).values(values))
 
 
 def _put_effect(connection: Connection, app: str, run_id: str, effect: Effect, time_us: int) -> None:

@@ -1,10 +1,10 @@
-"""The database's clock, as SQL: microseconds since 1970 UTC. Replicas disagree about time; their database does not."""
+"""The database's clock, as SQL: microseconds since 1970 UTC. Replicas disagree; their database does not."""
 
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, select
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 
 _SPELLINGS = {
     # SQLite 3.40 knows no unixepoch('subsec'); julianday is good for a millisecond.
@@ -14,11 +14,12 @@ _SPELLINGS = {
 }
 
 
-class database_time(ColumnElement[int]):  # noqa: N801  (reads as SQL where it is used)
+class database_time(FunctionElement[int]):  # noqa: N801  (reads as SQL where it is used)
     """The time at which the statement runs."""
 
     inherit_cache = True
     type = BigInteger()
+    name = "database_time"
 
 
 @compiles(database_time)

@@ -13,8 +13,8 @@ class StorageConfig(Section):
     """Where everything durable is."""
 
     database: str = DEFAULT
-    """The database: `sqlite://.hector/hector.db` (a path below the project folder), `sqlite:///absolute/path.db`, or
-    `inmemory` (forgotten at the end). `?synchronous=normal` trades safety in a power cut for speed."""
+    """The database: `sqlite://.hector/hector.db` (a path below the project folder), `sqlite:///absolute/path.db`,
+    or `inmemory` (forgotten at the end). `?synchronous=normal` trades safety in a power cut for speed."""
 
     @field_validator("database")
     @classmethod

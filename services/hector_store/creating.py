@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from .clock import now
+from .compiled import ManyRows
 from .errors import IdempotencyMismatch
 from .payloads import EventRows
 from .schema import runs
@@ -21,7 +22,7 @@ class Creation:
     events: tuple[NewEvent, ...]
 
 
-_INSERT = insert(runs)
+_INSERT = ManyRows(insert(runs))
 _LAST_POSITION = select(func.max(runs.c.context_position)).where(
     runs.c.app == bindparam("app"),
     runs.c.owner == bindparam("owner"),
@@ -73,7 +74,7 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
             again = Created(creation.run_id, position, 1, next_seq - 1, time_us, repeated=True)
             keys[key] = again, run.idempotency_hash
     if rows:
-        connection.execute(_INSERT, rows)
+        _INSERT.execute(connection, rows)
     events.insert(connection)
     return outcomes
 

@@ -15,7 +15,7 @@ from .group_commit import Fault, each
 from .migrate import migrate
 from .sqlite import explained, fault_of, prepare_file, reader_engine, writer_engine
 from .url import Place
-from .work import AnyWork, QUEUE_BYTES, QUEUE_ROWS, Many, WriteQueue
+from .work import QUEUE_BYTES, QUEUE_ROWS, AnyWork, Many, WriteQueue
 from .writer import RETRY_PAUSE_S, WriterThread
 
 READERS = 4
@@ -73,7 +73,7 @@ class Database:
         self._writer.start()
 
     async def write(self, function: Callable[[Connection], T], *, rows: int = 1, size_bytes: int = 0) -> T:
-        """Call `function` in a savepoint of the next group commit, and return what it returned once committed.
+        """Call `function` within the next group commit, and return what it returned once that is durable.
 
         A caller that is cancelled waits for the outcome all the same.
 
@@ -93,7 +93,7 @@ class Database:
         return await self._queue.submit(many, item, rows, size_bytes)
 
     async def read(self, function: Callable[[Connection], T]) -> T:
-        """Call `function` with a connection that sees one moment of the database, and return what it returned."""
+        """Call `function` on one moment of the database, and return what it returned."""
         if self._queue.closed:
             raise StorageClosed(self.name)
         return await self._in_thread(self._read, function)

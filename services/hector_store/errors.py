@@ -64,8 +64,8 @@ class EventNeedsNewer(HectorError):
 
     def __init__(self, run_id: str, seq: int, kind: str, needs: int, version: int) -> None:
         super().__init__(
-            f"event {seq} of run {run_id!r} ({kind!r}) needs event format {needs}, this version reads {version};"
-            " upgrade hector to read this run",
+            f"event {seq} of run {run_id!r} ({kind!r}) needs event format {needs}, this version reads"
+            f" {version}; upgrade hector to read this run",
             run_id=run_id,
             seq=seq,
             kind=kind,
@@ -101,8 +101,8 @@ class PayloadTooLarge(HectorError):
 
     def __init__(self, size_bytes: int, allowed_bytes: int) -> None:
         super().__init__(
-            f"a write of {size_bytes} bytes is too large (allowed: {allowed_bytes}); keep the content in a file"
-            " or an object store and write its address",
+            f"a write of {size_bytes} bytes is too large (allowed: {allowed_bytes}); keep the content in a"
+            " file or an object store and write its address",
             size_bytes=size_bytes,
             allowed_bytes=allowed_bytes,
         )
@@ -168,8 +168,8 @@ class StorageReadOnly(HectorError):
 
     def __init__(self, database: str, detail: str) -> None:
         super().__init__(
-            f"cannot write to the database {database} ({detail}); make the file and its folder writable for this"
-            " user, or set storage.database to another place",
+            f"cannot write to the database {database} ({detail}); make the file and its folder writable for"
+            " this user, or set storage.database to another place",
             database=database,
         )
 
@@ -182,8 +182,8 @@ class StorageFolderMissing(HectorError):
 
     def __init__(self, database: str, folder: str) -> None:
         super().__init__(
-            f"the folder {folder} for the database {database} does not exist; create it, or set storage.database"
-            " to another place",
+            f"the folder {folder} for the database {database} does not exist; create it, or set"
+            " storage.database to another place",
             database=database,
             folder=folder,
         )
@@ -197,8 +197,8 @@ class StorageCorrupt(HectorError):
 
     def __init__(self, database: str, detail: str) -> None:
         super().__init__(
-            f"{database} is not a usable database ({detail}); restore it from a backup, or move it away and a new"
-            " one is made",
+            f"{database} is not a usable database ({detail}); restore it from a backup, or move it away and a"
+            " new one is made",
             database=database,
         )
 
@@ -211,8 +211,8 @@ class StorageNewer(HectorError):
 
     def __init__(self, database: str, found: str, known: str) -> None:
         super().__init__(
-            f"the database {database} was made by a newer version (schema {found}, this version knows {known});"
-            " upgrade hector, or set storage.database to another place",
+            f"the database {database} was made by a newer version (schema {found}, this version knows"
+            f" {known}); upgrade hector, or set storage.database to another place",
             database=database,
             found=found,
             known=known,

@@ -1,4 +1,4 @@
-"""Whether values fit their columns, asked before they are queued: SQLite would take anything, the others cut or refuse."""
+"""Whether values fit their columns, asked before they are queued: SQLite would take anything."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ def fit(name: str, value: str, longest: int, *, empty: bool = True) -> None:
     """Check one text.
 
     Raises:
-        InvalidValue: It is too long, empty though it must not be, holds NUL (PostgreSQL has none) or ends with a
-            space (MySQL ignores that when it compares).
+        InvalidValue: It is too long, empty though it must not be, holds NUL (PostgreSQL has none) or ends
+            with a space (MySQL ignores that when it compares).
     """
     if len(value) > longest:
         raise InvalidValue(name, f"{len(value)} characters long", f"at most {longest}")

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from hector_mesh import HectorError
+
 from .work import AnyWork, Many
 
 log = logging.getLogger(__name__)
@@ -26,44 +28,66 @@ def commit(connection: Connection, works: Sequence[AnyWork], fault: Callable[[Ex
     """Do `works` in one transaction and leave each one's outcome in it.
 
     Works that are written alike are written together, in order of submission; different kinds in order of
-    first appearance.
+    first appearance. When one of them makes that fail, all are done again one by one.
 
     Raises:
         Exception: Nothing was written, and the outcomes mean nothing; see `fault`.
     """
-    groups: dict[Many[object, object], list[AnyWork]] = {}
-    for work in works:
-        groups.setdefault(work.many, []).append(work)
-    with connection.begin():
-        for many, group in groups.items():
-            _write(connection, many, group, fault)
-
-
-def _write(
-    connection: Connection,
-    many: Many[object, object],
-    group: Sequence[AnyWork],
-    fault: Callable[[Exception], Fault],
-) -> None:
-    savepoint = connection.begin_nested()
     try:
-        outcomes = many(connection, [work.item for work in group])
+        with connection.begin():
+            _together(connection, works)
     except Exception as error:  # the border: callers' functions run here, and their errors are the callers'
         if fault(error) is not Fault.OF_ITEM:
-            raise  # the savepoint is gone with its transaction
-        savepoint.rollback()
-        if len(group) == 1:
-            group[0].outcome = error
-            return
-        log.debug("group of writes failed and was done one by one", extra={"writes": len(group)})
-        for work in group:
-            _write(connection, many, [work], fault)
+            raise
+    else:
         return
-    savepoint.commit()
-    for work, outcome in zip(group, outcomes, strict=True):
-        work.outcome = outcome
+    log.debug("group of writes failed and is done one by one", extra={"writes": len(works)})
+    with connection.begin():
+        for work in works:
+            _alone(connection, work, fault)
 
 
 def each(connection: Connection, functions: Sequence[Callable[[Connection], F]]) -> list[F | Exception]:
     """Call functions one by one: the `Many` of writes that have nothing in common."""
-    return [function(connection) for function in functions]
+    outcomes: list[F | Exception] = []
+    for function in functions:
+        connection.exec_driver_sql(_SAVE)
+        try:
+            outcomes.append(function(connection))
+        except HectorError as refusal:  # an answer like another: the rest of the group need not be done again
+            connection.exec_driver_sql(_UNDO)
+            outcomes.append(refusal)
+        else:
+            connection.exec_driver_sql(_KEEP)
+    return outcomes
+
+
+def _together(connection: Connection, works: Sequence[AnyWork]) -> None:
+    groups: dict[Many[object, object], list[AnyWork]] = {}
+    for work in works:
+        groups.setdefault(work.many, []).append(work)
+    for many, group in groups.items():
+        outcomes = many(connection, [work.item for work in group])
+        for work, outcome in zip(group, outcomes, strict=True):
+            work.outcome = outcome
+
+
+def _alone(connection: Connection, work: AnyWork, fault: Callable[[Exception], Fault]) -> None:
+    connection.exec_driver_sql(_SAVE)
+    try:
+        (work.outcome,) = work.many(connection, [work.item])
+    except Exception as error:
+        if fault(error) is not Fault.OF_ITEM:
+            raise  # the savepoint is gone with its transaction
+        connection.exec_driver_sql(_UNDO)
+        work.outcome = error
+    else:
+        connection.exec_driver_sql(_KEEP)
+
+
+# Spelt out: all three databases say it like this, and SQLAlchemy's own is compiled anew every time.
+_SAVE, _UNDO, _KEEP = (
+    "SAVEPOINT hector_write",
+    "ROLLBACK TO SAVEPOINT hector_write",
+    "RELEASE SAVEPOINT hector_write",
+)

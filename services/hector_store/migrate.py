@@ -1,4 +1,4 @@
-"""Brings a database's tables to what this version knows. Alembic is imported only when there is something to do."""
+"""Brings a database's tables to what this version knows. Alembic is imported only when that is needed."""
 
 import logging
 import threading

@@ -1,11 +1,11 @@
-"""Event payloads: in the event's row up to 1 MiB, else in `blobs`, in pieces. Readers do not see the difference."""
+"""Event payloads: in the event's row up to 1 MiB, else in `blobs`, in pieces. Readers see no difference."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
-from sqlalchemy.engine import Row
 
+from .compiled import ManyRows
 from .ids import new_id
 from .schema import INLINE_BYTES, blobs, run_events
 from .values import EventRow, NewEvent
@@ -21,8 +21,8 @@ EVENT_COLUMNS = (
     run_events.c.blob_id,
 )
 
-_INSERT_EVENTS = insert(run_events)
-_INSERT_BLOBS = insert(blobs)
+_INSERT_EVENTS = ManyRows(insert(run_events))
+_INSERT_BLOBS = ManyRows(insert(blobs))
 _PIECES = select(blobs.c.data).where(blobs.c.id == bindparam("blob_id")).order_by(blobs.c.part)
 
 
@@ -58,9 +58,9 @@ class EventRows:
     def insert(self, connection: Connection) -> None:
         """Insert what was added; the runs must be there."""
         if self._blobs:
-            connection.execute(_INSERT_BLOBS, self._blobs)
+            _INSERT_BLOBS.execute(connection, self._blobs)
         if self._events:
-            connection.execute(_INSERT_EVENTS, self._events)
+            _INSERT_EVENTS.execute(connection, self._events)
 
     def _keep(self, app: str, run_id: str, payload: bytes) -> str:
         blob_id, size_bytes = new_id(), len(payload)
@@ -79,7 +79,7 @@ class EventRows:
         return blob_id
 
 
-def event_rows(connection: Connection, rows: Iterable[Row[Any]]) -> Sequence[EventRow]:
+def event_rows(connection: Connection, rows: Iterable[Any]) -> Sequence[EventRow]:
     """Return events selected by `EVENT_COLUMNS`, with their payloads whole."""
     events = []
     for *fields, blob_id in rows:

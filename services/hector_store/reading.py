@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select
 
 from .paging import key_of, token_after
 from .payloads import EVENT_COLUMNS, event_rows
@@ -11,7 +12,7 @@ from .schema import effects as effects_table
 from .schema import run_events, runs
 from .values import Effect, EventRow, RunPage, RunRow
 
-_LISTED = (
+_LISTED: tuple[ColumnElement[Any], ...] = (
     runs.c.id,
     runs.c.kind,
     runs.c.app,
@@ -38,7 +39,7 @@ _LISTED = (
     runs.c.strategy_version,
     runs.c.view,
 )
-_GET = select(*_LISTED, runs.c.strategy_state).where(
+_GET: Select[Any] = select(*_LISTED, runs.c.strategy_state).where(
     runs.c.id == bindparam("run_id"), runs.c.app == bindparam("app")
 )
 _EXISTS = select(literal(1)).where(runs.c.id == bindparam("run_id"))
@@ -78,7 +79,7 @@ class Wanted:
     status_after_us: int | None
     is_task: bool | None
 
-    def of(self, statement: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+    def of(self, statement: Select[Any]) -> Select[Any]:
         """Return the statement with these conditions."""
         statement = statement.where(runs.c.app == self.app)
         for column, value in (
@@ -130,7 +131,7 @@ def page(connection: Connection, wanted: Wanted, page_size: int, token: str) -> 
     more, found = len(found) > page_size, found[:page_size]
     total = connection.execute(wanted.of(select(func.count()).select_from(runs))).scalar_one()
     next_token = token_after(found[-1].status_time_us, found[-1].id) if more else ""
-    return RunPage(tuple(found), next_token, int(str(total)))
+    return RunPage(tuple(found), next_token, int(total))
 
 
 def unfinished(connection: Connection, worker: str | None) -> Sequence[RunRow]:

@@ -34,8 +34,8 @@ _ATTEMPTS = 5
 class RunLog:
     """The log of one database.
 
-    An owner of None means whoever: for operators. App and owner are compared exactly; what belongs to somebody
-    else is not there.
+    An owner of None means whoever: for operators. App and owner are compared exactly; what belongs to
+    somebody else is not there.
     """
 
     def __init__(self, database: Database | str) -> None:
@@ -58,7 +58,6 @@ class RunLog:
             RunExists: The given id is taken.
             HectorError: See `Database.write`.
         """
-        named = run if run.id else None
         creation = Creation(run, run.id or new_id(), tuple(events))
         size_bytes = fit_run(run, creation.run_id) + fit_events(events)
         for _ in range(_ATTEMPTS):
@@ -68,7 +67,7 @@ class RunLog:
                 )
             except IntegrityError:
                 # Another process took the position in the context, the key or the id in the same moment.
-                if named and await self._open.read(lambda c: reading.exists(c, creation.run_id)):
+                if run.id and await self._exists(run.id):
                     raise RunExists(creation.run_id) from None
         raise RunContended(run.context_id)
 
@@ -82,7 +81,7 @@ class RunLog:
         consume: Collection[int] = (),
         effects: Sequence[Effect] = (),
     ) -> Appended:
-        """Append events to a run, with all else that belongs to the same moment. All of it is written, or nothing.
+        """Append events to a run, and what else belongs to the same moment: all is written, or nothing.
 
         A caller that is cancelled waits for the outcome.
 
@@ -99,10 +98,10 @@ class RunLog:
             RunNotFound: There is no such run.
             HectorError: See `Database.write`.
         """
-        changes = changes or RunChanges()
         append = Append(run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects))
         size_bytes = fit_events(events) + fit_effects(effects)
-        size_bytes += len(changes.view or b"") + len(changes.strategy_state or b"")
+        if changes is not None:
+            size_bytes += len(changes.view or b"") + len(changes.strategy_state or b"")
         rows = 1 + len(events) + len(effects)
         return await self._open.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
 
@@ -206,8 +205,8 @@ class RunLog:
     ) -> RunPage:
         """List runs, the latest change of state first; what is None does not matter.
 
-        A run whose state changes while somebody turns pages moves to the front and can be missed; nothing comes
-        twice.
+        A run whose state changes while somebody turns pages moves to the front and can be missed; nothing
+        comes twice.
 
         Raises:
             InvalidPageToken: The token is not one of ours.
@@ -228,7 +227,9 @@ class RunLog:
         page_size: int = PAGE_SIZE,
         page_token: str = "",
     ) -> ContextPage:
-        """List contexts (sessions), the latest change first. `agent`: only those whose latest run is that agent's.
+        """List contexts (sessions), the latest change first.
+
+        With `agent`, only those whose latest run is that agent's.
 
         Raises:
             InvalidPageToken: The token is not one of ours.
@@ -242,7 +243,7 @@ class RunLog:
         return await self._open.read(lambda connection: contexts.one(connection, app, owner, context_id))
 
     async def unfinished(self, worker: str | None = None) -> Sequence[RunRow]:
-        """Return the runs of all apps that are in no terminal state, oldest first; those of `worker` if given."""
+        """Return all apps' runs that are in no terminal state, oldest first; only `worker`'s if given."""
         return await self._open.read(lambda connection: reading.unfinished(connection, worker))
 
     async def signals(self, run_id: str) -> Sequence[SignalRow]:
@@ -252,6 +253,9 @@ class RunLog:
     async def effects(self, run_id: str) -> Sequence[Effect]:
         """Return a run's effects in the order in which they began."""
         return await self._open.read(lambda connection: reading.effects(connection, run_id))
+
+    async def _exists(self, run_id: str) -> bool:
+        return await self._open.read(lambda connection: reading.exists(connection, run_id))
 
     @property
     def _open(self) -> Database:

@@ -4,6 +4,8 @@ No partial indexes, no server defaults, no NULL where a zero will do. VARCHAR le
 below InnoDB's 3072 bytes in utf8mb4. Times are BIGINT microseconds UTC from the database's clock.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -35,7 +37,11 @@ metadata = MetaData(
 )
 
 # MySQL compares text without case unless told otherwise; ids must not.
-_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+_OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
 
 
 def _text(name: str, length: int, *, primary_key: bool = False) -> Column[str]:

@@ -26,9 +26,18 @@ from .url import Place
 STATE_FOLDER = ".hector"
 _MAGIC = b"SQLite format 3\0"
 _BUSY = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"}
-_LOST = {"SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_INTERRUPT", "SQLITE_FULL", "SQLITE_CORRUPT", "SQLITE_NOTADB"} | {
-    "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH",
-}  # fmt: skip
+_LOST = {
+    "SQLITE_AUTH",
+    "SQLITE_CANTOPEN",
+    "SQLITE_CORRUPT",
+    "SQLITE_FULL",
+    "SQLITE_INTERRUPT",
+    "SQLITE_IOERR",
+    "SQLITE_NOMEM",
+    "SQLITE_NOTADB",
+    "SQLITE_PERM",
+    "SQLITE_READONLY",
+}
 _SETTINGS = (
     "foreign_keys = ON",
     "temp_store = MEMORY",

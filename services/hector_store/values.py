@@ -1,4 +1,4 @@
-"""What goes into the run log and comes out of it. Times are microseconds UTC of the database's clock; 0 is none."""
+"""What goes into the run log and comes out of it. Times are microseconds UTC by the database's clock."""
 
 from dataclasses import dataclass
 

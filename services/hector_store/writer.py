@@ -21,7 +21,7 @@ RETRY_PAUSE_S = 0.05
 
 
 class WriterThread:
-    """Writes batches in the order they are put. `settle` is called on the event loop with every batch done."""
+    """Writes batches in the order they are put; `settle` is called on the event loop for each."""
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """The first schema: runs and their events, signals, effects, revisions, blobs, documents."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,7 +10,12 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+_OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
+_COUNTED = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts only INTEGER
 
 
 def _text(name: str, length: int) -> "sa.Column[str]":
