@@ -17,9 +17,9 @@ from hector_config.words import (
     allowed_by,
     did_you_mean,
     hint_for,
+    limit_of,
     nearest,
     shown,
-    words_of,
 )
 
 
@@ -114,7 +114,7 @@ class Explanation:
         if kind == "dangling_reference":
             return [self._dangling(found)]
         if kind in LIMITS:
-            allowed = LIMITS[kind].format(**context)
+            allowed = limit_of(kind, context)
             hidden = self._shape.is_secret(found.place.schemas)
             return [
                 problem_at(mark, path, "wrong value", found=shown(found.node, hidden=hidden), allowed=allowed)
@@ -144,7 +144,7 @@ class Explanation:
         context = found.error["ctx"]
         path = (*found.place.path, str(context["discriminator"]).strip("'"))
         node = node_at(self._root, path)
-        names = words_of(str(context.get("expected_tags", "")))
+        names = self._shape.tags_of(found.place.schemas)
         if node is None:
             return problem_at(mark_at(self._root, path), path, MISSING, allowed=listed(names))
         word = node.text if isinstance(node, Scalar) and not node.variables else ""

@@ -1,6 +1,7 @@
 """Adds the old spellings to a JSON Schema, so that editors accept what the loader accepts."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 from hector_config.spelling import Alias
@@ -12,12 +13,12 @@ def add_aliases(schema: Schema, aliases: Sequence[Alias]) -> None:
     """Let the schema take every row's old spelling, marked deprecated."""
     for alias in aliases:
         old, new = alias.old.split("."), alias.new.split(".") if alias.new else []
-        targets = _at(schema, schema, new)
+        targets = _at(schema, schema, new) if new else []
         if alias.old == alias.new:
             for target in targets:
                 _also(target, {"enum": list(alias.values), "deprecated": True} if alias.values else {})
             continue
-        allowed = {"anyOf": [dict(target) for target in targets], "deprecated": True} if targets else {}
+        allowed = {"anyOf": [deepcopy(target) for target in targets], "deprecated": True} if targets else {}
         for holder in _at(schema, schema, old[:-1], make=True):
             _add_key(holder, old[-1], {**allowed, "description": _note(alias)})
             if old[:-1] == new[:-1] and new[-1] in holder.get("required", ()):

@@ -63,6 +63,11 @@ class Shape:
         """Return the keys that mappings of these kinds take; nothing when they take any."""
         return list(dict.fromkeys(key for schema in self._flat(schemas) for key in _fields(schema)))
 
+    def tags_of(self, schemas: tuple[Schema, ...]) -> list[str]:
+        """Return the kinds that a mapping told apart by a key can be."""
+        unions = [schema for schema in schemas if schema["type"] == "tagged-union"]
+        return list(dict.fromkeys(name for union in unions for name, _ in _choices(union)))
+
     def is_secret(self, schemas: tuple[Schema, ...]) -> bool:
         return any(_secret(schema) for schema in self._flat(schemas))
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic_core import ErrorDetails
 
@@ -63,6 +63,15 @@ def allowed_by(error: ErrorDetails) -> str:
     if kind in ("literal_error", "enum"):
         return listed(map(quoted, words_of(str(context["expected"])))) or str(context["expected"])
     return error["msg"]
+
+
+def limit_of(kind: str, context: Mapping[str, object]) -> str:
+    """Return what a bound allows, in words."""
+    plain = {
+        name: int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+        for name, bound in context.items()
+    }
+    return LIMITS[kind].format(**plain)
 
 
 def hint_for(node: Node | None, errors: list[ErrorDetails], allowed: list[str]) -> str:

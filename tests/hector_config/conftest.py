@@ -5,8 +5,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-from hector_config import ByteSize, ConfigInvalid, Duration, Loaded, ProjectPath, RefersTo, Secret, Section, Text, load
 from pydantic import Field
+
+from hector_config import (
+    ByteSize,
+    ConfigInvalid,
+    Duration,
+    Loaded,
+    ProjectPath,
+    RefersTo,
+    Secret,
+    Section,
+    Text,
+    load,
+)
 
 
 class LLM(Section):

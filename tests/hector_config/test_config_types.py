@@ -1,4 +1,5 @@
 """Secret, Duration, ByteSize, Text, ProjectPath: what they take, and in what words they refuse."""
+# ruff: noqa: E501, UP031  (messages as they are printed)
 
 import copy
 import pickle
@@ -6,8 +7,19 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from hector_config import ByteSize, Duration, ProjectPath, RefersTo, Secret, Section, Text, load, project_dir_for
 from pydantic import Field, ValidationError
+
+from hector_config import (
+    ByteSize,
+    Duration,
+    ProjectPath,
+    RefersTo,
+    Secret,
+    Section,
+    Text,
+    load,
+    project_dir_for,
+)
 
 
 class Quantities(Section):
@@ -29,7 +41,9 @@ def test_a_duration_is_seconds(written, seconds):
     assert load(f"wait: {written}", Quantities, environment={}).config.wait == seconds
 
 
-@pytest.mark.parametrize("written", ["-1", "1h30", "5 m", "5M", "1us", "s", "''", "-5s", "true", ".inf", ".nan", "[1]"])
+@pytest.mark.parametrize(
+    "written", ["-1", "1h30", "5 m", "5M", "1us", "s", "''", "-5s", "true", ".inf", ".nan", "[1]"]
+)
 def test_what_is_no_duration_is_told_how_to_write_one(written, errors_of):
     [line] = errors_of(f"wait: {written}", Quantities)
     assert 'allowed: a duration such as 30, "250ms", "30s", "5m" or "1h30m"' in line
@@ -60,14 +74,17 @@ def test_bounds_hold_for_quantities_too(errors_of):
 
 
 @pytest.mark.parametrize(
-    ("written", "text"), [("1.10", "1.10"), ("8080", "8080"), ("true", "true"), ("0x10", "0x10"), ("'5'", "5"), ("on", "on")]
+    ("written", "text"),
+    [("1.10", "1.10"), ("8080", "8080"), ("true", "true"), ("0x10", "0x10"), ("'5'", "5"), ("on", "on")],
 )
 def test_text_is_what_was_written(written, text):
     assert load(f"label: {written}", Quantities, environment={}).config.label == text
 
 
 def test_text_is_not_nothing(errors_of):
-    assert errors_of("label:\n", Quantities) == ["h.yaml:1:7: label: wrong value: found nothing, allowed: a string"]
+    assert errors_of("label:\n", Quantities) == [
+        "h.yaml:1:7: label: wrong value: found nothing, allowed: a string"
+    ]
 
 
 def test_in_python_quantities_take_what_a_file_takes():
@@ -106,6 +123,7 @@ def test_secrets_compare_copy_and_hash_by_what_they_hold():
 
 def test_a_mask_is_not_taken_for_the_secret(errors_of):
     """Ours: what was dumped and loads again must not replace a key by three stars."""
+
     assert errors_of("key: '***'", Keys) == ["h.yaml:1:6: key: this is the mask of a secret, not the secret"]
 
 
@@ -164,7 +182,8 @@ def test_what_is_no_path_is_refused(written, errors_of):
 
 
 @pytest.mark.parametrize(
-    ("file", "folder"), [("/p/h.yaml", "/p"), ("/p/.hector/config.yaml", "/p"), ("/p/.hector/x/c.yaml", "/p/.hector/x")]
+    ("file", "folder"),
+    [("/p/h.yaml", "/p"), ("/p/.hector/config.yaml", "/p"), ("/p/.hector/x/c.yaml", "/p/.hector/x")],
 )
 def test_the_project_folder_holds_the_config_or_its_dot_hector(file, folder):
     assert project_dir_for(Path(file)) == Path(folder)

@@ -1,13 +1,23 @@
 """`${NAME}`, `.env` files, and what they must never do."""
+# ruff: noqa: E501  (messages as they are printed)
 
 import os
 from pathlib import Path
 
 import pytest
+
 from hector_config import ConfigInvalid, load, read_environment
 from hector_config.dotenv import parse_dotenv
 
-ENV = {"A": "x", "EMPTY": "", "PORT": "8080", "YES": "true", "ODD": "0755", "REF": "${A}", "TEXT": "a: b # c\nd"}
+ENV = {
+    "A": "x",
+    "EMPTY": "",
+    "PORT": "8080",
+    "YES": "true",
+    "ODD": "0755",
+    "REF": "${A}",
+    "TEXT": "a: b # c\nd",
+}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +55,7 @@ ENV = {"A": "x", "EMPTY": "", "PORT": "8080", "YES": "true", "ODD": "0755", "REF
 )
 def test_a_variable_is_filled_in_and_read_as_if_it_had_been_written(loads, written, value):
     """Quoted stays a string; `$word` is never touched; `$${` is a literal `${`."""
+
     found = loads(f"free:\n  k: {written}\n", ENV).config.free["k"]
     assert found == value
     assert type(found) is type(value)
@@ -53,7 +64,10 @@ def test_a_variable_is_filled_in_and_read_as_if_it_had_been_written(loads, writt
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("${NONE}", "2:6: free.k: the variable NONE is not set (set it, put it into .env, or write ${NONE:-default})"),
+        (
+            "${NONE}",
+            "2:6: free.k: the variable NONE is not set (set it, put it into .env, or write ${NONE:-default})",
+        ),
         ("ab ${POTR}", "2:9: free.k: the variable POTR is not set (did you mean PORT?)"),
         ("${NONE:-${NIL}}", "2:14: free.k: the variable NIL is not set"),
         ("${A} $${B} ${NONE}", "2:17: free.k: the variable NONE is not set"),
@@ -117,8 +131,12 @@ def test_a_variable_fits_the_type_of_its_field(loads):
 
 def test_keys_are_not_filled(refused):
     assert refused("free:\n  '${A}': 1\n  x: [{'${A}': 1}]\n", ENV) == [
-        'h.yaml:2:3: free."${A}": a variable in a key (only values are filled from variables)'.replace('"', ""),
-        'h.yaml:3:8: free.x[0]."${A}": a variable in a key (only values are filled from variables)'.replace('"', ""),
+        'h.yaml:2:3: free."${A}": a variable in a key (only values are filled from variables)'.replace(
+            '"', ""
+        ),
+        'h.yaml:3:8: free.x[0]."${A}": a variable in a key (only values are filled from variables)'.replace(
+            '"', ""
+        ),
     ]
 
 
@@ -187,7 +205,9 @@ def test_an_env_file_that_cannot_be_read_is_a_warning_beside_the_error(tmp_path,
     file.write_text("free: {a: '${SURELY_NOT_SET}'}")
     with pytest.raises(ConfigInvalid) as caught:
         load(file, _root())
-    assert [str(warning) for warning in caught.value.warnings] == [f"{tmp_path}/.env: not read: it is not UTF-8"]
+    assert [str(warning) for warning in caught.value.warnings] == [
+        f"{tmp_path}/.env: not read: it is not UTF-8"
+    ]
 
 
 def test_a_user_without_a_home_has_no_env_file_there(tmp_path, monkeypatch):

@@ -1,9 +1,11 @@
 """What a file means before any model looks at it: YAML 1.2, marks, limits."""
+# ruff: noqa: E501  (messages as they are printed)
 
 import math
 from time import monotonic
 
 import pytest
+
 from hector_config.scalars import resolve
 
 
@@ -69,7 +71,9 @@ def test_what_is_no_config_is_said_at_its_place(refused, text, line):
     assert line in found
 
 
-@pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 50_000, "- " * 50_000, "a: &a [" * 20_000, "? " * 9_000])
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "{a: " * 50_000, "- " * 50_000, "a: &a [" * 20_000, "? " * 9_000]
+)
 def test_deep_nesting_costs_no_stack(refused, text):
     assert len(refused(text)) == 1
 
@@ -84,7 +88,9 @@ def test_an_alias_bomb_is_stopped_while_it_grows(refused):
 
 
 def test_a_key_given_twice_is_an_error_and_the_rest_is_still_checked(refused):
-    assert refused("llms:\n  a: {model: x, model: y}\nllms: {}\nenv: {a: [1]}\nversion: 1\n'version': 2\n") == [
+    assert refused(
+        "llms:\n  a: {model: x, model: y}\nllms: {}\nenv: {a: [1]}\nversion: 1\n'version': 2\n"
+    ) == [
         "h.yaml:2:17: llms.a.model: duplicate key (first on line 2)",
         "h.yaml:3:1: llms: duplicate key (first on line 1)",
         "h.yaml:4:7: env.a: wrong value: found a list, allowed: a string",
