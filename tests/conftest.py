@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+
 from hector_mesh import LocalChannel, LocalServer, Mesh, Server, wire_channel, wire_server
 
 
