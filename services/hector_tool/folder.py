@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hector_tool.errors import ToolDenied, ToolFailed
 from hector_tool.secret_names import is_secret
+from hector_tool.text import printable
 
 LINKS = 40
 """Links to follow for one path; more is a circle."""
@@ -38,7 +39,7 @@ class Opened:
     @property
     def name(self) -> str:
         """The path as people write it."""
-        return "/".join(self.path) or "."
+        return printable("/".join(self.path)) or "."
 
 
 class Folder:
@@ -72,10 +73,10 @@ class _Walk:
         self._links = 0
         try:
             self._roots = [root.absolute(), root.resolve(strict=True)]
+            self._todo = self._steps(path)
             self._open.append(os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except OSError as error:
             raise ToolFailed(f"the tool's working_directory cannot be opened: {_why(error)}") from error
-        self._todo = self._steps(path)
 
     def to_the_end(self) -> Opened:
         try:

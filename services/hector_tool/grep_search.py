@@ -20,7 +20,7 @@ from hector_tool.glob import matcher
 from hector_tool.matching import Line, matching_lines, with_context
 from hector_tool.output import size_of
 from hector_tool.regex import PatternInvalid, compiled
-from hector_tool.text import decoded, is_binary
+from hector_tool.text import decoded, is_binary, printable
 from hector_tool.threads import Threads
 from hector_tool.walk import Found, files_below
 
@@ -149,27 +149,29 @@ class _Search:
                 self._result.full = f"Only the first {self._limit} matching lines are shown"
                 break
         if matches:
-            self._show("/".join(file.path), with_context(data, matches, self._wanted.context_lines))
+            self._show(
+                printable("/".join(file.path)), with_context(data, matches, self._wanted.context_lines)
+            )
 
     def _show(self, name: str, blocks: list[list[Line]]) -> None:
-        self._result.files += 1
-        self._add(f"\n{name}" if self._result.text else name)
+        if self._add(f"\n{name}" if self._result.text else name):
+            self._result.files += 1
         for number, block in enumerate(blocks):
             if number and self._wanted.context_lines:
                 self._add("--")
             for line in block:
-                if self._room < 0:
-                    return
-                self._add(f"{line.number}{':' if line.matches else '-'} {line.text}")
-                if line.matches:
+                if self._add(f"{line.number}{':' if line.matches else '-'} {line.text}") and line.matches:
                     self._result.matches.append({"path": name, "line": line.number, "text": line.text})
 
-    def _add(self, line: str) -> None:
+    def _add(self, line: str) -> bool:
+        """Add a line to the answer, if it still fits; nothing is added after one that did not."""
         self._room -= size_of(line) + 1
-        if self._room >= 0:
-            self._result.text.append(line)
-        else:
+        if self._room < 0:
+            self._room = -1
             self._result.full = "The rest would be too long to show"
+            return False
+        self._result.text.append(line)
+        return True
 
     def _over(self) -> bool:
         """Tell whether to stop, and remember why."""

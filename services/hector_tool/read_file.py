@@ -18,7 +18,7 @@ from hector_tool.extensions import Extensions
 from hector_tool.folder import Folder, Opened
 from hector_tool.output import capped, size_of
 from hector_tool.secret_names import is_secret
-from hector_tool.text import decoded, is_binary, lines_of
+from hector_tool.text import decoded, is_binary, lines_of, printable
 from hector_tool.threads import Threads
 
 SHOWN_NAMES = 50
@@ -135,14 +135,14 @@ class _Reader:
                 ]
         except (ToolFailed, ToolDenied, OSError):
             return ""
-        return f"; did you mean {', '.join(near)}?" if near and name not in names else ""
+        return f"; did you mean {', '.join(map(printable, near))}?" if near and name not in names else ""
 
 
 def _contents(folder: Opened) -> str:
     """Return the names in a folder, those of folders with a slash."""
     with os.scandir(folder.fd) as entries:
         names = sorted(
-            entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "")
+            printable(entry.name) + ("/" if entry.is_dir(follow_symlinks=False) else "")
             for entry in entries
             if not is_secret([*folder.path, entry.name])
         )

@@ -134,7 +134,7 @@ class _Finder:
                 break
             blocks.append(capped(block, max(limit, 1024), "Ask for this file if there is a tool for it."))
             limit -= size_of(blocks[-1]) + 1
-        lines = blocks or [f"Nothing in the documents matches {query[:200]!r}."]
+        lines = list(blocks) or [f"Nothing in the documents matches {query[:200]!r}."]
         lines += [f"[{remark}]" for remark in remarks]
         return _response("\n".join(lines), query, passages[: len(blocks)])
 

@@ -26,6 +26,11 @@ def decoded(data: bytes) -> tuple[str, str]:
     return text.replace("\r\n", "\n").replace("\r", "\n"), encoding
 
 
+def printable(name: str) -> str:
+    """Return the name of a file as text; what is no UTF-8 in it shows as such."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def lines_of(text: str) -> list[str]:
     """Return the lines; a line break at the end does not begin another."""
     lines = text.split("\n")
