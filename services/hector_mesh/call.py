@@ -51,6 +51,7 @@ class Call:
     revision: str = ""
     """The configuration it goes by: a content hash. Empty is the newest."""
     children: set[Cancellable] = field(default_factory=set, compare=False, repr=False)
+    _carried: Pairs | None = field(default=None, init=False, compare=False, repr=False)
 
     def remaining(self, timeout: float | None = None) -> float | None:
         """Return the seconds a child may take: `timeout`, but never more than this call has left."""
@@ -61,37 +62,48 @@ class Call:
 
     def metadata(self, instance: str = "") -> Pairs:
         """Return what a child for `instance` carries; `read` is its inverse."""
-        pairs: list[tuple[str, str | bytes]] = []
+        carried = self._carried
+        if carried is None:
+            carried = tuple(self._pairs())
+            object.__setattr__(self, "_carried", carried)  # frozen, so it stays true
+        return (*carried, (names.INSTANCE, encoded(instance))) if instance else carried
+
+    def _pairs(self) -> Iterator[tuple[str, str | bytes]]:
         if self.principal.id:
-            pairs.append((names.PRINCIPAL, encoded(self.principal.id)))
+            yield names.PRINCIPAL, encoded(self.principal.id)
         if self.principal.roles:
-            pairs.append((names.ROLES, ",".join(sorted(map(encoded, self.principal.roles)))))
+            yield names.ROLES, ",".join(sorted(map(encoded, self.principal.roles)))
         if self.app != "default":
-            pairs.append((names.APP, encoded(self.app)))
+            yield names.APP, encoded(self.app)
         if self.traceparent:
-            pairs.append((names.TRACEPARENT, self.traceparent))
+            yield names.TRACEPARENT, self.traceparent
         if self.request_id:
-            pairs.append((names.REQUEST_ID, encoded(self.request_id)))
-        if instance:
-            pairs.append((names.INSTANCE, encoded(instance)))
+            yield names.REQUEST_ID, encoded(self.request_id)
         if self.revision:
-            pairs.append((names.REVISION, encoded(self.revision)))
-        return tuple(pairs)
+            yield names.REVISION, encoded(self.revision)
 
     @classmethod
     def read(cls, metadata: Any, time_remaining: float | None) -> "Call":
         """Return the call that a servicer's invocation metadata describes."""
-        found: dict[str, str | bytes] = dict(metadata or ())
-        roles = decoded_roles(found.get(names.ROLES, ""))
-        principal = decoded(found.get(names.PRINCIPAL, ""))
+        deadline = inf if time_remaining is None else time.monotonic() + time_remaining
+        if not metadata:
+            return cls(deadline=deadline)
+        found: dict[str, str | bytes] = dict(metadata)
+
+        def text(name: str) -> str:
+            value = found.get(name)
+            return decoded(value) if value else ""
+
+        roles = found.get(names.ROLES)
+        principal = text(names.PRINCIPAL)
         return cls(
-            principal=Principal(principal, roles) if principal or roles else NOBODY,
-            app=decoded(found.get(names.APP, "")) or "default",
-            deadline=inf if time_remaining is None else time.monotonic() + time_remaining,
-            traceparent=decoded(found.get(names.TRACEPARENT, "")),
-            request_id=decoded(found.get(names.REQUEST_ID, "")),
-            instance=decoded(found.get(names.INSTANCE, "")),
-            revision=decoded(found.get(names.REVISION, "")),
+            principal=Principal(principal, decoded_roles(roles or "")) if principal or roles else NOBODY,
+            app=text(names.APP) or "default",
+            deadline=deadline,
+            traceparent=text(names.TRACEPARENT),
+            request_id=text(names.REQUEST_ID),
+            instance=text(names.INSTANCE),
+            revision=text(names.REVISION),
         )
 
     def end(self) -> None:
