@@ -6,12 +6,8 @@ from hector.tool.v1 import ToolProviderServicer, add_ToolProviderServicer_to_ser
 from hector_mesh import Mesh, Room
 from hector_tool.builtin import BuiltInProvider
 from hector_tool.config import ToolConfig, ToolSection, default_tools
-from hector_tool.grep_search import grep_search
-from hector_tool.read_file import read_file
 from hector_tool.router import ToolRouter
-from hector_tool.search import search
 from hector_tool.threads import Threads
-from hector_tool.todo_write import todo_write
 
 
 def build(config: ToolSection, mesh: Mesh) -> Room:
@@ -26,13 +22,22 @@ def build(config: ToolSection, mesh: Mesh) -> Room:
 
 
 def _provider(name: str, config: ToolConfig, mesh: Mesh, threads: Threads) -> ToolProviderServicer:
+    # Imported here: a configuration without file tools pays for none, in time or memory.
     match config.tool:
         case "search":
+            from hector_tool.search import search
+
             return BuiltInProvider(name, config, search(config, mesh))
         case "read_file":
+            from hector_tool.read_file import read_file
+
             return BuiltInProvider(name, config, read_file(config, threads))
         case "grep_search":
+            from hector_tool.grep_search import grep_search
+
             return BuiltInProvider(name, config, grep_search(name, config, threads))
         case "todo_write":
+            from hector_tool.todo_write import todo_write
+
             return BuiltInProvider(name, config, todo_write())
     raise ValueError(f"tool {config.tool!r} is in the configuration's table, but not built")

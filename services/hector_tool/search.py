@@ -20,7 +20,7 @@ from hector.document.v1 import (
     SearchDocumentsResponse,
 )
 from hector.tool.v1 import ExecuteToolResponse, ToolContext
-from hector_mesh import Mesh
+from hector_mesh import HectorError, Mesh
 from hector_tool.arguments import Arguments
 from hector_tool.builtin import BuiltIn
 from hector_tool.config import ToolConfig
@@ -102,7 +102,7 @@ class _Finder:
             async with asyncio.TaskGroup() as group:
                 state = group.create_task(self._index())
                 passages = group.create_task(self._passages(request))
-        except* ToolFailed as failures:
+        except* (ToolFailed, HectorError) as failures:
             raise failures.exceptions[0] from None
         found = passages.result()
         return self._shown(arguments.query, found, _remarks(found, state.result(), stores))
@@ -134,8 +134,9 @@ class _Finder:
                 break
             blocks.append(capped(block, max(limit, 1024), "Ask for this file if there is a tool for it."))
             limit -= size_of(blocks[-1]) + 1
-        lines = list(blocks) or [f"Nothing in the documents matches {query[:200]!r}."]
-        lines += [f"[{remark}]" for remark in remarks]
+        # Remarks come first: whatever follows a heading is taken for the text of that passage.
+        lines = [f"[{remark}]" for remark in remarks] + ([""] if remarks else [])
+        lines += blocks or [f"Nothing in the documents matches {query[:200]!r}."]
         return _response("\n".join(lines), query, passages[: len(blocks)])
 
 

@@ -16,8 +16,9 @@ from hector.document.v1 import (
     SearchDocumentsResponse,
     StoreFailure,
 )
-from hector.tool.v1 import DocumentScope, ToolContext
+from hector.tool.v1 import DocumentScope, ToolContext, ToolProviderStub
 from hector_mesh import HectorError, info_of
+from hector_tool import ToolSection, build, default_tools
 
 
 class StoreGone(HectorError):
@@ -122,7 +123,7 @@ async def test_stores_that_failed_are_named_beside_what_was_found(every, call, d
     documents.found = SearchDocumentsResponse(passages=[passage()], failures=[failure])
     said = await call(every, "search", query="a")
     assert said.success
-    assert "[The store wiki could not be searched: it is down]" in said.result
+    assert said.result.startswith("[The store wiki could not be searched: it is down]\n\n[guide/1.md:10-15]")
 
 
 async def test_an_index_that_is_being_built_is_mentioned_where_it_matters(every, call, documents):
@@ -165,3 +166,11 @@ async def test_what_would_be_too_long_to_show_is_left_out_and_said(serve, call, 
     assert len(said.result.encode()) <= 4 << 10
     assert "more passages would be too long to show" in said.result
     assert json.loads(said.structured_json)["total"] == said.result.count("Chapter")
+
+
+async def test_a_mesh_without_documents_says_what_is_missing(mesh_under_test, call):
+    room = build(ToolSection(tools=default_tools(has_documents=True)), mesh_under_test.mesh)
+    await mesh_under_test.serve(room.register)
+    with pytest.raises(grpc.aio.AioRpcError, match="nothing in this mesh serves") as failed:
+        await call(ToolProviderStub(mesh_under_test.mesh), "search", query="a")
+    assert info_of(failed.value).reason == "NO_ROUTE"
