@@ -1,5 +1,8 @@
 """How streamed pieces that wait for a slow socket travel together, by method."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import hector_a2a as a2a
 from hector.llm.v1 import StreamTextResponse
 
@@ -32,7 +35,7 @@ def _only_text(piece: StreamTextResponse) -> bool:
     return all(field.name == "text" for field, _ in piece.ListFields())
 
 
-MERGES = {
+MERGES: Mapping[str, Callable[[Any, Any], Any]] = {
     "/hector.llm.v1.LLMProvider/StreamText": merge_pieces,
     "/lf.a2a.v1.A2AService/SendStreamingMessage": merge_updates,
     "/lf.a2a.v1.A2AService/SubscribeToTask": merge_updates,

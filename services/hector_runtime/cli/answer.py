@@ -21,7 +21,8 @@ class Answer:
 
     task: str = ""
     context: str = ""
-    state: "a2a.TaskState.ValueType" = 0
+    state: int = 0
+    """A lf.a2a.v1.TaskState."""
     problem: str = ""
     """Why it failed, as the server says."""
     artifacts: dict[str, str] = field(default_factory=dict)
@@ -30,7 +31,7 @@ class Answer:
     @property
     def good(self) -> bool:
         """The agent answered."""
-        return self.state == a2a.TASK_STATE_COMPLETED
+        return self.state == int(a2a.TASK_STATE_COMPLETED)
 
     @property
     def text(self) -> str:
