@@ -50,19 +50,22 @@ class InvalidTarget(HectorError):
         super().__init__(f"cannot dial {target!r} (allowed: {allowed})", target=target)
 
 
-def wire_channel(target: str, *, token: str | None = None, role: str = "") -> "WireChannel":
+def wire_channel(
+    target: str, *, token: str | None = None, token_header: str = TOKEN, role: str = ""
+) -> "WireChannel":
     """Return a channel to a role in another process; it connects when it is first used.
 
     Args:
         target: "dns:///llm:7010" (balanced over every address), "llm:7010" (the same), "unix:///run/llm.sock",
             "unix:llm.sock" or "xds:///llm" (handed to grpc as it is).
         token: The mesh's shared secret, sent with every call.
+        token_header: The metadata that it goes in.
         role: What errors call the other side.
 
     Raises:
         InvalidTarget: The target is none of these.
     """
-    return WireChannel(_checked(target), token, role)
+    return WireChannel(_checked(target), ((token_header, token),) if token else (), role)
 
 
 def options_for(target: str, *, healthy: bool = True) -> Options:
@@ -80,11 +83,11 @@ def options_for(target: str, *, healthy: bool = True) -> Options:
 class WireChannel(grpc.aio.Channel):
     """A grpc.aio channel whose calls carry the mesh's token, and name the role when it is down."""
 
-    def __init__(self, target: str, token: str | None, role: str) -> None:
+    def __init__(self, target: str, token: Pairs, role: str) -> None:
         self._target = target
         self._channel = grpc.aio.insecure_channel(target, options_for(target))
         self._unhealthy_too: grpc.aio.Channel | None = None
-        self._token: Pairs = ((TOKEN, token),) if token else ()
+        self._token = token
         self._rename: Rename = partial(named, channel=self._channel, role=role, target=target)
 
     def unary_unary(

@@ -25,9 +25,11 @@ class TokenRequired(HectorError):
     code = StatusCode.UNAUTHENTICATED
     reason = "MESH_TOKEN_REQUIRED"
 
-    def __init__(self) -> None:
-        message = "this address answers callers of its own mesh only; set the same mesh.token on both sides"
-        super().__init__(message)
+    def __init__(self, header: str) -> None:
+        message = "this address answers callers of its own mesh only"
+        if header == TOKEN:
+            message += "; set the same mesh.token on both sides"
+        super().__init__(message, header=header)
 
 
 class Doorkeeper(grpc.aio.ServerInterceptor):
@@ -36,7 +38,8 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
     Health is answered without a token: whoever asks for it has none.
     """
 
-    def __init__(self, token: str | None) -> None:
+    def __init__(self, token: str | None, header: str = TOKEN) -> None:
+        self._header = header
         self._token = token.encode() if token else None
         self._inside: set[asyncio.Task[Any]] = set()
 
@@ -51,6 +54,9 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         for _ in range(3):  # a servicer's task is awaited by another one of grpc's, which ends after it
             await asyncio.sleep(0)
 
+    async def _refuse(self, request: Any, context: Context) -> None:
+        await context.abort(*refusal(TokenRequired(self._header)))
+
     def _enters(self) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -61,9 +67,9 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
     ) -> Handler:
         if self._token and not handler_call_details.method.startswith(f"/{HEALTH}/"):
-            shown = dict(handler_call_details.invocation_metadata).get(TOKEN, b"")
+            shown = dict(handler_call_details.invocation_metadata).get(self._header, b"")
             if not hmac.compare_digest(shown.encode() if isinstance(shown, str) else shown, self._token):
-                return grpc.unary_unary_rpc_method_handler(_refuse)
+                return grpc.unary_unary_rpc_method_handler(self._refuse)
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming:
             return handler
@@ -75,7 +81,7 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
     def _unary(self, behavior: Callable[..., Any]) -> Any:
         async def unary(request: Any, context: Context) -> Any:
             self._enters()
-            return await behavior(request, _Inside(context))
+            return await behavior(request, _Inside(context, self._header))
 
         return unary
 
@@ -83,7 +89,7 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         async def stream(request: Any, context: Context) -> None:
             self._enters()
             # grpc would leave a generator that is suspended between two messages to the garbage collector.
-            produced = behavior(request, _Inside(context))
+            produced = behavior(request, _Inside(context, self._header))
             if isawaitable(produced):
                 await produced
                 return
@@ -94,18 +100,15 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         return stream
 
 
-async def _refuse(request: Any, context: Context) -> None:
-    await context.abort(*refusal(TokenRequired()))
-
-
 class _Inside:
     """A servicer's context without the token, which is nobody's business behind the door."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, header: str) -> None:
         self._context = context
+        self._header = header
 
     def invocation_metadata(self) -> Any:
-        return tuple(pair for pair in self._context.invocation_metadata() or () if pair[0] != TOKEN)
+        return tuple(pair for pair in self._context.invocation_metadata() or () if pair[0] != self._header)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)

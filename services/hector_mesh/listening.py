@@ -14,6 +14,7 @@ from .health import SERVICE as HEALTH
 from .health import Health
 from .interceptor import interceptors as mesh_interceptors
 from .limits import SHARED, Options
+from .metadata import TOKEN
 
 OPTIONS: Options = (
     *SHARED,
@@ -27,6 +28,7 @@ def wire_server(
     listen: str,
     *,
     token: str | None = None,
+    token_header: str = TOKEN,
     interceptors: Sequence[grpc.aio.ServerInterceptor] | None = None,
     health: Health | None = None,
     merges: Merges | None = None,
@@ -37,6 +39,7 @@ def wire_server(
     Args:
         listen: "127.0.0.1:7010", "[::]:0" (any port; see `address`), "unix:///path" or "unix:path".
         token: The mesh's shared secret. Calls without it are UNAUTHENTICATED, those for health excepted.
+        token_header: The metadata that it comes in.
         interceptors: In place of the mesh's own (tracing when it is on, then CallInterceptor).
         health: What is said about the services; by default they are healthy as long as it runs.
         merges: How the messages of a stream are joined that wait for a slow reader, by full method name.
@@ -45,7 +48,7 @@ def wire_server(
     Raises:
         CannotListen: When it is entered: the address is taken, or is none.
     """
-    return WireServer(listen, token, interceptors, health, merges or {}, drain_s)
+    return WireServer(listen, Doorkeeper(token, token_header), interceptors, health, merges or {}, drain_s)
 
 
 class WireServer(grpc.aio.Server):
@@ -54,7 +57,7 @@ class WireServer(grpc.aio.Server):
     def __init__(
         self,
         listen: str,
-        token: str | None,
+        door: Doorkeeper,
         interceptors: Sequence[grpc.aio.ServerInterceptor] | None,
         health: Health | None,
         merges: Merges,
@@ -66,7 +69,7 @@ class WireServer(grpc.aio.Server):
         self._socket: UnixSocket | None = None
         self._health = health
         inside = mesh_interceptors() if interceptors is None else interceptors
-        self._door = Doorkeeper(token)
+        self._door = door
         every = [self._door, *inside, *([Coalescing(merges)] if merges else [])]
         self._server = grpc.aio.server(interceptors=every, options=OPTIONS)
         self.address = listen
