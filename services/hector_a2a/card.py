@@ -72,7 +72,7 @@ def card_json(card: a2a.AgentCard, view: View = "both") -> dict[str, Json]:
 
 
 def _card_v03(found: dict[str, Json]) -> dict[str, Json]:
-    same = ("name", "description", "version", "defaultInputModes", "defaultOutputModes")
+    same: tuple[str, ...] = ("name", "description", "version", "defaultInputModes", "defaultOutputModes")
     same += ("provider", "documentationUrl", "iconUrl", "signatures")
     first, *more = [one for one in found["supportedInterfaces"] if one["protocolVersion"] == V03]
     old: dict[str, Json] = {name: found[name] for name in same if name in found}

@@ -7,6 +7,13 @@ from a2a.types.a2a_pb2_grpc import (
     add_A2AServiceServicer_to_server,
 )
 
-SERVICE: str = DESCRIPTOR.services_by_name["A2AService"].full_name
+SERVICE_DESCRIPTOR = DESCRIPTOR.services_by_name["A2AService"]
+SERVICE: str = SERVICE_DESCRIPTOR.full_name
 
-__all__ = ["SERVICE", "A2AServiceServicer", "A2AServiceStub", "add_A2AServiceServicer_to_server"]
+__all__ = [
+    "SERVICE",
+    "SERVICE_DESCRIPTOR",
+    "A2AServiceServicer",
+    "A2AServiceStub",
+    "add_A2AServiceServicer_to_server",
+]

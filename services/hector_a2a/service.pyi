@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from a2a.types import a2a_pb2 as a2a
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.empty_pb2 import Empty
 from grpc.aio import Channel, Server, ServicerContext, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
+SERVICE_DESCRIPTOR: ServiceDescriptor
 SERVICE: str
 
 class A2AServiceStub:

@@ -1,0 +1,192 @@
+"""The keys of `server:`: where Hector listens, and whom it lets in."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from hector_config import ByteSize, Duration, Misfit, ProjectPath, Secret, Section
+
+from .addresses import is_loopback
+
+RoleName = Literal["viewer", "user", "operator", "admin"]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+_AUTH_LATER = (
+    "jwks_url",
+    "issuer",
+    "audience",
+    "client_id",
+    "refresh_interval",
+    "require_auth",
+    "excluded_paths",
+)
+_SERVER_LATER = ("tls", "cors", "studio", "approval", "rate_limiting", "transport")
+
+
+def _credential(secret: Secret, at: tuple[int, ...] = ()) -> Secret:
+    text = secret.reveal()
+    if not text:
+        raise Misfit("an empty credential would let everybody in", at=at)
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise Misfit("a bearer credential has visible ASCII characters only, and no spaces", at=at)
+    return secret
+
+
+def _refuse_early(found: Any, names: Collection[str]) -> None:
+    """Say of keys to come that they are to come, and not that they are misspelt."""
+    early = [name for name in names if isinstance(found, dict) and name in found]
+    if early:
+        misfits = [Misfit("known, but not available in this version", at=(name,)) for name in early]
+        raise Misfit(misfits[0].message, at=misfits[0].at, also=misfits[1:])
+
+
+class ApiKeyConfig(Section):
+    """One entry of `server.auth.api_keys`, written out."""
+
+    name: str = ""
+    """Whose key it is: the principal's id in logs and as the owner of tasks. Left out: taken from the key's
+    hash, so that a new key is a new owner."""
+    key: Secret
+    """The bearer credential: visible ASCII characters without spaces."""
+    roles: list[RoleName] = ["user"]
+    """What its owner may do."""
+
+    @field_validator("name")
+    @classmethod
+    def _ownable(cls, name: str) -> str:
+        if name in ("admin", "local"):
+            raise Misfit(f'"{name}" is the name of a caller that Hector knows already')
+        return name
+
+    @field_validator("key")
+    @classmethod
+    def _bearer(cls, key: Secret) -> Secret:
+        return _credential(key)
+
+
+class AuthConfig(Section):
+    """Who may call. Without any of these keys, a server that others can reach asks for the admin secret."""
+
+    enabled: bool | None = None
+    """true: everybody must show a credential. false: nobody, whoever can reach the server. Left out: as soon
+    as there is a credential to show, or the server listens beyond this machine."""
+    secret: Secret | None = None
+    """The admin secret (--auth-secret, HECTOR_AUTH_SECRET). Left out: made at the first start that needs it,
+    shown once, and kept as a hash only."""
+    secret_file: ProjectPath = Path(".hector/admin_secret.sha256")
+    """Where the hash of a made admin secret is kept. Delete the file to get a new secret."""
+    api_keys: list[Secret | ApiKeyConfig] = []
+    """More bearer credentials: keys, or entries with name, key and roles."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_yet(cls, found: Any) -> Any:
+        _refuse_early(found, _AUTH_LATER)
+        return found
+
+    @field_validator("secret")
+    @classmethod
+    def _bearer(cls, secret: Secret | None) -> Secret | None:
+        return secret and _credential(secret)
+
+    @field_validator("api_keys")
+    @classmethod
+    def _bearers(cls, entries: list[Secret | ApiKeyConfig]) -> list[Secret | ApiKeyConfig]:
+        for index, entry in enumerate(entries):
+            if isinstance(entry, Secret):
+                _credential(entry, at=(index,))
+        return entries
+
+    @model_validator(mode="after")
+    def _tell_keys_apart(self) -> Self:
+        seen: dict[str, int] = {}
+        names: dict[str, int] = {}
+        for index, entry in enumerate(self.callers()):
+            text = entry.key.reveal()
+            at = ("api_keys", index)
+            if text in seen:
+                raise Misfit(f"the same key as in entry {seen[text]}", at=at)
+            if entry.name and entry.name in names:
+                raise Misfit(f"the same name as entry {names[entry.name]}", at=(*at, "name"))
+            if self.secret and text == self.secret.reveal():
+                raise Misfit("the same as the admin secret; give every caller its own", at=at)
+            seen[text] = names[entry.name] = index
+        return self
+
+    def callers(self) -> list[ApiKeyConfig]:
+        """Return `api_keys`, all written out."""
+        return [
+            entry if isinstance(entry, ApiKeyConfig) else ApiKeyConfig(key=entry) for entry in self.api_keys
+        ]
+
+
+class LimitsConfig(Section):
+    """What one client may take."""
+
+    max_body_size: ByteSize = 10_000_000
+    """The largest request body."""
+    send_timeout: Duration = 60.0
+    """How long a client may read nothing of its answer before it is given up."""
+    heartbeat: Annotated[Duration, Field(ge=0.05)] = 15.0
+    """How long a stream may be silent before a comment shows that it lives."""
+
+
+class ServerConfig(Section):
+    """The listening ports, and what holds for all of them."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on (--host, HECTOR_HOST). "0.0.0.0" is every address of the machine."""
+    port: Port = 8080
+    """HTTP (--port). 0 takes any free one."""
+    grpc_port: Port | None = 50051
+    """Public gRPC (--grpc-port). 0 takes any free one, null closes it."""
+    public_url: str = ""
+    """How clients outside reach the HTTP port, as "https://agents.example.com"; cards show it. Left out: host
+    and port."""
+    public_grpc: str = ""
+    """How clients outside reach the gRPC port, as "agents.example.com:443". Left out: host and grpc_port, but
+    nothing where public_url is set."""
+    auth: AuthConfig = AuthConfig()
+    """Who may call."""
+    request_timeout: Annotated[Duration, Field(gt=0)] = 600.0
+    """Longest wait for a whole answer. The task goes on; a client can fetch it later."""
+    shutdown_timeout: Duration = 10.0
+    """How long answers in flight may take when the server is told to stop."""
+    limits: LimitsConfig = LimitsConfig()
+    """What one client may take."""
+    a2a_errors: Literal["1.0.1", "1.0.0"] = "1.0.1"
+    """Which edition of A2A 1.0 decides the codes of errors."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_yet(cls, found: Any) -> Any:
+        _refuse_early(found, _SERVER_LATER)
+        return found
+
+    @field_validator("host")
+    @classmethod
+    def _somewhere(cls, host: str) -> str:
+        if not host or any(sign in host for sign in "/ []"):
+            raise Misfit('an address or a name is needed, as "127.0.0.1", "0.0.0.0" or "::"')
+        return host
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise Misfit('a URL is needed, as "https://agents.example.com"')
+        return url.rstrip("/")
+
+    @property
+    def is_local(self) -> bool:
+        """Only this machine can reach it."""
+        return is_loopback(self.host)
+
+
+class GatewaySection(Section):
+    """What this room reads of the configuration."""
+
+    server: ServerConfig = ServerConfig()
+    """Where Hector listens, and whom it lets in."""

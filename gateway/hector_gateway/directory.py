@@ -1,0 +1,72 @@
+"""Which agents there are, and who may know of them."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+
+from hector.agent.v1 import (
+    VISIBILITY_INTERNAL,
+    VISIBILITY_PRIVATE,
+    Agent,
+    AgentServiceStub,
+    ListAgentsRequest,
+)
+from hector_mesh import Mesh, Principal
+
+from .errors import NoSuchAgent
+
+FRESH_S = 1.0
+"""How long the list is good for: an agent that is added can be called this much later."""
+
+
+class Directory:
+    """The agents behind this gateway, asked of the agent service and kept for a second."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._service = AgentServiceStub(mesh)
+        self._agents: Mapping[str, Agent] = {}
+        self._until = 0.0
+        self._asking = asyncio.Lock()
+
+    async def agent(self, name: str, principal: Principal) -> Agent:
+        """Return an agent that the caller may see; "" is the default one.
+
+        Raises:
+            NoSuchAgent: There is none, or it is not for this caller.
+        """
+        agents = await self._known()
+        found = agents.get(name) if name else next((one for one in agents.values() if one.default), None)
+        if found is None or not may_see(principal, found):
+            raise NoSuchAgent(name, (one.name for one in agents.values() if may_see(principal, one)))
+        return found
+
+    async def visible(self, principal: Principal) -> list[Agent]:
+        """Return the agents that the caller may see, in the order of the configuration."""
+        return visible(principal, (await self._known()).values())
+
+    async def _known(self) -> Mapping[str, Agent]:
+        if time.monotonic() < self._until:
+            return self._agents
+        async with self._asking:
+            if time.monotonic() >= self._until:
+                agents: dict[str, Agent] = {}
+                request = ListAgentsRequest()
+                while True:
+                    page = await self._service.ListAgents(request, timeout=5.0)
+                    agents |= {agent.name: agent for agent in page.agents}
+                    request.page_token = page.next_page_token
+                    if not page.next_page_token:
+                        break
+                self._agents, self._until = agents, time.monotonic() + FRESH_S
+            return self._agents
+
+
+def may_see(principal: Principal, agent: Agent) -> bool:
+    """Say whether a caller from outside may see and call an agent."""
+    if agent.visibility == VISIBILITY_PRIVATE:
+        return False
+    return bool(principal.id) or agent.visibility != VISIBILITY_INTERNAL
+
+
+def visible(principal: Principal, agents: Iterable[Agent]) -> list[Agent]:
+    return [agent for agent in agents if may_see(principal, agent)]

@@ -1,0 +1,142 @@
+"""What lies between strangers and the mesh on gRPC: who they are, and what they are told."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+from grpc.aio import AbortError, AioRpcError
+
+from hector_a2a.codes import Profile, codes_of
+from hector_mesh import Context, HectorError, Principal
+
+from .access import Access
+from .addresses import is_loopback
+from .errors import Stopping
+from .faults import is_lost, public, unexpected
+from .ids import request_id_of, traceparent_of
+from .in_flight import InFlight, cancelled_from_outside
+
+DETAILS = "grpc-status-details-bin"
+
+Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One call from outside. Nothing of it is believed but the credential."""
+
+    principal: Principal
+    request_id: str
+    traceparent: str
+    metadata: Mapping[str, str | bytes]
+    time_left_s: float | None
+    """How long the caller waits; None: it does not say."""
+
+
+Unary = Callable[[Any, Visit], Awaitable[Any]]
+Stream = Callable[[Any, Visit], AsyncIterator[Any]]
+
+
+class Edge:
+    """Lets callers in by their credential, and tells them of failures what outsiders may know."""
+
+    def __init__(self, access: Access, in_flight: InFlight, profile: Profile) -> None:
+        self._access, self._in_flight, self._profile = access, in_flight, profile
+
+    def unary(self, behavior: Unary) -> Any:
+        """Return a unary method for a server."""
+
+        async def unary(request: Any, context: Context) -> Any:
+            metadata, request_id = _read(context)
+            try:
+                return await behavior(request, self._visit(context, metadata, request_id))
+            except BaseException as error:
+                await self._refuse(context, error, request_id)
+
+        return unary
+
+    def stream(self, behavior: Stream) -> Any:
+        """Return a streaming method for a server."""
+
+        async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
+            metadata, request_id = _read(context)
+            try:
+                async for message in behavior(request, self._visit(context, metadata, request_id)):
+                    yield message
+            except BaseException as error:
+                await self._refuse(context, error, request_id)
+
+        return stream
+
+    def guarded(self, behavior: Callable[[Any, Context], AsyncIterator[Any]]) -> Any:
+        """Return a method of somebody else's that asks for the credential first."""
+
+        async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:
+            metadata, request_id = _read(context)
+            try:
+                self._visit(context, metadata, request_id)
+                async for message in behavior(requests, context):
+                    yield message
+            except BaseException as error:
+                await self._refuse(context, error, request_id)
+
+        return stream
+
+    def _visit(self, context: Context, metadata: Mapping[str, str | bytes], request_id: str) -> Visit:
+        shown = metadata.get("authorization")
+        principal = self._access.caller(
+            None if shown is None else str(shown), from_here=_from_here(context.peer() or "")
+        )
+        self._access.admit(principal)
+        traceparent = traceparent_of(str(metadata.get("traceparent", "")))
+        return Visit(principal, request_id, traceparent, metadata, context.time_remaining())
+
+    async def _refuse(self, context: Context, error: BaseException, request_id: str) -> NoReturn:
+        if isinstance(error, AbortError):
+            raise error
+        if is_lost(error):
+            if cancelled_from_outside() or not self._in_flight.stopping:
+                raise error
+            error = Stopping()
+        if isinstance(error, HectorError | AioRpcError):
+            status = public(error, request_id)
+        else:
+            status = unexpected(error, request_id)
+        code = codes_of(status, self._profile).grpc
+        status.code = code.value[0]
+        trailers = ((DETAILS, status.SerializeToString()), ("x-request-id", request_id))
+        await context.abort(code, status.message, trailers)
+        raise AssertionError("abort came back")
+
+
+class Door(grpc.aio.ServerInterceptor):
+    """Asks callers of reflection for their credential, too; health is for everybody."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
+    ) -> Handler:
+        handler = await continuation(handler_call_details)
+        if handler is None or not (handler.request_streaming and handler.response_streaming):
+            return handler
+        return grpc.stream_stream_rpc_method_handler(
+            self._edge.guarded(handler.stream_stream),
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+
+def _read(context: Context) -> tuple[dict[str, str | bytes], str]:
+    metadata: dict[str, Any] = dict(context.invocation_metadata() or ())
+    return metadata, request_id_of(str(metadata.get("x-request-id", "")))
+
+
+def _from_here(peer: str) -> bool:
+    """Say whether a peer, as grpc writes it, is on this machine."""
+    kind, _, address = peer.partition(":")
+    host = address.rpartition(":")[0].replace("%5B", "[").replace("%5D", "]").strip("[]")
+    return kind == "unix" or is_loopback(host)

@@ -1,0 +1,85 @@
+"""JSON-RPC 2.0: what a request's envelope holds, and what is wrong with it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from hector_a2a.codes import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Codes
+
+Id = str | int | float | None
+
+
+class EnvelopeError(Exception):
+    """A request that JSON-RPC itself refuses; it never gets as far as A2A."""
+
+    def __init__(self, codes: Codes, reason: str, message: str, rpc_id: Id = None) -> None:
+        super().__init__(message)
+        self.codes, self.reason, self.rpc_id = codes, reason, rpc_id
+
+    @property
+    def status(self) -> Status:
+        """The same as a google.rpc.Status."""
+        detail = AnyMessage()
+        detail.Pack(ErrorInfo(reason=self.reason, domain="a2a-protocol.org"))
+        number: int = self.codes.grpc.value[0]
+        return Status(code=number, message=str(self), details=[detail])
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request."""
+
+    method: str
+    params: Any
+    """{} if left out."""
+    rpc_id: Id
+    wants_answer: bool
+    """It has an id; without one it is a notification, and nobody waits for an answer."""
+
+
+def opened(body: bytes) -> Request:
+    """Return the request that a body holds.
+
+    Raises:
+        EnvelopeError: It is no JSON, or no JSON-RPC request.
+    """
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise EnvelopeError(PARSE_ERROR, "PARSE_ERROR", f"the request is not JSON: {error}") from None
+    if isinstance(found, list):
+        raise _invalid("batches are not supported; send one request at a time")
+    if not isinstance(found, dict):
+        raise _invalid("the request is not an object")
+    rpc_id = found.get("id")
+    if isinstance(rpc_id, bool | list | dict):
+        raise _invalid("id must be a string, a number or null")
+    if found.get("jsonrpc") != "2.0":
+        raise _invalid('jsonrpc must be "2.0"', rpc_id)
+    method = found.get("method")
+    if not isinstance(method, str) or not method:
+        raise _invalid("method must be the name of a method", rpc_id)
+    params = found.get("params", {})
+    return Request(method, {} if params is None else params, rpc_id, "id" in found)
+
+
+def unknown_method(request: Request, known: list[str]) -> EnvelopeError:
+    """Return the error for a method that there is not."""
+    message = f"there is no method {request.method[:100]!r} (methods: {', '.join(known)})"
+    return EnvelopeError(METHOD_NOT_FOUND, "METHOD_NOT_FOUND", message, request.rpc_id)
+
+
+def result(rpc_id: Id, found: object) -> bytes:
+    return orjson.dumps({"jsonrpc": "2.0", "id": rpc_id, "result": found})
+
+
+def error(rpc_id: Id, found: dict[str, Any]) -> bytes:
+    return orjson.dumps({"jsonrpc": "2.0", "id": rpc_id, "error": found})
+
+
+def _invalid(message: str, rpc_id: Id = None) -> EnvelopeError:
+    return EnvelopeError(INVALID_REQUEST, "INVALID_REQUEST", message, rpc_id)

@@ -1,0 +1,139 @@
+"""What the border itself refuses. Everything else comes from behind it."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from grpc import StatusCode
+
+from hector_mesh import HectorError
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Refusal(HectorError):
+    """Base of what is answered with an HTTP status before any protocol is spoken."""
+
+    status: ClassVar[int] = 400
+    headers: Headers = ()
+
+
+class Unauthenticated(Refusal):
+    """The caller must show a credential, or showed a wrong one."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
+    status = 401
+
+    def __init__(self, message: str, *, invalid: bool = False) -> None:
+        super().__init__(message)
+        challenge = b'Bearer realm="hector"' + (b', error="invalid_token"' if invalid else b"")
+        self.headers = ((b"www-authenticate", challenge),)
+
+
+class StrangePage(Refusal):
+    """A web page of another origin reaches for a server that trusts its own machine."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "STRANGE_ORIGIN"
+    status = 403
+
+    def __init__(self, header: str, found: str) -> None:
+        super().__init__(
+            f"{header} {found!r} does not name this machine, and this server trusts nothing else; "
+            "configure server.auth to be called under other names",
+            found=found,
+        )
+
+
+class NothingHere(Refusal):
+    """There is no such path."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "NO_SUCH_PATH"
+    status = 404
+
+    def __init__(self, path: str) -> None:
+        known = "/health, /ready, /live, /agents, /agents/{name}, /.well-known/agent-card.json"
+        super().__init__(f"nothing is at {path[:200]!r} (there is: {known})")
+
+
+class NoSuchAgent(Refusal):
+    """There is no such agent, or the caller may not know of it: nobody can tell which."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "AGENT_NOT_FOUND"
+    status = 404
+
+    def __init__(self, name: str, visible: Iterable[str]) -> None:
+        known = ", ".join(visible) or "none"
+        wanted = f"agent {name[:200]!r}" if name else "default agent"
+        super().__init__(f"there is no {wanted} (agents: {known})", agent=name[:200])
+
+
+class WrongVerb(Refusal):
+    """The path exists, the method does not."""
+
+    code = StatusCode.UNIMPLEMENTED
+    reason = "METHOD_NOT_ALLOWED"
+    status = 405
+
+    def __init__(self, verb: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{verb[:20]} does nothing here (allowed: {', '.join(allowed)})")
+        self.headers = ((b"allow", ", ".join(allowed).encode()),)
+
+
+class BodyTooLarge(Refusal):
+    """The request is larger than `server.limits.max_body_size`."""
+
+    code = StatusCode.OUT_OF_RANGE
+    reason = "BODY_TOO_LARGE"
+    status = 413
+    headers = ((b"connection", b"close"),)  # the rest of the body is not worth reading
+
+    def __init__(self, limit: int) -> None:
+        message = (
+            f"the request has more than {limit} bytes; an operator can raise server.limits.max_body_size"
+        )
+        super().__init__(message, limit=limit)
+
+
+class NotJson(Refusal):
+    """The request's content type is not JSON."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "CONTENT_TYPE_NOT_SUPPORTED"
+    status = 415
+
+    def __init__(self, found: str) -> None:
+        shown = f"Content-Type {found[:100]!r} is" if found else "without a Content-Type the request is"
+        super().__init__(f"{shown} not JSON; send it as application/json", found=found[:100])
+
+
+class CannotServe(HectorError):
+    """A public port cannot be opened."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "CANNOT_SERVE"
+
+    def __init__(self, address: str, why: str, key: str, flag: str) -> None:
+        super().__init__(
+            f"cannot listen on {address}: {why}; choose another with {flag} or `{key}:` in the config",
+            address=address,
+        )
+
+
+class SecretUnreadable(HectorError):
+    """The file with the admin secret's hash cannot be used."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "ADMIN_SECRET_UNREADABLE"
+
+
+class Stopping(HectorError):
+    """The server was told to stop before the answer was there."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "STOPPING"
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping; the task may go on: ask for it later")

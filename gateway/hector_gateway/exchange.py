@@ -1,0 +1,114 @@
+"""One HTTP request and its answer, over plain ASGI."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from .addresses import is_loopback
+from .errors import BodyTooLarge, Headers
+from .ids import request_id_of, traceparent_of
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+JSON = b"application/json"
+
+
+class Exchange:
+    """What a client asks, and the means to answer it once."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope, self._send = scope, send
+        self.receive = receive
+        self.verb: str = scope["method"]
+        self.path: str = scope["path"]
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.request_id = request_id_of(self.header(b"x-request-id"))
+        """Names the request in logs and errors; the client's own, if it sends one."""
+        self.started = False
+        """The answer has begun, so it cannot become another one."""
+
+    @property
+    def traceparent(self) -> str:
+        """The client's trace, if it sends one that makes sense."""
+        return traceparent_of(self.header(b"traceparent"))
+
+    @property
+    def from_here(self) -> bool:
+        """The connection comes from this machine."""
+        client = self._scope.get("client")
+        return client is not None and is_loopback(client[0])
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header by its name in lower case."""
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1").strip()
+
+    def query(self, name: str) -> str | None:
+        """Return a query parameter, of any case, as the last one is written."""
+        text = self._scope["query_string"]
+        if not text:
+            return None
+        found = {key.lower(): values[-1] for key, values in parse_qs(text.decode("latin-1")).items()}
+        return found.get(name.lower())
+
+    async def body(self, limit: int) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            BodyTooLarge: It has more than `limit` bytes.
+            ClientLeft: The client left in the middle of it.
+        """
+        length = self._headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > limit:
+            raise BodyTooLarge(limit)
+        pieces, size = [], 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > limit:
+                raise BodyTooLarge(limit)
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def reply(self, status: int, body: bytes, *, kind: bytes = JSON, headers: Headers = ()) -> None:
+        """Answer as a whole. A HEAD request gets the headers only."""
+        if status not in (204, 304):
+            headers = (*headers, (b"content-length", str(len(body)).encode()))
+        await self.start(status, kind, headers)
+        await self.send(b"" if self.verb == "HEAD" else body, more=False)
+
+    async def reply_json(self, status: int, found: object, headers: Headers = ()) -> None:
+        await self.reply(status, orjson.dumps(found), headers=headers)
+
+    async def start(self, status: int, kind: bytes, headers: Headers = ()) -> None:
+        """Send status and headers; the body follows."""
+        self.started = True
+        named = ((b"content-type", kind),) if kind else ()
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*named, (b"x-request-id", self.request_id.encode()), *headers],
+            }
+        )
+
+    async def send(self, body: bytes, *, more: bool) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    def drop(self) -> None:
+        """Cut the connection, whatever is still on its way."""
+        transport = self._scope.get("hector.transport")
+        if transport is not None:
+            transport.abort()
+
+
+class ClientLeft(Exception):
+    """The client closed the connection; there is nobody to answer."""

@@ -1,0 +1,94 @@
+"""Failures as clients may see them: what happened and what to do, and nothing of the inside."""
+
+import asyncio
+import logging
+from typing import Any
+
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+
+from hector_a2a.codes import Profile, code_name, codes_of, info_in, with_violations
+from hector_a2a.json_out import to_json
+from hector_mesh import HectorError, status_of
+
+log = logging.getLogger(__name__)
+
+Failure = HectorError | AioRpcError
+
+# What grpc itself says of these names addresses and libraries; a servicer's own words do not come here.
+_PLAIN = {
+    StatusCode.CANCELLED: "the call was cancelled",
+    StatusCode.DEADLINE_EXCEEDED: "there was no answer in time; the task may go on: ask for it later",
+    StatusCode.RESOURCE_EXHAUSTED: "too much at once; try again later, or send less",
+    StatusCode.UNAVAILABLE: "a part of the server cannot be reached at the moment; try again",
+    StatusCode.UNIMPLEMENTED: "this server does not do that",
+}
+_DETAILS = (ErrorInfo, BadRequest)
+
+
+def public(error: Failure, request_id: str) -> Status:
+    """Return what to tell a client.
+
+    Words that come with a reason were written for people, and pass. The rest is replaced by what its code
+    means, and logged.
+    """
+    status = status_of(error)
+    if info_in(status).reason:
+        return with_violations(status)
+    code = _code(status)
+    log.warning(
+        "call behind the border failed without a reason",
+        extra={"code": code.name, "details": status.message, "request_id": request_id},
+    )
+    words = _PLAIN.get(code, f"an unexpected error; logged as {request_id}")
+    return Status(code=status.code, message=words)
+
+
+def unexpected(error: BaseException, request_id: str) -> Status:
+    """Return what to tell a client of a bug, after logging it."""
+    log.error("gateway failed to serve a request", exc_info=error, extra={"request_id": request_id})
+    number: int = StatusCode.INTERNAL.value[0]
+    return Status(code=number, message=f"an unexpected error; logged as {request_id}")
+
+
+def is_lost(error: BaseException) -> bool:
+    """Say whether this is not ours to answer."""
+    return isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit | GeneratorExit)
+
+
+def rpc_error(status: Status, request_id: str, profile: Profile) -> dict[str, Any]:
+    """Return a status as the error object of JSON-RPC."""
+    return {
+        "code": codes_of(status, profile).jsonrpc,
+        "message": status.message,
+        "data": _details(status, request_id),
+    }
+
+
+def http_error(status: Status, request_id: str, http: int) -> dict[str, Any]:
+    """Return a status as the body of an HTTP answer, as A2A has it."""
+    return {
+        "error": {
+            "code": http,
+            "status": code_name(status),
+            "message": status.message,
+            "details": _details(status, request_id),
+        }
+    }
+
+
+def _details(status: Status, request_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for detail in status.details:
+        for kind in _DETAILS:
+            message = kind()
+            if detail.Unpack(message):
+                found.append({"@type": detail.type_url, **to_json(message)})
+    found.append({"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id})
+    return found
+
+
+def _code(status: Status) -> StatusCode:
+    return StatusCode[code_name(status)]

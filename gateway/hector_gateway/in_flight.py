@@ -1,0 +1,82 @@
+"""Calls into the mesh that clients wait for, so that they can be ended when a client or the server leaves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Protocol
+
+from .errors import Stopping
+from .exchange import ClientLeft, Exchange
+
+
+class Rpc(Protocol):
+    """A call in flight."""
+
+    def cancel(self) -> bool:
+        """Stop waiting for it; what it started behind the border goes on."""
+
+
+class InFlight:
+    """Everything that clients of this gateway wait for."""
+
+    def __init__(self) -> None:
+        self._calls: set[Rpc] = set()
+        self._streams: set[Rpc] = set()
+        self.stopping = False
+        """The server was told to stop."""
+
+    @contextmanager
+    def counted(self, rpc: Rpc, *, streams: bool) -> Iterator[None]:
+        """Keep a call while it lasts."""
+        kept = self._streams if streams else self._calls
+        kept.add(rpc)
+        try:
+            yield
+        finally:
+            kept.discard(rpc)
+
+    def end_streams(self) -> None:
+        """End all streams: whoever follows a task can go on elsewhere."""
+        self.stopping = True
+        for rpc in tuple(self._streams):
+            rpc.cancel()
+
+    def end_calls(self) -> None:
+        """End what is still waited for."""
+        self.stopping = True
+        for rpc in tuple(self._calls):
+            rpc.cancel()
+
+    @asynccontextmanager
+    async def watched(self, exchange: Exchange, rpc: Rpc) -> AsyncIterator[None]:
+        """Wait for a call as long as there is somebody to answer.
+
+        Raises:
+            ClientLeft: The client closed the connection.
+            Stopping: The server stops.
+        """
+        watch = asyncio.create_task(_cancelled_when_left(exchange, rpc))
+        try:
+            yield
+        except asyncio.CancelledError:
+            if cancelled_from_outside():
+                raise
+            if watch.done():
+                raise ClientLeft from None
+            if self.stopping:
+                raise Stopping from None
+            raise
+        finally:
+            watch.cancel()
+
+
+def cancelled_from_outside() -> bool:
+    """Say whether somebody wants this task to end, and not only the call that it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _cancelled_when_left(exchange: Exchange, rpc: Rpc) -> None:
+    while (await exchange.receive())["type"] != "http.disconnect":
+        pass
+    rpc.cancel()

@@ -1,0 +1,81 @@
+"""Is it alive, is it ready, is it well: what load balancers and people ask."""
+
+import asyncio
+from collections.abc import Mapping
+
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from hector_mesh import HectorError, Mesh
+
+from .exchange import Exchange
+from .public import Public
+
+CHECK_S = 2.0
+"""How long a role may take to say how it is."""
+
+ROLES: Mapping[str, str] = {
+    "agent": "lf.a2a.v1.A2AService",
+    "reasoning": "hector.reasoning.v1.ReasoningStrategy",
+    "llm": "hector.llm.v1.LLMProvider",
+    "tool": "hector.tool.v1.ToolProvider",
+    "document": "hector.document.v1.DocumentStore",
+    "vector": "hector.vector.v1.DatabaseProvider",
+    "embedder": "hector.embedder.v1.EmbedderProvider",
+}
+"""Roles by one of their services. Only those that this process can reach are asked; the agent must be."""
+
+
+class Probes:
+    """Serves /live, /ready and /health. Nobody needs a credential for them."""
+
+    def __init__(self, mesh: Mesh, public: Public) -> None:
+        self._mesh, self._public = mesh, public
+        self.stopping = False
+        """The server takes no more traffic."""
+
+    async def live(self, exchange: Exchange) -> None:
+        """The loop turns, or this would not be answered."""
+        await exchange.reply_json(200, {"status": "alive"})
+
+    async def ready(self, exchange: Exchange) -> None:
+        """Say whether traffic should come."""
+        reasons = await self._reasons()
+        if reasons:
+            await exchange.reply_json(503, {"status": "not ready", "reasons": reasons})
+        else:
+            await exchange.reply_json(200, {"status": "ready"})
+
+    async def health(self, exchange: Exchange) -> None:
+        """Say all of it; 200 as long as anybody can say anything."""
+        reasons = await self._reasons()
+        methods = ["bearer"] if self._public.authenticates else []
+        found: dict[str, object] = {
+            "status": "degraded" if reasons else "healthy",
+            "version": self._public.version,
+            "auth": {"enabled": self._public.authenticates, "methods": methods},
+            "studio": False,
+        }
+        await exchange.reply_json(200, found | ({"reasons": reasons} if reasons else {}))
+
+    async def _reasons(self) -> list[str]:
+        if self.stopping:
+            return ["the server is stopping"]
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._reason(role, service)) for role, service in ROLES.items()]
+        return [reason for task in asked if (reason := task.result())]
+
+    async def _reason(self, role: str, service: str) -> str:
+        """Return what is wrong with a role; nothing if it is well, or not in this mesh."""
+        try:
+            channel = self._mesh.channel(service)
+        except HectorError:
+            return "agent: not in this mesh" if role == "agent" else ""
+        stub = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service=service)
+        try:
+            answer = await stub.Check(request, timeout=CHECK_S)
+        except grpc.aio.AioRpcError as error:
+            why = error.code().name.lower().replace("_", " ")
+            return f"{role}: {'not known there' if error.code() is grpc.StatusCode.NOT_FOUND else why}"
+        return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else f"{role}: not ready yet"

@@ -1,0 +1,142 @@
+"""Puts the border together: two ports, one door, one way in."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from hector.agent.v1 import agent_pb2
+from hector_a2a.service import SERVICE_DESCRIPTOR
+from hector_mesh import Mesh, Room, wire_server
+from hector_mesh.addresses import CannotListen
+
+from .access import Access, access_for
+from .admin_secret import AdminSecret, admin_secret
+from .app import App
+from .cards import Cards
+from .config import GatewaySection, ServerConfig
+from .directory import Directory
+from .edge import Door, Edge
+from .errors import CannotServe
+from .forwarder import Forwarder
+from .in_flight import InFlight
+from .listening import bound, serving_http
+from .methods import methods_of
+from .probes import Probes
+from .public import Public, reachable
+from .rpc import JsonRpc
+
+_AGENTS = agent_pb2.DESCRIPTOR.services_by_name["AgentService"]
+
+
+def build(config: GatewaySection, mesh: Mesh, *, show: Callable[[AdminSecret], None] | None = None) -> Room:
+    """Return the border of a mesh; it listens while it runs.
+
+    Args:
+        config: The `server:` section.
+        mesh: Where the agents are.
+        show: Gets the admin secret if one has to be made and nobody has called `admin_secret` before.
+    """
+    border = Border(config, mesh, show or _to_stderr)
+    return Room(register=lambda server: None, running=border.running)
+
+
+class Border:
+    """The two public ports. Their addresses are known while it runs."""
+
+    def __init__(self, config: GatewaySection, mesh: Mesh, show: Callable[[AdminSecret], None]) -> None:
+        self._config, self._server, self._mesh, self._show = config, config.server, mesh, show
+        self._in_flight = InFlight()
+        self._directory = Directory(mesh)
+        self.public = Public("", "", "", False)
+        """Where it is, once it runs."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listen until the block ends; then streams end at once, and answers have time to finish.
+
+        Raises:
+            CannotServe: A port is taken.
+            SecretUnreadable: The admin secret's hash cannot be used.
+        """
+        if (made := admin_secret(self._config)) is not None:
+            self._show(made)
+        access = access_for(self._server)
+        async with AsyncExitStack() as stack:
+            place = bound(self._server.host, self._server.port)
+            stack.callback(place.close)
+            grpc_address = await self._serve_grpc(stack, access)
+            self.public = public_of(self._server, place.getsockname()[1], grpc_address, access)
+            probes = Probes(self._mesh, self.public)
+            app = App(
+                access,
+                probes,
+                Cards(self._directory, access, self.public),
+                JsonRpc(
+                    methods_of(SERVICE_DESCRIPTOR, self._mesh), self._directory, self._server, self._in_flight
+                ),
+                self._server.a2a_errors,
+            )
+            await stack.enter_async_context(
+                serving_http(app, place, drain_s=self._server.shutdown_timeout + 1)
+            )
+            stack.callback(self._leave, probes)
+            yield
+
+    async def _serve_grpc(self, stack: AsyncExitStack, access: Access) -> str:
+        """Open the gRPC port, and return host:port; empty if there is none."""
+        server = self._server
+        if server.grpc_port is None:
+            return ""
+        edge = Edge(access, self._in_flight, server.a2a_errors)
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        wire = wire_server(
+            f"{host}:{server.grpc_port}", interceptors=[Door(edge)], drain_s=server.shutdown_timeout
+        )
+        Forwarder(
+            (SERVICE_DESCRIPTOR, _AGENTS),
+            self._mesh,
+            edge=edge,
+            directory=self._directory,
+            in_flight=self._in_flight,
+            server=server,
+        ).register(wire)
+        try:
+            await stack.enter_async_context(wire)
+        except CannotListen as error:
+            why = str(error).partition(": ")[2]
+            raise CannotServe(f"{host}:{server.grpc_port}", why, "server.grpc_port", "--grpc-port") from error
+        return f"{reachable(server.host)}:{wire.address.rpartition(':')[2]}"
+
+    def _leave(self, probes: Probes) -> None:
+        probes.stopping = True
+        self._in_flight.end_streams()
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._server.shutdown_timeout, self._in_flight.end_calls)
+
+
+def public_of(server: ServerConfig, port: int, grpc_address: str, access: Access) -> Public:
+    """Return how clients see a server that listens on `port`."""
+    return Public(
+        url=server.public_url or f"http://{reachable(server.host)}:{port}",
+        # Behind another name we cannot know whether, and where, the gRPC port can be reached.
+        grpc_address=server.public_grpc if server.public_url else server.public_grpc or grpc_address,
+        version=installed_version(),
+        authenticates=access.required,
+    )
+
+
+def installed_version() -> str:
+    """Return the version of the installed package."""
+    try:
+        return version("hector")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def _to_stderr(made: AdminSecret) -> None:
+    sys.stderr.write(
+        f"Admin secret: {made.text}\n"
+        f"It is shown this once; its hash is in {made.file}. Send it as `Authorization: Bearer <secret>`.\n"
+    )

@@ -1,0 +1,60 @@
+"""Which version of A2A a client speaks: what it says, and how it spells the method, must agree."""
+
+import re
+from typing import Literal
+
+import hector_a2a as a2a
+from hector_a2a import v03
+
+Version = Literal["1.0", "0.3"]
+SUPPORTED: tuple[Version, ...] = ("1.0", "0.3")
+
+_number = re.compile(r"(\d+\.\d+)(?:\.\d+)*", re.ASCII).fullmatch
+
+
+def spelled(method: str) -> Version:
+    """Return the version whose spelling a method has."""
+    return "0.3" if "/" in method else "1.0"
+
+
+def said(found: str | None) -> Version | None:
+    """Return the version that a client names; None if it names none. The patch number says nothing.
+
+    Raises:
+        VersionNotSupported: It names another one.
+    """
+    if not found:
+        return None
+    match = _number(found.strip())
+    for version in SUPPORTED:
+        if match and match[1] == version:
+            return version
+    shown = found[:40]
+    message = f"A2A {shown!r} is not served here (served: {', '.join(SUPPORTED)})"
+    raise a2a.VersionNotSupported(message, found=shown, supported=SUPPORTED)
+
+
+def agreed(found: str | None, method: str, *, lenient: bool = False) -> Version:
+    """Return the version to speak.
+
+    Args:
+        found: The header or query parameter A2A-Version; None or empty means 0.3, as A2A says.
+        method: The method's name.
+        lenient: Let the method decide when the client does not say.
+
+    Raises:
+        VersionNotSupported: Another version, or a method that this version spells otherwise.
+    """
+    wanted, spelling = said(found), spelled(method)
+    if wanted is None and lenient:
+        return spelling
+    version = wanted or "0.3"
+    if version == spelling:
+        return version
+    if spelling == "1.0":
+        how = "send the header `A2A-Version: 1.0` with it"
+    else:
+        how = f"in A2A 1.0 it is called {v03.METHODS.get(method, 'otherwise')}"
+    unsaid = "" if wanted else " (no A2A-Version means 0.3)"
+    message = f"{method} is a method of A2A {spelling}, and the request is A2A {version}{unsaid}; {how}"
+    raise a2a.VersionNotSupported(message, found=version, supported=SUPPORTED)
