@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     "opentelemetry.exporter": "opentelemetry-exporter-otlp-proto-grpc",
     "opentelemetry.instrumentation.grpc": "opentelemetry-instrumentation-grpc",
     "pydantic_core": "pydantic",
+    "re2": "google-re2",
     "yaml": "pyyaml",
     "yarl": "aiohttp",
 }
@@ -43,6 +44,7 @@ LOADED_BY_NAME = {
     "aiomysql",  # and for mysql
     "httptools",  # uvicorn's parser
     "hector-plugin",  # ours
+    "opentelemetry-exporter-otlp-proto-grpc",  # the OpenTelemetry SDK's, by entry point
 }
 """Dependencies that no file of ours imports."""
 
