@@ -11,7 +11,7 @@ MOST_WORDS = 64
 """Different words of a query that are looked for."""
 
 _RUN = re.compile(r"[^\W_]+(?:_+[^\W_]+)*")
-_PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W_A-Za-z\d]+|[A-Z]")
+_SEAM = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Scripts without spaces between words are looked up by pairs of characters.
 _DENSE = re.compile(
     "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\U00020000-\U0002fa1f]+"
@@ -49,7 +49,7 @@ def _words(text: str) -> Iterator[str]:
         if _DENSE.search(run):
             yield from _pairs(run)
             continue
-        pieces = _PIECE.findall(run)
+        pieces = _SEAM.split(run)
         if len(pieces) > 1:
             # `max_file_size` is found as a whole before anything that has only one of its pieces.
             yield run.replace("_", "")

@@ -36,10 +36,9 @@ class Matrix:
         self._make_room(len(self._place) + len(records))
         if self._metric == Metric.METRIC_COSINE:
             vectors = _unit(vectors)
-        for record, vector in zip(records, vectors, strict=True):
-            place = self._place.setdefault(record, len(self._place))
-            self._rows[place] = vector
-            self._records[place] = record
+        places = [self._place.setdefault(record, len(self._place)) for record in records]
+        self._rows[places] = vectors
+        self._records[places] = records
 
     def remove(self, records: Sequence[int]) -> None:
         """Forget records; the last one moves into each hole."""
