@@ -99,6 +99,20 @@ def request(
     )
 
 
+def needs_approval(call: ToolCall, tools: Sequence[Tool]) -> bool:
+    """A person must allow this call before it is made."""
+    return any(tool.annotations.requires_approval for tool in tools if tool.name == call.name)
+
+
+def not_approved(call: ToolCall) -> ToolFinished:
+    """Return the result of a call that nobody can allow: this version cannot ask a person yet."""
+    text = (
+        f"{call.name} needs a person's approval, and this version of Hector cannot ask for it: it was not run"
+    )
+    error = RunError(reason="TOOL_NEEDS_APPROVAL", message=text)
+    return ToolFinished(call_id=call.id, tool=call.name, result=ExecuteToolResponse(), error=error)
+
+
 def unknown(call: ToolCall, tools: Sequence[Tool]) -> ToolFinished:
     """Return the result of a call of a tool that the agent has not got; the model may try another."""
     names = ", ".join(tool.name for tool in tools) or "none"

@@ -184,7 +184,9 @@ class Turn:
         return seen
 
     async def _call_one(self, event: ToolStarted, context: ToolContext) -> ToolFinished:
-        if event.instance:
+        if toolbox.needs_approval(event.call, self.tools):
+            finished = toolbox.not_approved(event.call)
+        elif event.instance:
             stores = self.agent.config.document_stores
             request = toolbox.request(event, context, self.state, stores, self.tools)
             finished = await self.agent.toolbox.run(event, request)

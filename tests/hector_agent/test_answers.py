@@ -122,6 +122,18 @@ async def test_an_unknown_tool_is_a_result_the_model_can_react_to(mesh_under_tes
     assert "no tool named 'nope'" in result.parts[0].text
 
 
+async def test_a_tool_that_needs_approval_is_not_run_as_long_as_nobody_can_be_asked(
+    mesh_under_test, tmp_path
+):
+    model, tools = ScriptedModel([("risky", {})], "then not"), ScriptedTools()
+    async with serving(mesh_under_test, tmp_path, model, tools):
+        with as_ada():
+            response = await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("go"))
+    assert text_of(response.task) == "then not "
+    assert not tools.calls
+    assert "approval" in model.requests[1].messages[-1].parts[0].tool_result.parts[0].text
+
+
 async def test_a_failing_model_fails_the_task_with_its_reason(mesh_under_test, tmp_path):
     async with serving(mesh_under_test, tmp_path, ScriptedModel(ModelDown("nothing answers at http://x"))):
         with as_ada():

@@ -29,8 +29,18 @@ def free_port() -> int:
 
 def environment(**more: str) -> dict[str, str]:
     """Return an environment without keys and addresses of the machine's own."""
-    kept = {name: value for name, value in os.environ.items() if not re.match(r"(OPENAI|ANTHROPIC|GEMINI|OLLAMA|HECTOR)_", name)}
-    return {**kept, "PYTHONUNBUFFERED": "1", "OLLAMA_HOST": "http://127.0.0.1:9", "HOME": "/nonexistent", **more}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not re.match(r"(OPENAI|ANTHROPIC|GEMINI|OLLAMA|HECTOR)_", name)
+    }
+    return {
+        **kept,
+        "PYTHONUNBUFFERED": "1",
+        "OLLAMA_HOST": "http://127.0.0.1:9",
+        "HOME": "/nonexistent",
+        **more,
+    }
 
 
 @dataclass
@@ -87,11 +97,15 @@ class Hector:
     def serve(self, *arguments: str) -> Server:
         """Start a whole server on a free port and wait until it is ready."""
         port = free_port()
-        server = self.start(*arguments, "--port", str(port), "--grpc-port", "0", url=f"http://127.0.0.1:{port}")
+        server = self.start(
+            *arguments, "--port", str(port), "--grpc-port", "0", url=f"http://127.0.0.1:{port}"
+        )
         wait_until_ready(server)
         return server
 
-    def run(self, *arguments: str, text: str | None = None, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, text: str | None = None, timeout_s: float = 60
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [HECTOR, *arguments],
             cwd=self.folder,
@@ -129,7 +143,9 @@ def wait_until_ready(server: Server) -> None:
     raise AssertionError(f"not ready within {READY_S} s ({last}):\n{server.output()}")
 
 
-def post(url: str, method: str, params: object, *, version: str = "1.0", token: str = "", timeout_s: float = 60) -> dict:
+def post(
+    url: str, method: str, params: object, *, version: str = "1.0", token: str = "", timeout_s: float = 60
+) -> dict:
     """Send one JSON-RPC request and return the response."""
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     headers = {"Content-Type": "application/json", "A2A-Version": version}

@@ -9,7 +9,7 @@ from pathlib import Path
 import hector_a2a as a2a
 import hector_agent
 import hector_reasoning
-from hector.common.v1 import TokenUsage, Tool
+from hector.common.v1 import TokenUsage, Tool, ToolAnnotations
 from hector.llm.v1 import (
     FINISH_REASON_STOP,
     FINISH_REASON_TOOL_CALLS,
@@ -81,7 +81,7 @@ class ScriptedModel(LLMProviderServicer):
 
 
 class ScriptedTools(ToolProviderServicer):
-    """`echo` says what it was told, `count` counts in the session's state, `slow` never ends, `pair` wants two."""
+    """`echo` says what it was told, `count` counts in the session's state, `slow` never ends."""
 
     def __init__(self) -> None:
         self.calls: list[ExecuteToolRequest] = []
@@ -92,7 +92,7 @@ class ScriptedTools(ToolProviderServicer):
         self.stopped = asyncio.Event()
 
     async def ListTools(self, request, context):
-        names = ("echo", "count", "slow", "pair")
+        names = ("echo", "count", "slow", "pair", "risky")
         return ListToolsResponse(
             tools=[
                 Tool(
@@ -100,6 +100,7 @@ class ScriptedTools(ToolProviderServicer):
                     description=name,
                     instance=f"tools.{name}",
                     state_keys=["n"] if name == "count" else [],
+                    annotations=ToolAnnotations(requires_approval=name == "risky"),
                 )
                 for name in names
             ]
@@ -167,5 +168,5 @@ def text_of(task: "a2a.Task") -> str:
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Ask again and again until it holds; fails after five seconds."""
     async with asyncio.timeout(5):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what it asks about may be another process's
             await asyncio.sleep(0.01)
