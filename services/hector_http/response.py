@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from hector_http.errors import BrokeOff, HttpError, TimedOut, TooLarge
+from hector_http.incoming import arrival, taken
 from hector_http.request import Request
 
 if TYPE_CHECKING:
@@ -51,13 +52,13 @@ class Response:
         from aiohttp import ClientError
 
         content = self._answer.content
-        try:
-            piece = content.read_nowait(-1) or await self._wait(content, within_s)
-        except ClientError as error:
-            # aiohttp raises before it hands out what arrived together with the end.
-            piece = content._read_nowait(-1) if content._buffer else b""
-            if not piece:
-                raise self._failed(error, BrokeOff) from error
+        if not content._buffer and not content.at_eof():
+            try:
+                await self._wait(content, within_s)
+            except ClientError as error:
+                if not content._buffer:
+                    raise self._failed(error, lost=BrokeOff) from error
+        piece = taken(content)
         self._taken_bytes += len(piece)
         if self._taken_bytes > self._request.max_body_bytes:
             limit = self._request.max_body_bytes
@@ -86,17 +87,17 @@ class Response:
         """Close the connection, unless the body was read to its end: then it goes back to the pool."""
         self._answer.close()
 
-    async def _wait(self, content: "StreamReader", within_s: float | None) -> bytes:
-        if content.at_eof():
-            return b""
+    async def _wait(self, content: "StreamReader", within_s: float | None) -> None:
         left_s = self._deadline - time.monotonic()
         stall_s = self._request.timeouts.stall_s if within_s is None else within_s
         try:
             async with asyncio.timeout(min(left_s, stall_s)) as limit:
-                return await content.readany()
+                await arrival(content)
         except TimeoutError:
             if not limit.expired():
                 raise
-        if left_s <= stall_s:
-            raise TimedOut(f"{self.origin} did not finish in time", origin=self.origin, phase="total")
-        raise TimedOut(f"{self.origin} sent nothing for {stall_s:g} s", origin=self.origin, phase="stall")
+            if left_s <= stall_s:
+                message, phase = f"{self.origin} did not finish in time", "total"
+            else:
+                message, phase = f"{self.origin} sent nothing for {stall_s:g} s", "stall"
+            raise TimedOut(message, origin=self.origin, phase=phase) from None

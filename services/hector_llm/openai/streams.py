@@ -69,18 +69,21 @@ class StreamReader:
         self.started = True
         if choice.get("index"):
             return  # a second answer, which nobody asked for
-        delta = choice.get("delta") or {}
-        if content := delta.get("content"):
-            self._texts.append(content if isinstance(content, str) else text_of(content))
-        elif refusal := delta.get("refusal"):
-            self._texts.append(refusal)
-        if thought := thought_of(delta):
-            self._thoughts.append(thought)
-        if calls := delta.get("tool_calls"):
-            for call in calls:
-                self._calls.take(call, self._deltas)
         if finish := choice.get("finish_reason"):
             self.finish = finish
+        delta = choice.get("delta")
+        if not delta:
+            return
+        if content := delta.get("content"):
+            self._texts.append(content if isinstance(content, str) else text_of(content))
+        if len(delta) == 1:
+            return  # what most chunks are: a word and nothing else
+        if thought := thought_of(delta):
+            self._thoughts.append(thought)
+        if refusal := delta.get("refusal"):
+            self._texts.append(refusal)
+        for call in delta.get("tool_calls") or ():
+            self._calls.take(call, self._deltas)
 
     def piece(self) -> StreamTextResponse | None:
         """Return what has come since the last piece, or None if nothing has."""
