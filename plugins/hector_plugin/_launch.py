@@ -5,8 +5,9 @@ This is hashicorp/go-plugin's handshake, version 1, so that Go plugins need noth
 
 import os
 import secrets
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ CORE_VERSION = 1
 APP_VERSION = 1
 EXIT_PROTOCOL_MISMATCH = 78
 """The exit code that tells the host not to try again."""
+EXIT_USAGE = 64
 
 
 class NotStartedByHector(SystemExit):
@@ -32,20 +34,40 @@ class Launch:
 
     listen: str
     """A unix socket, as `hector_mesh.wire_server` takes it: only the user who runs the host gets in."""
+    token: str | None = None
+    """What callers have to show, as metadata "hector-token"."""
     drain_s: float = 5.0
     """How long calls in flight may take once the plugin is to end."""
     watch_stdin: bool = False
     """Whether the end of standard input means that the host is gone."""
+    handshake: bool = True
+    """Whether somebody waits for the line on standard output; not when a person started the plugin."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Launch":
-        """Read what the host said.
+    def read(
+        cls, environment: Mapping[str, str] = os.environ, arguments: Sequence[str] | None = None
+    ) -> "Launch":
+        """Read what the host, or a person who tries the plugin, said.
 
         Raises:
             NotStartedByHector: The cookie is missing, or the host speaks no version that we do.
         """
+        arguments = sys.argv[1:] if arguments is None else arguments
+        drain_s = float(environment.get("HECTOR_DRAIN_S", "5"))
+        token = environment.get("HECTOR_PLUGIN_TOKEN") or None
+        if arguments[:1] == ["--standalone"]:
+            if len(arguments) != 2:
+                sentence = (
+                    "--standalone needs an address to listen on, as unix:/tmp/plugin.sock or 127.0.0.1:0"
+                )
+                raise NotStartedByHector(sentence, EXIT_USAGE)
+            return cls(arguments[1], token, drain_s, handshake=False)
         if environment.get(COOKIE[0]) != COOKIE[1]:
-            raise NotStartedByHector("this is a plugin: name it under `plugins:` in hector.yaml", 1)
+            sentence = (
+                "this is a plugin: name it under `plugins:` in hector.yaml, "
+                "or try it by itself with --standalone unix:/tmp/plugin.sock"
+            )
+            raise NotStartedByHector(sentence, 1)
         versions = environment.get("PLUGIN_PROTOCOL_VERSIONS", str(APP_VERSION)).split(",")
         if str(APP_VERSION) not in versions:
             offered = ", ".join(versions)
@@ -53,8 +75,9 @@ class Launch:
             raise NotStartedByHector(sentence, EXIT_PROTOCOL_MISMATCH)
         folder = environment.get("PLUGIN_UNIX_SOCKET_DIR") or tempfile.gettempdir()
         return cls(
-            listen=f"unix:{Path(folder, f'plugin-{secrets.token_hex(4)}.sock')}",
-            drain_s=float(environment.get("HECTOR_DRAIN_S", "5")),
+            f"unix:{Path(folder, f'plugin-{secrets.token_hex(4)}.sock')}",
+            token,
+            drain_s,
             watch_stdin=environment.get("HECTOR_STDIN_WATCH") == "1",
         )
 
