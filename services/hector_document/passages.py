@@ -10,6 +10,7 @@ from hector.document.v1 import Passage
 from hector.vector.v1 import VectorRecord, VectorResult
 from hector_document import chunk
 from hector_document.chunk import Chunk, chunks_of
+from hector_document.compounds import parts_of, vocabulary
 from hector_document.config import ChunkingConfig
 from hector_document.directory import File
 from hector_document.formats import extension_of, is_markdown
@@ -29,7 +30,8 @@ class Prepared:
 def prepared(store: str, file: File, text: str, config: ChunkingConfig) -> list[Prepared]:
     """Cut a document into passages, each with where it comes from."""
     chunks = chunks_of(text, config, markdown=is_markdown(file.document))
-    return [_prepared(store, file, each, number, len(chunks)) for number, each in enumerate(chunks)]
+    known = vocabulary(text)
+    return [_prepared(store, file, each, number, len(chunks), known) for number, each in enumerate(chunks)]
 
 
 def chunk_ids(document: str, start: int, end: int) -> list[str]:
@@ -64,17 +66,21 @@ def passage_of(store: str, found: VectorResult, score: float) -> Passage:
     )
 
 
-def _prepared(store: str, file: File, passage: Chunk, number: int, total: int) -> Prepared:
+def _prepared(
+    store: str, file: File, passage: Chunk, number: int, total: int, known: frozenset[str]
+) -> Prepared:
     headings = " > ".join(passage.path)
     title = headings or PurePosixPath(file.document).name
     # Who asks for something in the words of a heading or a file name must find what stands below it.
-    above = f"{file.source}\n{headings}\n\n" if headings else f"{file.source}\n\n"
+    hidden = " ".join(parts_of(f"{PurePosixPath(file.document).stem} {headings}", known))
+    above = "\n".join(line for line in (file.source, headings, hidden) if line) + "\n\n"
     about = {
         "document_store": store,
         "document_id": file.document,
         "source_path": file.source,
         "extension": extension_of(file.document),
         "title": title,
+        "keywords": hidden,
         "chunk_index": number,
         "chunk_total": total,
         "start_line": passage.start_line,

@@ -92,7 +92,7 @@ class Update:
         await self._side_by_side(waiting, force)
 
     async def _prepare(self) -> None:
-        """Have the collection there; start all over when what it holds cannot be used or cannot be trusted."""
+        """Have the collection there; start all over when what it holds is of no use."""
         ours = self._pipeline.partition(":")[0]
         reason = "" if self._rows else "nothing is known of it"
         if any(row.pipeline_hash.partition(":")[0] != ours for row in self._rows.values()):

@@ -84,7 +84,7 @@ def row(collection: str, record: VectorRecord, dimension: int) -> "Row":
 
 
 def title_of(metadata: str) -> str:
-    """Return the words of a record's metadata that count more in keyword search: its `title`.
+    """Return the words of a record's metadata that count more in keyword search: `title` and `keywords`.
 
     Raises:
         ValueError: It is not a JSON object.
@@ -92,8 +92,8 @@ def title_of(metadata: str) -> str:
     parsed = json.loads(metadata, parse_constant=_no_json)
     if not isinstance(parsed, dict):
         raise ValueError("not an object")
-    title = parsed.get("title", "")
-    return title if isinstance(title, str) else ""
+    found = (parsed.get("title"), parsed.get("keywords"))
+    return " ".join(words for words in found if isinstance(words, str))
 
 
 def search(request: SearchVectorsRequest) -> tuple[SearchMode.ValueType, int]:

@@ -13,9 +13,10 @@ from pathlib import Path
 from hector.common.v1 import Filter
 from hector.vector.v1 import Metric
 from hector_vector import schema
+from hector_vector.bm25 import scored
 from hector_vector.collection import Collection
 from hector_vector.errors import CollectionMismatch, CollectionNotFound
-from hector_vector.keywords import query_of, words_of
+from hector_vector.keywords import queries_of, words_of
 from hector_vector.matrix import Floats
 from hector_vector.where import Sql, where
 
@@ -180,19 +181,14 @@ class VectorFile:
 
     def worded(self, name: str, text: str, limit: int, condition: Filter | None) -> list[tuple[int, float]]:
         """Return records and BM25 scores, those that say most of the words first."""
-        query = query_of(text)
-        clause, values = where(condition) if condition is not None else ("1", [])
+        queries = queries_of(text)
         with self._reading(name) as (sql, collection):
-            if not query:
-                return []
-            n = collection.number
-            join = f"JOIN records_{n} ON record = words_{n}.rowid" if condition is not None else ""
-            found = sql.execute(
-                f"SELECT words_{n}.rowid, -rank FROM words_{n} {join}"
-                f" WHERE words_{n} MATCH ? AND {clause} ORDER BY rank LIMIT ?",
-                (query, *values, limit),
-            )
-            return found.fetchall()
+            sql.execute("BEGIN")
+            try:
+                matching = where(condition) if condition is not None else None
+                return scored(sql, collection.number, queries, limit, matching)
+            finally:
+                sql.execute("ROLLBACK")
 
     def read(self, name: str, scored: Sequence[tuple[int, float]], with_vectors: bool) -> list[Found]:
         """Return records by number, in the order given; those that are gone by now are left out."""

@@ -33,15 +33,15 @@ def words_of(text: str) -> str:
     return " ".join(_words(text))
 
 
-def query_of(text: str) -> str:
-    """Return an FTS5 query for any word of a text, or "" when it has none.
+def queries_of(text: str) -> list[str]:
+    """Return an FTS5 query for each different word of a text.
 
     Nothing of the text is syntax: every word is quoted, and has letters and digits only. Words like "the" are
     left out unless there is nothing else.
     """
     words = dict.fromkeys(word.lower() for word in _words(text))
     meaningful = [word for word in words if word not in _COMMON] or list(words)
-    return " OR ".join(f'"{word}"' for word in meaningful[:MOST_WORDS])
+    return [f'"{word}"' for word in meaningful[:MOST_WORDS]]
 
 
 def _words(text: str) -> Iterator[str]:
