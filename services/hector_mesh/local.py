@@ -16,8 +16,9 @@ import grpc.aio
 from .calling import stream, unary
 from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
 from .interceptor import interceptors as mesh_interceptors
-from .local_call import STOPPED, LocalStreamCall, LocalUnaryCall
+from .local_call import STOPPED
 from .local_context import LocalContext
+from .local_shapes import LocalStreamCall, LocalUnaryCall
 
 Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
 

@@ -11,7 +11,7 @@ from grpc import StatusCode
 from .call import ROOT, current_call
 from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
 from .errors import HectorError
-from .local_call import out_of_time
+from .local_shapes import out_of_time
 
 
 class NoRoute(HectorError):

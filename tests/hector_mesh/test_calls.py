@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 import grpc
 import pytest
@@ -19,6 +20,7 @@ class Echo(EchoServicer):
     def __init__(self):
         self.started = asyncio.Event()
         self.stopped = asyncio.Event()
+        self.release = asyncio.Event()
         self.produced = 0
         self.held = self.sent = None
 
@@ -30,12 +32,21 @@ class Echo(EchoServicer):
                 await asyncio.Event().wait()
             finally:
                 self.stopped.set()
+        if request.text == "stubborn":
+            self.started.set()
+            await stubbornly(self.release)
         self.sent = EchoResponse(text=request.text[::-1])
         return self.sent
 
     async def Spell(self, request, context):
         try:
             self.started.set()
+            if request.text == "blanks":
+                for _ in range(3):
+                    yield EchoResponse()
+                return
+            if request.text == "stubborn":
+                await stubbornly(self.release)
             for letter in request.text:
                 yield EchoResponse(text=letter)
             while request.text == "endless":
@@ -46,6 +57,13 @@ class Echo(EchoServicer):
                 await asyncio.Event().wait()
         finally:
             self.stopped.set()
+
+
+async def stubbornly(event):
+    """Wait, and do not let a cancellation get in the way: what no servicer should do, and one day does."""
+    while not event.is_set():
+        with suppress(asyncio.CancelledError):
+            await event.wait()
 
 
 @pytest.fixture
@@ -74,6 +92,11 @@ async def test_a_unary_call_returns_its_answer(echo):
 
 async def test_a_stream_returns_its_messages_in_order(echo):
     assert await read_all(echo.Spell(EchoRequest(text="hello"))) == "hello"
+
+
+async def test_empty_messages_are_messages(echo):
+    assert (await echo.Say(EchoRequest())).text == ""
+    assert len([message async for message in echo.Spell(EchoRequest(text="blanks"))]) == 3
 
 
 async def test_an_empty_stream_ends(echo):
@@ -234,6 +257,32 @@ async def test_a_deadline_ends_a_stream_between_messages(echo, servicer):
         await read_all(call)
     assert failure.value.code() is StatusCode.DEADLINE_EXCEEDED
     await happens(servicer.stopped)
+
+
+async def test_a_deadline_is_kept_by_callers_of_stubborn_servicers(echo, servicer):
+    try:
+        for call in (
+            echo.Say(EchoRequest(text="stubborn"), timeout=0.2),
+            echo.Spell(EchoRequest(text="stubborn"), timeout=0.2),
+        ):
+            assert await call.code() is StatusCode.DEADLINE_EXCEEDED
+    finally:
+        servicer.release.set()
+
+
+async def test_a_cancelled_caller_need_not_wait_for_a_stubborn_servicer(echo, servicer):
+    async def wait():
+        await echo.Say(EchoRequest(text="stubborn"))
+
+    task = asyncio.create_task(wait())
+    await happens(servicer.started)
+    task.cancel()
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            async with asyncio.timeout(5):
+                await task
+    finally:
+        servicer.release.set()
 
 
 async def test_a_cancelled_caller_cancels_the_servicer(echo, servicer):

@@ -283,6 +283,12 @@ async def test_reflection_tells_members_what_is_served(folder):
     assert {ECHO, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"} <= names
 
 
+async def test_a_plugin_without_the_reflection_package_serves_without_it(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "grpc_reflection.v1alpha", None)
+    async with serving(f"unix:{folder}/s.sock") as server, wire_channel(server.address) as channel:
+        assert await say(channel) == "hello"
+
+
 # Roles that are down
 
 
