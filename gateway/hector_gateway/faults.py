@@ -27,6 +27,9 @@ _PLAIN = {
 }
 _DETAILS = (ErrorInfo, BadRequest)
 
+_INSIDE = frozenset({"ROLE_UNAVAILABLE", "MESH_TOKEN_REQUIRED", "NO_ROUTE"})
+"""Reasons of the mesh itself. They name addresses and settings, and no client can do anything about them."""
+
 
 def public(error: Failure, request_id: str) -> Status:
     """Return what to tell a client.
@@ -35,15 +38,17 @@ def public(error: Failure, request_id: str) -> Status:
     means, and logged.
     """
     status = status_of(error)
-    if info_in(status).reason:
+    info = info_in(status)
+    inside = info.domain == "hector" and info.reason in _INSIDE
+    if info.reason and not inside:
         return with_violations(status)
-    code = _code(status)
+    code = StatusCode.UNAVAILABLE if inside else StatusCode[code_name(status)]
     log.warning(
-        "call behind the border failed without a reason",
+        "call behind the border failed in the mesh",
         extra={"code": code.name, "details": status.message, "request_id": request_id},
     )
     words = _PLAIN.get(code, f"an unexpected error; logged as {request_id}")
-    return Status(code=status.code, message=words)
+    return Status(code=code.value[0], message=words)
 
 
 def unexpected(error: BaseException, request_id: str) -> Status:
@@ -88,7 +93,3 @@ def _details(status: Status, request_id: str) -> list[dict[str, Any]]:
                 found.append({"@type": detail.type_url, **to_json(message)})
     found.append({"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id})
     return found
-
-
-def _code(status: Status) -> StatusCode:
-    return StatusCode[code_name(status)]

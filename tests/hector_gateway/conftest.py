@@ -1,0 +1,255 @@
+"""A gateway on real sockets, in front of agents that do what a test tells them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import grpc.aio
+import pytest
+
+import hector_a2a as a2a
+from hector.agent.v1 import (
+    VISIBILITY_INTERNAL,
+    VISIBILITY_PRIVATE,
+    VISIBILITY_PUBLIC,
+    Agent,
+    AgentServiceServicer,
+    GetAgentRequest,
+    GetAgentResponse,
+    ListAgentsRequest,
+    ListAgentsResponse,
+    add_AgentServiceServicer_to_server,
+)
+from hector_gateway.config import GatewaySection
+from hector_gateway.room import Border
+from hector_mesh import Call, Context, current_call
+
+SEQ = "hector.seq"
+
+
+class Agents(AgentServiceServicer):
+    """Four agents: one of each visibility, and one that does not stream."""
+
+    def __init__(self) -> None:
+        self.agents = [
+            Agent(
+                name="helper",
+                title="Helper",
+                description="Helps.",
+                streaming=True,
+                default=True,
+                visibility=VISIBILITY_PUBLIC,
+            ),
+            Agent(name="inside", description="For ours.", streaming=True, visibility=VISIBILITY_INTERNAL),
+            Agent(name="hidden", description="For agents.", streaming=True, visibility=VISIBILITY_PRIVATE),
+            Agent(name="whole", description="Does not stream.", visibility=VISIBILITY_PUBLIC),
+        ]
+
+    async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:
+        return ListAgentsResponse(agents=self.agents)
+
+    async def GetAgent(self, request: GetAgentRequest, context: Context) -> GetAgentResponse:
+        return GetAgentResponse(agent=next(one for one in self.agents if one.name == request.agent))
+
+
+@dataclass
+class FakeA2A(a2a.A2AServiceServicer):
+    """Answers with what was said; a message's text may ask for something else."""
+
+    calls: list[Call] = field(default_factory=list)
+    requests: list[Any] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    produced: int = 0
+
+    def _take(self, request: Any) -> str:
+        self.calls.append(current_call.get())
+        self.requests.append(request)
+        self.begun.set()
+        return request.message.parts[0].text if hasattr(request, "message") else ""
+
+    async def SendMessage(self, request: a2a.SendMessageRequest, context: Context) -> a2a.SendMessageResponse:
+        text = self._take(request)
+        await _behave(text, self)
+        return a2a.SendMessageResponse(task=task(text, a2a.TASK_STATE_COMPLETED))
+
+    async def SendStreamingMessage(
+        self, request: a2a.SendMessageRequest, context: Context
+    ) -> AsyncIterator[a2a.StreamResponse]:
+        text = self._take(request)
+        if text in ("fail first", "bug"):
+            await _behave(text, self)
+        first = a2a.StreamResponse(task=task("", a2a.TASK_STATE_WORKING))
+        first.task.metadata[SEQ] = "1"
+        yield first
+        try:
+            if text == "endless":
+                while True:
+                    self.produced += 1
+                    yield piece("x" * 1000, self.produced)
+                    await asyncio.sleep(0)
+            if text == "quiet":
+                await asyncio.sleep(3600)
+            for number, word in enumerate(text.split()):
+                yield piece(word, number + 2)
+            if text == "fail later":
+                raise a2a.InvalidAgentResponse("it said something odd")
+        finally:
+            self.stopped.set()
+        last = a2a.StreamResponse()
+        last.status_update.task_id, last.status_update.context_id = "t", "c"
+        last.status_update.status.state = a2a.TASK_STATE_COMPLETED
+        yield last
+
+    async def GetTask(self, request: a2a.GetTaskRequest, context: Context) -> a2a.Task:
+        self._take(request)
+        if request.id != "t":
+            raise a2a.TaskNotFound(request.id)
+        return task("kept", a2a.TASK_STATE_COMPLETED)
+
+    async def CancelTask(self, request: a2a.CancelTaskRequest, context: Context) -> a2a.Task:
+        self._take(request)
+        if request.id == "over":
+            raise a2a.TaskNotCancelable("over", "TASK_STATE_COMPLETED")
+        return task("", a2a.TASK_STATE_CANCELED)
+
+
+async def _behave(text: str, fake: FakeA2A) -> None:
+    if text == "hang":
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            fake.stopped.set()
+    if text == "bug":
+        raise RuntimeError("password=hunter2 at /etc/secret")
+    if text == "fail first":
+        raise a2a.ContentTypeNotSupported("video/mp4", ["text/plain"])
+
+
+def task(text: str, state: "a2a.TaskState.ValueType") -> a2a.Task:  # type: ignore[name-defined]
+    found = a2a.Task(id="t", context_id="c", status=a2a.TaskStatus(state=state))
+    found.status.timestamp.FromJsonString("2026-01-31T12:00:00Z")
+    if text:
+        found.artifacts.add(artifact_id="a", name="answer").parts.add(text=text)
+    return found
+
+
+def piece(text: str, seq: int) -> a2a.StreamResponse:
+    found = a2a.StreamResponse()
+    update = found.artifact_update
+    update.task_id, update.context_id, update.append = "t", "c", seq > 2
+    update.artifact.artifact_id = "a"
+    update.artifact.parts.add(text=text)
+    update.metadata[SEQ] = str(seq)
+    return found
+
+
+@dataclass
+class Gateway:
+    """A running gateway and a client for it."""
+
+    url: str
+    grpc_address: str
+    http: aiohttp.ClientSession
+    fake: FakeA2A
+    agents: Agents
+    stop: Callable[[], Awaitable[None]]
+    shown: list[str]
+    """Admin secrets that were made."""
+
+    async def rpc(
+        self,
+        method: str,
+        params: Any = None,
+        *,
+        path: str = "/agents/helper",
+        headers: Any = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Send one request of A2A 1.0, and return the envelope of the answer."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}, **more}
+        version = {} if "/" in method else {"A2A-Version": "1.0"}
+        async with self.http.post(
+            self.url + path, json=body, headers={**version, **(headers or {})}
+        ) as answer:
+            assert answer.status == 200, await answer.text()
+            found: dict[str, Any] = await answer.json()
+            return found
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, params: Any, path: str = "/agents/helper", headers: Any = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request and read its answer as it comes."""
+        version = {} if "/" in method else {"A2A-Version": "1.0"}
+        body = {"jsonrpc": "2.0", "id": "s", "method": method, "params": params}
+        async with self.http.post(
+            self.url + path, json=body, headers={**version, **(headers or {})}
+        ) as found:
+            yield found
+
+    async def events(self, method: str, params: Any, **more: Any) -> list[tuple[str, Any]]:
+        """Return id and data of all events of a stream."""
+        async with self.stream(method, params, **more) as answer:
+            assert answer.content_type == "text/event-stream", await answer.text()
+            text = await answer.text()
+        found = []
+        for block in text.split("\n\n"):
+            lines = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+            if lines:
+                found.append((lines.get("id", ""), json.loads(lines["data"])))
+        return found
+
+    def channel(self) -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(self.grpc_address)
+
+    @staticmethod
+    def said(text: str, **more: Any) -> dict[str, Any]:
+        """Return the parameters of a send in A2A 1.0."""
+        return {"message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": text}], **more}}
+
+    @staticmethod
+    def said_v03(text: str, **more: Any) -> dict[str, Any]:
+        """Return the parameters of a send in A2A 0.3."""
+        part = {"kind": "text", "text": text}
+        return {"message": {"kind": "message", "messageId": "m", "role": "user", "parts": [part], **more}}
+
+
+StartGateway = Callable[..., Awaitable[Gateway]]
+
+
+@pytest.fixture
+async def start_gateway(mesh_under_test: Any, tmp_path: Any) -> AsyncIterator[StartGateway]:
+    """Return what starts a gateway with the given `server:` keys, on free ports."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**server: Any) -> Gateway:
+            fake, agents = FakeA2A(), Agents()
+            await mesh_under_test.serve(
+                lambda on: a2a.add_A2AServiceServicer_to_server(fake, on),
+                lambda on: add_AgentServiceServicer_to_server(agents, on),
+            )
+            auth = {"secret_file": tmp_path / "admin_secret.sha256", **server.pop("auth", {})}
+            keys = {"port": 0, "grpc_port": 0, "shutdown_timeout": 1, "auth": auth, **server}
+            config = GatewaySection.model_validate({"server": keys})
+            shown: list[str] = []
+            border = Border(config, mesh_under_test.mesh, lambda made: shown.append(made.text))
+            running = await stack.enter_async_context(AsyncExitStack())
+            await running.enter_async_context(border.running())
+            http = await stack.enter_async_context(aiohttp.ClientSession())
+            url = f"http://127.0.0.1:{border.public.url.rpartition(':')[2]}"
+            address = border.public.grpc_address.replace("localhost", "127.0.0.1")
+            return Gateway(url, address, http, fake, agents, running.aclose, shown)
+
+        async with asyncio.timeout(60):
+            yield start
+
+
+@pytest.fixture
+async def gateway(start_gateway: StartGateway) -> Gateway:
+    """A gateway as it is without configuration."""
+    return await start_gateway()
