@@ -6,11 +6,13 @@ from sqlalchemy import BigInteger, Connection, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+_MYSQL = "timestampdiff(MICROSECOND, '1970-01-01 00:00:00', utc_timestamp(6))"
 _SPELLINGS = {
     # SQLite 3.40 knows no unixepoch('subsec'); julianday is good for a millisecond.
     "sqlite": "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
-    "mysql": "timestampdiff(MICROSECOND, '1970-01-01 00:00:00', utc_timestamp(6))",
+    "mysql": _MYSQL,
+    "mariadb": _MYSQL,
 }
 
 
@@ -24,7 +26,7 @@ class database_time(FunctionElement[int]):  # noqa: N801  (reads as SQL where it
 
 @compiles(database_time)
 def _spell(element: database_time, compiler: Any, **_: Any) -> str:
-    return _SPELLINGS[{"mariadb": "mysql"}.get(compiler.dialect.name, compiler.dialect.name)]
+    return _SPELLINGS.get(compiler.dialect.name, "database_time()")
 
 
 _NOW = select(database_time())

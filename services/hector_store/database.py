@@ -67,7 +67,7 @@ class Database:
             await self._in_thread(self._prepare)
         except BaseException:
             self._queue.closed = True
-            self._readers.shutdown(wait=False)
+            await asyncio.to_thread(self._readers.shutdown)  # cancelled: the thread is still at it
             self._dispose()
             raise
         self._writer.start()

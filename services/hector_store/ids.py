@@ -7,8 +7,7 @@ import uuid
 
 def new_id() -> str:
     """Return a new UUID of version 7 (RFC 9562): 36 characters, unique everywhere."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return str(uuid.UUID(int=value))
+    milliseconds, rest_ns = divmod(time.time_ns(), 1_000_000)
+    fraction = rest_ns * 4096 // 1_000_000  # of a millisecond: ids of one process follow each other
+    noise = int.from_bytes(os.urandom(8), "big") & (1 << 62) - 1
+    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | noise))

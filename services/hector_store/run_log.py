@@ -8,7 +8,7 @@ from . import contexts, reading, signals
 from .appending import Append, append_all
 from .creating import Creation, create_all
 from .database import Database
-from .errors import RunContended, RunExists, StorageClosed
+from .errors import RunContended, RunExists
 from .fitting import fit_effects, fit_events, fit_run
 from .ids import new_id
 from .values import (
@@ -38,12 +38,7 @@ class RunLog:
     somebody else is not there.
     """
 
-    def __init__(self, database: Database | str) -> None:
-        """Use an open database, or name one that `attach` brings later."""
-        self._database = database
-
-    def attach(self, database: Database) -> None:
-        """Use a database that has been opened meanwhile."""
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     # Writing
@@ -62,7 +57,7 @@ class RunLog:
         size_bytes = fit_run(run, creation.run_id) + fit_events(events)
         for _ in range(_ATTEMPTS):
             try:
-                return await self._open.write_together(
+                return await self._database.write_together(
                     create_all, creation, rows=1 + len(events), size_bytes=size_bytes
                 )
             except IntegrityError:
@@ -103,7 +98,7 @@ class RunLog:
         if changes is not None:
             size_bytes += len(changes.view or b"") + len(changes.strategy_state or b"")
         rows = 1 + len(events) + len(effects)
-        return await self._open.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
+        return await self._database.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
 
     async def take_over(
         self, run_id: str, worker: str, *, target: str = "", lease_s: float = 0.0, if_epoch: int | None = None
@@ -121,7 +116,7 @@ class RunLog:
             RunNotFound: There is no such run.
             RunFenced: The epoch is not `if_epoch`: somebody was faster.
         """
-        return await self._open.write(
+        return await self._database.write(
             lambda connection: signals.take_over(connection, run_id, worker, target, lease_s, if_epoch)
         )
 
@@ -131,7 +126,7 @@ class RunLog:
         Raises:
             RunNotFound: There is no such run in the app.
         """
-        return await self._open.write(
+        return await self._database.write(
             lambda connection: signals.send(connection, app, run_id, kind, payload), size_bytes=len(payload)
         )
 
@@ -148,19 +143,23 @@ class RunLog:
 
         Owners that still work on one of them find it gone (RunNotFound).
         """
-        return await self._open.write(lambda connection: contexts.delete(connection, app, owner, context_id))
+        return await self._database.write(
+            lambda connection: contexts.delete(connection, app, owner, context_id)
+        )
 
     # Reading
 
     async def get(self, app: str, owner: str | None, run_id: str) -> RunRow | None:
         """Return a run, with its strategy's state; None when it is not there for this owner."""
-        return await self._open.read(lambda connection: reading.run(connection, app, owner, run_id))
+        return await self._database.read(lambda connection: reading.run(connection, app, owner, run_id))
 
     async def events(
         self, app: str, run_id: str, *, after: int = 0, limit: int | None = None
     ) -> Sequence[EventRow]:
         """Return a run's events behind sequence number `after`, in order; all of them unless limited."""
-        return await self._open.read(lambda connection: reading.events(connection, app, run_id, after, limit))
+        return await self._database.read(
+            lambda connection: reading.events(connection, app, run_id, after, limit)
+        )
 
     async def conversation(
         self,
@@ -182,7 +181,7 @@ class RunLog:
             kinds: Only events of these kinds.
             limit: Only the latest so many.
         """
-        return await self._open.read(
+        return await self._database.read(
             lambda connection: contexts.conversation(
                 connection, app, owner, context_id, before_position, kinds, limit
             )
@@ -214,7 +213,7 @@ class RunLog:
         wanted = reading.Wanted(
             app, owner, context_id, agent, states, kinds, parent, status_after_us, only_tasks or None
         )
-        return await self._open.read(
+        return await self._database.read(
             lambda connection: reading.page(connection, wanted, _page_size(page_size), page_token)
         )
 
@@ -234,34 +233,28 @@ class RunLog:
         Raises:
             InvalidPageToken: The token is not one of ours.
         """
-        return await self._open.read(
+        return await self._database.read(
             lambda connection: contexts.page(connection, app, owner, agent, _page_size(page_size), page_token)
         )
 
     async def context(self, app: str, owner: str | None, context_id: str) -> ContextRow | None:
         """Return one context; None when it has no runs for this owner."""
-        return await self._open.read(lambda connection: contexts.one(connection, app, owner, context_id))
+        return await self._database.read(lambda connection: contexts.one(connection, app, owner, context_id))
 
     async def unfinished(self, worker: str | None = None) -> Sequence[RunRow]:
         """Return all apps' runs that are in no terminal state, oldest first; only `worker`'s if given."""
-        return await self._open.read(lambda connection: reading.unfinished(connection, worker))
+        return await self._database.read(lambda connection: reading.unfinished(connection, worker))
 
     async def signals(self, run_id: str) -> Sequence[SignalRow]:
         """Return the signals that the owner of a run has not consumed yet, in order."""
-        return await self._open.read(lambda connection: signals.waiting(connection, run_id))
+        return await self._database.read(lambda connection: signals.waiting(connection, run_id))
 
     async def effects(self, run_id: str) -> Sequence[Effect]:
         """Return a run's effects in the order in which they began."""
-        return await self._open.read(lambda connection: reading.effects(connection, run_id))
+        return await self._database.read(lambda connection: reading.effects(connection, run_id))
 
     async def _exists(self, run_id: str) -> bool:
-        return await self._open.read(lambda connection: reading.exists(connection, run_id))
-
-    @property
-    def _open(self) -> Database:
-        if isinstance(self._database, str):
-            raise StorageClosed(self._database)
-        return self._database
+        return await self._database.read(lambda connection: reading.exists(connection, run_id))
 
 
 def _page_size(wanted: int) -> int:

@@ -38,6 +38,7 @@ class WriterThread:
         self._queue: queue.SimpleQueue[list[AnyWork] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hector-store-writer", daemon=True)
         self._ended = self._loop.create_future()
+        self._connection: Connection | None = None
 
     def start(self) -> None:
         """Begin to write. The database must be prepared."""
@@ -53,14 +54,14 @@ class WriterThread:
         await asyncio.shield(self._ended)
 
     def _run(self) -> None:
-        try:
-            with self._engine.connect() as connection:
-                open_ = True
-                while open_:
-                    open_ = self._write(connection, *self._waiting())
-        finally:
-            self._engine.dispose()
-            self._tell(self._ended.set_result, None)
+        more = True
+        while more:
+            works, more = self._waiting()
+            if works:
+                self._write(works)
+                self._tell(self._settle, works)
+        self._disconnect()
+        self._tell(self._ended.set_result, None)
 
     def _waiting(self) -> tuple[list[AnyWork], bool]:
         """Wait for work and return all there is, and whether more may come."""
@@ -74,12 +75,10 @@ class WriterThread:
                 return works, True
         return works, False
 
-    def _write(self, connection: Connection, works: list[AnyWork], more: bool) -> bool:
-        if not works:
-            return more
+    def _write(self, works: list[AnyWork]) -> None:
         try:
             with self._exclusive:
-                self._commit(connection, works)
+                self._commit(works)
         except Exception as error:  # the border: whatever happens to a batch, the next one is written
             failure = explained(error, self._place)
             log.error(
@@ -89,16 +88,16 @@ class WriterThread:
             )
             for work in works:
                 work.outcome = failure
-            if self._place.file is not None:
-                connection.invalidate(error)  # the file, or SQLite's view of it, is not to be trusted now
-        self._tell(self._settle, works)
-        return more
+            if self._place.file is not None:  # what is in memory is in this connection
+                self._disconnect()
 
-    def _commit(self, connection: Connection, works: Sequence[AnyWork]) -> None:
+    def _commit(self, works: Sequence[AnyWork]) -> None:
         gives_up = time.monotonic() + self._busy_s
         while True:
             try:
-                commit(connection, works, fault_of)
+                if self._connection is None:
+                    self._connection = self._engine.connect()
+                commit(self._connection, works, fault_of)
             except Exception as error:
                 if fault_of(error) is not Fault.RETRY or time.monotonic() >= gives_up:
                     raise
@@ -109,6 +108,12 @@ class WriterThread:
                     if isinstance(work.outcome, Exception):
                         work.outcome = explained(work.outcome, self._place)
                 return
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._engine.dispose()
 
     def _tell(self, function: Callable[..., object], argument: object) -> None:
         try:

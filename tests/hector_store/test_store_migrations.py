@@ -1,0 +1,247 @@
+"""The schema: made from nothing, by many at once, refused when newer, the same for all three databases."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Text, event
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+import hector_store.migrations
+from hector_mesh import HectorError
+from hector_store import (
+    Database,
+    DocumentIndex,
+    DocumentRow,
+    Effect,
+    NewEvent,
+    NewRun,
+    RunChanges,
+    RunLog,
+    opened,
+)
+from hector_store.compiled import ManyRows
+from hector_store.schema import INLINE_BYTES, metadata
+
+DIALECTS: dict[str, Any] = {
+    "postgresql": postgresql.asyncpg.dialect,
+    "mysql": mysql.aiomysql.dialect,
+}
+
+
+def test_the_revisions_known_are_those_that_alembic_finds() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(hector_store.migrations.__file__).parent))
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [hector_store.migrations.HEAD]
+    found = [script.revision for script in scripts.walk_revisions()]
+    assert tuple(reversed(found)) == hector_store.migrations.KNOWN
+
+
+async def test_migrations_end_at_the_tables_that_the_code_uses(database: Database) -> None:
+    def differences(connection: Connection) -> list[Any]:
+        options = {"compare_type": True, "version_table": hector_store.migrations.VERSION_TABLE}
+        found: list[Any] = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        return found
+
+    assert await database.write(differences) == []
+
+
+def test_a_database_that_is_current_is_opened_without_alembic(tmp_path: Path) -> None:
+    """Start-up time: alembic takes longer to import than everything else here."""
+    url = f"sqlite://{tmp_path}/x.db"
+    code = (
+        "import asyncio, sys\n"
+        "from hector_store import opened\n"
+        "async def main():\n"
+        "    async with opened(sys.argv[1]):\n"
+        "        pass\n"
+        "asyncio.run(main())\n"
+        "sys.exit('alembic' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code, url]
+    outcomes = [subprocess.run(command, timeout=60, check=False).returncode for _ in range(2)]
+    assert outcomes == [1, 0]  # the first one migrates
+
+
+async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    async with opened(f"sqlite://{file}"):
+        pass
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"UPDATE {hector_store.migrations.VERSION_TABLE} SET version_num = '0999'")
+    connection.close()
+    with pytest.raises(HectorError, match="newer version") as caught:
+        async with opened(f"sqlite://{file}"):
+            pass
+    assert caught.value.reason == "STORAGE_NEWER"
+    assert caught.value.facts["found"] == "0999"
+    assert str(file) in str(caught.value)
+
+
+WORKER = """
+import asyncio, sys
+from hector_store import NewRun, RunLog, opened
+async def main():
+    sys.stdin.readline()
+    async with opened(sys.argv[1]) as database:
+        created = await RunLog(database).create(NewRun(app="a", owner="", agent="a", context_id="c"))
+        print(created.context_position)
+asyncio.run(main())
+"""
+
+
+async def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    """decisions.md: migrations are safe to run from many replicas at once; so are positions."""
+    command = [sys.executable, "-c", WORKER, f"sqlite://{tmp_path}/x.db"]
+    async with asyncio.timeout(90):
+        workers = [
+            await asyncio.create_subprocess_exec(*command, stdin=-1, stdout=-1, stderr=-1) for _ in range(4)
+        ]
+        said = await asyncio.gather(*(worker.communicate(b"go\n") for worker in workers))
+    assert sorted(out.decode().strip() for out, _ in said) == ["1", "2", "3", "4"], said
+
+
+async def test_two_databases_may_be_migrated_at_once_in_one_process(tmp_path: Path) -> None:
+    async def use(n: int) -> int:
+        async with opened(f"sqlite://{tmp_path}/{n}.db") as database:
+            return len(await RunLog(database).unfinished())
+
+    assert await asyncio.gather(*(use(n) for n in range(4))) == [0] * 4
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(connection: Connection, database: str) -> None:
+        connection.exec_driver_sql("CREATE TABLE half (id INTEGER)")
+        raise RuntimeError("power cut")
+
+    url = f"sqlite://{tmp_path}/x.db"
+    with monkeypatch.context() as patched:
+        patched.setattr("hector_store.database.migrate", broken)
+        with pytest.raises(RuntimeError):
+            async with opened(url):
+                pass
+    async with opened(url) as database:
+        names = await database.read(
+            lambda c: c.exec_driver_sql("SELECT name FROM sqlite_master").scalars().all()
+        )
+    assert "half" not in names
+    assert "runs" in names
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_tables_can_be_said_in(name: str) -> None:
+    dialect = DIALECTS[name]()
+    for table in metadata.sorted_tables:
+        said = str(CreateTable(table).compile(dialect=dialect))
+        if name == "mysql":
+            assert "COLLATE utf8mb4_bin" in said
+            assert " BLOB " not in said.replace("BLOB(4294967295)", "LONGBLOB")
+        for index in table.indexes:
+            assert str(CreateIndex(index).compile(dialect=dialect))
+
+
+def test_every_key_fits_into_innodb() -> None:
+    """InnoDB's longest key is 3072 bytes, at four bytes a character."""
+    for table in metadata.tables.values():
+        keys: list[Any] = [*table.indexes, *table.constraints]
+        for key in keys:
+            lengths = [4 * (getattr(column.type, "length", None) or 2) for column in key.columns]
+            assert sum(lengths) <= 3072, (table.name, key.name)
+            assert not any(isinstance(column.type, Text) for column in key.columns)
+
+
+def test_names_are_no_longer_than_postgresql_keeps() -> None:
+    for table in metadata.tables.values():
+        things: list[Any] = [*table.constraints, *table.indexes]
+        for thing in things:
+            assert thing.name is not None
+            assert len(str(thing.name)) <= 63
+
+
+async def use_everything(database: Database) -> None:
+    """Make the store say every statement that it has."""
+    log, index = RunLog(database), DocumentIndex(database, "a", "s")
+    new = NewRun(app="a", owner="o", agent="g", context_id="c", idempotency_key="k")
+    created = await log.create(new, [NewEvent("e", b"x" * (INLINE_BYTES + 1))])
+    await log.create(new)
+    signal = await log.signal("a", created.run_id, "s")
+    effects = [Effect(effect_id="1"), Effect(effect_id="1", state="done")]
+    everything = RunChanges(
+        state="RUN_STATE_WORKING", is_task=True, priority=1, wake_at_us=1, deadline_us=1, attempt=1, view=b"",
+        strategy_name="s", strategy_version=1, strategy_state=b"",
+    )  # fmt: skip
+    await log.append(created.run_id, 1, [NewEvent("e")], everything, consume=[signal], effects=effects)
+    await log.take_over(created.run_id, "w")
+    for owner in ("o", None):
+        await log.get("a", owner, created.run_id)
+        page = await log.list("a", owner)
+        for token in ("", "MQAxAGE"):
+            await log.list(
+                "a", owner, context_id="c", agent="g", states=["x"], kinds=["turn"], parent="",
+                status_after_us=1, only_tasks=True, page_size=1, page_token=token,
+            )  # fmt: skip
+        for token in ("", "MQAxAGEAYg"):
+            await log.contexts("a", owner, agent="g", page_token=token)
+        await log.context("a", owner, "c")
+    assert page.total_size == 1
+    await log.events("a", created.run_id)
+    await log.events("a", created.run_id, after=1, limit=1)
+    await log.conversation("a", "o", "c", before_position=2, kinds=["e"], limit=1)
+    await log.signals(created.run_id)
+    await log.effects(created.run_id)
+    await log.unfinished("w")
+    with pytest.raises(HectorError):
+        await log.create(NewRun(id=created.run_id, app="a", owner="o", agent="g"))
+    await index.put([DocumentRow(app="a", store="s", document_id="d")])
+    await index.get("d")
+    await index.list(after="a", limit=1)
+    await index.states()
+    await index.delete(["d"])
+    await index.clear()
+    await log.delete_context("a", "o", "c")
+
+
+async def test_every_statement_can_be_said_in_every_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[Any] = []
+    execute = ManyRows.execute
+
+    def remember(many: ManyRows, connection: Connection, rows: Any) -> None:
+        said.append(many._statement)
+        execute(many, connection, rows)
+
+    def listen(connection: Connection, statement: Any, *_: object) -> None:
+        said.append(statement)
+
+    async with opened("inmemory") as database:
+        monkeypatch.setattr(ManyRows, "execute", remember)
+        event.listen(Engine, "before_execute", listen)
+        try:
+            await use_everything(database)
+        finally:
+            event.remove(Engine, "before_execute", listen)
+    assert len({str(statement) for statement in said}) > 30
+    for name, make in DIALECTS.items():
+        for statement in said:
+            assert str(statement.compile(dialect=make())), name
+
+
+def test_a_counted_key_counts_in_every_dialect() -> None:
+    table = metadata.tables["run_signals"]
+    said = {name: str(CreateTable(table).compile(dialect=make())) for name, make in DIALECTS.items()}
+    assert "BIGINT NOT NULL AUTO_INCREMENT" in said["mysql"]
+    assert "BIGSERIAL NOT NULL" in said["postgresql"]
+    assert "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT" in str(
+        CreateTable(table).compile(dialect=sqlite.dialect())
+    )
