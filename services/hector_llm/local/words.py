@@ -47,11 +47,12 @@ _SAME = (
 )
 
 
-_IRREGULAR = {
-    "lost": "lose", "ran": "run", "kept": "keep", "sent": "send", "built": "build", "found": "find",
-    "written": "write", "wrote": "write", "chosen": "choose", "chose": "choose", "held": "hold",
-    "began": "begin", "begun": "begin", "broken": "break", "broke": "break", "made": "make", "took": "take", "taken": "take", "left": "leave", "paid": "pay",
-}  # fmt: skip
+_PAST = (
+    "lose lost, run ran, keep kept, send sent, build built, find found, write written wrote, "
+    "choose chose chosen, hold held, begin began begun, break broke broken, make made, "
+    "take took taken, leave left, pay paid"
+)
+_IRREGULAR = {form: verb for verb, *forms in map(str.split, _PAST.split(",")) for form in forms}
 
 
 def words_of(text: str) -> list[str]:
