@@ -55,7 +55,9 @@ def main() -> None:
                 print(
                     f"{'':24}{'clients':>8}{'answers/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'errors':>8}"
                 )
-                kinds = (("SendMessage", "blocking"), ("SendStreamingMessage", "streamed"))
+                kinds = [("SendMessage", "blocking")]
+                if not streaming:  # an agent with `streaming: false` refuses to stream
+                    kinds.append(("SendStreamingMessage", "streamed"))
                 for method, kind in kinds:
                     for clients in arguments.clients:
                         rounds = [
@@ -116,7 +118,7 @@ async def load(port, method, clients, seconds, pid):
         }
     ).encode()
     request = (
-        b"POST /agents/bench HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nA2A-Version: 1.0\r\nContent-Length: "
+        b"POST /agents/bench HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nA2A-Version: 1.0\r\nContent-Length: "
         + str(len(body)).encode()
         + b"\r\n\r\n"
         + body
@@ -130,10 +132,13 @@ async def load(port, method, clients, seconds, pid):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
         while (begun := time.perf_counter()) < stop_at:
             writer.write(request)
-            if LAST_WORD in await response(reader):
+            answer = await response(reader)
+            if LAST_WORD in answer:
                 taken.append(time.perf_counter() - begun)
             else:
                 errors += 1
+                if errors == 1:
+                    print(answer[:500], file=sys.stderr)
         writer.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))

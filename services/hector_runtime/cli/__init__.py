@@ -4,9 +4,13 @@ Commands are imported when they are used, so that `hector --help` costs next to 
 """
 
 import importlib
+import os
 import sys
 
 import click
+
+# grpc's C core writes lines of its own to the terminal; what they say is in our errors.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 COMMANDS = {
     "serve": "Run agents behind the A2A protocol.",
