@@ -69,7 +69,7 @@ class App:
 
     def _route(self, path: str) -> dict[str, Serve]:
         """Return what can be done at a path, by verb."""
-        steps = path.strip("/").split("/") if path != "/" else []
+        steps = path.removesuffix("/").split("/")[1:]
         old_door = steps[:2] == ["v1", "agents"]
         match steps[1:] if old_door else steps:
             case []:

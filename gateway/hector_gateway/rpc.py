@@ -66,7 +66,6 @@ class JsonRpc:
             Refusal: It is no JSON-RPC, too large, or for an agent that is not there.
             ClientLeft: There is nobody to answer any more.
         """
-        check_content_type(exchange, lenient=lenient)
         call = Call(
             principal=principal,
             deadline=time.monotonic() + self._server.request_timeout,
@@ -75,6 +74,7 @@ class JsonRpc:
         )
         with scope(call):
             agent = await self._directory.agent(name, principal) if name else None
+        check_content_type(exchange, lenient=lenient)
         body = await exchange.body(self._server.limits.max_body_size)
         rpc_id, version = None, None
         try:

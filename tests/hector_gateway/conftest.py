@@ -22,6 +22,7 @@ from hector.agent.v1 import (
     GetAgentResponse,
     ListAgentsRequest,
     ListAgentsResponse,
+    Skill,
     add_AgentServiceServicer_to_server,
 )
 from hector_gateway.config import GatewaySection
@@ -35,6 +36,7 @@ class Agents(AgentServiceServicer):
     """Four agents: one of each visibility, and one that does not stream."""
 
     def __init__(self) -> None:
+        skill = Skill(id="help", name="Help", description="Helps.", tags=["chat"])
         self.agents = [
             Agent(
                 name="helper",
@@ -43,6 +45,7 @@ class Agents(AgentServiceServicer):
                 streaming=True,
                 default=True,
                 visibility=VISIBILITY_PUBLIC,
+                skills=[skill],
             ),
             Agent(name="inside", description="For ours.", streaming=True, visibility=VISIBILITY_INTERNAL),
             Agent(name="hidden", description="For agents.", streaming=True, visibility=VISIBILITY_PRIVATE),
@@ -241,7 +244,8 @@ async def start_gateway(mesh_under_test: Any, tmp_path: Any) -> AsyncIterator[St
             running = await stack.enter_async_context(AsyncExitStack())
             await running.enter_async_context(border.running())
             http = await stack.enter_async_context(aiohttp.ClientSession())
-            url = f"http://127.0.0.1:{border.public.url.rpartition(':')[2]}"
+            port = server.get("port") or border.public.url.rpartition(":")[2]
+            url = f"http://127.0.0.1:{port}"
             address = border.public.grpc_address.replace("localhost", "127.0.0.1")
             return Gateway(url, address, http, fake, agents, running.aclose, shown)
 
