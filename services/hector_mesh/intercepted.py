@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 from grpc import StatusCode
-from grpc.aio import EOF, ClientCallDetails, Metadata
+from grpc.aio import EOF, ClientCallDetails, Metadata, UsageError
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -22,6 +22,9 @@ Start = Callable[..., Any]
 
 class _Intercepted:
     """A call that begins when its interceptors have let it through."""
+
+    _channel = None
+    """grpc.aio's channels look for their own calls in every task there is, and stumble over calls without."""
 
     _shape: type
     _intercept: str
@@ -149,17 +152,25 @@ class InterceptedStreamCall(_Intercepted, grpc.aio.UnaryStreamCall[Request, Resp
     _intercept = "intercept_unary_stream"
     _messages: AsyncIterator[Response] | None = None
     _finishing: "asyncio.Task[None] | None" = None
+    _style = ""
 
     def __aiter__(self) -> AsyncIterator[Response]:
-        if self._messages is None:
-            self._messages = self._read()
-        return self._messages
+        return self._iterator("iteration")
 
     async def read(self) -> Any:
         try:
-            return await anext(aiter(self))
+            return await anext(self._iterator("read()"))
         except StopAsyncIteration:
             return EOF
+
+    def _iterator(self, style: str) -> AsyncIterator[Response]:
+        if self._style not in ("", style):
+            message = f"a stream is read by {self._style} or by {style}, not by both"
+            raise UsageError(message)
+        self._style = style
+        if self._messages is None:
+            self._messages = self._read()
+        return self._messages
 
     async def _read(self) -> AsyncIterator[Response]:
         try:

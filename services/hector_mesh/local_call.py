@@ -41,6 +41,9 @@ STOPPED = Ending(StatusCode.UNAVAILABLE, "the server was stopped")
 class LocalCall:
     """What both shapes of call share: status, metadata, callbacks, cancellation, deadline."""
 
+    _channel = None
+    """grpc.aio's channels look for their own calls in every task there is, and stumble over calls without."""
+
     def __init__(
         self,
         server: Serving,

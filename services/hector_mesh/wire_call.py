@@ -16,6 +16,9 @@ Rename = Callable[[AioRpcError], AioRpcError]
 class _WireCall:
     """Passes everything on to grpc's own call, and its failure through `rename`."""
 
+    _channel = None
+    """grpc.aio's channels look for their own calls in every task there is, and stumble over calls without."""
+
     def __init__(self, rpc: Any, rename: Rename) -> None:
         self._rpc = rpc
         self._rename = rename

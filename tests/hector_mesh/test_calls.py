@@ -421,3 +421,14 @@ async def test_a_channel_is_always_ready(mesh_under_test, echo):
         assert mesh.get_state() is grpc.ChannelConnectivity.READY
     await mesh.close()
     assert (await echo.Say(EchoRequest(text="ab"))).text == "ba"
+
+
+async def test_a_grpc_channel_can_be_closed_while_a_task_waits_for_a_call(echo, servicer, tmp_path):
+    """grpc.aio's close looks into every task, and fails on calls that it does not know."""
+    call = echo.Spell(EchoRequest(text="wait"))
+    waiting = asyncio.ensure_future(call.code())
+    await happens(servicer.started)
+    await grpc.aio.insecure_channel(f"unix:{tmp_path}/none.sock").close()
+    assert not waiting.done()
+    call.cancel()
+    assert await waiting is StatusCode.CANCELLED
