@@ -129,6 +129,8 @@ async def _behave(text: str, fake: FakeA2A) -> None:
             fake.stopped.set()
     if text == "bug":
         raise RuntimeError("password=hunter2 at /etc/secret")
+    if text == "bad fields":
+        raise a2a.InvalidParams({"message.parts": "required"})
     if text == "fail first":
         raise a2a.ContentTypeNotSupported("video/mp4", ["text/plain"])
 
