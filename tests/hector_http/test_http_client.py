@@ -165,10 +165,10 @@ async def test_a_connection_lost_before_the_answer_is_tried_again_if_harmless() 
 @pytest.mark.parametrize("header", ["1", "date"])
 async def test_the_servers_own_wish_when_to_come_back_is_kept(header: str) -> None:
     value = formatdate(time.time() + 2, usegmt=True) if header == "date" else header
-    async with scripted(whole("no", 429, retry_after=value), whole("yes")) as server:
-        async with HttpClient(trusted=[server.url]) as http:
-            begun = time.monotonic()
-            status, _ = await answer(http, Request("GET", server.url, retries=QUICK))
+    busy = whole("no", 429, retry_after=value)
+    async with scripted(busy, whole("yes")) as server, HttpClient(trusted=[server.url]) as http:
+        begun = time.monotonic()
+        status, _ = await answer(http, Request("GET", server.url, retries=QUICK))
     assert status == 200
     # A date has whole seconds: two from now is more than one.
     assert 0.95 <= time.monotonic() - begun < 4
@@ -214,12 +214,13 @@ async def test_a_server_that_does_not_answer_times_out() -> None:
 
 
 async def test_a_server_that_stalls_in_its_body_times_out() -> None:
-    async with scripted(hangs(head(200, CHUNKED) + chunked(b"one"))) as server:
-        async with HttpClient(trusted=[server.url]) as http:
-            async with http.send(Request("GET", server.url, timeouts=Timeouts(stall_s=0.1))) as response:
-                assert await response.read_some() == b"one"
-                with pytest.raises(TimedOut) as failed:
-                    await response.read_some()
+    stalls = hangs(head(200, CHUNKED) + chunked(b"one"))
+    async with scripted(stalls) as server, HttpClient(trusted=[server.url]) as http:
+        request = Request("GET", server.url, timeouts=Timeouts(stall_s=0.1))
+        async with http.send(request) as response:
+            assert await response.read_some() == b"one"
+            with pytest.raises(TimedOut) as failed:
+                await response.read_some()
         assert failed.value.phase == "stall"
         await server.left.wait()
 
@@ -232,11 +233,11 @@ async def test_the_deadline_of_the_call_being_served_ends_everything() -> None:
 
 
 async def test_a_reader_that_leaves_closes_the_connection() -> None:
-    async with scripted(hangs(head(200, CHUNKED) + chunked(b"one"))) as server:
-        async with HttpClient(trusted=[server.url]) as http:
-            async with http.send(Request("GET", server.url)) as response:
-                await response.read_some()
-            await server.left.wait()
+    stalls = hangs(head(200, CHUNKED) + chunked(b"one"))
+    async with scripted(stalls) as server, HttpClient(trusted=[server.url]) as http:
+        async with http.send(Request("GET", server.url)) as response:
+            await response.read_some()
+        await server.left.wait()
 
 
 async def test_a_cancelled_request_closes_the_connection() -> None:

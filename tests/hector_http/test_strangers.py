@@ -115,9 +115,12 @@ async def test_redirects_are_followed_only_so_far() -> None:
 
 
 async def test_redirects_are_handed_out_when_nobody_asked_to_follow_them() -> None:
-    async with scripted(redirect("/there")) as server, HttpClient(trusted=[server.url]) as http:
-        async with http.send(Request("POST", server.url)) as response:
-            assert response.status == 302
+    async with (
+        scripted(redirect("/there")) as server,
+        HttpClient(trusted=[server.url]) as http,
+        http.send(Request("POST", server.url)) as response,
+    ):
+        assert response.status == 302
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://x/", "http://user:pass@x/"])

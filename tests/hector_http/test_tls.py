@@ -52,9 +52,9 @@ async def get(certificate: Path, tls: Tls | None) -> bytes:
     async with (
         scripted(whole("hello"), tls=context) as server,
         HttpClient(trusted=[server.url], tls=tls) as http,
+        http.send(Request("GET", server.url, retries=NO_RETRIES)) as response,
     ):
-        async with http.send(Request("GET", server.url, retries=NO_RETRIES)) as response:
-            return await response.read()
+        return await response.read()
 
 
 async def test_a_certificate_nobody_vouches_for_is_refused(certificate: Path) -> None:

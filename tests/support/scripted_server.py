@@ -99,10 +99,10 @@ class ScriptedServer:
     async def close(self) -> None:
         """Close every connection and wait for the replies to end."""
         tasks = list(self.open)
-        for task, writer in self.open.items():
+        for writer in self.open.values():
             writer.close()
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=10)
 
     async def _answer(self, reply: Reply, received: Received, line: Line) -> None:
         try:

@@ -76,8 +76,8 @@ class StreamReader:
             return
         if content := delta.get("content"):
             self._texts.append(content if isinstance(content, str) else text_of(content))
-        if len(delta) == 1:
-            return  # what most chunks are: a word and nothing else
+            if len(delta) == 1:
+                return  # what most chunks are: a word and nothing else
         if thought := thought_of(delta):
             self._thoughts.append(thought)
         if refusal := delta.get("refusal"):
