@@ -101,21 +101,20 @@ def chosen(names: Collection[str], config: Config) -> list[str]:
 def elsewhere(here: Collection[str], config: Config) -> dict[str, str]:
     """Return the address of every role that roles here call and that is not here.
 
+    The gateway also gets those it does not call, as far as they have an address: it asks all of them how
+    they are before it says that the mesh is ready.
+
     Raises:
-        RoleWithoutAddress: One has none.
+        RoleWithoutAddress: One that is called has none.
     """
     found: dict[str, str] = {}
     for name, role in ROLES.items():
-        callers = [caller for caller in here if name in _reached(caller)]
-        if name in here or not callers or not role.needed(config):
+        if name in here or not role.needed(config):
             continue
+        callers = [caller for caller in here if name in ROLES[caller].calls]
         address = config.mesh.address(name)
-        if address is None:
+        if callers and address is None:
             raise RoleWithoutAddress(name, callers)
-        found[name] = address
+        if address is not None and (callers or "gateway" in here):
+            found[name] = address
     return found
-
-
-def _reached(role: str) -> tuple[str, ...]:
-    # The gateway asks every role how it is, for /ready; only the agent must be there for it to start.
-    return ROLES[role].calls
