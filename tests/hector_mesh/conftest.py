@@ -6,7 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from grpc_tools import protoc
+
+from hector_mesh import tracing
 
 _here = Path(__file__).parent
 _generated = tempfile.mkdtemp(prefix="hector-echo-")
@@ -16,3 +19,14 @@ _failed = protoc.main(
 )
 assert not _failed
 sys.path.insert(0, _generated)
+
+
+@pytest.fixture(params=["plain", "traced"])
+def with_and_without_tracing(request):
+    """Runs a test twice: what interceptors wrap must behave like what they wrap."""
+    if request.param == "traced":
+        from opentelemetry.sdk.trace import TracerProvider
+
+        tracing.enable(TracerProvider())
+    yield
+    tracing.disable()

@@ -13,6 +13,8 @@ from grpc.aio import EOF, AioRpcError, UsageError
 
 from hector_mesh import streaming
 
+pytestmark = pytest.mark.usefixtures("with_and_without_tracing")
+
 
 class Echo(EchoServicer):
     """Says what it is told to, and remembers what became of it."""

@@ -11,6 +11,8 @@ from grpc.aio import AbortError, AioRpcError, UsageError
 
 from hector_mesh import Context, streaming
 
+pytestmark = pytest.mark.usefixtures("with_and_without_tracing")
+
 
 class Scripted(EchoServicer):
     """Does what the test says."""
