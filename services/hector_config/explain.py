@@ -47,6 +47,7 @@ class Explanation:
         self._root = root
         self._settled = settled
         self._private = private or {}
+        self._comparisons = 20_000  # about a quarter of a second
         self._meant: set[str] = set()  # the paths of missing keys that another spelling was written for
 
     def of(self, errors: Iterable[ErrorDetails]) -> list[Problem]:
@@ -71,6 +72,11 @@ class Explanation:
         if tag and isinstance(node, Map):
             node = node.entries.get(str(tag).strip("'"))
         return isinstance(node, Scalar) and node.doubtful
+
+    def _nearest(self, word: str, known: Sequence[str]) -> str:
+        """Return the known word most like this one, unless too much has been compared already."""
+        self._comparisons -= len(known)
+        return nearest(word, known) if self._comparisons > 0 else ""
 
     def _mark(self, place: Place) -> Mark:
         return key_mark_at(self._root, place.path) if place.is_key else mark_at(self._root, place.path)
@@ -129,7 +135,7 @@ class Explanation:
         key, holder = str(path[-1]), node_at(self._root, path[:-1])
         names = self._shape.keys_at(found.place.holders)
         free = [name for name in names if not (isinstance(holder, Map) and name in holder.entries)]
-        meant = nearest(key, free) or nearest(key, names)
+        meant = self._nearest(key, free) or self._nearest(key, names)
         if meant:
             self._meant.add(spelled((*path[:-1], meant)))
         return problem_at(
@@ -154,20 +160,21 @@ class Explanation:
             "wrong value",
             found=shown(node),
             allowed=listed(names),
-            hint=did_you_mean(nearest(word, names)),
+            hint=did_you_mean(self._nearest(word, names)),
         )
 
     def _dangling(self, found: _Found) -> Problem:
         context, node = found.error["ctx"], found.node
         declared, sections = context["declared"], " or ".join(f"{name}:" for name in context["sections"])
-        name = node.text if isinstance(node, Scalar) else str(context["name"])
-        word = shown(node) if isinstance(node, Scalar) else quoted(name)
+        name, word = str(context["name"]), quoted(str(context["name"]))
+        if isinstance(node, Scalar):
+            name, word = ("" if node.variables else node.text), shown(node)
         return problem_at(
             self._mark(found.place),
             found.place.path,
             f"{word} is not declared under {sections}",
             allowed=listed(declared),
-            hint="" if isinstance(node, Scalar) and node.variables else did_you_mean(nearest(name, declared)),
+            hint=did_you_mean(self._nearest(name, declared)),
         )
 
 

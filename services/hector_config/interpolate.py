@@ -12,19 +12,23 @@ from hector_config.tree import Map, Node, Scalar, scalars_of
 _START = re.compile(r"\$\$\{|\$\{")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ONLY = re.compile(r"(?:\$\{[A-Za-z0-9_]+\})+")
+_BRACE = re.compile(r"[{}]")
 _MAX_NESTING = 16
+_MAX_FAULTS = 20  # in one string: more would only hide the others
 
 
 @dataclass(slots=True)
 class _Filled:
     """What becomes of one string."""
 
-    text: str = ""
-    variables: list[str] = field(default_factory=list)
-    faults: list[tuple[int, str, str]] = field(
-        default_factory=list
-    )  # which `${` of the string, message, hint
+    pieces: list[str] = field(default_factory=list)
+    variables: dict[str, None] = field(default_factory=dict)  # in order, each once
+    faults: dict[str, tuple[int, str]] = field(default_factory=dict)  # message: which `${` first, and a hint
     seen: int = 0
+
+    def fault(self, which: int, message: str, hint: str) -> None:
+        if len(self.faults) < _MAX_FAULTS:
+            self.faults.setdefault(message, (which, hint))
 
 
 def interpolate(root: Map, document: str, environment: Mapping[str, str], problems: list[Problem]) -> None:
@@ -37,35 +41,35 @@ def interpolate(root: Map, document: str, environment: Mapping[str, str], proble
         if "${" not in scalar.text or scalar.doubtful:
             continue
         filled = _fill(scalar.text, environment)
-        for which, message, hint in filled.faults:
+        for message, (which, hint) in filled.faults.items():
             mark = _mark_of(scalar, document, which)
             problems.append(problem_at(mark, path, message, hint=hint))
             scalar.doubtful = True
-        scalar.value = resolve(filled.text) if scalar.plain else filled.text
         scalar.only_variables = _ONLY.fullmatch(scalar.text) is not None
-        scalar.text = filled.text
-        scalar.variables = tuple(dict.fromkeys(filled.variables))
+        scalar.text = "".join(filled.pieces)
+        scalar.value = resolve(scalar.text) if scalar.plain else scalar.text
+        scalar.variables = tuple(filled.variables)
     _check_keys(root, (), problems)
 
 
 def _fill(text: str, environment: Mapping[str, str], depth: int = 0) -> _Filled:
     result, position = _Filled(), 0
     while found := _START.search(text, position):
-        result.text += text[position : found.start()]
+        result.pieces.append(text[position : found.start()])
         position = found.end()
         result.seen += 1
         if found[0] == "$${":
-            result.text += "${"
+            result.pieces.append("${")
             continue
         end = _closing(text, position)
         if end < 0 or depth > _MAX_NESTING:
             message = "${ without its }" if end < 0 else "${ nested too deep"
-            result.faults.append((result.seen, message, "a literal ${ is written $${"))
+            result.fault(result.seen, message, "a literal ${ is written $${")
             position = len(text)
             break
         _expand(text[position:end], environment, result, depth)
         position = end + 1
-    result.text += text[position:]
+    result.pieces.append(text[position:])
     return result
 
 
@@ -76,40 +80,42 @@ def _expand(inside: str, environment: Mapping[str, str], result: _Filled, depth:
     rest = inside[name.end() :] if name else ""
     if not name or (rest and rest[0] != ":"):
         hint = "write ${NAME} or ${NAME:-default}; a literal ${ is written $${"
-        result.faults.append((which, "this is no reference to a variable", hint))
+        result.fault(which, "this is no reference to a variable", hint)
         return
     if rest[1:2] in ("?", "+", "="):
         hint = f"write ${{{name[0]}:-default}}"
-        result.faults.append((which, f"the form ${{{name[0]}:{rest[1]}…}} is not supported", hint))
+        result.fault(which, f"the form ${{{name[0]}:{rest[1]}…}} is not supported", hint)
         return
     value = environment.get(name[0])
     if rest and not value:
         default = _fill(rest[2:] if rest.startswith(":-") else rest[1:], environment, depth + 1)
-        result.text += default.text
-        result.variables += [name[0], *default.variables]
-        result.faults += [(which + nested, message, hint) for nested, message, hint in default.faults]
+        result.pieces += default.pieces
+        result.variables |= {name[0]: None, **default.variables}
+        for message, (nested, hint) in default.faults.items():
+            result.fault(which + nested, message, hint)
         return
-    result.variables.append(name[0])
+    result.variables[name[0]] = None
     if value is None:
-        result.faults.append((which, f"the variable {name[0]} is not set", _advice(name[0], environment)))
+        result.fault(which, f"the variable {name[0]} is not set", _advice(name[0], environment))
     elif any("\ud800" <= letter <= "\udfff" for letter in value):
-        result.faults.append((which, f"the variable {name[0]} does not hold UTF-8", ""))
+        result.fault(which, f"the variable {name[0]} does not hold UTF-8", "")
     else:
-        result.text += value
+        result.pieces.append(value)
 
 
 def _closing(text: str, position: int) -> int:
     """Return where the brace that opened before `position` closes, or -1."""
     depth = 1
-    for index in range(position, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[index], 0)
+    for brace in _BRACE.finditer(text, position):
+        depth += 1 if brace[0] == "{" else -1
         if depth == 0:
-            return index
+            return brace.start()
     return -1
 
 
 def _advice(name: str, environment: Mapping[str, str]) -> str:
-    near = difflib.get_close_matches(name, environment, n=1, cutoff=0.7)
+    alike = [other for other in environment if other[0:1] == name[0] and abs(len(other) - len(name)) <= 3]
+    near = difflib.get_close_matches(name, alike, n=1, cutoff=0.7)
     if near:
         return f"did you mean {near[0]}?"
     return f"set it, put it into .env, or write ${{{name}:-default}}"

@@ -49,6 +49,7 @@ LIMITS = {
     "too_short": "at least {min_length} entries",
     "too_long": "at most {max_length} entries",
 }
+_LONGEST = 80  # characters of a word that may be a slip of the pen
 MISSING = "required, but not there"
 _OURS = {"duration", "byte_size"}  # their message is what is allowed
 SHAPES = {"a list", "a mapping"}
@@ -119,6 +120,8 @@ def words_of(expected: str) -> list[str]:
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """Return the known word that is most like this one, or nothing."""
+    if len(word) > _LONGEST:
+        return ""
     plain = {re.sub(r"[-_ ]", "", name).lower(): name for name in reversed(known)}
     found = difflib.get_close_matches(re.sub(r"[-_ ]", "", word).lower(), plain, n=1, cutoff=0.6)
     return plain[found[0]] if found else ""
