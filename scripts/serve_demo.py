@@ -40,10 +40,8 @@ def main() -> None:
         with serving(arguments.port) as server:
             ask(arguments.question, f"http://127.0.0.1:{arguments.port}")
             if not arguments.once:
-                say(
-                    f"Serving on http://127.0.0.1:{arguments.port}. Ask more with: .venv/bin/hector call TEXT"
-                )
-                say("Ctrl-C stops.")
+                call = "call" if arguments.port == 8080 else f"call --url http://127.0.0.1:{arguments.port}"
+                say(f"\nServing until Ctrl-C. Ask more from a second terminal: .venv/bin/hector {call} TEXT")
                 sys.exit(server.wait())
     except KeyboardInterrupt:
         say("Stopped.")
