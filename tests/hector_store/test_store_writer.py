@@ -7,12 +7,14 @@ import threading
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, insert, select, text
 
 from hector_mesh import HectorError
 from hector_store import Database, NewEvent, NewRun, RunLog, opened
+from hector_store.group_commit import commit
 from hector_store.schema import revisions
 from hector_store.url import parse
 
@@ -316,3 +318,25 @@ async def test_a_write_that_the_loop_leaves_behind_hurts_nobody(tmp_path: Path) 
     gate.open()
     async with asyncio.timeout(20), opened(f"sqlite://{tmp_path}/x.db") as database:
         assert await database.write(partial(add, 1)) == 1
+
+
+async def test_a_disk_that_fails_once_fails_one_batch(
+    small: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An fsync that fails: those callers are told, nobody else."""
+    failures = [sqlite3.OperationalError("disk I/O error")]
+    failures[0].sqlite_errorname = "SQLITE_IOERR_FSYNC"
+
+    def failing(*arguments: Any) -> None:
+        if failures:
+            raise failures.pop()
+        commit(*arguments)
+
+    monkeypatch.setattr("hector_store.writer.commit", failing)
+    outcomes = await asyncio.gather(
+        small.write(partial(add, 1)), small.write(partial(add, 2)), return_exceptions=True
+    )
+    assert {getattr(outcome, "reason", outcome) for outcome in outcomes} == {"STORAGE_FAILED"}
+    assert "small.db" in str(outcomes[0])
+    assert await small.write(partial(add, 3)) == 3
+    assert await small.read(numbers) == [3]
