@@ -13,6 +13,9 @@ from .channel import Deserializer, Request, Response, Serializer, SocketlessChan
 from .errors import HectorError
 from .local_shapes import out_of_time
 
+LONGEST_S = 365 * 24 * 3600.0
+"""The longest deadline; grpc takes one of centuries for one that has passed."""
+
 
 class NoRoute(HectorError):
     """Nothing in this mesh serves the service."""
@@ -108,7 +111,7 @@ class _Method:
             return out_of_time(shape, self._method, metadata)
         child = method(
             request,
-            timeout=mesh._default_timeout_s if limit is None or limit == inf else limit,
+            timeout=mesh._default_timeout_s if limit is None or limit == inf else min(limit, LONGEST_S),
             metadata=(*(metadata or ()), *parent.metadata(mesh._instance)),
             **options,
         )

@@ -197,6 +197,13 @@ async def test_every_call_has_a_deadline(mesh_under_test, stub, front):
     assert 20 < front.seen[1].deadline - time.monotonic() < 31
 
 
+@pytest.mark.parametrize("seconds", [1e9, 1e12, 1e18])
+async def test_a_deadline_in_centuries_is_one_in_a_year(stub, back, seconds):
+    with scope(Call(deadline=time.monotonic() + seconds)):
+        await stub.Say(EchoRequest(), timeout=seconds)
+    assert 300 < (back.seen[0].deadline - time.monotonic()) / 86_400 < 380
+
+
 async def test_leaving_a_scope_stops_what_it_started(stub, back):
     with scope(Call(ADA)):
         await anext(aiter(stub.Spell(EchoRequest())))
