@@ -1,0 +1,65 @@
+"""Cards in 1.0, in 0.3 and in both, against the official SDK's models."""
+
+import orjson
+from a2a.client.card_resolver import parse_agent_card
+from a2a.compat.v0_3 import conversions
+from a2a.compat.v0_3 import types as v03_types
+from google.protobuf import json_format
+
+import hector_a2a as a2a
+from hector.agent.v1 import Agent, Skill
+from hector_a2a.card import card_json, card_of
+
+AGENT = Agent(
+    name="helper",
+    title="Helper",
+    description="Helps.",
+    streaming=True,
+    skills=[Skill(id="s", name="S", description="Does S.", tags=["t"], examples=["do S"])],
+    input_modes=["text/plain", "image/png"],
+)
+CARD = card_of(
+    AGENT,
+    url="http://localhost:8080/agents/helper",
+    version="1.2.3",
+    grpc_address="localhost:50051",
+    authenticated=True,
+)
+
+
+def test_the_new_view_is_the_contracts() -> None:
+    """A2A 1.0 section 4.4; 0.3 interfaces are left out."""
+    found = json_format.Parse(orjson.dumps(card_json(CARD, "1.0")), a2a.AgentCard())
+    assert [(one.protocol_binding, one.protocol_version) for one in found.supported_interfaces] == [
+        ("JSONRPC", "1.0"),
+        ("GRPC", "1.0"),
+    ]
+    assert (found.name, found.version, found.default_output_modes) == ("Helper", "1.2.3", ["text/plain"])
+    assert found.security_requirements[0].schemes["bearer"].list == []
+
+
+def test_the_old_view_is_what_the_sdk_makes_of_the_card() -> None:
+    """A2A 0.3 section 5.5."""
+    theirs = conversions.to_compat_agent_card(CARD).model_dump(mode="json", by_alias=True, exclude_none=True)
+    theirs.pop("supportsAuthenticatedExtendedCard")  # false, which is its default
+    assert card_json(CARD, "0.3") | {"protocolVersion": "0.3"} == theirs
+    v03_types.AgentCard.model_validate(card_json(CARD, "0.3"))
+
+
+def test_both_views_fit_into_one_document() -> None:
+    """Ours: clients of either version read the same card."""
+    found = card_json(CARD, "both")
+    old = v03_types.AgentCard.model_validate(found)
+    assert (old.url, old.preferred_transport) == ("http://localhost:8080/agents/helper", "JSONRPC")
+    assert old.security == [{"bearer": []}]
+    new = parse_agent_card(dict(found))
+    assert new.name == "Helper"
+    assert new.supported_interfaces[0].protocol_version == "1.0"
+    assert new.security_schemes["bearer"].http_auth_security_scheme.scheme == "bearer"
+    for view in ("1.0", "0.3"):
+        assert card_json(CARD, view).keys() <= found.keys()  # type: ignore[arg-type]
+
+
+def test_an_open_server_asks_for_nothing() -> None:
+    found = card_json(card_of(AGENT, url="http://x", version="1"))
+    assert not {"security", "securitySchemes", "securityRequirements"} & found.keys()
