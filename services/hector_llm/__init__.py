@@ -1,7 +1,19 @@
 """Asks language models: OpenAI-compatible servers, Ollama, and the offline model."""
 
-from hector_llm.config import LLMConfig, LLMSection, ThinkingConfig
-from hector_llm.room import build
-from hector_llm.router import LLMRouter
+from typing import TYPE_CHECKING
 
-__all__ = ["LLMConfig", "LLMRouter", "LLMSection", "ThinkingConfig", "build"]
+from hector_llm.config import LLMConfig, LLMSection, ThinkingConfig
+
+if TYPE_CHECKING:
+    from hector_llm.room import build
+
+__all__ = ["LLMConfig", "LLMSection", "ThinkingConfig", "build"]
+
+
+def __getattr__(name: str) -> object:
+    # Reading a config needs the keys alone; what serves comes when it is to serve.
+    if name == "build":
+        from hector_llm.room import build
+
+        return build
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
