@@ -36,10 +36,12 @@ CALLERS = 32
 class Words(LLMProviderServicer):
     """Answers at once, so that what is measured is the way."""
 
-    async def GenerateText(self, request: GenerateTextRequest, context: Context) -> GenerateTextResponse:
+    async def GenerateText(  # noqa: N802  gRPC chooses the name
+        self, request: GenerateTextRequest, context: Context
+    ) -> GenerateTextResponse:
         return GenerateTextResponse(text=request.prompt)
 
-    async def StreamText(
+    async def StreamText(  # noqa: N802
         self, request: StreamTextRequest, context: Context
     ) -> AsyncIterator[StreamTextResponse]:
         for number in range(int(request.prompt)):
