@@ -89,7 +89,7 @@ class AuthConfig(Section):
     @field_validator("secret")
     @classmethod
     def _bearer(cls, secret: Secret | None) -> Secret | None:
-        return secret and _credential(secret)
+        return None if secret is None else _credential(secret)
 
     @field_validator("api_keys")
     @classmethod

@@ -1,6 +1,6 @@
 """A client for a Hector server, or any other server that speaks A2A 1.0 as JSON-RPC over HTTP."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -77,7 +77,7 @@ class Client:
         """
         return await self._call("SendMessage", request, request.tenant, a2a.SendMessageResponse)
 
-    async def ask(self, request: a2a.SendMessageRequest) -> AsyncIterator[a2a.StreamResponse]:
+    async def ask(self, request: a2a.SendMessageRequest) -> AsyncGenerator[a2a.StreamResponse, None]:
         """Ask, and yield the answer as it comes; leaving early stops nothing at the server: see `cancel`.
 
         Raises:

@@ -78,12 +78,13 @@ def fill_field(message: Any, field: FieldDescriptor, rng: random.Random, depth: 
 def scalar(field: FieldDescriptor, rng: random.Random) -> Any:
     if field.enum_type is not None:
         return rng.choice(field.enum_type.values).number
-    return {
+    makers: dict[int, Callable[[], Any]] = {
         FieldDescriptor.TYPE_STRING: lambda: rng.choice(WORDS),
         FieldDescriptor.TYPE_BOOL: lambda: rng.random() < 0.5,
         FieldDescriptor.TYPE_INT32: lambda: rng.randint(-(2**31), 2**31 - 1),
         FieldDescriptor.TYPE_BYTES: lambda: rng.randbytes(rng.randint(0, 40)),
-    }[field.type]()
+    }
+    return makers[field.type]()
 
 
 @pytest.fixture

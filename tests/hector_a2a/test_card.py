@@ -34,7 +34,8 @@ def test_the_new_view_is_the_contracts() -> None:
         ("JSONRPC", "1.0"),
         ("GRPC", "1.0"),
     ]
-    assert (found.name, found.version, found.default_output_modes) == ("Helper", "1.2.3", ["text/plain"])
+    assert (found.name, found.version) == ("Helper", "1.2.3")
+    assert list(found.default_output_modes) == ["text/plain"]
     assert found.security_requirements[0].schemes["bearer"].list == []
 
 
@@ -56,8 +57,7 @@ def test_both_views_fit_into_one_document() -> None:
     assert new.name == "Helper"
     assert new.supported_interfaces[0].protocol_version == "1.0"
     assert new.security_schemes["bearer"].http_auth_security_scheme.scheme == "bearer"
-    for view in ("1.0", "0.3"):
-        assert card_json(CARD, view).keys() <= found.keys()  # type: ignore[arg-type]
+    assert card_json(CARD, "1.0").keys() | card_json(CARD, "0.3").keys() == found.keys()
 
 
 def test_an_open_server_asks_for_nothing() -> None:

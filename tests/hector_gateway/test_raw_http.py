@@ -1,0 +1,51 @@
+"""Bytes that no client should send; the server answers or hangs up, and goes on serving."""
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+POST = b"POST /agents/helper HTTP/1.1\r\nHost: localhost\r\n"
+JSON = b"Content-Type: application/json\r\n"
+
+RAW = [
+    b"\r\n\r\n",
+    b"GET\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /agents/%ff%fe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /agents/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /agents/..%2f..%2fetc HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /agents?%zz=%&A2A-Version=%ff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET http://localhost/agents HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nx-request-id: \xff\xfe\r\ntraceparent: \xff\r\n\r\n",
+    b"GET /agents HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \xff\xff\r\n\r\n",
+    b"GET /agents/helper HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: \xff,,,\r\n\r\n",
+    POST + b"Content-Length: -5\r\n\r\n",
+    POST + b"Content-Length: 999999999999999999999\r\n\r\n",
+    POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    POST + JSON + b"Content-Length: 50\r\n\r\n{",
+    POST + JSON + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+    b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("data", RAW)
+async def test_odd_bytes_do_no_harm(gateway: Any, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    place = urlsplit(gateway.url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    writer.write(data)
+    writer.write_eof()
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    assert b"Traceback" not in answer
+    assert b" 500 " not in answer.split(b"\r\n")[0]
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
+    assert "result" in await gateway.rpc("GetTask", {"id": "t"})
