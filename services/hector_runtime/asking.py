@@ -12,6 +12,7 @@ from .config import Config
 from .process import running
 from .roles import ROLES
 
+WEEK_S = 7 * 86400.0  # a stream lasts as long as its task, which has a limit of its own
 ASKER = Principal("local", frozenset({"user", "operator"}))
 
 
@@ -33,7 +34,7 @@ class MeshAsker:
 
     async def ask(self, request: "a2a.SendMessageRequest") -> AsyncIterator["a2a.StreamResponse"]:
         with scope(Call(principal=ASKER, request_id=uuid.uuid4().hex)):
-            async with streaming(self._stub.SendStreamingMessage(request)) as responses:
+            async with streaming(self._stub.SendStreamingMessage(request, timeout=WEEK_S)) as responses:
                 async for response in responses:
                     yield response
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from hector_agent.config import AgentConfig, AgentSection
-from hector_config import Loaded, load
+from hector_config import Loaded, Misfit, Text, load
 from hector_document.config import DocumentSection
 from hector_embedder.config import EmbedderSection
 from hector_gateway.config import GatewaySection
@@ -18,7 +20,14 @@ from .detect import detected
 from .mesh_config import MeshSection
 
 INSTRUCTION = "You are a helpful assistant. Answer from the documents you are given, and name your sources."
+VERSIONS = ("1", "1.0", "2", "2.0")
 DEFAULT = "default"  # the model an agent asks when it names none
+
+
+def _known_version(version: str) -> str:
+    if version not in VERSIONS:
+        raise Misfit(f"there is no version {version!r} of this format", hint=f"known: {', '.join(VERSIONS)}")
+    return version
 
 
 class Config(
@@ -34,7 +43,7 @@ class Config(
 ):
     """One YAML file."""
 
-    version: Literal["1", "1.0", "2", 1, 2] = "2"
+    version: Annotated[Text, AfterValidator(_known_version)] = "2"
     """The version of this format."""
     name: str = ""
     """A name for the project."""

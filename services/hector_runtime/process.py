@@ -70,6 +70,7 @@ async def running(
     async with AsyncExitStack() as stack:
         health = Health(service for role in here for service in ROLES[role].serves)
         local = LocalServer(interceptors())
+        stack.push_async_callback(local.stop, 0)
         health.register(local)
         wire = wire_server(listen, token=token, health=health, merges=MERGES) if listen else None
         routes: dict[str, grpc.aio.Channel] = {}

@@ -30,7 +30,14 @@ def test_the_answer_streams_over_a2a_with_old_and_new_names(deployed):
         (
             "0.3",
             "message/stream",
-            {"message": {"kind": "message", "messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "How do I start the zeppelin?"}]}},
+            {
+                "message": {
+                    "kind": "message",
+                    "messageId": "m",
+                    "role": "user",
+                    "parts": [{"kind": "text", "text": "How do I start the zeppelin?"}],
+                }
+            },
         ),
     ):
         body = json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).encode()
@@ -48,7 +55,9 @@ def test_the_answer_streams_over_a2a_with_old_and_new_names(deployed):
 
 def test_a_conversation_goes_on_after_kill_9_of_everything(deployed):
     hector, server, roles = deployed
-    first = post(f"{server.url}/agents/assistant", "SendMessage", message("My name is Ada."))["result"]["task"]
+    first = post(f"{server.url}/agents/assistant", "SendMessage", message("My name is Ada."))["result"][
+        "task"
+    ]
     for process in (server, *roles.values()):
         process.kill()
     arguments = [server_.process.args[2:] for server_ in (*roles.values(), server)]
@@ -70,7 +79,10 @@ def test_a_conversation_goes_on_after_kill_9_of_everything(deployed):
 def test_a_role_that_is_down_is_named_and_used_again_when_it_is_back(deployed):
     hector, server, roles = deployed
     url = f"{server.url}/agents/assistant"
-    assert post(url, "SendMessage", message("Hello"))["result"]["task"]["status"]["state"] == "TASK_STATE_COMPLETED"
+    assert (
+        post(url, "SendMessage", message("Hello"))["result"]["task"]["status"]["state"]
+        == "TASK_STATE_COMPLETED"
+    )
     llm = roles["llm"]
     llm.kill()
     failed = post(url, "SendMessage", message("Hello"))["result"]["task"]
