@@ -94,8 +94,9 @@ class SearchConfig(Section):
     """Passages scored below this are left out."""
     mode: Literal["vector", "keyword", "hybrid"] = "hybrid"
     """By vector, by words, or by both with their rankings fused."""
-    hybrid_alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Weight of the vectors in hybrid mode."""
+    hybrid_alpha: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Weight of the vectors in hybrid mode. Left out: 0.5, or 0.25 for the embedder `local`, which sees words
+    as the search by words does, but not how rare they are."""
     enable_hyde: bool = False
     """Search with an invented answer."""
     hyde_llm: str = ""

@@ -35,6 +35,8 @@ from hector_mesh import Mesh
 CALL_S = 120.0
 """Longest wait for one batch; a provider that is slower is as good as away."""
 
+_LEXICAL = "local:"
+"""How the fingerprint of an embedder begins that knows words, not meanings."""
 _BATCH = 64
 _BATCH_CHARACTERS = 400_000
 _RECORDS = 500
@@ -46,6 +48,8 @@ class Embedder:
 
     def __init__(self, mesh: Mesh, name: str) -> None:
         self.name = name
+        self.is_lexical = False
+        """Whether it sees words only, as far as is known; `described` finds out."""
         self._stub = EmbedderProviderStub(mesh.at(f"embedders.{name}"))
 
     async def described(self) -> GetDimensionsResponse:
@@ -53,6 +57,7 @@ class Embedder:
         found = await self._stub.GetDimensions(GetDimensionsRequest(), timeout=CALL_S)
         if not found.dimensions:
             raise ProviderAnsweredWrong(f"embedder {self.name!r} does not say how long its vectors are")
+        self.is_lexical = found.fingerprint.startswith(_LEXICAL)
         return found
 
     async def of_query(self, text: str) -> bytes:

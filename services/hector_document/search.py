@@ -146,7 +146,7 @@ def _scored(question: Question, found: Sequence[Hits]) -> list[tuple[Key, float]
     rankings: dict[str, list[tuple[Key, float]]] = {}
     weights: dict[str, float] = {}
     for hits in found:
-        name, alpha = hits.store.name, hits.store.config.hybrid_alpha
+        name, alpha = hits.store.name, _alpha(hits.store)
         # Scores of one embedder are measured alike in every store, and so are scores of words.
         for ranking, results, weight in (
             (f"near {hits.store.embedder.name}", hits.near, alpha),
@@ -164,6 +164,12 @@ def _scored(question: Question, found: Sequence[Hits]) -> list[tuple[Key, float]
             share = weights[source] * (_CUSHION + 1) / (_CUSHION + 1 + place)
             fused[key] = fused.get(key, 0.0) + share
     return sorted(fused.items(), key=_by_score)
+
+
+def _alpha(store: Searched) -> float:
+    if store.config.hybrid_alpha is not None:
+        return store.config.hybrid_alpha
+    return 0.25 if store.embedder.is_lexical else 0.5
 
 
 def _by_score(scored: tuple[Key, float]) -> tuple[float, Key]:

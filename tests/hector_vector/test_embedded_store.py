@@ -126,7 +126,7 @@ async def test_a_second_process_is_told_who_has_the_store_and_what_else_there_is
 
 
 async def test_a_store_that_is_new_here_is_refused_at_its_first_use(opened, tmp_path) -> None:
-    """Two processes may start in an empty folder; the one that comes second learns it when it wants to write."""
+    """Ours: two may start in an empty folder; the second learns it when it wants something."""
     async with (
         opened(main={"persist_path": tmp_path}) as first,
         opened(main={"persist_path": tmp_path}) as second,
