@@ -1,4 +1,4 @@
-"""The fake is checked with the vendor's own client: what our adapter is tested with is really OpenAI's API."""
+"""The fake is checked with the vendor's own client: what our adapter is tested with is OpenAI's API."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -7,6 +7,11 @@ import orjson
 
 from hector.common.v1 import Message, Role, ToolResult
 
+QUESTION = 1000
+"""Characters above which a message is more than a question."""
+MATERIAL = 200_000
+"""Bytes of one text that are read at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -65,25 +70,38 @@ class _Reader:
         else:
             if self.asked and self.question:
                 self.told.append(self.question)
-            self.asked, self.question, self.results = True, text, []
-            self.attached = [
-                (part.blob.name, part.blob.data.decode("utf-8", "replace"))
+            self.asked, self.results = True, []
+            self.ask(text)
+            self.attached += (
+                (part.blob.name or "attachment", part.blob.data[:MATERIAL].decode("utf-8", "replace"))
                 for part in message.parts
                 if part.blob.data and part.blob.media_type.startswith(("text/", "application/json"))
-            ]
+            )
+
+    def ask(self, text: str) -> None:
+        """Take a question; one that is longer than a question holds something to answer it from."""
+        self.question, self.attached = text.strip(), []
+        if len(self.question) > QUESTION:
+            first, last = self.question.splitlines()[0], self.question.splitlines()[-1]
+            asked = last if "?" in last and "?" not in first else first
+            self.attached = [("", self.question.replace(asked, "", 1)[:MATERIAL])]
+            self.question = asked[:QUESTION]
 
     def _result(self, result: ToolResult) -> Result:
         text = "\n".join(part.text or part.data_json for part in result.parts)
-        return Result(result.name, self.calls.get(result.tool_call_id, {}), text.strip(), result.error)
+        arguments = self.calls.get(result.tool_call_id, {})
+        return Result(result.name, arguments, text.strip()[:MATERIAL], result.error)
 
 
 def read(prompt: str, messages: Sequence[Message]) -> Conversation:
     """Read a conversation, or a prompt that stands for one."""
-    reader = _Reader(question=prompt if not messages else "")
+    reader = _Reader()
+    if not messages:
+        reader.ask(prompt)
     for message in messages:
         reader.read(message)
     return Conversation(
-        question=reader.question.strip(),
+        question=reader.question,
         attached=tuple(reader.attached),
         results=tuple(reader.results),
         told=tuple(reader.told),

@@ -53,13 +53,23 @@ def _answer(conversation: Conversation, *, can_search: bool) -> str:
         return small_talk(question, can_search=can_search)
     passages = passages_in(conversation)
     before = conversation.told[-1] if conversation.told else ""
-    if passages and (found := quoted(question, passages, before)):
+    if passages and (found := quoted(_without_names(conversation), passages, before)):
         return found
     if conversation.results:
         return _shown(conversation)
     if found := remembered(conversation):
         return found
     return _at_a_loss(conversation, can_search=can_search, looked=bool(passages))
+
+
+def _without_names(conversation: Conversation) -> str:
+    """Return the question without the names of files that were read for it: they are not in the files."""
+    question = conversation.question
+    for result in conversation.results:
+        for value in result.arguments.values():
+            if isinstance(value, str) and value != question and ("/" in value or "." in value):
+                question = question.replace(value, " ")
+    return question
 
 
 def _shown(conversation: Conversation) -> str:

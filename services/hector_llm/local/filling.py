@@ -19,6 +19,7 @@ from hector_llm.local.schemas import (
 
 _PATHS = {"path", "file", "filename", "filepath", "folder", "directory", "dir"}
 _ASKED = {"query", "question", "search", "q", "prompt", "request", "topic", "keywords"}
+_EXACT = {"command", "code", "script", "sql", "patch", "diff", "old", "new", "replacement"}
 _PATTERN = {"pattern", "regex", "regexp", "expression", "needle", "term"}
 _SAID = {
     "text",
@@ -162,6 +163,8 @@ class Filler:
             found = self._next(clues.emails)
         elif words & {"date", "day"} or schema.get("format") in ("date", "date-time"):
             found = self._next(clues.dates)
+        elif words & _EXACT:
+            found = self._next(clues.quoted)
         elif words & _PATTERN:
             found = self._next(clues.quoted) or _behind(clues.text, _names_pattern)
         elif words & _ASKED:

@@ -29,7 +29,7 @@ def passages_in(conversation: Conversation) -> list[Passage]:
         if not result.failed:
             found += headed(result.text) or from_file(result)
     for name, text in conversation.attached:
-        found.append(Passage(_lines(name or "attachment", text), "", text))
+        found.append(Passage(_lines(name, text) if name else "", "", text))
     # What was put into the instructions or the question by whoever runs the agent.
     found += headed(conversation.system) + headed(conversation.question)
     return found

@@ -67,7 +67,7 @@ def _weights(wanted: Sequence[str], units: Sequence[Unit], asked: set[str]) -> d
         holding.update({*stems_of(unit.whole), *stems_of(unit.heading)} & set(wanted))
     # Never zero: where every unit has the word, it still tells an answer from none.
     weights = {
-        word: math.log(1 + len(units) / (0.5 + holding[word])) * (1.0 if word in asked else 0.5)
+        word: math.log(1 + len(units) / max(1.5, 0.5 + holding[word])) * (1.0 if word in asked else 0.5)
         for word in wanted
     }
     total = sum(weights.values())
@@ -92,26 +92,36 @@ def _judged(unit: Unit, weights: dict[str, float], subject: list[str], how: bool
             continue
         score += weight * share
         covers.add(word)
-    itself = bool(body & (set(weights) | {word for each in weights for word in RELATED.get(each, ())}))
+    near = set(weights) | {word for each in weights for word in RELATED.get(each, ())}
+    itself, announced = bool(body & near), bool((above | set(stems_of(unit.lead))) & near)
     if not itself:
         score *= 0.6  # only its heading fits
     if score:
-        score += _form(unit, subject, how and itself) - min(0.15, 0.02 * unit.passage)
+        score += _form(unit, subject, how=how and itself, announced=announced) - min(
+            0.15, 0.02 * unit.passage
+        )
     return Ranked(unit, score, frozenset(covers))
 
 
-def _form(unit: Unit, subject: list[str], how: bool) -> float:
-    """Return what a unit deserves for how it is put, whatever it says."""
+def _form(unit: Unit, subject: list[str], *, how: bool, announced: bool) -> float:
+    """Return what a unit deserves for how it is put, whatever it says.
+
+    Args:
+        unit: The unit.
+        subject: What is to be defined, if anything.
+        how: Somebody asks how to do something, and the unit is about that.
+        announced: What stands above the unit says that it is about that.
+    """
     bonus = 0.0
     if subject:
         bonus += _defines(unit, subject)
-    if how and unit.kind in ("code", "steps"):
+    if how and (unit.kind == "code" or (unit.kind == "steps" and announced)):
         bonus += 0.4
     if how and "`" in unit.text and unit.kind in ("sentence", "item"):
         bonus += 0.1
     if unit.kind in ("sentence", "item"):
         length = len(unit.text.split())
-        if length < 5:
+        if length < 4:
             bonus -= 0.25
         bonus -= min(0.3, 0.005 * max(0, length - 40))
         if unit.text[:1].islower() or unit.text.startswith("("):

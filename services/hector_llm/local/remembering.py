@@ -10,16 +10,20 @@ _fact = re.compile(
     re.IGNORECASE,
 )
 _name = re.compile(
-    r"\b(?:i am called|call me|my name(?:'s| is)|(?:^|[.!,] )(?:i am|i'm))\s+"
+    r"(?:\b[Ii] am called|\b[Cc]all me|\b[Mm]y name(?:'s| is)|(?:^|[.!,] )I(?: am|'m))\s+"
     r"(?P<value>[A-Z][\w'-]*(?: [A-Z][\w'-]*)?)"
 )
 _asks_mine = re.compile(
-    r"\b(?:what|who|where|when|which|how|tell me|remember|know)\b.*\b"
-    r"(?:my (?P<what>[\w' -]+?)|who am i|i am called)(?: is| are| was| were| called)?\W*$",
+    r"\b(?:what|who|where|when|which|how|tell me|remember|know)\b.*\bmy (?P<what>[\w' -]+?)"
+    r"(?: is| are| was| were| called)?\W*$|\bwho (?:am i|i am)\b|\bwhat (?:am i|i am) called\b",
     re.IGNORECASE,
 )
 _asks_said = re.compile(
     r"\bwhat (?:did|have|was|were) (?:i|my)\b.*\b(?:say|said|ask|asked|tell|told|question)\b", re.IGNORECASE
+)
+_about_us = re.compile(r"\W*(?:i|we|our|my)\b", re.IGNORECASE)
+_wants = re.compile(
+    r"\W*(?:i|we)(?:'d| would)?(?: \w+)? (?:want|need|like|wonder|ask|know|look|search|hope)", re.IGNORECASE
 )
 _asks_again = re.compile(
     r"\b(?:what did you (?:just )?say|say (?:that|it) again|repeat (?:that|it|yourself))\b", re.IGNORECASE
@@ -51,9 +55,9 @@ def is_about_the_user(question: str) -> bool:
 
 def is_told(text: str) -> bool:
     """Tell whether the user states something instead of asking."""
-    return "?" not in text and bool(
-        _fact.search(text) or _name.search(text) or re.match(r"\W*(?:i|we|our|my)\b", text, re.IGNORECASE)
-    )
+    if "?" in text or _wants.match(text):
+        return False
+    return bool(_fact.search(text) or _name.search(text) or _about_us.match(text))
 
 
 def _own(what: str, told: tuple[str, ...]) -> str:
@@ -73,7 +77,7 @@ def _overlapping(question: str, told: tuple[str, ...]) -> str:
     for text in told:
         for sentence in re.split(r"(?<=[.!?])\s+|\n", text):
             shared = len(wanted & set(stems_of(sentence))) / max(1, len(wanted))
-            if shared >= max(0.5, most) and "?" not in sentence:
+            if shared >= max(0.6, most) and is_told(sentence):
                 best, most = sentence, shared
     return f"You told me: “{_short(best)}”" if best else ""
 

@@ -11,7 +11,7 @@ from hector_llm.local.clues import Clues
 from hector_llm.local.conversation import Conversation
 from hector_llm.local.filling import Filler
 from hector_llm.local.ranking import leans_on_context
-from hector_llm.local.remembering import is_about_the_user, is_told
+from hector_llm.local.remembering import is_about_the_user, is_told, remembered
 from hector_llm.local.schemas import CannotFillError, Schema, properties_of, required_of, words_in_name
 from hector_llm.local.talking import is_small_talk
 from hector_llm.local.words import STOP, stem, stems_of, unique, words_of
@@ -37,6 +37,7 @@ _greps = re.compile(
     r"|find (?:all )?(?:lines|occurrences|mentions|files))",
     re.IGNORECASE,
 )
+_finds = re.compile(r"\b(?:search|find|look up|retriev|recall|query|knowledge|document)", re.IGNORECASE)
 _lists = re.compile(r"\b(?:to-?dos?|task list|remind me|(?:my|the) tasks)\b", re.IGNORECASE)
 _changes = re.compile(
     r"\b(?:write|create|delete|remove|edit|replace|change|update|run|execute|send|post|add|set|save)\b",
@@ -60,6 +61,8 @@ def routed(conversation: Conversation, tools: Sequence[Tool], *, must: bool = Fa
         must: One of them has to be, however little speaks for it.
     """
     question = conversation.question
+    if is_told(question) and not must:
+        return None
     candidates = [
         _Candidate(tool, schema, _score(question, tool, schema))
         for tool in tools
@@ -98,7 +101,7 @@ def wants_knowledge(conversation: Conversation) -> bool:
     question = conversation.question
     if is_small_talk(question) or is_told(question) or not stems_of(question):
         return False
-    return not is_about_the_user(question)
+    return not is_about_the_user(question) and not remembered(conversation)
 
 
 def _score(question: str, tool: Tool, schema: Schema) -> float:
@@ -164,7 +167,8 @@ def _is_search(tool: Tool, schema: Schema) -> bool:
     properties = properties_of(schema)
     asks = next((each for each in ("query", "q", "question") if each in properties), "")
     others = [each for each in required_of(schema) if each != asks]
-    return bool(asks) and not others and "grep" not in name and not _changes_things(tool)
+    finds = bool(_finds.search(f"{' '.join(name)} {tool.description}")) and not {"grep", "ask"} & set(name)
+    return bool(asks) and not others and finds and not _changes_things(tool)
 
 
 def _changes_things(tool: Tool) -> bool:

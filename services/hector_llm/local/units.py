@@ -13,7 +13,7 @@ _item = re.compile(r"^[ \t]*(?:[-*+]|(\d+)[.)])[ \t]+(.*)$")
 _row = re.compile(r"^[ \t]*\|.*\|[ \t]*$")
 _proses = re.compile(r"#{1,6} |[*+-] |\d+[.)] |[A-Z*`\[].*\w \w+ \w+ \w+ \w+")
 _columns = re.compile(r"\S {3,}\S")
-_rule = re.compile(r"^[ \t]*(?:[-=*_][ \t]*){3,}$|^[ \t]*\|?[ \t:|-]+\|[ \t:|-]*$")
+_rule = re.compile(r"^[ \t]*(?:[-=*_][ \t]*){3,}$|^(?=.*\|)[ \t:|-]+$")
 # A full stop ends a sentence before a space and something that can begin one; "e.g. this" and "1.0" do not.
 _end = re.compile(
     r"(?<=[.!?])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\betc\.)[)\"'*_`]*\s+(?=[\"'(*_`\[]*[A-Z0-9`])"
@@ -21,6 +21,9 @@ _end = re.compile(
 
 LONG_ITEM = 40
 """Words of a list item above which its sentences are quoted one by one."""
+
+LONG_LINE = 4000
+"""Characters of a line above which it is data, and nobody's prose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def units_of(passages: list[Passage]) -> list[Unit]:
 class _Cutter:
     def __init__(self, number: int, passage: Passage) -> None:
         self._number = number
-        self._lines = passage.text.splitlines()
+        self._lines = [line[:LONG_LINE] for line in passage.text.splitlines()]
         self._headings: dict[int, str] = {0: passage.title} if passage.title else {}
         self._place = 0
         self._lead = ""

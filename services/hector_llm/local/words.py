@@ -9,14 +9,14 @@ _word = re.compile(r"\w+(?:[-.'’]\w+)*").findall
 
 _STOP_LINES = """
 about above after again all also am an and any are as at be because been before being below between both
-but by can cannot could did do does doing down during each else ever few for from further get gets give
-given go goes had has have having he her here hers him his how i if in into is it its itself just know
-let like may me might more most much must my myself need no nor not of off on once one only or other our
-ours out over own please same shall she should so some something such tell than thank thanks that the
-their them then there these they thing things this those through to too under until up us use used using
-very want was we were what when where which while who whom whose why will with without would yes yet you
-your yours explain describe show list mean means work works exactly really happen happens a der die das
-ein eine und oder ist sind was wie wo wer warum im zu mit von für
+but by can cannot could did do does doing during each else ever few for from further get gets give given
+go goes had has have having he her here hers him his how i if in into is it its itself just know let like
+may me might more most much must my myself need no nor not of off on once one only or other our ours out
+over own please same shall she should so some something such tell than thank thanks that the their them
+then there these they thing things this those through to too under until up us use used using very want
+was we were what when where which while who whom whose why will with without would yes yet you your yours
+explain describe show list mean means work works exactly really happen happens a der die das ein eine und
+oder ist sind was wie wo wer warum im zu mit von für say says long many often
 """
 
 STOP = frozenset(_STOP_LINES.split())
