@@ -9,6 +9,7 @@ import hector_a2a as a2a
 from hector_mesh import Context, current_call
 
 from .conversation import from_a2a
+from .errors import RunLost
 from .ledger import task_of
 from .roster import Roster
 from .run import Run
@@ -30,6 +31,8 @@ class A2AServicer(a2a.A2AServiceServicer):
         run = await self._start(request)
         if not request.configuration.return_immediately:
             await run.finished.wait()
+            if not run.over:
+                raise RunLost(run.place.run)
         task, _ = run.snapshot()
         return a2a.SendMessageResponse(task=trimmed(task, _history_length(request.configuration)))
 
@@ -93,6 +96,8 @@ class A2AServicer(a2a.A2AServiceServicer):
                 response = update(event, place.run, place.context)
                 if response is not None:
                     yield response
+        if not run.over:
+            raise RunLost(place.run)
 
     async def _find(self, task_id: str, tenant: str) -> tuple["a2a.Task", Run | None]:
         call = current_call.get()

@@ -112,6 +112,19 @@ class IterationLimit(HectorError):
         super().__init__(text, agent=agent, limit=limit)
 
 
+class RunLost(HectorError):
+    """The run stopped, and how it ended could not be written."""
+
+    code, reason = StatusCode.UNAVAILABLE, "RUN_LOST"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"run {run!r} stopped because its log could not be written, as the server's log says; "
+            "what was committed is kept: ask again when the database is well",
+            run=run,
+        )
+
+
 class ShuttingDown(HectorError):
     """The server takes no new work."""
 

@@ -11,6 +11,10 @@ from hector.llm.v1 import StreamTextResponse
 from hector_mesh import HectorError, info_of
 
 
+class DiskFull(HectorError):
+    code, reason = grpc.StatusCode.UNAVAILABLE, "STORAGE_FULL"
+
+
 class ModelDown(HectorError):
     code, reason = grpc.StatusCode.UNAVAILABLE, "MODEL_UNREACHABLE"
 
@@ -154,6 +158,23 @@ async def test_text_before_a_failure_is_kept(mesh_under_test, tmp_path):
             response = await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))
     assert response.task.status.state == a2a.TASK_STATE_FAILED
     assert text_of(response.task) == "half an ans"
+
+
+async def test_a_run_whose_end_cannot_be_written_is_an_error_and_not_an_answer(
+    mesh_under_test, tmp_path, monkeypatch
+):
+    async def full(self, *arguments, **more):
+        raise DiskFull("no space left for runs.db")
+
+    async with serving(mesh_under_test, tmp_path, ScriptedModel("an answer", "an answer")):
+        monkeypatch.setattr("hector_store.run_log.RunLog.append", full)
+        with as_ada():
+            stub = a2a.A2AServiceStub(mesh_under_test.mesh)
+            with pytest.raises(grpc.aio.AioRpcError) as lost:
+                await stub.SendMessage(ask("hi"))
+            with pytest.raises(grpc.aio.AioRpcError) as cut:
+                [response async for response in stub.SendStreamingMessage(ask("hi"))]
+    assert {info_of(lost.value).reason, info_of(cut.value).reason} == {"RUN_LOST"}
 
 
 async def test_a_bug_fails_the_task_without_showing_itself(mesh_under_test, tmp_path, caplog):
