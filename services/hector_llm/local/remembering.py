@@ -63,7 +63,7 @@ def is_told(text: str) -> bool:
 def _own(what: str, told: tuple[str, ...]) -> str:
     wanted = stems_of(what)
     for text in reversed(told):
-    if wanted == stems_of("name") and (named := _name.search(text)):
+        if wanted == stems_of("name") and (named := _name.search(text)):
             return f"Your name is {named['value']}."
         for fact in _fact.finditer(text):
             if stems_of(fact["what"]) == wanted:
