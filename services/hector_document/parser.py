@@ -58,7 +58,7 @@ def _parsed(request: ParseDocumentRequest) -> ParseDocumentResponse:
 def _sections(text: str, blocks: list[Block]) -> Iterator[Section]:
     feeds = [at for at, character in enumerate(text) if character == "\n"]
     starts = [n for n, block in enumerate(blocks) if block.kind == "heading" or n == 0]
-    for start, following in zip(starts, [*starts[1:], len(blocks)], strict=True):
+    for start, following in zip(starts, [*starts, len(blocks)][1:], strict=True):
         first, last = blocks[start], blocks[following - 1]
         yield Section(
             title=first.path[-1] if first.kind == "heading" else "",

@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 DEBOUNCE_MS = 400
 """Longest that a change waits for more to come with it."""
 _STEP_MS = 50
-_CHECK_MS = 5_000
-_CHECKS_PER_LOOK = 12
+_CHECK_MS = 1_000
+_CHECKS_PER_LOOK = 60
 POLL_S = 1.0
 _POLLS = 60
 
@@ -55,9 +55,10 @@ async def _reported(directory: Directory) -> AsyncGenerator[None, None]:
         ignore_permission_denied=True,
     )
     async for batch in found:
-        checks += 1
+        # The first time for what happened before the kernel was listening.
+        is_due, checks = checks % _CHECKS_PER_LOOK == 0, checks + 1
         is_another = _identity(directory.path.resolve()) != watched
-        if batch or is_another or checks % _CHECKS_PER_LOOK == 0:
+        if batch or is_another or is_due:
             yield
         if is_another:
             return
