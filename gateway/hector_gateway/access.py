@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from hector_mesh import Principal
@@ -113,6 +114,7 @@ def _owner(name: str, key: str, roles: Sequence[str]) -> Principal:
     return Principal(name or f"key-{digest(key).hex()[:12]}", frozenset(roles))
 
 
+@lru_cache(maxsize=256)
 def _names_this_machine(url: str) -> bool:
     try:
         return is_loopback(urlsplit(url).hostname or "")

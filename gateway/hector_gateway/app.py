@@ -1,11 +1,11 @@
 """The HTTP server as an ASGI application: which path leads where."""
 
-from collections.abc import Awaitable, Callable
+from enum import Enum
 
 from grpc.aio import AioRpcError
 
 from hector_a2a.codes import Profile, codes_of
-from hector_mesh import Call, HectorError, Principal, scope
+from hector_mesh import Call, HectorError, scope
 
 from .access import Access
 from .cards import Cards
@@ -16,9 +16,6 @@ from .probes import Probes
 from .rpc import JsonRpc
 
 READ = ("GET", "HEAD")
-
-Serve = Callable[[Exchange, Principal], Awaitable[None]]
-Verbs = tuple[str, ...]
 
 
 class App:
@@ -58,60 +55,60 @@ class App:
         self._access.check_origin(host, origin)
         shown, from_here = exchange.header(b"authorization"), exchange.from_here
         principal = self._access.caller(shown, from_here=from_here)
-        verbs = self._route(exchange.path)
-        serve = verbs.get(exchange.verb)
-        if serve is None:
-            if not verbs:
-                self._access.admit(principal)
-                raise NothingHere(exchange.path)
-            raise WrongVerb(exchange.verb, tuple(verbs))
-        await serve(exchange, principal)
-
-    def _route(self, path: str) -> dict[str, Serve]:
-        """Return what can be done at a path, by verb."""
-        steps = path.removesuffix("/").split("/")[1:]
-        old_door = steps[:2] == ["v1", "agents"]
-        match steps[1:] if old_door else steps:
-            case []:
-                return {"POST": self._post("", lenient=False)}
-            case ["agents"]:
-                return _read(self._list)
-            case ["agents", name] if name:
-                return {**_read(self._card(name)), "POST": self._post(name, lenient=old_door)}
-            case ["agents", name, ".well-known", "agent-card.json"] if name:
-                return _read(self._card(name))
-            case [".well-known", "agent-card.json"]:
-                return _read(self._card(""))
-        return {}
-
-    def _card(self, name: str) -> Serve:
-        async def serve(exchange: Exchange, principal: Principal) -> None:
-            with scope(_call(exchange, principal)):
-                await self._cards.card(exchange, principal, name)
-
-        return serve
-
-    async def _list(self, exchange: Exchange, principal: Principal) -> None:
-        self._access.admit(principal)
-        with scope(_call(exchange, principal)):
-            await self._cards.list(exchange, principal)
-
-    def _post(self, name: str, *, lenient: bool) -> Serve:
-        async def serve(exchange: Exchange, principal: Principal) -> None:
+        what, name, lenient = target_of(exchange.path)
+        if what is Target.NOTHING:
+            self._access.admit(principal)
+            raise NothingHere(exchange.path)
+        _check_verb(exchange, VERBS[what])
+        if exchange.verb == "POST":
             self._access.admit(principal)
             await self._rpc.serve(exchange, principal, name, lenient=lenient)
-
-        return serve
-
-
-def _read(serve: Serve) -> dict[str, Serve]:
-    return dict.fromkeys(READ, serve)
-
-
-def _call(exchange: Exchange, principal: Principal) -> Call:
-    return Call(principal=principal, traceparent=exchange.traceparent, request_id=exchange.request_id)
+            return
+        call = Call(principal=principal, traceparent=exchange.traceparent, request_id=exchange.request_id)
+        with scope(call):
+            if what is Target.LIST:
+                self._access.admit(principal)
+                await self._cards.list(exchange, principal)
+            else:
+                await self._cards.card(exchange, principal, name)
 
 
-def _check_verb(exchange: Exchange, allowed: Verbs) -> None:
+class Target(Enum):
+    """What a path leads to."""
+
+    NOTHING = 0
+    ROOT = 1
+    LIST = 2
+    AGENT = 3
+    CARD = 4
+
+
+VERBS = {
+    Target.ROOT: ("POST",),
+    Target.LIST: READ,
+    Target.AGENT: (*READ, "POST"),
+    Target.CARD: READ,
+}
+
+
+def target_of(path: str) -> tuple[Target, str, bool]:
+    """Return what a path leads to, which agent it names, and whether it is the old door."""
+    steps = path.removesuffix("/").split("/")[1:]
+    old_door = steps[:2] == ["v1", "agents"]
+    match steps[1:] if old_door else steps:
+        case []:
+            return Target.ROOT, "", False
+        case ["agents"]:
+            return Target.LIST, "", old_door
+        case ["agents", name] if name:
+            return Target.AGENT, name, old_door
+        case ["agents", name, ".well-known", "agent-card.json"] if name:
+            return Target.CARD, name, old_door
+        case [".well-known", "agent-card.json"]:
+            return Target.CARD, "", False
+    return Target.NOTHING, "", False
+
+
+def _check_verb(exchange: Exchange, allowed: tuple[str, ...]) -> None:
     if exchange.verb not in allowed:
         raise WrongVerb(exchange.verb, allowed)

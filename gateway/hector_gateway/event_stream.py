@@ -42,7 +42,9 @@ class EventStream:
         """
         self._exchange, self._in_flight, self._limits = exchange, in_flight, limits
         self._show, self._complain = show, complain
+        self._now = asyncio.get_running_loop().time
         self._sent_at = 0.0
+        self._sending = False
         self._left = False
 
     async def follow(self, rpc: Any) -> None:
@@ -89,33 +91,38 @@ class EventStream:
         await self._exchange.send(b"", more=False)
 
     async def _send(self, event: bytes) -> None:
-        self._sent_at = asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(self._limits.send_timeout):
-                await self._exchange.send(event, more=True)
-        except TimeoutError:
-            self._left = True
-            self._exchange.drop()
-            raise ClientLeft from None
+        self._sent_at, self._sending = self._now(), True
+        await self._exchange.send(event, more=True)
+        self._sending = False
 
     async def _keep_company(self, rpc: Rpc) -> None:
-        """Notice that the client leaves, and show it signs of life while there is nothing to say."""
-        pause, now = self._limits.heartbeat, asyncio.get_running_loop().time
+        """Notice that the client leaves or does not read, and show it signs of life in between."""
+        limits, exchange = self._limits, self._exchange
+        pause = min(limits.heartbeat, limits.send_timeout)
         while True:
             try:
                 async with asyncio.timeout(pause):
-                    message = await self._exchange.receive()
+                    message = await exchange.receive()
             except TimeoutError:
-                if self._exchange.started and now() - self._sent_at >= pause * 0.9:
-                    try:
-                        await self._send(_ALIVE)
-                    except ClientLeft:
-                        break
+                silent_s = self._now() - self._sent_at
+                if self._sending and silent_s >= limits.send_timeout:
+                    exchange.drop()
+                    break
+                if exchange.started and not self._sending and silent_s >= limits.heartbeat * 0.9:
+                    await self._beat()
             else:
                 if message["type"] == "http.disconnect":
                     break
         self._left = True
         rpc.cancel()
+
+    async def _beat(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.send_timeout):
+                await self._exchange.send(_ALIVE, more=True)
+            self._sent_at = self._now()
+        except TimeoutError:
+            self._sent_at, self._sending = 0.0, True  # the next look cuts the connection
 
 
 def event(data: bytes, place: str | None = None) -> bytes:

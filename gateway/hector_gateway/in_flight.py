@@ -8,6 +8,9 @@ from typing import Protocol
 from .errors import Stopping
 from .exchange import ClientLeft, Exchange
 
+WATCH_AFTER_S = 0.05
+"""An answer that takes longer is worth noticing that its client leaves."""
+
 
 class Rpc(Protocol):
     """A call in flight."""
@@ -55,19 +58,28 @@ class InFlight:
             ClientLeft: The client closed the connection.
             Stopping: The server stops.
         """
-        watch = asyncio.create_task(_cancelled_when_left(exchange, rpc))
+        watch: asyncio.Task[None] | None = None
+
+        def begin() -> None:
+            nonlocal watch
+            watch = asyncio.create_task(_cancelled_when_left(exchange, rpc))
+
+        # Most clients of a quick answer are still there when it comes.
+        beginning = asyncio.get_running_loop().call_later(WATCH_AFTER_S, begin)
         try:
             yield
         except asyncio.CancelledError:
             if cancelled_from_outside():
                 raise
-            if watch.done():
+            if watch is not None and watch.done():
                 raise ClientLeft from None
             if self.stopping:
                 raise Stopping from None
             raise
         finally:
-            watch.cancel()
+            beginning.cancel()
+            if watch is not None:
+                watch.cancel()
 
 
 def cancelled_from_outside() -> bool:

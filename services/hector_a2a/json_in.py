@@ -48,7 +48,10 @@ def from_json(found: Json, message_type: type[M], *, complete: bool = True) -> M
     """
     message = message_type()
     violations: Violations = []
-    _reader(described(message_type), complete)(message, found, violations)
+    read = _by_type.get((message_type, complete))
+    if read is None:
+        read = _by_type[message_type, complete] = _late(described(message_type), complete)
+    read(message, found, violations)
     if violations:
         found_wrong: dict[str, str] = {}
         for path, wrong in violations[:MOST_VIOLATIONS]:
@@ -62,10 +65,7 @@ Read = Callable[[Any, Json, Violations], None]
 """Fills a message from JSON; what is wrong goes to the list, by path within the message."""
 
 _readers: dict[tuple[Descriptor, bool], Read] = {}
-
-
-def _reader(descriptor: Descriptor, complete: bool) -> Read:
-    return _readers.get((descriptor, complete)) or _compile(descriptor, complete)
+_by_type: dict[tuple[type[Message], bool], Read] = {}
 
 
 def _compile(descriptor: Descriptor, complete: bool) -> Read:

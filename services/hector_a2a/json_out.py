@@ -25,14 +25,15 @@ def to_json(message: Message) -> Json:
     camelCase names, enums by name, bytes in base64, times in UTC with milliseconds, Struct and Value as plain
     JSON. Fields with their default value are left out, unless A2A requires them.
     """
-    return _writer(described(message))(message)
+    kind = type(message)
+    write = _by_type.get(kind)
+    if write is None:
+        write = _by_type[kind] = _late(described(message))
+    return write(message)
 
 
 _writers: dict[Descriptor, Write] = {}
-
-
-def _writer(descriptor: Descriptor) -> Write:
-    return _writers.get(descriptor) or _compile(descriptor)
+_by_type: dict[type[Message], Write] = {}
 
 
 def _compile(descriptor: Descriptor) -> Write:
