@@ -39,9 +39,6 @@ OPTIONAL_FOR_PLUGINS = {
 """What hector_mesh uses where it is installed, and does without where not."""
 
 LOADED_BY_NAME = {
-    "aiosqlite",  # SQLAlchemy's driver for sqlite
-    "asyncpg",  # and for postgresql
-    "aiomysql",  # and for mysql
     "httptools",  # uvicorn's parser
     "hector-plugin",  # ours
     "opentelemetry-exporter-otlp-proto-grpc",  # the OpenTelemetry SDK's, by entry point
