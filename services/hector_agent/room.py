@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import hector_a2a as a2a
 from hector.agent.v1 import add_AgentServiceServicer_to_server
 from hector_mesh import Mesh, Room, Server
-from hector_store import RunLog, StorageSection, opened
+from hector_store import RunLog, StorageSection, claimed, opened
 
 from .a2a_servicer import A2AServicer
 from .agent import Agent
@@ -36,7 +36,9 @@ def build(config: Config, mesh: Mesh) -> Room:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        async with opened(config.storage.database) as database, runs.running(RunLog(database)):
-            yield
+        async with opened(config.storage.database) as database:
+            with claimed(database):  # else this would end, as interrupted, what another process works on
+                async with runs.running(RunLog(database)):
+                    yield
 
     return Room(register=register, running=running)

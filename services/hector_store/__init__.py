@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .claim import DatabaseInUse, claimed
     from .config import StorageConfig, StorageSection
     from .database import Database
     from .documents import DocumentIndex, DocumentRow
@@ -38,6 +39,7 @@ __all__ = [
     "ContextRow",
     "Created",
     "Database",
+    "DatabaseInUse",
     "DocumentIndex",
     "DocumentRow",
     "Effect",
@@ -51,12 +53,15 @@ __all__ = [
     "SignalRow",
     "StorageConfig",
     "StorageSection",
+    "claimed",
     "new_id",
     "opened",
     "readable",
 ]
 
 _ELSEWHERE = {
+    "DatabaseInUse": "claim",
+    "claimed": "claim",
     "StorageConfig": "config",
     "StorageSection": "config",
     "Database": "database",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -56,6 +57,11 @@ class Database:
         self._writer = WriterThread(
             place, self._write_engine, self._queue.settle, busy_s=busy_s, exclusive=self._turn
         )
+
+    @property
+    def file(self) -> Path | None:
+        """Where it is; None when it is in memory."""
+        return self._place.file
 
     async def open(self) -> None:
         """Make the file if there is none, bring its tables up to date, and start the writer.
