@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hector_llm.local.units import Unit
 from hector_llm.local.words import RELATED, stems_of, unique, words_of
@@ -25,8 +26,8 @@ _how = re.compile(
     r"\bhow (?:do|can|should|would|to|does one|must)\b|\bcommands?\b|\bsteps\b|\bwie\b", re.IGNORECASE
 )
 
-_argument = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
-"""What commands are given is an example; what they are called is the answer."""
+_argument = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|\S+://\S+|(?<!\S)/\S+")
+"""What commands are given is an example, addresses and paths too; what they are called is the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def ranked(question: str, units: Sequence[Unit], context: str = "") -> list[Rank
 def _weights(wanted: Sequence[str], units: Sequence[Unit], asked: set[str]) -> dict[str, float]:
     holding = Counter[str]()
     for unit in units:
-        holding.update({*stems_of(unit.whole), *stems_of(unit.heading)} & set(wanted))
+        holding.update((_stems(unit.whole) | _stems(unit.heading)) & set(wanted))
     # Never zero: where every unit has the word, it still tells an answer from none.
     weights = {
         word: math.log(1 + len(units) / max(1.5, 0.5 + holding[word])) * (1.0 if word in asked else 0.5)
@@ -76,7 +77,7 @@ def _weights(wanted: Sequence[str], units: Sequence[Unit], asked: set[str]) -> d
 
 def _judged(unit: Unit, weights: dict[str, float], subject: list[str], how: bool) -> Ranked:
     text = _argument.sub(" ", unit.whole) if unit.kind == "code" else unit.whole
-    body, above = set(stems_of(text)), set(stems_of(unit.heading))
+    body, above = _stems(text), _stems(unit.heading)
     score, covers = 0.0, set[str]()
     for word, weight in weights.items():
         related = RELATED.get(word, frozenset())
@@ -93,7 +94,7 @@ def _judged(unit: Unit, weights: dict[str, float], subject: list[str], how: bool
         score += weight * share
         covers.add(word)
     near = set(weights) | {word for each in weights for word in RELATED.get(each, ())}
-    itself, announced = bool(body & near), bool((above | set(stems_of(unit.lead))) & near)
+    itself, announced = bool(body & near), bool((above | _stems(unit.lead)) & near)
     if not itself:
         score *= 0.6  # only its heading fits
     if score:
@@ -101,6 +102,11 @@ def _judged(unit: Unit, weights: dict[str, float], subject: list[str], how: bool
             0.15, 0.02 * unit.passage
         )
     return Ranked(unit, score, frozenset(covers))
+
+
+@lru_cache(maxsize=4096)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stems_of(text))
 
 
 def _form(unit: Unit, subject: list[str], *, how: bool, announced: bool) -> float:
@@ -116,7 +122,7 @@ def _form(unit: Unit, subject: list[str], *, how: bool, announced: bool) -> floa
     if subject:
         bonus += _defines(unit, subject)
     if how and (unit.kind == "code" or (unit.kind == "steps" and announced)):
-        bonus += 0.4
+        bonus += 0.4 - min(0.25, 0.01 * len(unit.text.split()))  # the shortest way first
     if how and "`" in unit.text and unit.kind in ("sentence", "item"):
         bonus += 0.1
     if unit.kind in ("sentence", "item"):
