@@ -1,6 +1,7 @@
 """Who is calling: a bearer credential becomes a principal, the same over HTTP and gRPC."""
 
 import hmac
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,8 @@ from .addresses import is_loopback
 from .admin_secret import digest, must_authenticate, stored_hash
 from .config import ServerConfig
 from .errors import StrangePage, Unauthenticated
+
+log = logging.getLogger(__name__)
 
 NOBODY = Principal()
 LOCAL = Principal("local", frozenset({"user", "operator"}))
@@ -62,6 +65,7 @@ class Access:
             if hmac.compare_digest(known.hash, shown):
                 found = known.principal
         if found is NOBODY:
+            log.info("unknown credential refused", extra={"from_here": from_here})
             raise Unauthenticated("this credential is not known here", invalid=True)
         return found
 

@@ -127,7 +127,9 @@ class LimitsConfig(Section):
 
     max_body_size: ByteSize = 10_000_000
     """The largest request body."""
-    send_timeout: Duration = 60.0
+    receive_timeout: Annotated[Duration, Field(ge=0.05)] = 60.0
+    """How long a request's body may take to arrive."""
+    send_timeout: Annotated[Duration, Field(ge=0.05)] = 60.0
     """How long a client may read nothing of its answer before it is given up."""
     heartbeat: Annotated[Duration, Field(ge=0.05)] = 15.0
     """How long a stream may be silent before a comment shows that it lives."""

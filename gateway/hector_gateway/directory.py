@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from contextvars import Context
 
 from hector.agent.v1 import (
     VISIBILITY_INTERNAL,
@@ -18,6 +19,9 @@ from .errors import NoSuchAgent
 FRESH_S = 1.0
 """How long the list is good for: an agent that is added can be called this much later."""
 
+ASK_S = 5.0
+"""How long the agent service may take to say."""
+
 
 class Directory:
     """The agents behind this gateway, asked of the agent service and kept for a second."""
@@ -26,7 +30,7 @@ class Directory:
         self._service = AgentServiceStub(mesh)
         self._agents: Mapping[str, Agent] = {}
         self._until = 0.0
-        self._asking = asyncio.Lock()
+        self._asking: asyncio.Task[Mapping[str, Agent]] | None = None
 
     async def agent(self, name: str, principal: Principal) -> Agent:
         """Return an agent that the caller may see; "" is the default one.
@@ -47,18 +51,29 @@ class Directory:
     async def _known(self) -> Mapping[str, Agent]:
         if time.monotonic() < self._until:
             return self._agents
-        async with self._asking:
-            if time.monotonic() >= self._until:
-                agents: dict[str, Agent] = {}
-                request = ListAgentsRequest()
-                while True:
-                    page = await self._service.ListAgents(request, timeout=5.0)
-                    agents |= {agent.name: agent for agent in page.agents}
-                    request.page_token = page.next_page_token
-                    if not page.next_page_token:
-                        break
-                self._agents, self._until = agents, time.monotonic() + FRESH_S
-            return self._agents
+        if self._asking is None or self._asking.done():
+            # For everybody who waits: it must not end with the caller who happens to be first.
+            self._asking = asyncio.create_task(self._ask(), context=Context())
+            self._asking.add_done_callback(_heard)
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> Mapping[str, Agent]:
+        agents: dict[str, Agent] = {}
+        request = ListAgentsRequest()
+        while True:
+            page = await self._service.ListAgents(request, timeout=ASK_S)
+            agents |= {agent.name: agent for agent in page.agents}
+            request.page_token = page.next_page_token
+            if not page.next_page_token:
+                break
+        self._agents, self._until = agents, time.monotonic() + FRESH_S
+        return agents
+
+
+def _heard(asking: "asyncio.Task[Mapping[str, Agent]]") -> None:
+    """Take note of a failure, so that it is not reported as unheard when everybody has left."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 def may_see(principal: Principal, agent: Agent) -> bool:

@@ -97,6 +97,18 @@ class BodyTooLarge(Refusal):
         super().__init__(message, limit=limit)
 
 
+class BodyTooSlow(Refusal):
+    """The request did not arrive within `server.limits.receive_timeout`."""
+
+    code = StatusCode.DEADLINE_EXCEEDED
+    reason = "BODY_TOO_SLOW"
+    status = 408
+    headers = ((b"connection", b"close"),)
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"the request did not arrive within {limit_s:g} s", limit_s=limit_s)
+
+
 class NotJson(Refusal):
     """The request's content type is not JSON."""
 

@@ -1,5 +1,6 @@
 """One HTTP request and its answer, over plain ASGI."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -7,7 +8,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from .addresses import is_loopback
-from .errors import BodyTooLarge, Headers
+from .errors import BodyTooLarge, BodyTooSlow, Headers
 from .ids import request_id_of, traceparent_of
 
 Scope = Mapping[str, Any]
@@ -55,13 +56,21 @@ class Exchange:
         found = {key.lower(): values[-1] for key, values in parse_qs(text.decode("latin-1")).items()}
         return found.get(name.lower())
 
-    async def body(self, limit: int) -> bytes:
+    async def body(self, limit: int, *, within_s: float) -> bytes:
         """Return the whole body.
 
         Raises:
             BodyTooLarge: It has more than `limit` bytes.
+            BodyTooSlow: It took longer than `within_s` seconds.
             ClientLeft: The client left in the middle of it.
         """
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._body(limit)
+        except TimeoutError:
+            raise BodyTooSlow(within_s) from None
+
+    async def _body(self, limit: int) -> bytes:
         length = self._headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:
             raise BodyTooLarge(limit)

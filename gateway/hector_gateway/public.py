@@ -1,6 +1,7 @@
 """How clients outside see this server."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from hector.agent.v1 import Agent
 
@@ -20,7 +21,7 @@ class Public:
 
     def url_of(self, agent: Agent) -> str:
         """Return where an agent takes requests."""
-        return f"{self.url}/agents/{agent.name}"
+        return f"{self.url}/agents/{quote(agent.name, safe='')}"
 
 
 def reachable(host: str) -> str:

@@ -39,7 +39,9 @@ def build(config: GatewaySection, mesh: Mesh, *, show: Callable[[AdminSecret], N
         show: Gets the admin secret if one has to be made and nobody has called `admin_secret` before.
     """
     border = Border(config, mesh, show or _to_stderr)
-    return Room(register=lambda server: None, running=border.running)
+    return Room(
+        register=lambda server: None, running=border.running, addresses=lambda: dict(border.addresses)
+    )
 
 
 class Border:
@@ -50,7 +52,9 @@ class Border:
         self._in_flight = InFlight()
         self._directory = Directory(mesh)
         self.public = Public("", "", "", False)
-        """Where it is, once it runs."""
+        """Where it is for clients, once it runs."""
+        self.addresses: dict[str, str] = {}
+        """What it has really bound, by protocol."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -67,7 +71,11 @@ class Border:
             place = bound(self._server.host, self._server.port)
             stack.callback(place.close)
             grpc_address = await self._serve_grpc(stack, access)
-            self.public = public_of(self._server, place.getsockname()[1], grpc_address, access)
+            port = place.getsockname()[1]
+            self.public = public_of(self._server, port, grpc_address, access)
+            self.addresses["HTTP"] = f"http://{reachable(self._server.host)}:{port}"
+            if grpc_address:
+                self.addresses["gRPC"] = grpc_address
             probes = Probes(self._mesh, self.public)
             app = App(
                 access,

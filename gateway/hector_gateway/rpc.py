@@ -75,7 +75,8 @@ class JsonRpc:
         with scope(call):
             agent = await self._directory.agent(name, principal) if name else None
         check_content_type(exchange, lenient=lenient)
-        body = await exchange.body(self._server.limits.max_body_size)
+        limits = self._server.limits
+        body = await exchange.body(limits.max_body_size, within_s=limits.receive_timeout)
         rpc_id, version = None, None
         try:
             request = envelope.opened(body)

@@ -36,6 +36,8 @@ class Agents(AgentServiceServicer):
     """Four agents: one of each visibility, and one that does not stream."""
 
     def __init__(self) -> None:
+        self.asked, self.wait, self.times = asyncio.Event(), asyncio.Event(), 0
+        self.wait.set()
         skill = Skill(id="help", name="Help", description="Helps.", tags=["chat"])
         self.agents = [
             Agent(
@@ -53,6 +55,9 @@ class Agents(AgentServiceServicer):
         ]
 
     async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:
+        self.times += 1
+        self.asked.set()
+        await self.wait.wait()
         return ListAgentsResponse(agents=self.agents)
 
     async def GetAgent(self, request: GetAgentRequest, context: Context) -> GetAgentResponse:

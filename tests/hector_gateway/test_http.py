@@ -1,5 +1,6 @@
 """Paths, verbs, sizes, types, cards, the list of agents and the probes."""
 
+import asyncio
 import json
 import socket
 from typing import Any
@@ -75,6 +76,31 @@ async def test_a_request_that_is_too_large_is_refused_before_it_is_read(start_ga
             assert answer.status == 413
             assert "max_body_size" in (await answer.json())["error"]["message"]
     assert "result" in await gateway.rpc("GetTask", {"id": "t"})
+
+
+async def test_a_request_that_does_not_arrive_is_given_up(start_gateway: Any) -> None:
+    """Ours: every wait has an end."""
+    gateway = await start_gateway(limits={"receive_timeout": 0.2})
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+    head = "POST /agents/helper HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+    async with asyncio.timeout(5):
+        assert b" 408 " in await reader.readline()
+        await reader.read()
+    writer.close()
+
+
+async def test_agents_are_asked_for_once_for_everybody(gateway: Any, mesh_under_test: Any) -> None:
+    """Ours: a slow agent service holds up nobody twice, and a caller that leaves ends nothing for others."""
+    gateway.agents.wait = asyncio.Event()
+    asked = [asyncio.create_task(gateway.rpc("GetTask", {"id": "t"})) for _ in range(5)]
+    async with asyncio.timeout(5):
+        await gateway.agents.asked.wait()
+        asked[0].cancel()
+        gateway.agents.wait.set()
+        answers = await asyncio.gather(*asked[1:])
+    assert all("result" in answer for answer in answers)
+    assert gateway.agents.times == 1
 
 
 async def chunks() -> Any:
