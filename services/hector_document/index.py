@@ -135,7 +135,7 @@ class StoreIndex:
             log.warning("index failed", extra={"document_store": self._name, "error": why})
         progress.state, progress.error = IndexState.INDEX_STATE_FAILED, why
         # The database knows better than what we remember of a pass that broke off.
-        self._remembers = False
+        self._remembers = progress.is_sure = False
         self._force |= force
 
     async def _watch(self) -> None:

@@ -20,6 +20,8 @@ class Progress:
     store: str
     rows: dict[str, DocumentRow] = field(default_factory=dict)
     """What the database says of each document."""
+    is_sure: bool = False
+    """Whether rows and vector store are known to agree; not before a pass, nor after one that failed."""
     total: int = 0
     embedded: int = 0
     state: IndexState.ValueType = IndexState.INDEX_STATE_BUILDING

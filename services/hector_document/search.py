@@ -14,7 +14,7 @@ from hector.vector.v1 import VectorResult
 from hector_document.config import SearchConfig
 from hector_document.passages import passage_of
 from hector_document.providers import Embedder, Vectors
-from hector_mesh import HectorError
+from hector_mesh import HectorError, info_of
 
 _MODES = {
     "vector": SearchMode.SEARCH_MODE_VECTOR,
@@ -136,7 +136,9 @@ async def _tried(work: Coroutine[None, None, Answer]) -> Answer | Failure:
     try:
         return await work
     except AioRpcError as error:
-        return Failure(error.code(), error.details() or error.code().name)
+        why = error.details() or error.code().name
+        is_new = info_of(error).reason == "COLLECTION_NOT_FOUND"
+        return Failure(error.code(), f"nothing is indexed there yet ({why})" if is_new else why)
     except HectorError as error:
         return Failure(error.code, str(error))
 

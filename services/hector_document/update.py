@@ -94,7 +94,7 @@ class Update:
     async def _prepare(self) -> None:
         """Have the collection there; start all over when what it holds is of no use."""
         ours = self._pipeline.partition(":")[0]
-        reason = "" if self._rows else "nothing is known of it"
+        reason = "" if self._rows or self._progress.is_sure else "nothing is known of it"
         if any(row.pipeline_hash.partition(":")[0] != ours for row in self._rows.values()):
             reason = "the embedder is another one"
         elif self._rows:
@@ -103,7 +103,9 @@ class Update:
                 reason = "passages are missing in the vector store"
         if not reason:
             try:
-                return await self._vectors.create(self._described.dimensions)
+                await self._vectors.create(self._described.dimensions)
+                self._progress.is_sure = True
+                return
             except AioRpcError as error:
                 if info_of(error).reason != "COLLECTION_MISMATCH":
                     raise
@@ -114,6 +116,7 @@ class Update:
         self._rows.clear()
         await self._persistently(self._vectors.drop)
         await self._persistently(lambda: self._vectors.create(self._described.dimensions))
+        self._progress.is_sure = True
 
     def _changed(self, file: File) -> bool:
         row = self._rows.get(file.document)

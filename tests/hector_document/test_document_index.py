@@ -195,9 +195,12 @@ async def test_search_answers_while_documents_are_indexed(house) -> None:
 async def test_documents_are_embedded_side_by_side_but_not_all_at_once(house) -> None:
     for n in range(20):
         house.write(f"{n}.md", f"Page {n}")
-    async with house.opened(docs={"indexing": {"max_concurrent": 3}}):
-        pass
-    assert 1 < house.embedder.most_at_once <= 3
+    house.embedder.gate.clear()
+    async with house.opened(ready=False, docs={"indexing": {"max_concurrent": 3}}) as docs:
+        await house.embedder.called(3)
+        house.embedder.gate.set()
+        await docs.until(lambda status: status.documents_indexed == 20)
+    assert house.embedder.most_at_once == 3
 
 
 async def test_an_embedder_that_is_away_is_reported_and_tried_again(house) -> None:
