@@ -15,6 +15,7 @@ class NoServerThere(HectorError):
     reason = "NO_SERVER_THERE"
 
     def __init__(self, url: str, why: str) -> None:
+        why = why.rpartition(f"{url}: ")[2]  # it names the address too
         message = (
             f"no server answers at {url} ({why}); start one with `hector serve`, or name another with --url"
         )
