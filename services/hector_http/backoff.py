@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from hector_http.errors import HttpError, TimedOut, Unreachable
 from hector_http.request import Request
 
-_REFUSED_UNREAD = frozenset({408, 425, 429, 503})
-"""The server says that it did not act: anything may be sent again."""
+_REFUSED_UNREAD = frozenset({408, 425, 429, 503, 529})
+"""The server says that it did not act: anything may be sent again. (529 is what some call "overloaded".)"""
 _MAYBE_ACTED = frozenset({500, 502, 504})
 """The server may have acted: only what is safe to repeat is sent again."""
 

@@ -27,7 +27,7 @@ class Retries:
     """
 
     times: int = 2
-    """Tries after the first, for answers that ask for it: 408, 425, 429, 500, 502, 503, 504."""
+    """Tries after the first, for answers that ask for it: 408, 425, 429, 500, 502, 503, 504, 529."""
     base_s: float = 0.5
     cap_s: float = 60.0
     connect_times: int = 2

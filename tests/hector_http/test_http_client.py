@@ -117,7 +117,7 @@ async def test_what_is_not_http_is_an_error() -> None:
 # Trying again
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 529])
 async def test_an_overloaded_server_is_asked_again(status: int) -> None:
     replies = [whole("no", status), whole("no", status), whole("yes")]
     async with scripted(*replies) as server, HttpClient(trusted=[server.url]) as http:

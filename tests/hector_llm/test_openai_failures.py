@@ -87,7 +87,7 @@ async def test_a_model_ollama_has_not_says_how_to_get_it(serve_models) -> None:
             refuses(400, "This model's maximum context length is 8192 tokens", "context_length_exceeded"),
             "CONTEXT_TOO_LONG",
             "INVALID_ARGUMENT",
-            "8192",
+            "too long for m: This model's maximum",
         ),
         (
             whole({"error": {"message": "the request exceeds the available context size"}}, 400),
@@ -138,9 +138,6 @@ async def test_a_busy_provider_that_stays_busy_says_when_to_come_back(serve_scri
 async def test_a_provider_that_recovers_is_not_given_up(serve_scripted, status: int) -> None:
     replies = [refuses(status, "boom"), says("at last")]
     server, llm = await serve_scripted(*replies)
-    if status == 529:  # overloaded, in the words of one vendor; not everybody's
-        assert info_of(await failure(llm)).reason == "MODEL_RATE_LIMITED"
-        return
     assert (await streamed(llm, ASK))[-1].done
     assert len(server.received) == 2
 

@@ -44,6 +44,7 @@ class Conversation:
 
 @dataclass(slots=True)
 class _Reader:
+    limit: int
     question: str = ""
     attached: list[tuple[str, str]] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
@@ -90,12 +91,18 @@ class _Reader:
     def _result(self, result: ToolResult) -> Result:
         text = "\n".join(part.text or part.data_json for part in result.parts)
         arguments = self.calls.get(result.tool_call_id, {})
-        return Result(result.name, arguments, text.strip()[:MATERIAL], result.error)
+        return Result(result.name, arguments, text.strip()[: self.limit], result.error)
 
 
-def read(prompt: str, messages: Sequence[Message]) -> Conversation:
-    """Read a conversation, or a prompt that stands for one."""
-    reader = _Reader()
+def read(prompt: str, messages: Sequence[Message], tool_output_limit: int = 0) -> Conversation:
+    """Read a conversation, or a prompt that stands for one.
+
+    Args:
+        prompt: The question if there are no messages.
+        messages: Oldest first.
+        tool_output_limit: Most characters of one tool result; 0 is no limit of the operator's.
+    """
+    reader = _Reader(min(tool_output_limit or MATERIAL, MATERIAL))
     if not messages:
         reader.ask(prompt)
     for message in messages:

@@ -112,7 +112,7 @@ class LocalProvider(LLMProviderServicer):
             choice = ToolChoice(mode=ToolChoice.MODE_REQUIRED)
         if options.response_schema_json:
             _check_schema(options.response_schema_json)
-        conversation = read(asked.prompt, asked.messages)
+        conversation = read(asked.prompt, asked.messages, self._config.max_tool_output_length)
         decision = decide(conversation, list(asked.tools), choice, options.response_schema_json)
         if decision.call:
             return decision, FinishReason.FINISH_REASON_TOOL_CALLS

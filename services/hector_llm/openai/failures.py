@@ -109,7 +109,7 @@ class Failures:
         words = self._shown(said.message)
         # Gateways and OpenAI's clones use 400, 413 or 422 for this, Ollama and llama.cpp 500 as well.
         if status not in (401, 403, 404, 429) and (said.code in _CONTEXT_CODES or _too_long(said.message)):
-            return ContextTooLong(f"the conversation is too long for {model}: {words}", **facts, model=model)
+            return ContextTooLong(f"the conversation is too long for {model}{words}", **facts, model=model)
         if status in (401, 403):
             return self._auth(words, facts)
         if status == 404 or said.code == "model_not_found":

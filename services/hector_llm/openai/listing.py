@@ -21,7 +21,12 @@ def models_in(body: bytes, request: ListModelsRequest) -> ListModelsResponse:
             Model(
                 name=entry["id"],
                 display_name=entry.get("name") or "",
-                context_window=_count(entry.get("context_length") or entry.get("max_model_len")),
+                context_window=_count(
+                    # As OpenRouter, vLLM and llama.cpp call it; OpenAI does not say.
+                    entry.get("context_length")
+                    or entry.get("max_model_len")
+                    or (entry.get("meta") or {}).get("n_ctx")
+                ),
                 supports_streaming=True,
                 metadata_json=orjson.dumps(entry).decode(),
             )

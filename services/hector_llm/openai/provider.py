@@ -58,6 +58,8 @@ class OpenAIProvider(LLMProviderServicer):
             trusted=[endpoint.base_url],
             tls=Tls(ca_file=config.ca_certificate, verify=not config.insecure_skip_verify),
         )
+        if config.insecure_skip_verify:
+            log.warning("will not check a model server's certificate", extra={"llm": endpoint.name})
         quiet_s = min(config.timeout, QUIET_S)
         self._retries = Retries(
             times=config.max_retries,
