@@ -52,9 +52,8 @@ def main() -> None:
             with server(place) as (process, port, _):
                 idle = memory_mb(process.pid)
                 print(f"\n{name}: ready in {statistics.median(starts):.2f} s, idle {idle:.0f} MB (PSS)")
-                print(
-                    f"{'':24}{'clients':>8}{'answers/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'errors':>8}"
-                )
+                titles = ("clients", "answers/s", "p50 ms", "p99 ms", "CPU ms", "errors")
+                print(" " * 24 + "".join(f"{title:>10}" for title in titles))
                 kinds = [("SendMessage", "blocking")]
                 if not streaming:  # an agent with `streaming: false` refuses to stream
                     kinds.append(("SendStreamingMessage", "streamed"))
@@ -68,7 +67,7 @@ def main() -> None:
                             statistics.median(values) for values in zip(*rounds, strict=True)
                         )
                         print(
-                            f"{kind:24}{clients:>8}{rate:>11.0f}{p50:>9.1f}{p99:>9.1f}{cpu:>9.2f}{errors:>8.0f}"
+                            f"{kind:24}{clients:>10}{rate:>10.0f}{p50:>10.1f}{p99:>10.1f}{cpu:>10.2f}{errors:>10.0f}"
                         )
                 print(f"{'':24}memory afterwards: {memory_mb(process.pid):.0f} MB (PSS)")
 
@@ -118,10 +117,8 @@ async def load(port, method, clients, seconds, pid):
         }
     ).encode()
     request = (
-        b"POST /agents/bench HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nA2A-Version: 1.0\r\nContent-Length: "
-        + str(len(body)).encode()
-        + b"\r\n\r\n"
-        + body
+        b"POST /agents/bench HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"A2A-Version: 1.0\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
     )
     taken, errors = [], 0
     stop_at = time.perf_counter() + seconds

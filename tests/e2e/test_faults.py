@@ -1,10 +1,9 @@
-"""What a user sees when a model fails: a message that names the thing and the next step, and a server that goes on."""
+"""What a user sees when a model fails: what it is, where, what to do; and the server goes on."""
 
 import asyncio
 
 import pytest
-
-from support.model_server import refuses, says, streams, chunk
+from support.model_server import chunk, refuses, says, streams
 from support.processes import answer_of, message, post
 from support.scripted_server import hangs, raw, scripted, whole
 
@@ -24,7 +23,11 @@ llms:
 
 FAULTS = {
     "hangs": (hangs(), "127.0.0.1", "timeout"),
-    "says it is not authorised": (refuses(401, "Incorrect API key provided"), "llms.default.api_key", "127.0.0.1"),
+    "refuses the key": (
+        refuses(401, "Incorrect API key provided"),
+        "llms.default.api_key",
+        "127.0.0.1",
+    ),
     "does not know the model": (
         refuses(404, "The model does not exist", "model_not_found"),
         "some-model",

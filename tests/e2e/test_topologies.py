@@ -6,96 +6,73 @@ import urllib.error
 import urllib.request
 
 import pytest
-
 from support.processes import answer_of, message, post, wait_until_ready
+from support.topologies import TOPOLOGIES
+
+QUESTION = "How do I start the zeppelin?"
+OLD = {"kind": "message", "messageId": "m", "role": "user", "parts": [{"kind": "text", "text": QUESTION}]}
 
 
 def test_an_agent_answers_from_documents_and_cites_the_file(deployed):
-    hector, server, _ = deployed
-    answer = post(f"{server.url}/agents/assistant", "SendMessage", message("How do I start the zeppelin?"))
-    task = answer["result"]["task"]
-    assert task["status"]["state"] == "TASK_STATE_COMPLETED", answer
+    task = post(deployed.agent, "SendMessage", message(QUESTION))["result"]["task"]
+    assert task["status"]["state"] == "TASK_STATE_COMPLETED", task
     assert "blue lever" in answer_of(task)
     assert "guide.md" in answer_of(task)
-    called = hector.run("call", "--url", server.url, "What does the canteen serve on Tuesdays?")
+    called = deployed.hector.run("call", "--url", deployed.gateway.url, "What does the canteen serve?")
     assert called.returncode == 0, called.stderr
     assert "lentil soup" in called.stdout
     assert "food.md" in called.stdout
 
 
-def test_the_answer_streams_over_a2a_with_old_and_new_names(deployed):
-    _, server, _ = deployed
-    for version, method, params in (
-        ("1.0", "SendStreamingMessage", message("How do I start the zeppelin?")),
-        (
-            "0.3",
-            "message/stream",
-            {
-                "message": {
-                    "kind": "message",
-                    "messageId": "m",
-                    "role": "user",
-                    "parts": [{"kind": "text", "text": "How do I start the zeppelin?"}],
-                }
-            },
-        ),
-    ):
-        body = json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).encode()
-        headers = {"Content-Type": "application/json", "A2A-Version": version, "Accept": "text/event-stream"}
-        request = urllib.request.Request(f"{server.url}/agents/assistant", body, headers)
-        with urllib.request.urlopen(request, timeout=60) as response:
-            assert response.headers["Content-Type"].startswith("text/event-stream")
-            events = [json.loads(line[6:]) for line in response if line.startswith(b"data: ")]
-        assert all(event["id"] == 7 for event in events)
-        assert len(events) >= 3
-        assert "blue lever" in json.dumps(events)
-        last = json.dumps(events[-1])
-        assert "TASK_STATE_COMPLETED" in last if version == "1.0" else '"completed"' in last
+@pytest.mark.parametrize(
+    ("version", "method", "params"),
+    [("1.0", "SendStreamingMessage", message(QUESTION)), ("0.3", "message/stream", {"message": OLD})],
+)
+def test_the_answer_streams_over_a2a_by_new_and_old_names(deployed, version, method, params):
+    body = json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).encode()
+    headers = {"Content-Type": "application/json", "A2A-Version": version}
+    request = urllib.request.Request(deployed.agent, body, headers)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        events = [json.loads(line[6:]) for line in response if line.startswith(b"data: ")]
+    assert all(event["id"] == 7 for event in events)
+    assert "blue lever" in json.dumps(events)
+    last = json.dumps(events[-1])
+    assert "TASK_STATE_COMPLETED" in last if version == "1.0" else '"completed"' in last
 
 
-def test_a_conversation_goes_on_after_kill_9_of_everything(deployed):
-    hector, server, roles = deployed
-    first = post(f"{server.url}/agents/assistant", "SendMessage", message("My name is Ada."))["result"][
-        "task"
-    ]
-    for process in (server, *roles.values()):
-        process.kill()
-    arguments = [server_.process.args[2:] for server_ in (*roles.values(), server)]
-    urls = [server_.url for server_ in (*roles.values(), server)]
-    again = [hector.start(*command, url=url) for command, url in zip(arguments, urls, strict=True)][-1]
-    wait_until_ready(again)
-    kept = post(f"{again.url}/agents/assistant", "GetTask", {"id": first["id"]})["result"]
-    assert kept["status"]["state"] == "TASK_STATE_COMPLETED"
-    assert answer_of(kept) == answer_of(first)
-    more = post(
-        f"{again.url}/agents/assistant",
-        "SendMessage",
-        message("What is my name?", contextId=first["contextId"]),
-    )["result"]["task"]
-    assert "Ada" in answer_of(more), more
-
-
-@pytest.mark.parametrize("deployed", ["unix sockets", "tcp"], indirect=True)
+@pytest.mark.parametrize("deployed", TOPOLOGIES[1:], indirect=True)
 def test_a_role_that_is_down_is_named_and_used_again_when_it_is_back(deployed):
-    hector, server, roles = deployed
-    url = f"{server.url}/agents/assistant"
-    assert (
-        post(url, "SendMessage", message("Hello"))["result"]["task"]["status"]["state"]
-        == "TASK_STATE_COMPLETED"
-    )
-    llm = roles["llm"]
+    llm = deployed.roles["llm"]
     llm.kill()
-    failed = post(url, "SendMessage", message("Hello"))["result"]["task"]
+    failed = post(deployed.agent, "SendMessage", message("Hello"))["result"]["task"]
     assert failed["status"]["state"] == "TASK_STATE_FAILED"
-    assert "llm" in json.dumps(failed["status"]["message"]), failed
+    assert "role llm" in failed["status"]["message"]["parts"][0]["text"], failed
     with pytest.raises(urllib.error.HTTPError) as not_ready:
-        urllib.request.urlopen(f"{server.url}/ready", timeout=10)
+        urllib.request.urlopen(f"{deployed.gateway.url}/ready", timeout=10)
     assert "llm" in not_ready.value.read().decode()
-    hector.start(*llm.process.args[2:])
+    deployed.roles["llm"] = deployed.again(llm)
     deadline = time.monotonic() + 30
     while True:
-        task = post(url, "SendMessage", message("Hello"))["result"]["task"]
+        task = post(deployed.agent, "SendMessage", message("Hello"))["result"]["task"]
         if task["status"]["state"] == "TASK_STATE_COMPLETED":
             break
         assert time.monotonic() < deadline, task
         time.sleep(0.2)
+
+
+def test_a_conversation_goes_on_after_kill_9_of_everything(deployed):
+    first = post(deployed.agent, "SendMessage", message("My name is Ada."))["result"]["task"]
+    processes = {**deployed.roles, "gateway": deployed.gateway}
+    for server in processes.values():
+        server.kill()
+    restarted = {name: deployed.again(server) for name, server in processes.items()}
+    wait_until_ready(restarted["gateway"])
+    kept = post(deployed.agent, "GetTask", {"id": first["id"]})["result"]
+    assert kept["status"] == first["status"]
+    assert answer_of(kept) == answer_of(first)
+    asked = message("What is my name?", contextId=first["contextId"])
+    more = post(deployed.agent, "SendMessage", asked)["result"]["task"]
+    assert "Ada" in answer_of(more), more
+    for server in deployed.hector.servers:
+        assert "Traceback" not in server.output()

@@ -49,6 +49,7 @@ class Server:
 
     process: subprocess.Popen[str]
     log: Path
+    arguments: tuple[str, ...] = ()
     url: str = ""
 
     def output(self) -> str:
@@ -90,7 +91,7 @@ class Hector:
                 text=True,
                 process_group=0,
             )
-        server = Server(process, log, url)
+        server = Server(process, log, arguments, url)
         self.servers.append(server)
         return server
 
