@@ -1,6 +1,6 @@
 """What a package gives the process that runs it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -17,3 +17,5 @@ class Room:
     """Entered when every room of the process is registered, left in reverse order."""
     ready: Callable[[], Awaitable[None]] | None = None
     """Until this returns, the health of the room's services is NOT_SERVING. None: ready when running."""
+    addresses: Callable[[], Mapping[str, str]] = dict
+    """Where clients outside the mesh reach the room while it runs, by protocol, as really bound."""

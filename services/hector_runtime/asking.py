@@ -1,11 +1,14 @@
 """Asks an agent: of a running server over HTTP, or of a mesh in this process on a temporary database."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Protocol
 
 import hector_a2a as a2a
+from hector_a2a.client import Client
+from hector_a2a.client_errors import Refused
 from hector_mesh import Call, Principal, scope, streaming
 
 from .config import Config
@@ -13,7 +16,9 @@ from .process import running
 from .roles import ROLES
 
 WEEK_S = 7 * 86400.0  # a stream lasts as long as its task, which has a limit of its own
+POLL_S = 0.1, 2.0  # first and longest wait between two looks at a task that cannot be streamed
 ASKER = Principal("local", frozenset({"user", "operator"}))
+GOES_ON = {a2a.TASK_STATE_SUBMITTED, a2a.TASK_STATE_WORKING}
 
 
 class Asker(Protocol):
@@ -41,6 +46,46 @@ class MeshAsker:
     async def cancel(self, task: str, agent: str) -> None:
         with scope(Call(principal=ASKER)):
             await self._stub.CancelTask(a2a.CancelTaskRequest(tenant=agent, id=task))
+
+
+class ServerAsker:
+    """Asks the agents of a server; those that do not stream are asked and then looked after."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def ask(self, request: "a2a.SendMessageRequest") -> AsyncIterator["a2a.StreamResponse"]:
+        try:
+            async with aclosing(self._client.ask(request)) as responses:
+                async for response in responses:
+                    yield response
+        except Refused as refused:
+            if refused.facts.get("reason") != "UNSUPPORTED_OPERATION":
+                raise
+        else:
+            return
+        async for response in self._ask_and_look(request):
+            yield response
+
+    async def cancel(self, task: str, agent: str) -> None:
+        await self._client.cancel(task, agent)
+
+    async def _ask_and_look(self, request: "a2a.SendMessageRequest") -> AsyncIterator["a2a.StreamResponse"]:
+        # Not to wait in the request itself: who waits for an answer does not know the task to cancel.
+        request.configuration.return_immediately = True
+        answer = await self._client.send(request)
+        if answer.WhichOneof("payload") == "message":
+            yield a2a.StreamResponse(message=answer.message)
+            return
+        task, (wait_s, longest_s) = answer.task, POLL_S
+        yield a2a.StreamResponse(task=task)
+        if task.status.state not in GOES_ON:
+            return
+        while task.status.state in GOES_ON:
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 1.5, longest_s)
+            task = await self._client.get(task.id, request.tenant, history_length=0)
+        yield a2a.StreamResponse(task=task)
 
 
 @asynccontextmanager

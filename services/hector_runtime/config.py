@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
 from hector_agent.config import AgentConfig, AgentSection
-from hector_config import Loaded, Misfit, Text, load
+from hector_config import Loaded, Misfit, Secret, Text, load
 from hector_document.config import DocumentSection
 from hector_embedder.config import EmbedderSection
 from hector_gateway.config import GatewaySection
@@ -16,8 +17,10 @@ from hector_store.config import StorageSection
 from hector_tool.config import ToolSection, default_tools
 from hector_vector.config import VectorSection
 
+from .aliases import ALIASES, UNAVAILABLE
 from .detect import detected
 from .mesh_config import MeshSection
+from .tracing_config import ObservabilitySection
 
 INSTRUCTION = "You are a helpful assistant. Answer from the documents you are given, and name your sources."
 VERSIONS = ("1", "1.0", "2", "2.0")
@@ -40,6 +43,7 @@ class Config(
     StorageSection,
     GatewaySection,
     MeshSection,
+    ObservabilitySection,
 ):
     """One YAML file."""
 
@@ -57,7 +61,14 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
     Raises:
         ConfigInvalid: Everything that is wrong with it, at once.
     """
-    return load(path, Config, environment=environment, known=known_names())
+    return load(
+        path,
+        Config,
+        environment=environment,
+        aliases=ALIASES,
+        unavailable=UNAVAILABLE,
+        known=known_names(),
+    )
 
 
 def known_names() -> dict[str, set[str]]:
@@ -70,6 +81,10 @@ async def completed(config: Config, environment: Mapping[str, str]) -> tuple[Con
 
     An agent where there is none, a model where one is needed and none is configured (the provider whose
     key is in the environment, else a reachable Ollama, else the offline model), the safe tools.
+
+    Args:
+        config: What was read.
+        environment: The process's, completed from `.env` files: a provider's key may stand in one.
     """
     changes: dict[str, object] = {}
     notes: list[str] = []
@@ -78,14 +93,24 @@ async def completed(config: Config, environment: Mapping[str, str]) -> tuple[Con
     }
     if not config.agents:
         changes["agents"] = agents
-    if DEFAULT not in config.llms and any(agent.llm == DEFAULT for agent in agents.values()):
-        only = next(iter(config.llms.values())) if len(config.llms) == 1 else None
-        model = only
-        if model is None:
+    llms = dict(config.llms)
+    if DEFAULT not in llms and any(agent.llm == DEFAULT for agent in agents.values()):
+        if len(llms) == 1:
+            llms[DEFAULT] = next(iter(llms.values()))
+        else:
             found, note = await detected(environment)
             notes.append(note)
-            model = LLMConfig(**found)
-        changes["llms"] = {**config.llms, DEFAULT: model}
+            llms[DEFAULT] = LLMConfig(**found)
+    changes["llms"] = {name: _with_key(llm, environment) for name, llm in llms.items()}
     if config.tools is None:
         changes["tools"] = default_tools(has_documents=bool(config.document_stores))
     return config.model_copy(update=changes), notes
+
+
+def _with_key(llm: LLMConfig, environment: Mapping[str, str]) -> LLMConfig:
+    """Give a model of OpenAI's own the key that stands in `.env`, where the provider would not look."""
+    key = environment.get("OPENAI_API_KEY")
+    elsewhere = llm.base_url and urlsplit(llm.base_url).hostname != "api.openai.com"
+    if llm.provider != "openai" or llm.api_key or elsewhere or not key:
+        return llm
+    return llm.model_copy(update={"api_key": Secret(key)})

@@ -1,11 +1,9 @@
 """Which model there is when nobody has said: by key, by a reachable Ollama, else the offline one."""
 
-import asyncio
-import json
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
-OLLAMA = "http://localhost:11434"
+from .probe import json_at
+
 PROBE_S = 0.5
 NOT_YET = {"ANTHROPIC_API_KEY": "anthropic", "GEMINI_API_KEY": "gemini"}
 
@@ -14,9 +12,8 @@ async def detected(environment: Mapping[str, str]) -> tuple[dict[str, str], str]
     """Return the settings of an entry of `llms:`, and a sentence that says why it is this one."""
     if environment.get("OPENAI_API_KEY"):
         return {"provider": "openai"}, "OPENAI_API_KEY is set: using OpenAI"
-    address = environment.get("OLLAMA_HOST") or OLLAMA
-    address = address if "://" in address else f"http://{address}"
-    models = await _ollama_models(address)
+    address = _ollama_address(environment)
+    models = await _ollama_models(address) if address else None
     if models:
         model = next((name for name in models if name.startswith("qwen3")), models[0])
         found = {"provider": "ollama", "model": model, "base_url": address}
@@ -27,19 +24,21 @@ async def detected(environment: Mapping[str, str]) -> tuple[dict[str, str], str]
     return {"provider": "local"}, f"{why}{also}: using the offline model; set OPENAI_API_KEY for a real one"
 
 
+def _ollama_address(environment: Mapping[str, str]) -> str:
+    """Return where Ollama would be, without a slash at the end; empty when its variable says no address."""
+    from hector_llm.openai.endpoint import ollama_url
+
+    try:
+        return ollama_url(environment).rstrip("/")
+    except (ValueError, KeyError):
+        return ""
+
+
 async def _ollama_models(address: str) -> list[str] | None:
     """Return the names of Ollama's models; None when none answers there within half a second."""
-    place = urlsplit(address)
-    request = f"GET /api/tags HTTP/1.0\r\nHost: {place.hostname}\r\n\r\n".encode()
-    try:
-        async with asyncio.timeout(PROBE_S):
-            reader, writer = await asyncio.open_connection(place.hostname, place.port or 11434)
-            try:
-                writer.write(request)
-                answer = await reader.read(1 << 20)
-            finally:
-                writer.close()
-        tags = json.loads(answer.partition(b"\r\n\r\n")[2])
-        return [str(model["name"]) for model in tags["models"]]
-    except (OSError, TimeoutError, ValueError, KeyError, TypeError):
+    tags = await json_at(f"{address}/api/tags", PROBE_S)
+    models = tags.get("models") if isinstance(tags, dict) else None
+    if not isinstance(models, list):
         return None
+    names = [model.get("name") for model in models if isinstance(model, dict)]
+    return [name for name in names if isinstance(name, str) and name]

@@ -2,8 +2,8 @@
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import grpc.aio
@@ -24,6 +24,7 @@ from hector_mesh import (
 from .config import Config
 from .merging import MERGES
 from .roles import ROLES, chosen, elsewhere
+from .tracing import traced
 
 
 class ListeningWithoutToken(HectorError):
@@ -47,6 +48,8 @@ class Process:
     roles: tuple[str, ...]
     address: str
     """Where its services listen for other roles; empty when they do not."""
+    public: Mapping[str, str]
+    """Where clients reach the gateway, by protocol: "HTTP", "gRPC"; empty without one."""
     ready: asyncio.Event
     """Set when every role here is."""
 
@@ -68,6 +71,8 @@ async def running(
     if listen and token is None and _reachable_from_outside(listen):
         raise ListeningWithoutToken(listen)
     async with AsyncExitStack() as stack:
+        stack.enter_context(_single_error())
+        await stack.enter_async_context(traced(config.observability.tracing))
         health = Health(service for role in here for service in ROLES[role].serves)
         local = LocalServer(interceptors())
         stack.push_async_callback(local.stop, 0)
@@ -95,7 +100,24 @@ async def running(
             await stack.enter_async_context(wire)
         becoming = group.create_task(_become_ready(rooms, health, ready))
         stack.callback(becoming.cancel)
-        yield Process(mesh, tuple(here), wire.address if wire else "", ready)
+        public = {name: at for room in rooms.values() for name, at in room.addresses().items()}
+        yield Process(mesh, tuple(here), wire.address if wire else "", public, ready)
+
+
+@contextmanager
+def _single_error() -> Iterator[None]:
+    """Raise the error itself where task groups around it have wrapped it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise first_of(group) from None
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Return the first error in a group, however deep; what is no group is itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _become_ready(rooms: dict[str, Room], health: Health, ready: asyncio.Event) -> None:
@@ -116,9 +138,10 @@ async def _serve(health: Health, role: str) -> None:
 
 
 def _reachable_from_outside(listen: str) -> bool:
-    if listen.startswith("unix:"):
-        return False
-    host = listen.rpartition(":")[0].strip("[]")
+    host, colon, _ = listen.rpartition(":")
+    if listen.startswith("unix:") or not colon:
+        return False  # what is no address is refused as such
+    host = host.strip("[]")
     if host == "localhost":
         return False
     try:

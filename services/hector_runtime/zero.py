@@ -51,7 +51,7 @@ def zero_config(folder: Path, flags: Flags, environment: Mapping[str, str]) -> L
         agent["tools"] = list(wanted)
         written["tools"] = {name: {"type": name} for name in wanted}
     fields = (("provider", flags.provider), ("model", flags.model), ("base_url", flags.base_url))
-    llm = {name: value for name, value in fields if value is not None}
+    llm = {name: _literal(value) for name, value in fields if value is not None}
     given = dict(environment)
     if flags.api_key is not None:
         given["HECTOR_FLAG_API_KEY"] = flags.api_key  # by reference: the key is not part of the text
@@ -61,7 +61,7 @@ def zero_config(folder: Path, flags: Flags, environment: Mapping[str, str]) -> L
     if flags.docs_folder is not None:
         written["document_stores"] = {
             "docs": {
-                "source": {"type": "directory", "path": str(flags.docs_folder.absolute())},
+                "source": {"type": "directory", "path": _literal(str(flags.docs_folder.absolute()))},
                 "watch": True,
             }
         }

@@ -53,3 +53,7 @@ def main() -> None:
         hector.main(standalone_mode=True)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        from .running import fail
+
+        fail(error)

@@ -77,6 +77,8 @@ async def _follow(
         if kind == "task":
             answer.task, answer.context = response.task.id, response.task.context_id
             _take_status(answer, response.task.status)
+            for artifact in response.task.artifacts:
+                current = _take_whole(answer, artifact, current, write)
         elif kind == "message":
             text = text_of(response.message.parts)
             answer.artifacts["message"], answer.state = text, a2a.TASK_STATE_COMPLETED
@@ -96,6 +98,18 @@ async def _follow(
             doing = response.status_update.metadata
             if "hector.event" in doing and doing["hector.event"] == "tool_started":
                 note(f"using {doing['hector.tool']}")
+
+
+def _take_whole(answer: Answer, artifact: "a2a.Artifact", current: str, write: Callable[[str], None]) -> str:
+    """Take in an artifact as it is now, and write what is new of it; return whose text was written last."""
+    name, text = artifact.artifact_id, text_of(artifact.parts)
+    known = answer.artifacts.get(name, "")
+    new = text.removeprefix(known) if text.startswith(known) else text
+    answer.artifacts[name] = text
+    if not new:
+        return current
+    write(f"\n\n{new}" if current and current != name else new)
+    return name
 
 
 def text_of(parts: "Iterable[a2a.Part]") -> str:

@@ -11,17 +11,13 @@ from hector_runtime.asking import question
 from .answer import Answer, followed
 from .options import flags_of, source_options
 from .running import run
-from .server import asker
+from .server import asker, server_options
 
 
 @click.command("call")
 @click.argument("words", metavar="[AGENT] TEXT", nargs=-1, required=True)
 @click.option("--agent", metavar="NAME", help="The agent to ask. Left out: the first one.")
-@click.option(
-    "--url", metavar="URL", help="The server to ask (HECTOR_URL). Left out: the one on port 8080, else none."
-)
-@click.option("--token", metavar="TOKEN", help="The server's credential (HECTOR_TOKEN).")
-@click.option("--session", metavar="ID", default="", help="Go on with a conversation.")
+@server_options
 @click.option("--stream/--no-stream", default=True, help="Print the answer as it comes.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @source_options
@@ -39,7 +35,13 @@ def command(
 ) -> None:
     """Ask an agent once. `hector call TEXT` asks the first agent, `hector call AGENT TEXT` that one.
 
-    TEXT may be "-" for standard input. Exit code 0 when the agent answered, 1 when it did not.
+    TEXT may be "-" for standard input. Exit code 0 when the agent answered, 1 when it did not. Ctrl-C stops
+    the answer, at the server too.
+
+    Who answers: the server at --url; with --config or another option for running without a server, an agent
+    in this process; else the server at HECTOR_URL, or at http://127.0.0.1:8080 if one is there; else an agent
+    in this process, from hector.yaml if there is one. What runs in this process keeps nothing, unless
+    --database says where.
     """
     name, text = _split(words, agent)
     answer = run(

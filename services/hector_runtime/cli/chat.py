@@ -1,6 +1,10 @@
 """`hector chat`: a conversation in the terminal."""
 
 import asyncio
+import contextlib
+import os
+import sys
+import threading
 from pathlib import Path
 
 import click
@@ -10,7 +14,7 @@ from hector_runtime.asking import question
 from .answer import followed
 from .options import flags_of, source_options
 from .running import run
-from .server import asker
+from .server import asker, server_options
 
 LEAVE = {"exit", "quit", "/exit", "/quit"}
 
@@ -18,11 +22,7 @@ LEAVE = {"exit", "quit", "/exit", "/quit"}
 @click.command("chat")
 @click.argument("agent", required=False, default="")
 @click.option("--agent", "named", metavar="NAME", help="The same as AGENT.")
-@click.option(
-    "--url", metavar="URL", help="The server to ask (HECTOR_URL). Left out: the one on port 8080, else none."
-)
-@click.option("--token", metavar="TOKEN", help="The server's credential (HECTOR_TOKEN).")
-@click.option("--session", metavar="ID", default="", help="Go on with a conversation.")
+@server_options
 @source_options
 def command(
     agent: str,
@@ -34,8 +34,17 @@ def command(
     database: str | None,
     **options: object,
 ) -> None:
-    """Talk with an agent; `exit` or Ctrl-D ends it."""
-    run(_chat(named or agent, session, url, token, config_file, database, options))
+    """Talk with an agent; `exit` or Ctrl-D ends it.
+
+    Who answers is decided as for `hector call`.
+    """
+    try:
+        run(_chat(named or agent, session, url, token, config_file, database, options))
+    except SystemExit as end:
+        # A thread may be waiting for a line still, and Python would wait for the thread.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)
 
 
 async def _chat(
@@ -68,8 +77,22 @@ async def _chat(
 
 async def _line() -> str | None:
     """Return the next line without its end; None at the end of the input."""
-    try:
-        text = await asyncio.to_thread(input, "> ")
-    except EOFError:
-        return None
-    return None if text.strip().lower() in LEAVE else text.strip()
+    loop = asyncio.get_running_loop()
+    coming: asyncio.Future[str | None] = loop.create_future()
+
+    def arrive(text: str | None) -> None:
+        if not coming.done():
+            coming.set_result(text)
+
+    def read() -> None:
+        try:
+            text: str | None = input("> " if sys.stdin.isatty() else "")
+        except (EOFError, OSError, ValueError):
+            text = None
+        with contextlib.suppress(RuntimeError):  # the conversation is over meanwhile
+            loop.call_soon_threadsafe(arrive, text)
+
+    # Not a thread of the loop's own: those are waited for, and this one may wait for ever.
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    text = await coming
+    return None if text is None or text.strip().lower() in LEAVE else text.strip()

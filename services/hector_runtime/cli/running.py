@@ -1,9 +1,9 @@
 """Runs a command's coroutine and turns what can go wrong into one line and an exit code."""
 
 import asyncio
-import logging
 import os
 import sys
+import traceback
 from collections.abc import Coroutine
 from typing import NoReturn, TypeVar
 
@@ -11,31 +11,34 @@ import click
 import grpc.aio
 
 from hector_mesh import HectorError, info_of
+from hector_runtime.process import first_of
 
 T = TypeVar("T")
-log = logging.getLogger("hector")
 
 
 def run(work: Coroutine[object, object, T]) -> T:
     """Run a coroutine to its end; leave the program with a message when it fails.
 
-    This is the outermost border: what gets here unforeseen is a bug, logged, and shown as such.
+    This is the outermost border: what gets here unforeseen is a bug, and is shown as such.
     """
     try:
         return _loop_run(work)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (HectorError, grpc.aio.AioRpcError, OSError) as error:
+    except (click.ClickException, BrokenPipeError):
+        raise  # click shows the one, and for the other nobody is there to see anything
+    except Exception as error:
         fail(error)
-    except BaseExceptionGroup as group:
-        fail(_first(group))
 
 
-def fail(error: BaseException) -> NoReturn:
+def fail(error: Exception) -> NoReturn:
     """Print why it did not work, and leave with exit code 1."""
-    click.echo(f"Error: {told(error)}", err=True)
+    cause = first_of(error)
+    if isinstance(cause, click.ClickException):
+        raise cause
+    click.echo(f"Error: {told(cause)}", err=True)
     if os.environ.get("HECTOR_DEBUG"):
-        log.error("command failed", exc_info=error)
+        click.echo("".join(traceback.format_exception(cause)), err=True)
     sys.exit(1)
 
 
@@ -49,17 +52,9 @@ def told(error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     return (
-        f"something in Hector went wrong ({type(error).__name__}: {error}); "
-        "please report it, with the output of HECTOR_DEBUG=1"
+        f"something in Hector went wrong ({type(error).__name__}: {error}); please report it, "
+        "with what the same command prints under HECTOR_DEBUG=1"
     )
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, asyncio.CancelledError):
-        raise KeyboardInterrupt
-    return error
 
 
 def _loop_run(work: Coroutine[object, object, T]) -> T:

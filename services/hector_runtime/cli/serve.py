@@ -2,20 +2,23 @@
 
 import asyncio
 import os
-import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from hector_config import Loaded
+from hector_gateway.admin_secret import admin_secret
 from hector_runtime.config import Config
 from hector_runtime.logs import start_logging
-from hector_runtime.process import Process, running
+from hector_runtime.process import running
+from hector_runtime.roles import chosen
 
-from .options import flags_of, read_config, source_options, whole_config
+from .banner import introduction, say, secret_lines, until_ready
+from .options import Overrides, flags_of, read_config, source_options, whole_config
 from .running import run
-from .version import installed_version
+from .stopping import stopped_by_signals
 
 
 @click.command("serve")
@@ -34,17 +37,13 @@ from .version import installed_version
 @click.option(
     "--listen", metavar="ADDRESS", help='With --role: where other roles reach it, as "unix:///run/llm.sock".'
 )
+@click.option("--tracing-endpoint", metavar="HOST:PORT", help="Send spans to this OTLP collector.")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warn", "error"]), default="info", show_default=True
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
     config_file: Path | None,
-    database: str | None,
-    host: str | None,
-    port: int | None,
-    grpc_port: int | None,
-    auth_secret: str | None,
     roles: tuple[str, ...],
     listen: str | None,
     log_level: str,
@@ -53,18 +52,16 @@ def command(
 ) -> None:
     """Run agents behind the A2A protocol. Without a config file an offline assistant answers.
 
-    Ctrl-C or SIGTERM stops it: what is being answered is finished or ended as interrupted.
+    Ctrl-C or SIGTERM stops it: answers that are waited for may take server.shutdown_timeout to finish, and
+    what is not finished then ends as interrupted. A second Ctrl-C leaves at once.
     """
     if listen and not roles:
         raise click.UsageError("--listen is for roles that others call: add --role ROLE")
     start_logging(log_level, log_format)
     begun = time.monotonic()
+    overrides = overrides_of(options, os.environ)
     loaded = _read(config_file, options)
-    overrides: dict[str, dict[str, object]] = {
-        "server": {"host": host or os.environ.get("HECTOR_HOST"), "port": port, "grpc_port": grpc_port},
-        "storage": {"database": database},
-    }
-    run(_serve(loaded, overrides, auth_secret or os.environ.get("HECTOR_AUTH_SECRET"), roles, listen, begun))
+    run(_serve(loaded, overrides, roles, listen, begun))
 
 
 def _read(config_file: Path | None, options: dict[str, object]) -> Loaded[Config]:
@@ -78,52 +75,37 @@ def _read(config_file: Path | None, options: dict[str, object]) -> Loaded[Config
 
 
 async def _serve(
-    loaded: Loaded[Config],
-    overrides: dict[str, dict[str, object]],
-    secret: str | None,
-    roles: tuple[str, ...],
-    listen: str | None,
-    begun: float,
+    loaded: Loaded[Config], overrides: Overrides, roles: tuple[str, ...], listen: str | None, begun: float
 ) -> None:
+    stop = stopped_by_signals()
     config, notes = await whole_config(loaded, overrides)
-    config = with_secret(config, secret)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop, stop)
+    if "gateway" in chosen(roles, config) and (made := admin_secret(config)) is not None:
+        for line in secret_lines(made):
+            say(line)
     async with running(config, roles, listen) as process:
-        _tell(config, loaded, notes, process)
-        ready = asyncio.ensure_future(process.ready.wait())
+        for line in introduction(config, loaded, notes, process):
+            say(line)
+        becoming = asyncio.ensure_future(until_ready(process))
         stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait((ready, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
-            click.echo(f"Ready in {time.monotonic() - begun:.2f} s. Ctrl-C stops.")
-        ready.cancel()
-        await stopping
-        click.echo("Stopping …")
+        try:
+            await asyncio.wait((becoming, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                say(f"Ready in {time.monotonic() - begun:.2f} s. Ctrl-C stops.")
+            await stopping
+        finally:
+            becoming.cancel()
+            stopping.cancel()
+        say("Stopping …")
 
 
-def with_secret(config: Config, secret: str | None) -> Config:
-    """Return the configuration with the admin secret of the command line or the environment."""
-    if secret is None:
-        return config
-    auth = type(config.server.auth).model_validate({**dict(config.server.auth), "secret": secret})
-    return config.model_copy(update={"server": config.server.model_copy(update={"auth": auth})})
-
-
-def _stop(stop: asyncio.Event) -> None:
-    if stop.is_set():  # asked twice: whoever asks does not want to wait
-        os._exit(130)
-    stop.set()
-
-
-def _tell(config: Config, loaded: Loaded[Config], notes: list[str], process: Process) -> None:
-    click.echo(f"hector {installed_version()} · {loaded.file} · revision {loaded.revision[:12]}")
-    for note in notes:
-        click.echo(f"  {note}")
-    if "gateway" in process.roles:
-        base = f"http://{config.server.host}:{config.server.port}"
-        for name in config.agents:
-            click.echo(f"  agent {name}: {base}/agents/{name}")
-    if process.address:
-        click.echo(f"  {', '.join(process.roles)} listening on {process.address}")
+def overrides_of(flags: Mapping[str, object], environment: Mapping[str, str]) -> Overrides:
+    """Return what flags, and the environment where they are silent, set over the file."""
+    secret = flags["auth_secret"] or environment.get("HECTOR_AUTH_SECRET") or None
+    host = flags["host"] or environment.get("HECTOR_HOST") or None
+    server = {"host": host, "port": flags["port"], "grpc_port": flags["grpc_port"]}
+    overrides: Overrides = {"server": server, "storage": {"database": flags["database"]}}
+    if secret is not None:
+        overrides["server"]["auth"] = {"secret": secret}
+    if endpoint := flags["tracing_endpoint"]:
+        overrides["observability"] = {"tracing": {"enabled": True, "endpoint": endpoint}}
+    return overrides

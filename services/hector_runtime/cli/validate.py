@@ -1,17 +1,20 @@
-"""`hector validate`: everything that is wrong with a config file, at once."""
+"""`hector validate`: everything that is wrong with config files, at once."""
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from hector_config import ConfigInvalid, Problem
-from hector_runtime.config import load_config
+from hector_config import ConfigInvalid, Loaded, Problem
+from hector_runtime.config import Config, load_config
+
+from .options import USUAL_FILES
 
 
 @click.command("validate")
-@click.argument("path", metavar="FILE", required=False, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-c", "--config", "named", metavar="FILE", type=click.Path(path_type=Path), help="The same as FILE."
 )
@@ -22,43 +25,58 @@ from hector_runtime.config import load_config
     type=click.Choice(["compact", "verbose", "json"]),
     default="compact",
     show_default=True,
+    help="compact: a line for each problem. verbose: what was found and is allowed, on lines of their own.",
 )
-def command(path: Path | None, named: Path | None, form: str) -> None:
-    """Check a config file: exit code 0 when it is good, 1 when it is not."""
-    file = path or named
-    if file is None:
-        raise click.UsageError("name the file to check: hector validate FILE")
-    try:
-        loaded = load_config(file)
-    except ConfigInvalid as error:
-        _report(error.problems, error.warnings, form)
-        sys.exit(1)
-    _report((), loaded.warnings, form)
-    if form != "json":
-        agents = ", ".join(loaded.config.agents) or "assistant (by default)"
-        click.echo(f"{file}: valid (agents: {agents})")
+def command(paths: tuple[Path, ...], named: Path | None, form: str) -> None:
+    """Check config files: exit code 0 when all are good, 1 when one is not.
 
-
-def _report(problems: tuple[Problem, ...], warnings: tuple[Problem, ...], form: str) -> None:
+    Without FILE it is hector.yaml, or .hector/config.yaml. Warnings make no file bad.
+    """
+    files = [*paths, *([named] if named else [])] or [usual for usual in USUAL_FILES if usual.is_file()][:1]
+    if not files:
+        raise click.UsageError("there is no hector.yaml here: name the file, as `hector validate FILE`")
+    checked = [(file, _checked(file)) for file in files]
     if form == "json":
-        found = {
-            "valid": not problems,
-            "errors": [_fields(problem) for problem in problems],
-            "warnings": [_fields(problem) for problem in warnings],
-        }
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        found = [_fields(file, result) for file, result in checked]
+        click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2, ensure_ascii=False))
+    else:
+        for file, result in checked:
+            _report(file, result, verbose=form == "verbose")
+    sys.exit(any(isinstance(result, ConfigInvalid) for _, result in checked))
+
+
+def _checked(file: Path) -> Loaded[Config] | ConfigInvalid:
+    try:
+        return load_config(file)
+    except ConfigInvalid as error:
+        return error
+
+
+def _report(file: Path, result: Loaded[Config] | ConfigInvalid, *, verbose: bool) -> None:
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if not isinstance(result, ConfigInvalid):
+        agents = ", ".join(result.config.agents) or "assistant (by default)"
+        click.echo(f"{file}: valid (agents: {agents})")
         return
-    for problem in warnings:
-        click.echo(f"warning: {problem}", err=True)
-    for problem in problems:
-        click.echo(str(problem), err=True)
-        if form == "verbose":
-            for name in ("found", "allowed", "hint"):
-                if value := getattr(problem, name):
-                    click.echo(f"    {name}: {value}", err=True)
-    if problems:
-        click.echo(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}", err=True)
+    for problem in result.problems:
+        click.echo("\n".join(_verbose(problem)) if verbose else str(problem), err=True)
+    count = len(result.problems)
+    click.echo(f"{file}: {count} problem{'s' if count != 1 else ''}", err=True)
 
 
-def _fields(problem: Problem) -> dict[str, object]:
-    return {name: getattr(problem, name) for name in problem.__slots__}
+def _verbose(problem: Problem) -> list[str]:
+    place = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
+    head = f"{place}: {problem.path}: {problem.message}" if problem.path else f"{place}: {problem.message}"
+    more = {"found": problem.found, "allowed": problem.allowed, "hint": problem.hint}
+    return [head, *(f"    {name}: {value}" for name, value in more.items() if value)]
+
+
+def _fields(file: Path, result: Loaded[Config] | ConfigInvalid) -> dict[str, object]:
+    problems = result.problems if isinstance(result, ConfigInvalid) else ()
+    return {
+        "file": str(file),
+        "valid": not problems,
+        "errors": [asdict(problem) for problem in problems],
+        "warnings": [asdict(problem) for problem in result.warnings],
+    }

@@ -1,0 +1,41 @@
+"""Asks an address for a JSON page, quickly and without a client: is it there, and what does it say?"""
+
+import asyncio
+import json
+import ssl
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+LIMIT_BYTES = 1 << 20
+
+
+async def json_at(url: str, timeout_s: float) -> object:
+    """Return what GET answers with status 200; None when nobody answers in time, or with anything else."""
+    place = urlsplit(url)
+    secure = ssl.create_default_context() if place.scheme == "https" else None
+    request = f"GET {place.path or '/'} HTTP/1.0\r\nHost: {place.netloc}\r\nAccept: application/json\r\n\r\n"
+    try:
+        async with asyncio.timeout(timeout_s):
+            port = place.port or (443 if secure else 80)
+            reader, writer = await asyncio.open_connection(place.hostname, port, ssl=secure)
+            try:
+                writer.write(request.encode())
+                answer = await _until_end(reader)
+            finally:
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        first = head.split(b"\r\n", 1)[0].split()
+        return json.loads(body) if first[1:2] == [b"200"] else None
+    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+        return None
+
+
+async def _until_end(reader: asyncio.StreamReader) -> bytes:
+    pieces = bytearray()
+    while piece := await reader.read(65536):
+        pieces += piece
+        if len(pieces) > LIMIT_BYTES:
+            break
+    return bytes(pieces)

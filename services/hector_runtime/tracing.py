@@ -1,0 +1,79 @@
+"""Sends spans of every call to an OpenTelemetry collector; imports nothing of it when that is off."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from grpc import StatusCode
+
+from hector_mesh import HectorError
+from hector_mesh import tracing as mesh_tracing
+
+from .tracing_config import TracingConfig
+
+LEAVE_S = 5.0  # how long a collector that does not answer may hold up the end of the process
+log = logging.getLogger(__name__)
+
+
+class TracingNotInstalled(HectorError):
+    """Tracing is asked for, and OpenTelemetry is not there."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "TRACING_NOT_INSTALLED"
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(
+            f'observability.tracing needs the package {missing}: pip install "hector[tracing]", '
+            "or set observability.tracing.enabled to false",
+            missing=missing,
+        )
+
+
+@asynccontextmanager
+async def traced(config: TracingConfig) -> AsyncIterator[None]:
+    """Trace the calls of channels and servers made inside the block, if tracing is on.
+
+    Raises:
+        TracingNotInstalled: It is on, and the extra "tracing" is missing.
+    """
+    if not config.enabled:
+        yield
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+    except ImportError as error:
+        raise TracingNotInstalled(error.name or "opentelemetry") from error
+    named = Resource.create({"service.name": config.service_name, "service.version": _version()})
+    provider = TracerProvider(
+        sampler=ParentBasedTraceIdRatio(config.sampling_rate), resource=named, shutdown_on_exit=False
+    )
+    exporter = OTLPSpanExporter(endpoint=config.endpoint, insecure=config.insecure)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    mesh_tracing.enable(provider)
+    try:
+        yield
+    finally:
+        mesh_tracing.disable()
+        await _leave(provider.shutdown)
+
+
+async def _leave(shutdown: object) -> None:
+    """Send what is left, but wait for nobody who does not answer."""
+    assert callable(shutdown)
+    try:
+        async with asyncio.timeout(LEAVE_S):
+            await asyncio.to_thread(shutdown)
+    except TimeoutError:
+        log.warning("spans lost: the collector did not take them in time")
+
+
+def _version() -> str:
+    try:
+        return version("hector")
+    except PackageNotFoundError:
+        return "0+unknown"

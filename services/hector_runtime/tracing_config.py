@@ -1,0 +1,38 @@
+"""The keys of `observability:`: where spans of every call go."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hector_config import Section
+
+
+class TracingConfig(Section):
+    """Spans of every call between roles, over OTLP. Needs `pip install "hector[tracing]"`."""
+
+    enabled: bool = False
+    """Trace at all (--tracing-endpoint)."""
+    exporter: Literal["otlp"] = "otlp"
+    """How spans travel: OTLP over gRPC."""
+    endpoint: Annotated[str, Field(min_length=1)] = "localhost:4317"
+    """Where the collector is: host:port, or a URL (--tracing-endpoint)."""
+    insecure: bool = True
+    """Speak without TLS."""
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """The share of traces to record; a caller that has decided already is followed."""
+    service_name: Annotated[str, Field(min_length=1)] = "hector"
+    """What this process is called in traces."""
+
+
+class ObservabilityConfig(Section):
+    """How Hector can be watched."""
+
+    tracing: TracingConfig = TracingConfig()
+    """Spans of every call."""
+
+
+class ObservabilitySection(Section):
+    """What the runtime reads of a configuration to be watched."""
+
+    observability: ObservabilityConfig = ObservabilityConfig()
+    """How Hector can be watched."""
