@@ -11,6 +11,7 @@ from hector_mesh import Context, current_call
 from .conversation import from_a2a
 from .errors import RunLost
 from .ledger import task_of
+from .listing import list_tasks
 from .roster import Roster
 from .run import Run
 from .runs import Runs
@@ -48,6 +49,11 @@ class A2AServicer(a2a.A2AServiceServicer):
         """Return a task as last committed."""
         task, _ = await self._find(request.id, request.tenant)
         return trimmed(task, request.history_length if request.HasField("history_length") else None)
+
+    async def ListTasks(self, request: "a2a.ListTasksRequest", context: Context) -> "a2a.ListTasksResponse":
+        """List the caller's tasks, the latest change first."""
+        agent = self._roster.pick(request.tenant).name if request.tenant else ""
+        return await list_tasks(self._runs.log, current_call.get(), request, agent)
 
     async def CancelTask(self, request: "a2a.CancelTaskRequest", context: Context) -> "a2a.Task":
         """Stop a task and everything it started, and return what became of it."""

@@ -60,6 +60,31 @@ async def test_sessions_and_runs_are_listed_latest_first_and_in_pages(mesh_under
     assert [run.name for run in only.runs] == [tasks[0].id]
 
 
+async def test_tasks_are_listed_by_a2as_rules(mesh_under_test, tmp_path):
+    async with serving(mesh_under_test, tmp_path, ScriptedModel(*["ok"] * 3)):
+        stub = a2a.A2AServiceStub(mesh_under_test.mesh)
+        with as_ada():
+            tasks = [(await stub.SendMessage(ask(f"number {number}"))).task for number in range(3)]
+            page = await stub.ListTasks(a2a.ListTasksRequest(page_size=2, history_length=0))
+            rest = await stub.ListTasks(
+                a2a.ListTasksRequest(page_size=2, page_token=page.next_page_token, include_artifacts=True)
+            )
+            since = a2a.ListTasksRequest(status_timestamp_after=tasks[1].status.timestamp)
+            later = await stub.ListTasks(since)
+            failed = await stub.ListTasks(a2a.ListTasksRequest(status=a2a.TASK_STATE_FAILED))
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.ListTasks(a2a.ListTasksRequest(page_size=0))
+        nobody = await stub.ListTasks(a2a.ListTasksRequest())
+    assert [task.id for task in page.tasks] == [tasks[2].id, tasks[1].id]
+    assert not any(task.artifacts or task.history for task in page.tasks)
+    assert (page.total_size, page.page_size, rest.next_page_token) == (3, 2, "")
+    assert [text_of(task) for task in rest.tasks] == ["ok "]
+    assert {task.id for task in later.tasks} == {tasks[1].id, tasks[2].id}
+    assert not failed.tasks
+    assert not nobody.tasks
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
 async def test_a_deleted_session_is_gone_with_its_runs(mesh_under_test, tmp_path):
     async with serving(mesh_under_test, tmp_path, ScriptedModel("ok", "ok")):
         with as_ada():
