@@ -3,12 +3,13 @@
     python bench/vector.py                     1k, 10k, 100k vectors of 384 and 512 floats
     python bench/vector.py --sizes 1000,10000 --dimensions 512 --engines hector
 
-`hector` is the store that ships. qdrant-edge and usearch are compared if they are installed; usearch keeps neither
-text nor metadata, so it has no figures for filters and words.
+`hector` is the store that ships. qdrant-edge and usearch are compared if they are installed; usearch keeps
+neither text nor metadata, so it has no figures for filters and words.
 """
 
 import argparse
 import json
+import os
 import random
 import resource
 import subprocess
@@ -22,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the store does
 import numpy as np
 
 BATCH = 500

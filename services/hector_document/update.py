@@ -69,6 +69,7 @@ class Update:
         self._rows = progress.rows
         self._described = GetDimensionsResponse()
         self._pipeline = ""
+        self._turn = asyncio.Lock()
 
     async def run(self, *, force: bool) -> None:
         """Bring the store up to date.
@@ -151,7 +152,9 @@ class Update:
             if not force and row is not None and self._same(row, file, digest):
                 await self._note(self._row(file, INDEXED, digest, row.chunk_count))
                 return
-            passages = await asyncio.to_thread(self._cut, file, content)
+            # One at a time: several threads of Python are no faster, and the event loop would wait for each.
+            async with self._turn:
+                passages = await asyncio.to_thread(self._cut, file, content)
             await self._store(file, digest, passages)
         except FileNotFoundError:
             await self._remove([file.document] if file.document in self._rows else [])

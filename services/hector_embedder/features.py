@@ -6,7 +6,6 @@ The hashes are part of every stored index: whoever changes anything here raises 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
@@ -15,11 +14,12 @@ from math import log
 VERSION = 1
 
 Weighted = tuple[tuple[int, float], ...]
-"""Pairs of a 64 bit hash and a weight."""
+"""Pairs of a place in the vector and what is added there."""
 
 _WORD = re.compile(r"[^\W_]+|[^\w\s]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PIECES = (3, 4, 5)
+_LONGEST_IN_PIECES = 64
 _PAIR_WEIGHT = 0.4
 _COMMON_WEIGHT = 0.1
 _SIGN_WEIGHT = 0.05
@@ -35,16 +35,19 @@ _COMMON = frozenset(
 )
 
 
-def features(text: str) -> Iterator[tuple[int, float]]:
-    """Return what is in a text, with weights; repetition counts by its logarithm."""
+def weighed(text: str, dimension: int) -> list[float]:
+    """Return the sum of what is in a text, feature by feature; repetition counts by its logarithm."""
+    sums = [0.0] * dimension
     words = words_of(text)
     for word, times in Counter(words).items():
         emphasis = 1.0 + log(times)
-        for hashed, weight in _features_of(word):
-            yield hashed, weight * emphasis
+        for place, weight in _placed(word, dimension):
+            sums[place] += weight * emphasis
     meaningful = [word for word in words if word not in _COMMON and word[0].isalnum()]
     for (first, second), times in Counter(pairwise(meaningful)).items():
-        yield _hash(f"2{first} {second}"), _PAIR_WEIGHT * (1.0 + log(times))
+        place, sign = _place(_hash(f"2{first} {second}"), dimension)
+        sums[place] += sign * _PAIR_WEIGHT * (1.0 + log(times))
+    return sums
 
 
 def words_of(text: str) -> list[str]:
@@ -54,18 +57,26 @@ def words_of(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=32_768)
-def _features_of(word: str) -> Weighted:
+def _placed(word: str, dimension: int) -> Weighted:
     if not word[0].isalnum():
-        return ((_hash(f"1{word}"), _SIGN_WEIGHT),)
+        place, sign = _place(_hash(f"1{word}"), dimension)
+        return ((place, sign * _SIGN_WEIGHT),)
     weight = _COMMON_WEIGHT if word in _COMMON else 1.0
-    whole = (_hash(f"1{word}"), weight)
-    if weight < 1.0 or len(word) > 64:
+    place, sign = _place(_hash(f"1{word}"), dimension)
+    whole = (place, sign * weight)
+    if weight < 1.0 or len(word) > _LONGEST_IN_PIECES:
         return (whole,)
     marked = f"<{word}>"
     pieces = [marked[at : at + size] for size in _PIECES for at in range(len(marked) - size + 1)]
     # Together the pieces weigh as much as the word itself, however long it is.
     share = weight / max(len(pieces), 1) ** 0.5
-    return (whole, *((_hash(f"3{piece}"), share) for piece in pieces))
+    placed = (_place(_hash(f"3{piece}"), dimension) for piece in pieces)
+    return (whole, *((place, sign * share) for place, sign in placed))
+
+
+def _place(hashed: int, dimension: int) -> tuple[int, float]:
+    # The top bit is the sign: features that meet in one place cancel out as often as they add up.
+    return (hashed & 0x7FFF_FFFF_FFFF_FFFF) % dimension, 1.0 if hashed >> 63 else -1.0
 
 
 def _hash(feature: str) -> int:

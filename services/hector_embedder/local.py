@@ -16,7 +16,7 @@ from hector.embedder.v1 import (
 )
 from hector_embedder.config import EmbedderConfig
 from hector_embedder.errors import EmbeddingRefused
-from hector_embedder.features import VERSION, features
+from hector_embedder.features import VERSION, weighed
 from hector_mesh import Context
 
 MODEL = "hashed-ngrams"
@@ -33,6 +33,7 @@ class LocalEmbedder(EmbedderProviderServicer):
     def __init__(self, config: EmbedderConfig) -> None:
         self._dimension = config.dimension or DIMENSION
         self._batch_size = config.batch_size
+        self._turn = asyncio.Lock()
 
     async def EmbedText(self, request: EmbedTextRequest, context: Context) -> EmbedTextResponse:
         if request.HasField("blob"):
@@ -41,7 +42,8 @@ class LocalEmbedder(EmbedderProviderServicer):
         _check([request.text])
         if len(request.text) <= _INLINE_TEXT:
             return EmbedTextResponse(success=True, vector_f32=vector_of(request.text, dimension))
-        vector = await asyncio.to_thread(vector_of, request.text, dimension)
+        async with self._turn:
+            vector = await asyncio.to_thread(vector_of, request.text, dimension)
         return EmbedTextResponse(success=True, vector_f32=vector)
 
     async def EmbedBatch(self, request: EmbedBatchRequest, context: Context) -> EmbedBatchResponse:
@@ -50,7 +52,9 @@ class LocalEmbedder(EmbedderProviderServicer):
             message = f"{len(request.texts)} texts in a batch, at most {self._batch_size} are allowed"
             raise EmbeddingRefused(message, found=len(request.texts), allowed=self._batch_size)
         _check(request.texts)
-        vectors = await asyncio.to_thread(lambda: [vector_of(text, dimension) for text in request.texts])
+        # One at a time: several threads of Python are no faster, and the event loop would wait for each.
+        async with self._turn:
+            vectors = await asyncio.to_thread(_vectors_of, request.texts, dimension)
         return EmbedBatchResponse(
             success=True,
             embeddings=[
@@ -81,14 +85,15 @@ class LocalEmbedder(EmbedderProviderServicer):
 
 def vector_of(text: str, dimension: int) -> bytes:
     """Return the unit vector of a text as little-endian float32."""
-    sums = [0.0] * dimension
-    for hashed, weight in features(text[:LONGEST_TEXT]):
-        # The top bit is the sign: features that meet in one place cancel out as often as they add up.
-        sums[(hashed & 0x7FFF_FFFF_FFFF_FFFF) % dimension] += weight if hashed >> 63 else -weight
+    sums = weighed(text[:LONGEST_TEXT], dimension)
     length = sum(value * value for value in sums) ** 0.5
     if length:
         sums = [value / length for value in sums]
     return struct.pack(f"<{dimension}f", *sums)
+
+
+def _vectors_of(texts: Sequence[str], dimension: int) -> list[bytes]:
+    return [vector_of(text, dimension) for text in texts]
 
 
 def _check(texts: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ def scored(
         condition: What must hold for a record, and its values.
     """
     n = collection
-    total = sql.execute(f"SELECT count(*) FROM vectors_{n}").fetchone()[0]
+    total = sql.execute(f"SELECT count(*) FROM records_{n}").fetchone()[0]
     clause, values = condition or ("1", [])
     join = f"JOIN records_{n} ON record = words_{n}.rowid" if condition else ""
     ranked = (
@@ -40,9 +40,8 @@ def scored(
     )
     scores: dict[int, float] = {}
     for query in queries:
-        having = sql.execute(f"SELECT count(*) FROM words_{n} WHERE words_{n} MATCH ?", (query,)).fetchone()[
-            0
-        ]
+        count = f"SELECT count(*) FROM words_{n} WHERE words_{n} MATCH ?"
+        having = sql.execute(count, (query,)).fetchone()[0]
         if not having:
             continue
         weight = log(1 + (total - having + 0.5) / (having + 0.5)) / _weight_of_fts5(total, having)

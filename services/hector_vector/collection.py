@@ -57,7 +57,7 @@ class Collection:
             return self._matrix.nearest(query, limit, allowed)
 
     def _loaded(self, sql: sqlite3.Connection) -> Matrix:
-        count = sql.execute(f"SELECT count(*) FROM vectors_{self.number}").fetchone()[0]
+        count = sql.execute(f"SELECT count(*) FROM records_{self.number}").fetchone()[0]
         matrix = Matrix(self.dimension, self.metric, count)
         rows = iter(sql.execute(f"SELECT record, vector FROM vectors_{self.number}"))
         while some := list(islice(rows, _LOAD_AT_ONCE)):

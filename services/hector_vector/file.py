@@ -228,7 +228,7 @@ class VectorFile:
         found = []
         for name in names:
             with self._reading(name) as (sql, collection):
-                count = sql.execute(f"SELECT count(*) FROM vectors_{collection.number}").fetchone()[0]
+                count = sql.execute(f"SELECT count(*) FROM records_{collection.number}").fetchone()[0]
                 found.append((collection, int(count)))
         return found
 
