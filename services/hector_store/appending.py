@@ -8,7 +8,7 @@ from functools import cache
 from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from .clock import database_time
-from .compiled import ManyRows
+from .compiled import ByIds, ManyRows
 from .errors import RunFenced, RunNotFound
 from .payloads import EventRows
 from .schema import effects, run_signals, runs
@@ -28,11 +28,11 @@ class Append:
 
 
 # Ordered, so that two writers never wait for each other. SQLite has no FOR UPDATE and needs none.
-_FENCE = (
+_FENCE = ByIds(
     select(runs.c.id, runs.c.app, runs.c.epoch, runs.c.next_seq, database_time().label("now"))
-    .where(runs.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(runs.c.id)
-    .with_for_update()
+    .with_for_update(),
+    runs.c.id,
 )
 _CONSUME = (
     update(run_signals)
@@ -64,8 +64,7 @@ class _Held:
 
 def append_all(connection: Connection, appends: Sequence[Append]) -> list[Appended | Exception]:
     """Write appends in order; whoever does not own its run any more gets RunFenced and writes nothing."""
-    ids = sorted({append.run_id for append in appends})
-    fenced = connection.execute(_FENCE, {"ids": ids})
+    fenced = _FENCE.rows(connection, sorted({append.run_id for append in appends}))
     held = {run_id: _Held(*columns) for run_id, *columns in fenced}
     events, consumed = EventRows(), list[dict[str, object]]()
     outcomes: list[Appended | Exception] = []

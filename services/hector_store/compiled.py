@@ -1,20 +1,31 @@
-"""Statements for many rows, without what SQLAlchemy does for each row that we do not need."""
+"""Statements compiled once: without what SQLAlchemy does for each row that we do not need.
+
+SQLAlchemy writes the SQL, in the dialect of the connection; the driver gets and returns the values as they
+are. So this is only for values that no driver needs converted: text, integers, booleans, bytes.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
-from sqlalchemy.sql.base import Executable
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Delete,
+    Dialect,
+    Insert,
+    Select,
+    Update,
+    bindparam,
+)
+
+_MOST_IDS = 512  # in one statement; SQLite takes 32,766 parameters, others fewer
 
 
 class ManyRows:
-    """An INSERT or UPDATE whose parameters need no conversion: text, integers, booleans, bytes.
+    """A statement that is executed for many rows."""
 
-    SQLAlchemy writes the SQL, in the dialect of the connection; the driver gets the rows as they are. That
-    halves the cost of a row.
-    """
-
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: Insert | Update | Delete) -> None:
         self._statement = statement
         self._compiled: dict[str, tuple[str, tuple[str, ...]]] = {}
 
@@ -26,6 +37,38 @@ class ManyRows:
     def _for(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
         found = self._compiled.get(dialect.name)
         if found is None:
-            compiled: Any = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-            found = self._compiled[dialect.name] = (str(compiled), tuple(compiled.positiontup))
+            found = self._compiled[dialect.name] = _compile(self._statement, dialect)
         return found
+
+
+class ByIds:
+    """A SELECT of the rows whose id is one of many."""
+
+    def __init__(self, statement: Select[Any], column: ColumnElement[str]) -> None:
+        self._statement, self._column = statement, column
+        self._compiled: dict[tuple[str, int], str] = {}
+
+    def rows(self, connection: Connection, ids: Sequence[str]) -> list[Sequence[Any]]:
+        """Return the rows; a statement takes 512 ids at most, and each orders its own."""
+        rows: list[Sequence[Any]] = []
+        for start in range(0, len(ids), _MOST_IDS):
+            some = ids[start : start + _MOST_IDS]
+            size = 1 << (len(some) - 1).bit_length()  # few different statements, filled up with the last id
+            padding = (some[-1],) * (size - len(some))
+            rows += connection.exec_driver_sql(self._for(connection.dialect, size), (*some, *padding)).all()
+        return rows
+
+    def _for(self, dialect: Dialect, size: int) -> str:
+        found = self._compiled.get((dialect.name, size))
+        if found is None:
+            ids: list[BindParameter[str]] = [bindparam(f"id_{number}") for number in range(size)]
+            found, _ = _compile(self._statement.where(self._column.in_(ids)), dialect)
+            self._compiled[dialect.name, size] = found
+        return found
+
+
+def _compile(
+    statement: Insert | Update | Delete | Select[Any], dialect: Dialect
+) -> tuple[str, tuple[str, ...]]:
+    compiled: Any = statement.compile(dialect=dialect)
+    return str(compiled), tuple(compiled.positiontup)

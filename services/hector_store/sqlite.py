@@ -42,6 +42,7 @@ _SETTINGS = (
     "foreign_keys = ON",
     "temp_store = MEMORY",
     "cache_size = -16384",  # 16 MiB
+    "wal_autocheckpoint = 8000",  # pages, 32 MiB: a checkpoint holds all writers up while it syncs
     "journal_size_limit = 67108864",
 )
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}

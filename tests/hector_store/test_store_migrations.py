@@ -29,7 +29,7 @@ from hector_store import (
     RunLog,
     opened,
 )
-from hector_store.compiled import ManyRows
+from hector_store.compiled import ByIds, ManyRows
 from hector_store.schema import INLINE_BYTES, metadata
 
 DIALECTS: dict[str, Any] = {
@@ -222,17 +222,22 @@ async def use_everything(database: Database) -> None:
 
 async def test_every_statement_can_be_said_in_every_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[Any] = []
-    execute = ManyRows.execute
+    execute, rows = ManyRows.execute, ByIds.rows
 
     def remember(many: ManyRows, connection: Connection, rows: Any) -> None:
         said.append(many._statement)
         execute(many, connection, rows)
+
+    def remember_ids(by_ids: ByIds, connection: Connection, ids: Any) -> Any:
+        said.append(by_ids._statement.where(by_ids._column.in_(ids)))
+        return rows(by_ids, connection, ids)
 
     def listen(connection: Connection, statement: Any, *_: object) -> None:
         said.append(statement)
 
     async with opened("inmemory") as database:
         monkeypatch.setattr(ManyRows, "execute", remember)
+        monkeypatch.setattr(ByIds, "rows", remember_ids)
         event.listen(Engine, "before_execute", listen)
         try:
             await use_everything(database)

@@ -125,6 +125,14 @@ async def test_a_writer_that_lost_its_run_writes_nothing(log: RunLog) -> None:
     assert [event.kind for event in await log.events("default", stale.run_id)] == ["a", "c"]
 
 
+async def test_more_runs_than_fit_into_a_statement_are_appended_to_at_once(log: RunLog) -> None:
+    made = await asyncio.gather(*(log.create(a_run(context_id="")) for _ in range(1300)))
+    appended = await asyncio.gather(*(log.append(run.run_id, 1, [NewEvent("a")]) for run in made))
+    assert [outcome.last_seq for outcome in appended] == [1] * 1300
+    for run in (made[0], made[700], made[-1]):
+        assert len(await log.events("default", run.run_id)) == 1
+
+
 async def test_a_run_that_is_not_there_cannot_be_written(log: RunLog) -> None:
     for write in (
         log.append("nothing", 1, [NewEvent("a")]),
