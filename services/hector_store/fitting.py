@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from .errors import InvalidValue
 from .schema import APP, CONTEXT_ID, HASH, NAME, OWNER, RUN_ID, TARGET, WORD
-from .values import Effect, NewEvent, NewRun
+from .values import Effect, NewEvent, NewRun, RunChanges
 
 
 def fit(name: str, value: str, longest: int, *, empty: bool = True) -> None:
@@ -48,6 +48,17 @@ def fit_events(events: Iterable[NewEvent]) -> int:
         fit("event kind", event.kind, WORD)
         size_bytes += len(event.payload)
     return size_bytes
+
+
+def fit_changes(changes: RunChanges | None) -> int:
+    """Check what changes in a run and return the size of its parts without a limit."""
+    if changes is None:
+        return 0
+    if changes.state is not None:
+        fit("state", changes.state, WORD, empty=False)
+    if changes.strategy_name is not None:
+        fit("strategy name", changes.strategy_name, NAME)
+    return len(changes.view or b"") + len(changes.strategy_state or b"")
 
 
 def fit_effects(effects: Iterable[Effect]) -> int:

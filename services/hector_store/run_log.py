@@ -9,7 +9,7 @@ from .appending import Append, append_all
 from .creating import Creation, create_all
 from .database import Database
 from .errors import RunContended, RunExists
-from .fitting import fit_effects, fit_events, fit_run
+from .fitting import fit_changes, fit_effects, fit_events, fit_run
 from .ids import new_id
 from .values import (
     Appended,
@@ -94,9 +94,7 @@ class RunLog:
             HectorError: See `Database.write`.
         """
         append = Append(run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects))
-        size_bytes = fit_events(events) + fit_effects(effects)
-        if changes is not None:
-            size_bytes += len(changes.view or b"") + len(changes.strategy_state or b"")
+        size_bytes = fit_events(events) + fit_changes(changes) + fit_effects(effects)
         rows = 1 + len(events) + len(effects)
         return await self._database.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
 

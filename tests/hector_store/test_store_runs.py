@@ -1,11 +1,12 @@
 """Runs and their events: created, appended to, fenced, read back."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from hector_mesh import HectorError
-from hector_store import TERMINAL_STATES, Appended, NewEvent, NewRun, RunChanges, RunLog, new_id
+from hector_store import TERMINAL_STATES, Appended, Effect, NewEvent, NewRun, RunChanges, RunLog, new_id
 
 
 def a_run(**fields: object) -> NewRun:
@@ -246,6 +247,25 @@ async def test_values_that_do_not_fit_are_refused_before_they_are_queued(
         await log.create(a_run(**{field: value}))
     assert caught.value.reason == "INVALID_VALUE"
     assert field.split("_")[0] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        {"changes": RunChanges(state="x" * 65)},
+        {"changes": RunChanges(strategy_name="x" * 129)},
+        {"events": [NewEvent("x" * 65)]},
+        {"effects": [Effect(effect_id="")]},
+    ],
+)
+async def test_appends_that_do_not_fit_write_nothing(log: RunLog, write: dict[str, Any]) -> None:
+    created = await log.create(a_run())
+    with pytest.raises(HectorError) as caught:
+        await log.append(created.run_id, 1, **write)
+    assert caught.value.reason == "INVALID_VALUE"
+    run = await log.get("default", "ann", created.run_id)
+    assert run is not None
+    assert (run.next_seq, run.state) == (1, "RUN_STATE_SUBMITTED")
 
 
 async def test_ids_are_told_apart_by_case_and_by_script(log: RunLog) -> None:
