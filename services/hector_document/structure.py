@@ -30,6 +30,7 @@ _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*\r?\n?
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})([^`\n]*)\r?\n?")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*\r?\n?")
 _FRONT = re.compile(r"---[ \t]*\r?\n")
+_LONGEST_HEADING = 1000
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
@@ -94,7 +95,9 @@ def _markdown(lines: list[str]) -> Iterator[Block]:
         yield from until(at)
     while number < len(lines):
         line = lines[number]
-        fence, titled = _FENCE.fullmatch(line), _HEADING.fullmatch(line)
+        fence = _FENCE.fullmatch(line)
+        # What is longer is no heading; and the pattern takes its time with a long row of spaces.
+        titled = _HEADING.fullmatch(line) if len(line) <= _LONGEST_HEADING else None
         if fence:
             yield from until(at)
             kind = "code"
@@ -111,9 +114,7 @@ def _markdown(lines: list[str]) -> Iterator[Block]:
             end, number = _past_blanks(lines, at + len(line), number + 1)
             yield heading(len(titled[1]), titled[2] or "", at, end)
             at = end
-        elif (
-            line.strip() and at == start and number + 1 < len(lines) and _underlined(line, lines[number + 1])
-        ):
+        elif at == start and number + 1 < len(lines) and _underlined(line, lines[number + 1]):
             mark = lines[number + 1]
             end, number = _past_blanks(lines, at + len(line) + len(mark), number + 2)
             yield heading(1 if "=" in mark else 2, line.strip(), at, end)
@@ -128,7 +129,11 @@ def _markdown(lines: list[str]) -> Iterator[Block]:
 
 def _underlined(line: str, mark: str) -> bool:
     # A list, a quotation or a table row above a rule is no heading.
-    return bool(_UNDERLINE.fullmatch(mark)) and not re.match(r"\s*([-*+>|#]|\d+[.)])", line)
+    return (
+        0 < len(line.strip()) <= _LONGEST_HEADING
+        and bool(_UNDERLINE.fullmatch(mark))
+        and not re.match(r"\s*([-*+>|#]|\d+[.)])", line)
+    )
 
 
 def _past_blanks(lines: list[str], at: int, number: int) -> tuple[int, int]:

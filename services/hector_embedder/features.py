@@ -41,7 +41,9 @@ def weighed(text: str, dimension: int) -> list[float]:
     words = words_of(text)
     for word, times in Counter(words).items():
         emphasis = 1.0 + log(times)
-        for place, weight in _placed(word, dimension):
+        # Keys that are endless, and never seen again, do not belong in a cache.
+        placed = _placed if len(word) <= _LONGEST_IN_PIECES else _placed.__wrapped__
+        for place, weight in placed(word, dimension):
             sums[place] += weight * emphasis
     meaningful = [word for word in words if word not in _COMMON and word[0].isalnum()]
     for (first, second), times in Counter(pairwise(meaningful)).items():

@@ -48,6 +48,29 @@ def test_whatever_the_text_nothing_is_lost_and_no_limit_is_passed(seed: int, mar
             assert len(chunk.text) + len(after.text) > 150
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a" + " " * 200_000 + "b",
+        "# a" + " #" * 100_000 + "b",
+        "# " + "[" * 200_000,
+        "```" * 100_000,
+        "." * 300_000,
+        "x" * 300_000,
+        "a\n" * 100_000,
+        "\n" * 300_000,
+        "> " * 100_000,
+        "-" * 300_000 + "\n" + "=" * 300_000,
+    ],
+    ids=range(10),
+)
+@pytest.mark.timeout(30)
+def test_no_text_takes_for_ever(text: str) -> None:
+    """Ours: documents may be written by somebody who wishes us ill."""
+    chunks = chunks_of(text, ChunkingConfig(), markdown=True)
+    assert "".join(chunk.text for chunk in chunks).split() == text.split()
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_lines_are_exact(seed: int) -> None:
     text = any_text(seed)

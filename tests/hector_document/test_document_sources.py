@@ -5,6 +5,7 @@ import os
 import pytest
 
 from hector.document.v1 import IndexState
+from hector_document.directory import Directory, File
 
 
 async def test_citations_are_paths_of_the_project_with_exact_lines(house) -> None:
@@ -141,6 +142,25 @@ async def test_odd_and_endless_file_names_are_no_trouble(house) -> None:
         assert (status.documents_indexed, status.documents_failed) == (8, 0)
         assert len(set(await docs.sources("needle", limit=100))) == 8
         assert (await docs.update()).documents_embedded == 8
+
+
+async def test_a_file_that_vanishes_before_it_is_read_is_no_failure(
+    house, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write("a.md", "Lemurs leap.")
+    house.write("b.md", "Otters float.")
+    read = Directory.read
+
+    def vanishing(self: Directory, file: File) -> bytes:
+        if file.document == "b.md":
+            file.path.unlink(missing_ok=True)
+        return read(self, file)
+
+    monkeypatch.setattr(Directory, "read", vanishing)
+    async with house.opened() as docs:
+        status = await docs.status()
+        assert (status.state, status.documents_indexed) == (IndexState.INDEX_STATE_CURRENT, 1)
+        assert status.documents_failed == 0
 
 
 async def test_a_missing_folder_is_a_failure_with_its_path(house) -> None:
