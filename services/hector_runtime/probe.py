@@ -20,22 +20,24 @@ async def json_at(url: str, timeout_s: float) -> object:
             reader, writer = await asyncio.open_connection(place.hostname, port, ssl=secure)
             try:
                 writer.write(request.encode())
-                answer = await _until_end(reader)
+                head = await reader.readuntil(b"\r\n\r\n")
+                body = await _body(reader, head)
             finally:
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()
-        head, _, body = answer.partition(b"\r\n\r\n")
         first = head.split(b"\r\n", 1)[0].split()
         return json.loads(body) if first[1:2] == [b"200"] else None
-    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+    except (OSError, TimeoutError, ValueError, EOFError, asyncio.LimitOverrunError):
         return None
 
 
-async def _until_end(reader: asyncio.StreamReader) -> bytes:
+async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    lines = head.decode("latin-1").lower().split("\r\n")
+    lengths = [line.partition(":")[2] for line in lines if line.startswith("content-length:")]
+    if lengths:  # some keep the connection open, though they were not asked to
+        return await reader.readexactly(min(int(lengths[0]), LIMIT_BYTES))
     pieces = bytearray()
-    while piece := await reader.read(65536):
+    while len(pieces) < LIMIT_BYTES and (piece := await reader.read(65536)):
         pieces += piece
-        if len(pieces) > LIMIT_BYTES:
-            break
     return bytes(pieces)
