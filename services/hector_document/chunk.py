@@ -14,7 +14,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A passage. Without overlap, all passages of a text joined are the text."""
+    """A passage. Without overlap, all passages of a text joined are the text, but for pages of blanks."""
 
     start: int
     end: int
@@ -46,7 +46,7 @@ def chunks_of(text: str, config: ChunkingConfig, *, markdown: bool = False) -> l
         )
         passage = text[start : span.end]
         if not passage.strip():
-            continue  # nothing but blank lines, in a text that has nothing else
+            continue  # nothing but blanks: nobody looks for them
         first = start + len(passage) - len(passage.lstrip())
         last = start + len(passage.rstrip()) - 1
         lines = bisect_right(feeds, first - 1) + 1, bisect_right(feeds, last - 1) + 1

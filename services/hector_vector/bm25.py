@@ -31,7 +31,7 @@ def scored(
         condition: What must hold for a record, and its values.
     """
     n = collection
-    total = sql.execute(f"SELECT count(*) FROM records_{n}").fetchone()[0]
+    total = _rows_of(sql, n)
     clause, values = condition or ("1", [])
     join = f"JOIN records_{n} ON record = words_{n}.rowid" if condition else ""
     ranked = (
@@ -48,6 +48,18 @@ def scored(
         for record, score in sql.execute(ranked, (query, *values)):
             scores[record] = scores.get(record, 0.0) + score * weight
     return sorted(scores.items(), key=lambda found: (-found[1], found[0]))[:limit]
+
+
+def _rows_of(sql: sqlite3.Connection, collection: int) -> int:
+    """Return how many records the index of words has; what FTS5 goes by, and quicker than counting."""
+    # Row 1 is the "averages record" of fts5_index.c: the first varint is the number of rows.
+    block = sql.execute(f"SELECT block FROM words_{collection}_data WHERE id = 1").fetchone()[0]
+    total = 0
+    for byte in block:
+        total = total << 7 | byte & 0x7F
+        if byte < 0x80:
+            break
+    return total
 
 
 def _weight_of_fts5(total: int, having: int) -> float:
