@@ -4,8 +4,10 @@ import json
 
 import pytest
 from contracts.llm_provider import user
+from support.nonsense import NONSENSE, places, spoiled
 
-from hector.llm.v1 import GenerateTextRequest, GenerationOptions
+from hector.common.v1 import Tool
+from hector.llm.v1 import GenerateTextRequest, GenerationOptions, ToolChoice
 from hector_llm import LLMConfig
 from hector_llm.local import LocalProvider
 
@@ -70,9 +72,35 @@ async def test_a_schema_that_refers_to_itself_ends() -> None:
     assert "name" in await shaped("go", node)
     endless = {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]}
     assert "next" in await shaped("go", endless)
-    assert await shaped("go", {"$ref": "#"}) is not None
+    for circle in ({"$ref": "#"}, {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}, {"anyOf": [{"$ref": "#"}]}):
+        assert await shaped("go", circle) is not None
+    assert await shaped("go", {"$ref": "#/nowhere"}) == {}
 
 
 async def test_the_answer_goes_where_the_schema_asks_for_one() -> None:
     found = await shaped("What is my name?", an_object(answer=STRING))
     assert found == {"answer": "You have not told me."}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE, ids=repr)
+async def test_a_schema_with_nonsense_in_it_is_survived(nonsense: object) -> None:
+    """Ours: schemas come from configurations, plugins and MCP servers."""
+    item = an_object(id=STRING, state={"enum": ["a", "b"]})
+    schema = an_object(
+        path=STRING,
+        count={"type": "integer", "minimum": 1, "maximum": 9, "multipleOf": 2},
+        text={"type": "string", "minLength": 2, "maxLength": 9, "format": "date"},
+        items={"type": "array", "items": item, "minItems": 1, "maxItems": 3},
+        one={"anyOf": [{"type": "null"}, {"allOf": [{"$ref": "#/$defs/x"}]}]},
+    )
+    schema["$defs"] = {"x": {"type": "boolean"}}
+    model = LocalProvider(LLMConfig(provider="local"))
+    for path in places(schema):
+        text = json.dumps(spoiled(schema, path, nonsense))
+        await shaped("3 things in docs/x.md: a, b", json.loads(text))
+        tool = Tool(name="handle", description="Handles things.", parameters_json=text)
+        options = GenerationOptions(tool_choice=ToolChoice(mode=ToolChoice.MODE_REQUIRED))
+        asked = [user("handle 3 things in docs/x.md: a, b")]
+        request = GenerateTextRequest(messages=asked, tools=[tool], options=options)
+        answer = await model.GenerateText(request, None)
+        assert isinstance(json.loads(answer.message.parts[0].tool_call.arguments_json), dict)

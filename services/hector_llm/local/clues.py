@@ -50,7 +50,8 @@ class Clues:
 
     @cached_property
     def numbers(self) -> list[float]:
-        return [float(found) for found in _number.findall(_date.sub(" ", self.text))]
+        numbers = map(float, _number.findall(_date.sub(" ", self.text)))
+        return [number for number in numbers if abs(number) < 2**53]
 
     @cached_property
     def names(self) -> list[str]:

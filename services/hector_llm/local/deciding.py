@@ -12,6 +12,7 @@ from hector_llm.local.quoting import quoted
 from hector_llm.local.remembering import is_about_the_user, is_told, remembered
 from hector_llm.local.routing import routed
 from hector_llm.local.shaping import shaped
+from hector_llm.local.soundness import sound
 from hector_llm.local.talking import is_small_talk, noted, small_talk
 
 SHOWN = 4_000
@@ -111,7 +112,7 @@ def _at_a_loss(conversation: Conversation, *, can_search: bool, looked: bool) ->
 
 
 def _in_shape(schema_json: str, question: str, answer: str) -> str:
-    schema = orjson.loads(schema_json)
+    schema = sound(orjson.loads(schema_json))
     return orjson.dumps(shaped(schema, question, answer)).decode()
 
 

@@ -13,6 +13,7 @@ from hector_llm.local.filling import Filler
 from hector_llm.local.ranking import leans_on_context
 from hector_llm.local.remembering import is_about_the_user, is_told, remembered
 from hector_llm.local.schemas import CannotFillError, Schema, properties_of, required_of, words_in_name
+from hector_llm.local.soundness import sound
 from hector_llm.local.talking import is_small_talk
 from hector_llm.local.words import STOP, stem, stems_of, unique, words_of
 
@@ -206,4 +207,4 @@ def _schema(tool: Tool) -> Schema | None:
         found = orjson.loads(tool.parameters_json)
     except orjson.JSONDecodeError:
         return None
-    return found if isinstance(found, dict) else None
+    return sound(found) if isinstance(found, dict) else None

@@ -15,30 +15,32 @@ class CannotFillError(Exception):
     """The text does not say what a required value should be."""
 
 
-def resolved(schema: Schema, root: Schema) -> Schema:
+def resolved(schema: Schema, root: Schema, depth: int = 0) -> Schema:
     """Return a schema with its references followed, and the first workable branch of a choice taken."""
-    for _ in range(DEEP):
+    for _ in range(DEEP - depth):
         if isinstance(reference := schema.get("$ref"), str):
-            found: Any = root
-            for step in reference.removeprefix("#").strip("/").split("/"):
-                found = (
-                    found.get(step.replace("~1", "/").replace("~0", "~"), {})
-                    if isinstance(found, Mapping)
-                    else {}
-                )
-            schema = {**found, **{key: value for key, value in schema.items() if key != "$ref"}}
+            rest = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = {**_referred(reference, root), **rest}
             continue
         branches = schema.get("anyOf") or schema.get("oneOf")
-        if isinstance(branches, Sequence) and branches:
+        if branches:
             real = [branch for branch in branches if resolved_type(branch) != "null"] or branches
             rest = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
             schema = {**rest, **real[0]}
             continue
-        if isinstance(parts := schema.get("allOf"), Sequence) and parts:
-            schema = _merged([{key: value for key, value in schema.items() if key != "allOf"}, *parts], root)
+        if parts := schema.get("allOf"):
+            rest = {key: value for key, value in schema.items() if key != "allOf"}
+            schema = _merged([rest, *parts], root, depth + 4)
             continue
         break
     return schema
+
+
+def _referred(reference: str, root: Schema) -> Schema:
+    found: Any = root
+    for step in filter(None, reference.removeprefix("#").split("/")):
+        found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 def resolved_type(schema: Schema) -> str:
@@ -100,15 +102,14 @@ def within(number: float, schema: Schema) -> float:
     return number
 
 
-def _merged(parts: Sequence[Any], root: Schema) -> Schema:
+def _merged(parts: Sequence[Any], root: Schema, depth: int) -> Schema:
     whole: dict[str, Any] = {}
-    for part in parts:
-        part = resolved(part, root)
+    for part in (resolved(part, root, depth) for part in parts):
         for key, value in part.items():
             if key == "properties" and is_object(value):
                 whole[key] = {**whole.get(key, {}), **value}
             elif key == "required" and isinstance(value, list):
                 whole[key] = [*whole.get(key, []), *value]
-            else:
+            elif key not in ("$ref", "anyOf", "oneOf", "allOf"):  # left over where it goes round in circles
                 whole[key] = value
     return whole

@@ -86,7 +86,7 @@ class _Shaper:
         properties, required = properties_of(schema), required_of(schema)
         # Too deep is a schema that refers to itself: only what must be there.
         names = required if depth > DEEP // 2 else list(dict.fromkeys([*properties, *required]))
-        if depth > 4 * DEEP:
+        if depth > DEEP:
             return {}
         return {name: self.value(properties.get(name, {"type": "string"}), name, depth + 1) for name in names}
 

@@ -35,23 +35,31 @@ def whole_answer(body: bytes) -> GenerateTextResponse:
             raise ProviderError(answer["error"])
         choice = answer["choices"][0]
         said = choice["message"]
-        text, calls = text_of(said.get("content")) or said.get("refusal") or "", said.get("tool_calls") or ()
+        text, calls = (
+            text_of(said.get("content")) or string(said.get("refusal")),
+            said.get("tool_calls") or (),
+        )
         thought = thought_of(said)
         parts = [Part(reasoning=Reasoning(text=thought))] if thought else []
         parts += [Part(text=text)] if text else []
         parts += [Part(tool_call=_call(call)) for call in calls]
-        word = choice.get("finish_reason") or ""
+        word = string(choice.get("finish_reason"))
         return GenerateTextResponse(
             text=text,
             usage=usage_of(answer.get("usage")),
             message=Message(role=Role.ROLE_ASSISTANT, parts=parts),
             finish_reason=finish_reason_of(word, calls=bool(calls)),
-            model=answer.get("model") or "",
-            response_id=answer.get("id") or "",
+            model=string(answer.get("model")),
+            response_id=string(answer.get("id")),
             raw_finish_reason=word,
         )
     except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
         raise NotAnAnswerError(f"not a chat completion: {excerpt(body)}") from None
+
+
+def string(value: Any) -> str:
+    """Return a text, and nothing for whatever stands where a text should be."""
+    return value if isinstance(value, str) else ""
 
 
 def text_of(content: Any) -> str:

@@ -40,4 +40,4 @@ def models_in(body: bytes, request: ListModelsRequest) -> ListModelsResponse:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and 0 < value < 2**31 else 0
+    return value if type(value) is int and 0 < value < 2**31 else 0

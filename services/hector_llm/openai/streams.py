@@ -6,7 +6,7 @@ import orjson
 
 from hector.common.v1 import Reasoning, TokenUsage
 from hector.llm.v1 import StreamTextResponse, ToolCallDelta
-from hector_llm.openai.answers import NotAnAnswerError, ProviderError, excerpt, text_of, thought_of
+from hector_llm.openai.answers import NotAnAnswerError, ProviderError, excerpt, string, text_of, thought_of
 from hector_llm.openai.calls import CallReader
 from hector_llm.openai.usage import finish_reason_of, usage_of
 
@@ -59,7 +59,7 @@ class StreamReader:
             if choices := chunk.get("choices"):
                 self._take_choice(choices[0])
             if not self._id:
-                self._id, self._model = chunk.get("id") or "", chunk.get("model") or ""
+                self._id, self._model = string(chunk.get("id")), string(chunk.get("model"))
             if usage := chunk.get("usage"):
                 self.usage = usage_of(usage)
         except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
@@ -70,7 +70,7 @@ class StreamReader:
         if choice.get("index"):
             return  # a second answer, which nobody asked for
         if finish := choice.get("finish_reason"):
-            self.finish = finish
+            self.finish = string(finish)
         delta = choice.get("delta")
         if not delta:
             return
@@ -81,7 +81,7 @@ class StreamReader:
         if thought := thought_of(delta):
             self._thoughts.append(thought)
         if refusal := delta.get("refusal"):
-            self._texts.append(refusal)
+            self._texts.append(string(refusal))
         for call in delta.get("tool_calls") or ():
             self._calls.take(call, self._deltas)
 

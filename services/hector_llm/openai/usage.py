@@ -39,4 +39,4 @@ def usage_of(usage: Any) -> TokenUsage:
 
 def _count(counts: Any, name: str) -> int:
     count = counts.get(name) if isinstance(counts, dict) else None
-    return count if isinstance(count, int) and 0 <= count < 2**62 else 0
+    return count if type(count) is int and 0 <= count < 2**62 else 0
