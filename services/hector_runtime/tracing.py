@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from grpc import StatusCode
@@ -13,7 +14,7 @@ from hector_mesh import tracing as mesh_tracing
 
 from .tracing_config import TracingConfig
 
-LEAVE_S = 5.0  # how long a collector that does not answer may hold up the end of the process
+LEAVE_S = 3.0  # how long a collector that does not answer may hold up the end of the process
 log = logging.getLogger(__name__)
 
 
@@ -62,12 +63,21 @@ async def traced(config: TracingConfig) -> AsyncIterator[None]:
         await _leave(provider.shutdown)
 
 
-async def _leave(shutdown: object) -> None:
+async def _leave(shutdown: Callable[[], None]) -> None:
     """Send what is left, but wait for nobody who does not answer."""
-    assert callable(shutdown)
+    sent = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def send() -> None:
+        shutdown()
+        with suppress(RuntimeError):  # nobody waits any more
+            loop.call_soon_threadsafe(sent.set)
+
+    # Not a thread of the loop's own: it would be waited for to its end.
+    threading.Thread(target=send, name="last spans", daemon=True).start()
     try:
         async with asyncio.timeout(LEAVE_S):
-            await asyncio.to_thread(shutdown)
+            await sent.wait()
     except TimeoutError:
         log.warning("spans lost: the collector did not take them in time")
 
