@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from hector_config import ProjectPath, Secret, Section, project_dir_of
+from hector_store.config import StorageSection
 
 AVAILABLE = ("embedded",)
 KNOWN = ("embedded", "qdrant", "pinecone", "weaviate", "milvus", "chroma", "pgvector")
@@ -31,7 +32,8 @@ class VectorStoreConfig(Section):
     type: str = Field(default="embedded", json_schema_extra={"enum": list(AVAILABLE)})
     """What kind of store it is. "embedded" is a file of this process, and belongs to it alone."""
     persist_path: ProjectPath | None = None
-    """Folder of an embedded store; `.hector/vectors/<name>` when left out."""
+    """Folder of an embedded store; `.hector/vectors/<name>` when left out. Not used while
+    `storage.database` is `inmemory`: vectors are then forgotten with the index they belong to."""
     compress: bool = False
     """Known from before; the embedded store of this version does not compress."""
     host: str = ""
@@ -69,7 +71,7 @@ class VectorStoreConfig(Section):
         return self
 
 
-class VectorSection(Section):
+class VectorSection(StorageSection):
     """What this room reads of the configuration."""
 
     vector_stores: dict[str, VectorStoreConfig] = {}

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -143,6 +144,26 @@ async def test_nothing_is_made_before_the_first_use(opened, tmp_path) -> None:
         assert not (tmp_path / "vectors").exists()
         await filled(store)
         assert (tmp_path / "vectors").stat().st_mode & 0o777 == 0o700
+
+
+async def test_vectors_are_forgotten_where_the_database_is(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: `hector call` in a project must not touch what its server has indexed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    section = VectorSection(
+        storage={"database": "inmemory"}, vector_stores={"main": {"persist_path": tmp_path / "kept"}}
+    )
+    server = LocalServer()
+    mesh = Mesh({"hector.vector.v1.DatabaseProvider": LocalChannel(server)})
+    room = build(section, mesh)
+    room.register(server)
+    store = DatabaseProviderStub(mesh)
+    async with room.running():
+        await filled(store)
+        assert len((await store.SearchVectors(NEAR, timeout=10)).results) == 5
+        (folder,) = sorted(tmp_path.glob("hector-vectors-*/main"))  # noqa: ASYNC240
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not folder.parent.exists()
+    assert not (tmp_path / "kept").exists()
 
 
 def test_numpy_is_not_loaded_before_the_first_use() -> None:
