@@ -160,7 +160,7 @@ async def test_vectors_are_forgotten_where_the_database_is(tmp_path, monkeypatch
     async with room.running():
         await filled(store)
         assert len((await store.SearchVectors(NEAR, timeout=10)).results) == 5
-        (folder,) = sorted(tmp_path.glob("hector-vectors-*/main"))  # noqa: ASYNC240
+        (folder,) = sorted(tmp_path.glob("hector-vectors-*/main"))
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.parent.exists()
     assert not (tmp_path / "kept").exists()
