@@ -8,6 +8,7 @@ nothing behind.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -44,6 +45,8 @@ _PASSING = (
     StatusCode.ABORTED,
 )
 _REFUSED = (StatusCode.INVALID_ARGUMENT, StatusCode.OUT_OF_RANGE)
+REPORT_S = 10.0
+"""How often a pass that takes long says how far it is."""
 _JUST_NOW_US = 2_000_000
 """A file changed this shortly before it was read may have changed once more without a new time."""
 _ROWS = 500
@@ -89,8 +92,7 @@ class Update:
         self._pipeline = pipeline_of(fingerprint, self._config.chunking, str(self._directory.path))
         await self._prepare()
         await self._remove(sorted(self._rows.keys() - {file.document for file in files}))
-        waiting = iter([file for file in files if force or self._changed(file)])
-        await self._side_by_side(waiting, force)
+        await self._side_by_side([file for file in files if force or self._changed(file)], force)
 
     async def _prepare(self) -> None:
         """Have the collection there; start all over when what it holds is of no use."""
@@ -130,10 +132,18 @@ class Update:
             or file.modified_us > row.indexed_time_us - _JUST_NOW_US
         )
 
-    async def _side_by_side(self, waiting: Iterator[File], force: bool) -> None:
+    async def _side_by_side(self, files: Sequence[File], force: bool) -> None:
+        waiting = iter(enumerate(files))
+        report_at = time.monotonic() + REPORT_S
+
         async def work() -> None:
-            for file in waiting:
+            nonlocal report_at
+            for number, file in waiting:
                 await self._document(file, force)
+                if time.monotonic() >= report_at:
+                    report_at = time.monotonic() + REPORT_S
+                    facts = {"document_store": self._name, "done": number + 1, "of": len(files)}
+                    log.info("index under way", extra=facts)
 
         try:
             async with asyncio.TaskGroup() as workers:

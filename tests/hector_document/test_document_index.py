@@ -239,6 +239,18 @@ async def test_what_a_pass_left_half_done_is_done_after_a_restart(house) -> None
         assert (await docs.status()).documents_indexed == await docs.stored() == 6
 
 
+async def test_a_long_pass_says_how_far_it_is(house, caplog, monkeypatch) -> None:
+    monkeypatch.setattr("hector_document.update.REPORT_S", 0.0)
+    caplog.set_level("INFO", "hector_document")
+    for n in range(3):
+        house.write(f"{n}.md", f"Page {n}")
+    async with house.opened():
+        pass
+    said = [record for record in caplog.records if record.message == "index under way"]
+    assert sorted((record.done, record.of) for record in said) == [(1, 3), (2, 3), (3, 3)]
+    assert caplog.messages[-1] == "index brought up to date"
+
+
 async def test_documents_are_listed_by_name_in_pages(house) -> None:
     for name in ("b.md", "a.md", "c/d.md"):
         house.write(name, f"Text of {name}")
