@@ -1,0 +1,319 @@
+"""The command line, without processes of its own: usage, errors, output, exit codes."""
+
+import json
+import os
+import signal
+
+import click
+import grpc
+import pytest
+from click.testing import CliRunner
+
+from hector_mesh import HectorError
+from hector_runtime.cli import COMMANDS, hector
+from hector_runtime.cli import server as cli_server
+from hector_runtime.cli.options import FlagRefused, overridden
+from hector_runtime.cli.running import run, told
+from hector_runtime.cli.serve import overrides_of
+from hector_runtime.config import load_config
+
+UNSET = ("HECTOR_URL", "HECTOR_TOKEN", "HECTOR_HOST", "HECTOR_AUTH_SECRET", "HECTOR_DEBUG", "OPENAI_API_KEY")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Run in an empty folder, with nobody at the default address."""
+    monkeypatch.chdir(tmp_path)
+    for name in UNSET:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(cli_server, "DEFAULT_URL", "http://127.0.0.1:9")
+    return tmp_path
+
+
+def hector_does(*arguments, text=None):
+    return CliRunner().invoke(hector, list(arguments), input=text)
+
+
+def test_help_lists_every_command_and_each_explains_itself():
+    listed = hector_does("--help").output
+    for name in COMMANDS:
+        assert name in listed
+        shown = hector_does(name, "--help")
+        assert shown.exit_code == 0
+        assert COMMANDS[name].split()[0] in listed
+
+
+def test_an_unknown_command_is_a_usage_error():
+    assert hector_does("srve").exit_code == 2
+
+
+def test_version_names_itself_and_python():
+    assert "hector " in hector_does("version").output
+    assert "Python 3" in hector_does("version").output
+
+
+# validate
+
+
+def test_a_good_file_is_valid_and_its_agents_are_named(folder):
+    (folder / "hector.yaml").write_text("agents: {writer: {}}\n")
+    for arguments in (["hector.yaml"], ["-c", "hector.yaml"], []):
+        result = hector_does("validate", *arguments)
+        assert result.exit_code == 0
+        assert result.stdout == "hector.yaml: valid (agents: writer)\n"
+
+
+def test_a_bad_file_is_told_with_every_problem_and_its_place(folder):
+    (folder / "bad.yaml").write_text("agents:\n  a: {instructon: x}\nllm: {}\n")
+    result = hector_does("validate", "bad.yaml")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "bad.yaml:2:7: agents.a.instructon" in result.stderr
+    assert "bad.yaml:3:1: llm" in result.stderr
+    assert "bad.yaml: 2 problems" in result.stderr
+
+
+def test_the_verbose_form_has_what_was_found_and_allowed_on_lines_of_their_own(folder):
+    (folder / "bad.yaml").write_text("agents: {a: {streaming: 'yes'}}\n")
+    lines = hector_does("validate", "bad.yaml", "--format", "verbose").stderr.splitlines()
+    assert lines[0].startswith("bad.yaml:1:25: agents.a.streaming: ")
+    assert "    allowed: true or false" in lines
+
+
+def test_several_files_are_checked_and_one_bad_is_enough(folder):
+    (folder / "good.yaml").write_text("agents: {a: {}}\n")
+    (folder / "bad.yaml").write_text("agent: {}\n")
+    result = hector_does("validate", "good.yaml", "bad.yaml")
+    assert result.exit_code == 1
+    assert "good.yaml: valid" in result.stdout
+    assert "bad.yaml: 1 problem" in result.stderr
+
+
+def test_the_json_form_is_json_whatever_happens(folder):
+    (folder / "good.yaml").write_text("llms: {m: {type: local}}\n")
+    (folder / "bad.yaml").write_text("agent: {}\n")
+    good = hector_does("validate", "good.yaml", "-f", "json")
+    assert good.exit_code == 0
+    found = json.loads(good.stdout)
+    assert (found["valid"], found["errors"]) == (True, [])
+    assert found["warnings"][0]["path"] == "llms.m.type"
+    both = hector_does("validate", "good.yaml", "bad.yaml", "missing.yaml", "-f", "json")
+    assert both.exit_code == 1
+    assert [entry["valid"] for entry in json.loads(both.stdout)] == [True, False, False]
+
+
+def test_warnings_are_shown_and_make_no_file_bad(folder):
+    (folder / "old.yaml").write_text("llms: {m: {type: local}}\n")
+    result = hector_does("validate", "old.yaml")
+    assert result.exit_code == 0
+    assert "warning: old.yaml:1:12: llms.m.type: old spelling, now llms.m.provider" in result.stderr
+
+
+def test_without_a_file_there_must_be_a_usual_one():
+    result = hector_does("validate")
+    assert result.exit_code == 2
+    assert "hector validate FILE" in result.stderr
+
+
+# call and chat, in this process
+
+
+def test_without_a_server_and_a_file_the_offline_assistant_answers(folder):
+    result = hector_does("call", "Hello")
+    assert result.exit_code == 0, result.output
+    assert "offline model" in result.stdout
+    assert list(folder.iterdir()) == []
+
+
+def test_text_comes_from_standard_input():
+    piped = hector_does("call", "assistant", "-", text="My name is Ada.\n")
+    assert piped.exit_code == 0
+    assert piped.stdout == hector_does("call", "My name is Ada.").stdout
+    assert piped.stdout != hector_does("call", "Hello").stdout
+    assert hector_does("call", "-", text=" \n").exit_code == 2
+
+
+def test_the_json_form_has_task_session_state_and_text():
+    result = hector_does("call", "--format", "json", "Hello")
+    found = json.loads(result.stdout)
+    assert found["state"] == "completed"
+    assert found["error"] is None
+    assert found["task"]
+    assert found["session"]
+    assert found["text"]
+
+
+def test_no_stream_prints_the_same_answer_at_once():
+    assert hector_does("call", "--no-stream", "Hello").stdout == hector_does("call", "Hello").stdout
+
+
+def test_an_unknown_agent_is_answered_with_those_there_are(folder):
+    (folder / "hector.yaml").write_text("agents: {writer: {}, reader: {}}\n")
+    result = hector_does("call", "wrter", "Hello")
+    assert result.exit_code == 1
+    assert "writer, reader" in result.stderr
+
+
+def test_a_session_goes_on_where_it_is_kept(folder):
+    first = hector_does("call", "--database", "sqlite://kept.db", "--format", "json", "My name is Ada.")
+    session = json.loads(first.stdout)["session"]
+    again = hector_does("call", "--database", "sqlite://kept.db", "--session", session, "What is my name?")
+    assert "Ada" in again.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["call"],
+        ["call", ""],
+        ["call", " "],
+        ["call", "three", "words", "here"],
+        ["call", "--agent", "a", "b", "text"],
+        ["call", "--url", "http://127.0.0.1:9", "--config", "x.yaml", "text"],
+        ["call", "--url", "http://127.0.0.1:9", "--provider", "local", "text"],
+        ["call", "--format", "yaml", "text"],
+        ["serve", "--listen", "127.0.0.1:0"],
+        ["serve", "--port", "70000"],
+        ["serve", "--docs-folder", "missing"],
+        ["validate", "--format", "yaml", "x"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_understood_is_a_usage_error(arguments):
+    result = hector_does(*arguments)
+    assert result.exit_code == 2
+    assert "Usage:" in result.stderr
+
+
+def test_flags_for_a_folder_without_file_are_refused_where_there_is_one(folder):
+    (folder / "hector.yaml").write_text("agents: {a: {}}\n")
+    for command in (["serve", "--port", "0"], ["call", "text"]):
+        result = hector_does(*command, "--model", "m")
+        assert result.exit_code == 2
+        assert "put it into hector.yaml" in result.stderr
+
+
+def test_nobody_at_the_url_is_said_with_the_next_step():
+    result = hector_does("call", "--url", "http://127.0.0.1:9", "Hello")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: no server answers at http://127.0.0.1:9")
+    assert "hector serve" in result.stderr
+
+
+# flags over a file
+
+
+def over(folder, text="{}", environment=None, **flags):
+    path = folder / "hector.yaml"
+    path.write_text(text)
+    given = {"host": None, "port": None, "grpc_port": None, "auth_secret": None, "database": None}
+    overrides = overrides_of({**given, "tracing_endpoint": None, **flags}, environment or {})
+    return overridden(load_config(path, {}).config, overrides)
+
+
+def test_flags_win_over_the_file_and_the_rest_stays(folder):
+    text = "server: {host: 127.0.0.2, port: 1, auth: {api_keys: [a-key]}, shutdown_timeout: 3s}\n"
+    server = over(folder, text, port=7, auth_secret="s3cret").server
+    assert (server.host, server.port, server.shutdown_timeout) == ("127.0.0.2", 7, 3.0)
+    assert server.auth.secret is not None
+    assert server.auth.secret.reveal() == "s3cret"
+    assert len(server.auth.api_keys) == 1
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(folder):
+    text = "server: {host: 127.0.0.2}\n"
+    assert over(folder, text, {"HECTOR_HOST": "127.0.0.3"}).server.host == "127.0.0.3"
+    assert over(folder, text, {"HECTOR_HOST": "127.0.0.3"}, host="127.0.0.4").server.host == "127.0.0.4"
+    assert over(folder, text, {"HECTOR_HOST": "", "HECTOR_AUTH_SECRET": ""}).server.host == "127.0.0.2"
+    assert over(folder, text, {"HECTOR_AUTH_SECRET": "s3cret"}).server.auth.secret is not None
+
+
+def test_an_explicit_zero_is_zero(folder):
+    assert over(folder, port=0, grpc_port=0).server.port == 0
+
+
+def test_a_tracing_endpoint_switches_tracing_on(folder):
+    text = "observability: {tracing: {service_name: mine}}\n"
+    tracing = over(folder, text, tracing_endpoint="collector:4317").observability.tracing
+    assert (tracing.enabled, tracing.endpoint, tracing.service_name) == (True, "collector:4317", "mine")
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "told"),
+    [
+        ("host", "a b", r"^--host: an address or a name"),
+        ("auth_secret", "a b", r"^--auth-secret: a bearer credential"),
+        ("database", "bad://x", r"^--database: .*no database of that kind.*sqlite://"),
+        ("database", "postgres://u:very-secret@h/d", r"^--database: .*PostgreSQL"),
+    ],
+)
+def test_a_flag_that_cannot_be_is_named_with_what_could(folder, flag, value, told):
+    with pytest.raises(FlagRefused, match=told) as refused:
+        over(folder, **{flag: value})
+    assert "very-secret" not in str(refused.value)
+
+
+# the outermost border
+
+
+class Broken(HectorError):
+    reason = "BROKEN"
+
+
+async def raises(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (Broken("it broke; mend it"), "Error: it broke; mend it\n"),
+        (ExceptionGroup("many", [ExceptionGroup("few", [Broken("deep")])]), "Error: deep\n"),
+        (PermissionError(13, "Permission denied", "/x"), "Error: Permission denied: /x\n"),
+    ],
+)
+def test_what_was_foreseen_is_one_line_and_exit_code_1(error, line, capsys):
+    with pytest.raises(SystemExit) as left:
+        run(raises(error))
+    assert left.value.code == 1
+    assert capsys.readouterr().err == line
+
+
+def test_what_was_not_foreseen_shows_no_traceback_but_how_to_report_it(capsys, monkeypatch):
+    with pytest.raises(SystemExit) as left:
+        run(raises(KeyError("x")))
+    told_ = capsys.readouterr().err
+    assert left.value.code == 1
+    assert "KeyError" in told_
+    assert "report it" in told_
+    assert "Traceback" not in told_
+    monkeypatch.setenv("HECTOR_DEBUG", "1")
+    with pytest.raises(SystemExit):
+        run(raises(KeyError("x")))
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_exit_code_130():
+    async def interrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        import asyncio
+
+        await asyncio.sleep(5)
+
+    with pytest.raises(SystemExit) as left:
+        run(interrupted())
+    assert left.value.code == 130
+
+
+def test_usage_errors_stay_usage_errors_however_deep():
+    with pytest.raises(click.UsageError):
+        run(raises(ExceptionGroup("x", [click.UsageError("so not")])))
+
+
+def test_a_failed_call_is_told_with_its_reason():
+    error = grpc.aio.AioRpcError(
+        grpc.StatusCode.NOT_FOUND, grpc.aio.Metadata(), grpc.aio.Metadata(), details="no such thing"
+    )
+    assert told(error) == "no such thing"
