@@ -8,7 +8,7 @@ from functools import cache
 from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from .clock import database_time
-from .compiled import ByIds, ManyRows
+from .compiled import ByIds, ManyRows, Values
 from .errors import RunFenced, RunNotFound
 from .payloads import EventRows
 from .schema import effects, run_signals, runs
@@ -60,6 +60,7 @@ class _Held:
     next_seq: int
     time_us: int
     changed: dict[str, object] = field(default_factory=dict)
+    is_written: bool = False
 
 
 def append_all(connection: Connection, appends: Sequence[Append]) -> list[Appended | Exception]:
@@ -78,7 +79,7 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
             continue
         time_us = run.time_us
         run.next_seq = events.add(run.app, append.run_id, run.next_seq, append.events, time_us)
-        run.changed["next_seq"] = run.next_seq
+        run.is_written = True
         if append.changes is not None:
             run.changed |= _columns(append.changes, time_us)
         for signal_id in append.consume:
@@ -106,12 +107,12 @@ def _columns(changes: RunChanges, time_us: int) -> dict[str, object]:
 
 
 def _update(connection: Connection, held: Mapping[str, _Held]) -> None:
-    alike: dict[tuple[str, ...], list[dict[str, object]]] = defaultdict(list)
+    alike: dict[tuple[str, ...], list[Values]] = defaultdict(list)
     for run_id, run in held.items():
-        if run.changed:
+        if run.is_written:
             columns = tuple(sorted(run.changed))
-            run.changed["of_run"] = run_id
-            alike[columns].append(run.changed)
+            values = [run.changed[column] for column in columns]
+            alike[columns].append((run.next_seq, *values, run_id))
     for columns, rows in alike.items():
         _update_of(columns).execute(connection, rows)
 
@@ -119,8 +120,10 @@ def _update(connection: Connection, held: Mapping[str, _Held]) -> None:
 @cache
 def _update_of(columns: tuple[str, ...]) -> ManyRows:
     # Only what changes is named: PostgreSQL would write a large view anew otherwise.
-    values: dict[str, BindParameter[object]] = {name: bindparam(name) for name in columns}
-    return ManyRows(update(runs).where(runs.c.id == bindparam("of_run")).values(values))
+    names = ("next_seq", *columns)
+    values: dict[str, BindParameter[object]] = {name: bindparam(name) for name in names}
+    statement = update(runs).where(runs.c.id == bindparam("of_run")).values(values)
+    return ManyRows(statement, (*names, "of_run"))
 
 
 def _put_effect(connection: Connection, app: str, run_id: str, effect: Effect, time_us: int) -> None:

@@ -4,14 +4,14 @@ SQLAlchemy writes the SQL, in the dialect of the connection; the driver gets and
 are. So this is only for values that no driver needs converted: text, integers, booleans, bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Delete,
     Dialect,
     Insert,
     Select,
@@ -19,25 +19,30 @@ from sqlalchemy import (
     bindparam,
 )
 
+Values = tuple[object, ...]
+
 _MOST_IDS = 512  # in one statement; SQLite takes 32,766 parameters, others fewer
 
 
 class ManyRows:
-    """A statement that is executed for many rows."""
+    """A statement that is executed for many rows, each a tuple of the values of `names`."""
 
-    def __init__(self, statement: Insert | Update | Delete) -> None:
-        self._statement = statement
-        self._compiled: dict[str, tuple[str, tuple[str, ...]]] = {}
+    def __init__(self, statement: Insert | Update, names: Sequence[str]) -> None:
+        self._statement, self._names = statement, tuple(names)
+        self._compiled: dict[str, tuple[str, Callable[[Values], Values] | None]] = {}
 
-    def execute(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    def execute(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Execute for each row, in order."""
-        sql, names = self._for(connection.dialect)
-        connection.exec_driver_sql(sql, [tuple([row[name] for name in names]) for row in rows])
+        sql, reorder = self._for(connection.dialect)
+        connection.exec_driver_sql(sql, list(map(reorder, rows)) if reorder else rows)
 
-    def _for(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    def _for(self, dialect: Dialect) -> tuple[str, Callable[[Values], Values] | None]:
         found = self._compiled.get(dialect.name)
         if found is None:
-            found = self._compiled[dialect.name] = _compile(self._statement, dialect)
+            sql, names = _compile(self._statement, dialect)
+            places = [self._names.index(name) for name in names]
+            reorder = None if places == list(range(len(self._names))) else itemgetter(*places)
+            found = self._compiled[dialect.name] = sql, reorder
         return found
 
 
@@ -67,8 +72,6 @@ class ByIds:
         return found
 
 
-def _compile(
-    statement: Insert | Update | Delete | Select[Any], dialect: Dialect
-) -> tuple[str, tuple[str, ...]]:
+def _compile(statement: Insert | Update | Select[Any], dialect: Dialect) -> tuple[str, tuple[str, ...]]:
     compiled: Any = statement.compile(dialect=dialect)
     return str(compiled), tuple(compiled.positiontup)

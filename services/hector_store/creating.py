@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from .clock import now
-from .compiled import ManyRows
+from .compiled import ManyRows, Values
 from .errors import IdempotencyMismatch
 from .payloads import EventRows
 from .schema import runs
@@ -22,7 +22,8 @@ class Creation:
     events: tuple[NewEvent, ...]
 
 
-_INSERT = ManyRows(insert(runs))
+_COLUMNS = tuple(column.name for column in runs.columns)
+_INSERT = ManyRows(insert(runs), _COLUMNS)
 _LAST_POSITION = select(func.max(runs.c.context_position)).where(
     runs.c.app == bindparam("app"),
     runs.c.owner == bindparam("owner"),
@@ -53,7 +54,7 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
     time_us = now(connection)
     positions: dict[Context, int] = {}
     keys: dict[tuple[str, str, str], tuple[Created, str]] = {}
-    rows: list[dict[str, object]] = []
+    rows: list[Values] = []
     events = EventRows()
     outcomes: list[Created | Exception] = []
     for creation in creations:
@@ -67,7 +68,8 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
             continue
         position = _next_position(connection, run, positions)
         next_seq = events.add(run.app, creation.run_id, 1, creation.events, time_us)
-        rows.append(_row(creation, position, next_seq, time_us))
+        row = _row(creation, position, next_seq, time_us)
+        rows.append(tuple([row[column] for column in _COLUMNS]))
         created = Created(creation.run_id, position, 1, next_seq - 1, time_us, repeated=False)
         outcomes.append(created)
         if run.idempotency_key:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from .compiled import ManyRows
+from .compiled import ManyRows, Values
 from .ids import new_id
 from .schema import INLINE_BYTES, blobs, run_events
 from .values import EventRow, NewEvent
@@ -21,8 +21,10 @@ EVENT_COLUMNS = (
     run_events.c.blob_id,
 )
 
-_INSERT_EVENTS = ManyRows(insert(run_events))
-_INSERT_BLOBS = ManyRows(insert(blobs))
+_INSERT_EVENTS = ManyRows(
+    insert(run_events), ("run_id", "seq", "app", "kind", "needs", "time", "blob_id", "payload")
+)
+_INSERT_BLOBS = ManyRows(insert(blobs), ("id", "part", "app", "run_id", "size_bytes", "data"))
 _PIECES = select(blobs.c.data).where(blobs.c.id == bindparam("blob_id")).order_by(blobs.c.part)
 
 
@@ -30,8 +32,8 @@ class EventRows:
     """Collects events of many runs, to be inserted with one statement."""
 
     def __init__(self) -> None:
-        self._events: list[dict[str, object]] = []
-        self._blobs: list[dict[str, object]] = []
+        self._events: list[Values] = []
+        self._blobs: list[Values] = []
 
     def add(self, app: str, run_id: str, first_seq: int, events: Iterable[NewEvent], time_us: int) -> int:
         """Number a run's events from `first_seq` on, and return the number after the last."""
@@ -40,18 +42,7 @@ class EventRows:
             payload, blob_id = event.payload, None
             if len(payload) > INLINE_BYTES:
                 payload, blob_id = b"", self._keep(app, run_id, payload)
-            self._events.append(
-                {
-                    "run_id": run_id,
-                    "seq": seq,
-                    "app": app,
-                    "kind": event.kind,
-                    "needs": event.needs,
-                    "time": time_us,
-                    "blob_id": blob_id,
-                    "payload": payload,
-                }
-            )
+            self._events.append((run_id, seq, app, event.kind, event.needs, time_us, blob_id, payload))
             seq += 1
         return seq
 
@@ -66,16 +57,7 @@ class EventRows:
         blob_id, size_bytes = new_id(), len(payload)
         for part, start in enumerate(range(0, size_bytes, INLINE_BYTES)):
             data = payload[start : start + INLINE_BYTES]
-            self._blobs.append(
-                {
-                    "id": blob_id,
-                    "part": part,
-                    "app": app,
-                    "run_id": run_id,
-                    "size_bytes": size_bytes,
-                    "data": data,
-                }
-            )
+            self._blobs.append((blob_id, part, app, run_id, size_bytes, data))
         return blob_id
 
 
