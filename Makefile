@@ -16,7 +16,7 @@ serve: setup-run ## start the quickstart's agent, ask it a question, and go on s
 	@$(BIN)/python scripts/serve_demo.py $(if $(ONCE),--once) --port $(PORT)
 
 test: setup ## run every test
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --maxprocesses 4 --session-timeout 1200
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --maxprocesses 4 --session-timeout 1200
 
 lint: types ## check style, types, imports and contracts
 	$(BIN)/ruff check .

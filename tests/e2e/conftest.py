@@ -26,7 +26,10 @@ def hector(folder: Path) -> Iterator[Hector]:
 
 @pytest.fixture(scope="module", params=TOPOLOGIES)
 def deployed(request: pytest.FixtureRequest) -> Iterator[Deployment]:
-    """The same configuration as one process, and as one process a role over unix sockets and TCP."""
+    """The same configuration as one process, and as one process a role over unix sockets and TCP.
+
+    A topology's tests share its processes, in the order of the file: a worker of `make test` gets whole files.
+    """
     made = Path(tempfile.mkdtemp(prefix="he-"))
     with hector_in(made) as hector:
         yield deploy(hector, request.param)

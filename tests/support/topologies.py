@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 from support.processes import Hector, Server, free_port, wait_until_ready
 
 ROLES = ("embedder", "vector", "document", "llm", "tool", "reasoning", "agent")
@@ -26,10 +25,7 @@ document_stores:
 {mesh}
 """
 
-# The tests of one topology share its processes, in one worker and in the order of the file.
-TOPOLOGIES = [
-    pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("one process", "unix sockets", "tcp")
-]
+TOPOLOGIES = ("one process", "unix sockets", "tcp")
 
 
 @dataclass
