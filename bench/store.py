@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 
+import uvloop
+
 from hector_store import NewEvent, NewRun, RunChanges, RunLog, opened
 
 Work = Callable[[float, list[float]], Coroutine[None, None, None]]
@@ -72,9 +74,9 @@ def main() -> None:
     print(f"{'SQLite':<28} {'c':>4} {'events/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'CPU us':>8}")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         file = Path(folder, "bench.db").absolute()
-        asyncio.run(measure(f"sqlite://{file}", "FULL", options.seconds))
-        asyncio.run(measure(f"sqlite://{file}?synchronous=normal", "NORMAL", options.seconds))
-        asyncio.run(measure("inmemory", "in memory", options.seconds))
+        uvloop.run(measure(f"sqlite://{file}", "FULL", options.seconds))
+        uvloop.run(measure(f"sqlite://{file}?synchronous=normal", "NORMAL", options.seconds))
+        uvloop.run(measure("inmemory", "in memory", options.seconds))
 
 
 if __name__ == "__main__":
