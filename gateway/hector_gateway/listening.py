@@ -1,6 +1,7 @@
 """The HTTP port: uvicorn inside a loop and a process that are not its own."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -58,7 +59,9 @@ def bound(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise CannotServe(shown, why, "server.port", "--port") from error
+        nowhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        key, flag = ("server.host", "--host") if nowhere else ("server.port", "--port")
+        raise CannotServe(shown, why, key, flag) from error
     place.setblocking(False)
     return place
 

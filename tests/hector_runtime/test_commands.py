@@ -202,6 +202,57 @@ def test_nobody_at_the_url_is_said_with_the_next_step():
     assert "hector serve" in result.stderr
 
 
+# what stops a start
+
+
+NOT_HERE = ("--host", "192.0.2.1", "--auth-secret", "s3cret")
+STARTS = {
+    "a file where the state folder goes": ({".hector": "x"}, [], [".hector"]),
+    "a database that is none": ({".hector/hector.db": "x" * 5000}, [], ["hector.db"]),
+    "a config with an error": ({"hector.yaml": "agent: {}"}, [], ["hector.yaml:1:1", "agents"]),
+    "a variable that is not set": (
+        {"hector.yaml": "agents: {a: {instruction: '${NOPE}'}}"},
+        [],
+        ["NOPE", "hector.yaml:1:"],
+    ),
+    "a config that is not there": ({}, ["--config", "gone.yaml"], ["gone.yaml"]),
+    "a bad SKILL.md": ({"SKILL.md": "hello"}, [], ["SKILL.md"]),
+    "a role that is none": ({}, ["--role", "lmm"], ["lmm", "llm"]),
+    "a role without address": ({}, ["--role", "agent"], ["mesh:"]),
+    "a listener for strangers": ({}, ["--role", "llm", "--listen", "0.0.0.0:0"], ["mesh:", "token"]),
+    "an address that is none": ({}, ["--role", "llm", "--listen", "nowhere"], ["nowhere"]),
+    "a socket in a folder that cannot be": (
+        {"x": ""},
+        ["--role", "llm", "--listen", "unix:x/llm.sock"],
+        ["x/llm.sock"],
+    ),
+    "a database of no kind": ({}, ["--database", "what://x"], ["--database", "sqlite://"]),
+    "a host that is not of this machine's": (
+        {},
+        ["--host", "192.0.2.1", "--auth-secret", "x"],
+        ["192.0.2.1", "--host"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_what_stops_a_start_is_one_clear_line(case, folder):
+    files, arguments, named = STARTS[case]
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    if "--listen" not in arguments:
+        arguments = ["--port", "0", "--grpc-port", "0", *arguments]
+    failed = hector_does("serve", *arguments)
+    assert failed.exit_code == 1, failed.output
+    assert failed.stdout == ""
+    lines = [line for line in failed.stderr.splitlines() if " INFO " not in line]
+    assert len(lines) == 1, failed.stderr
+    assert lines[0].startswith("Error: ")
+    for word in named:
+        assert word in lines[0]
+
+
 # flags over a file
 
 

@@ -16,18 +16,6 @@ def record(**extra):
     return made
 
 
-@pytest.fixture
-def logging_as_before():
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in ("aiohttp", "asyncio", "grpc", "uvicorn")}
-    yield
-    root.handlers[:], _ = before
-    root.setLevel(before[1])
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-
-
 def test_a_line_for_people_has_time_level_logger_message_and_facts():
     line = TextLines().format(record(run="r-1", reason="TIMEOUT"))
     assert line[8:] == " WARNING hector_agent.runs: run failed (run=r-1, reason=TIMEOUT)"
@@ -56,7 +44,7 @@ def test_an_exception_is_logged_with_its_traceback(form):
     assert "ValueError: x" in form().format(made)
 
 
-def test_lines_go_to_standard_error_and_libraries_are_quieter(capsys, logging_as_before):
+def test_lines_go_to_standard_error_and_libraries_are_quieter(capsys):
     start_logging("info", "json")
     logging.getLogger("hector_x").info("started", extra={"port": 1})
     logging.getLogger("hector_x").debug("unseen")

@@ -47,21 +47,25 @@ async def followed(
 ) -> Answer:
     """Ask, and read the answer to its end. Cancelling (Ctrl-C) stops the task at the server, too.
 
+    A stream that breaks stops nothing: the task may go on, and can be asked for.
+
     Args:
         asker: Whom to ask.
         request: What to ask.
-        write: Gets the text, piece by piece.
+        write: Gets the text, piece by piece. What it raises stops the task.
         note: Gets what the agent is doing meanwhile.
     """
-    answer, whole = Answer(), False
+    answer = Answer()
     try:
         await _follow(answer, asker.ask(request), write, note)
-        whole = True
-    finally:
-        if not whole and answer.task and answer.state not in ENDS:
+    except (HectorError, grpc.aio.AioRpcError):
+        raise
+    except BaseException:
+        if answer.task and answer.state not in ENDS:
             with contextlib.suppress(TimeoutError, HectorError, grpc.aio.AioRpcError):
                 async with asyncio.timeout(CANCEL_S):
                     await asker.cancel(answer.task, request.tenant)
+        raise
     return answer
 
 

@@ -77,7 +77,18 @@ def _read(config_file: Path | None, options: dict[str, object]) -> Loaded[Config
 async def _serve(
     loaded: Loaded[Config], overrides: Overrides, roles: tuple[str, ...], listen: str | None, begun: float
 ) -> None:
-    stop = stopped_by_signals()
+    with stopped_by_signals() as stop:
+        await _serve_until(stop, loaded, overrides, roles, listen, begun)
+
+
+async def _serve_until(
+    stop: asyncio.Event,
+    loaded: Loaded[Config],
+    overrides: Overrides,
+    roles: tuple[str, ...],
+    listen: str | None,
+    begun: float,
+) -> None:
     config, notes = await whole_config(loaded, overrides)
     if "gateway" in chosen(roles, config) and (made := admin_secret(config)) is not None:
         for line in secret_lines(made):

@@ -3,10 +3,15 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def stopped_by_signals() -> asyncio.Event:
-    """Return an event that SIGINT and SIGTERM set; the second of them ends the process on the spot."""
+@contextmanager
+def stopped_by_signals() -> Iterator[asyncio.Event]:
+    """Give an event that SIGINT and SIGTERM set; the second of them ends the process on the spot."""
     stop = asyncio.Event()
 
     def told(number: signal.Signals) -> None:
@@ -15,6 +20,10 @@ def stopped_by_signals() -> asyncio.Event:
         stop.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         loop.add_signal_handler(number, told, number)
-    return stop
+    try:
+        yield stop
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)

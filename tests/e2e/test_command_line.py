@@ -1,0 +1,229 @@
+"""The command line as processes: what stops a start, how it stops, what Ctrl-C and a closed pipe do."""
+
+import asyncio
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+from pathlib import Path
+
+import pytest
+from support.model_server import says, trickles
+from support.processes import HECTOR, answer_of, message, post
+from support.scripted_server import scripted
+
+LIMIT_S = 20
+MODEL = """
+agents:
+  talker: {{tools: []}}
+  quiet: {{tools: [], streaming: false}}
+llms:
+  default: {{provider: openai, base_url: "{url}/v1", model: m, api_key: k, max_retries: 0}}
+server: {{shutdown_timeout: {patience}}}
+"""
+
+
+def in_the_background(hector, *arguments):
+    return subprocess.Popen(
+        [HECTOR, *arguments],
+        cwd=hector.folder,
+        env=dict(hector.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        process_group=0,
+    )
+
+
+def serves(hector, model, patience="10s"):
+    hector.write(MODEL.format(url=model.url, patience=patience))
+    return asyncio.to_thread(hector.serve, "--config", "hector.yaml")
+
+
+# what stops a start
+
+
+def test_a_port_that_is_taken_is_named_with_the_flag_to_change_it(hector):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for flag in ("--port", "--grpc-port"):
+            other = "--grpc-port" if flag == "--port" else "--port"
+            failed = hector.run("serve", flag, str(port), other, "0")
+            assert failed.returncode == 1
+            assert failed.stderr.splitlines()[-1].startswith("Error: ")
+            assert f"127.0.0.1:{port}" in failed.stderr
+            assert "address already in use" in failed.stderr
+            assert flag in failed.stderr
+            assert "Traceback" not in failed.stderr
+
+
+def test_a_folder_whose_vectors_another_process_holds_is_refused_with_its_number(hector):
+    (hector.folder / "docs").mkdir()
+    hector.write("# A\n\ntext\n", "docs/a.md")
+    first = hector.serve("--docs-folder", "docs")
+    second = hector.run("serve", "--docs-folder", "docs", "--port", "0", "--grpc-port", "0")
+    assert second.returncode == 1
+    assert str(first.process.pid) in second.stderr
+    assert "Traceback" not in second.stderr
+    assert "Traceback" not in first.output()
+
+
+# how it stops
+
+
+async def test_told_to_stop_it_finishes_the_answer_that_is_waited_for(hector):
+    async with scripted(says("one two three four five six", pause_s=0.2)) as model:
+        server = await serves(hector, model)
+        url = f"{server.url}/agents/talker"
+        waiting = asyncio.create_task(asyncio.to_thread(post, url, "SendMessage", message("Hello")))
+        async with asyncio.timeout(LIMIT_S):
+            await model.asked.wait()
+            server.process.terminate()
+            answer = await waiting
+            assert await asyncio.to_thread(server.process.wait, LIMIT_S) == 0
+    assert answer_of(answer["result"]["task"]) == "one two three four five six"
+    assert "Traceback" not in server.output()
+
+
+async def test_an_answer_that_takes_too_long_to_finish_ends_as_interrupted_and_is_kept(hector):
+    async with scripted(trickles) as model:
+        server = await serves(hector, model, patience="500ms")
+        call = in_the_background(hector, "call", "--url", server.url, "--format", "json", "talker", "Hello")
+        async with asyncio.timeout(LIMIT_S):
+            await model.asked.wait()
+            server.process.terminate()
+            assert await asyncio.to_thread(server.process.wait, LIMIT_S) == 0
+            _, told = await asyncio.to_thread(call.communicate)
+            await model.left.wait()
+        assert call.returncode == 1
+        assert b"Traceback" not in told
+        assert told.startswith(b"Error: ")
+        again = await serves(hector, model)
+        found = await asyncio.to_thread(post, f"{again.url}/agents/talker", "ListTasks", {})
+        task = found["result"]["tasks"][0]
+    assert task["status"]["state"] == "TASK_STATE_FAILED"
+    assert "server stopped" in json.dumps(task["status"])
+    assert "Traceback" not in server.output() + again.output()
+
+
+async def test_a_second_ctrl_c_leaves_at_once(hector):
+    async with scripted(trickles) as model:
+        server = await serves(hector, model, patience="60s")
+        url = f"{server.url}/agents/talker"
+        waiting = asyncio.create_task(asyncio.to_thread(post, url, "SendMessage", message("Hello")))
+        async with asyncio.timeout(LIMIT_S):
+            await model.asked.wait()
+            server.process.send_signal(signal.SIGINT)
+            while "Stopping" not in server.output():  # noqa: ASYNC110  # another process, no event of ours
+                await asyncio.sleep(0.02)  # another process has no event of ours
+            server.process.send_signal(signal.SIGINT)
+            assert await asyncio.to_thread(server.process.wait, LIMIT_S) == 130
+            with pytest.raises((ConnectionError, http.client.RemoteDisconnected, urllib.error.URLError)):
+                await waiting
+
+
+# call and chat
+
+
+async def test_ctrl_c_during_a_call_stops_the_task_at_the_server(hector):
+    async with scripted(trickles) as model:
+        server = await serves(hector, model)
+        for agent in ("talker", "quiet"):
+            model.asked.clear()
+            model.left.clear()
+            call = in_the_background(hector, "call", "--url", server.url, agent, "Hello")
+            async with asyncio.timeout(LIMIT_S):
+                await model.asked.wait()
+                if agent == "talker":
+                    assert call.stdout is not None
+                    await asyncio.to_thread(call.stdout.read, 4)
+                else:
+                    await asyncio.sleep(0.5)  # until it looks after its task
+                call.send_signal(signal.SIGINT)
+                _, told = await asyncio.to_thread(call.communicate)
+                await model.left.wait()
+            assert call.returncode == 130
+            assert told == b""
+            found = await asyncio.to_thread(post, f"{server.url}/agents/{agent}", "ListTasks", {})
+            assert found["result"]["tasks"][0]["status"]["state"] == "TASK_STATE_CANCELED"
+
+
+async def test_a_pipe_that_closes_stops_the_task_and_shows_no_traceback(hector):
+    async with scripted(trickles) as model:
+        server = await serves(hector, model)
+        call = in_the_background(hector, "call", "--url", server.url, "talker", "Hello")
+        assert call.stdout is not None
+        assert call.stderr is not None
+        async with asyncio.timeout(LIMIT_S):
+            assert await asyncio.to_thread(call.stdout.read, 4) == b"word"
+            call.stdout.close()
+            assert await asyncio.to_thread(call.wait) == 1
+            assert call.stderr.read() == b""
+            call.stderr.close()
+            await model.left.wait()
+
+
+def converse(hector, model):
+    assert hector.run("call", "Hello").stdout == "I heard you\n"
+    assert hector.run("call", "quiet", "Hello").stdout == "I heard you\n"
+    unknown = hector.run("call", "talkr", "Hello")
+    assert unknown.returncode == 1
+    assert "talker, quiet" in unknown.stderr
+    first = json.loads(hector.run("call", "--format", "json", "Call me Ada").stdout)
+    assert (first["state"], first["text"]) == ("completed", "I heard you")
+    before = len(model.received)
+    hector.run("call", "--session", first["session"], "Who am I?")
+    assert "Call me Ada" in str(model.received[before].json["messages"])
+    talk = hector.run("chat", "quiet", text="Hello\n\nCall me Bob\nexit\nnever sent\n")
+    assert talk.returncode == 0
+    assert talk.stdout == "I heard you\nI heard you\n"
+    assert "hector chat --session" in talk.stderr
+    assert "never sent" not in str(model.received[-1].json)
+    assert "Hello" in str(model.received[-1].json["messages"])
+
+
+async def test_calls_and_conversations_with_a_server(hector):
+    async with scripted(says("I heard you")) as model:
+        server = await serves(hector, model)
+        hector.environment = {**hector.environment, "HECTOR_URL": server.url}
+        await asyncio.to_thread(converse, hector, model)
+
+
+# how much it costs to be asked for help
+
+
+def test_help_imports_nothing_of_what_it_is_about():
+    code = (
+        "import sys; from hector_runtime.cli import hector\n"
+        "hector.main(['--help'], standalone_mode=False)\n"
+        "found = {'grpc', 'pydantic', 'google.protobuf', 'aiohttp', 'yaml'} & set(sys.modules)\n"
+        "sys.exit(', '.join(found) or 0)\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_named(hector):
+    Path(hector.folder).chmod(0o500)
+    try:
+        failed = subprocess.run(
+            [HECTOR, "serve", "--port", "0", "--grpc-port", "0"],
+            cwd=hector.folder,
+            env=dict(hector.environment),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    finally:
+        Path(hector.folder).chmod(0o700)
+    assert failed.returncode == 1
+    assert ".hector" in failed.stderr
+    assert "Traceback" not in failed.stderr
