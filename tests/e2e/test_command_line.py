@@ -193,6 +193,30 @@ async def test_calls_and_conversations_with_a_server(hector):
         await asyncio.to_thread(converse, hector, model)
 
 
+def test_ctrl_c_at_the_prompt_of_a_chat_leaves_at_once(hector):
+    ours, theirs = os.openpty()
+    try:
+        chat = subprocess.Popen(
+            [HECTOR, "chat", "--provider", "local"],
+            cwd=hector.folder,
+            env=dict(hector.environment),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        )
+        shown = b""
+        while not shown.endswith(b"> "):
+            shown += os.read(ours, 1024)
+        chat.send_signal(signal.SIGINT)
+        _, told = chat.communicate(timeout=LIMIT_S)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert chat.returncode == 130
+    assert b"Traceback" not in told
+
+
 # how much it costs to be asked for help
 
 
