@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -194,27 +195,31 @@ async def test_calls_and_conversations_with_a_server(hector):
 
 
 def test_ctrl_c_at_the_prompt_of_a_chat_leaves_at_once(hector):
-    ours, theirs = os.openpty()
+    terminal, theirs = os.openpty()
+    chat = subprocess.Popen(
+        [HECTOR, "chat", "--provider", "local"],
+        cwd=hector.folder,
+        env=dict(hector.environment),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        process_group=0,
+    )
     try:
-        chat = subprocess.Popen(
-            [HECTOR, "chat", "--provider", "local"],
-            cwd=hector.folder,
-            env=dict(hector.environment),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
         shown = b""
-        while not shown.endswith(b"> "):
-            shown += os.read(ours, 1024)
+        while not shown.endswith(b"> ") and select.select([terminal], [], [], LIMIT_S)[0]:
+            shown += os.read(terminal, 1024)
         chat.send_signal(signal.SIGINT)
-        _, told = chat.communicate(timeout=LIMIT_S)
+        assert chat.wait(LIMIT_S) == 130
+        assert shown.endswith(b"> ")
+        while select.select([terminal], [], [], 0)[0]:
+            shown += os.read(terminal, 1024)
+        assert b"Traceback" not in shown
     finally:
-        os.close(ours)
+        chat.kill()
+        chat.wait()
+        os.close(terminal)
         os.close(theirs)
-    assert chat.returncode == 130
-    assert b"Traceback" not in told
 
 
 # how much it costs to be asked for help
