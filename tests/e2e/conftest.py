@@ -28,7 +28,7 @@ def hector(folder: Path) -> Iterator[Hector]:
 def deployed(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """The same configuration as one process, and as one process a role over unix sockets and TCP.
 
-    A topology's tests share its processes, in the order of the file: a worker of `make test` gets whole files.
+    Its tests share the processes, in the order of the file: a worker of `make test` gets whole files.
     """
     made = Path(tempfile.mkdtemp(prefix="he-"))
     with hector_in(made) as hector:
