@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppended
 from hector.common.v1 import Message
+from hector_mesh import HectorError
 from hector_store import NewEvent, RunChanges, RunLog
 
 from .conversation import from_a2a
@@ -47,7 +48,7 @@ class Run:
         self._open: TextAppended | None = None
         self._growing = ""  # the artifact that is not marked as ended yet
         self._flushing: asyncio.TimerHandle | None = None
-        self._flushes: set[asyncio.Task[None]] = set()
+        self._writes: set[asyncio.Task[None]] = set()
         self.finished = asyncio.Event()
         """Set when the run is over and this process has let go of it."""
 
@@ -69,7 +70,10 @@ class Run:
     def show(self, artifact_id: str, text: str) -> None:
         """Append to the answer: seen at once, committed soon."""
         if self._open is None:
-            known = any(artifact.artifact_id == artifact_id for artifact in self.task.artifacts)
+            # Its first piece may still be on its way to the log, and so not be in the task yet.
+            known = artifact_id == self._growing or any(
+                artifact.artifact_id == artifact_id for artifact in self.task.artifacts
+            )
             self._open = TextAppended(artifact_id=artifact_id, text=text, append=known)
             self._growing = artifact_id
         else:
@@ -88,24 +92,52 @@ class Run:
     ) -> None:
         """Write events to the log, after the text that is open, and show them.
 
+        A caller that is cancelled leaves at once, but what it wanted written is written all the same, and
+        before anything that is committed later: `settled` waits for the outcome.
+
         Args:
             events: What happened, in order; may be empty to commit the open text alone.
             strategy: Name, version and data of the strategy's state, to be kept with the run.
             last: The open text is the end of its artifact.
 
         Raises:
-            HectorError: Nothing was written, and nothing is shown. RUN_FENCED: somebody else owns the
-                run now. Cancelling waits for the outcome of the write.
+            HectorError: Nothing was written, and nothing is shown; open text stays open. RUN_FENCED:
+                somebody else owns the run now.
         """
+        await asyncio.shield(self._begin(events, strategy, last=last))
+
+    async def settled(self) -> None:
+        """Wait for the outcome of all writes under way."""
+        if self._writes:
+            await asyncio.wait(self._writes)
+
+    async def close(self) -> None:
+        """Wait for writes under way, and let the readers go."""
+        self._stop_timer()
+        await self.settled()
+        self.feed.end()
+        self.finished.set()
+
+    def _begin(
+        self, events: Sequence[RunEvent], strategy: tuple[str, int, bytes] | None, *, last: bool
+    ) -> "asyncio.Task[None]":
+        write = asyncio.get_running_loop().create_task(self._write(events, strategy, last=last))
+        self._writes.add(write)
+        write.add_done_callback(self._written)
+        return write
+
+    async def _write(
+        self, events: Sequence[RunEvent], strategy: tuple[str, int, bytes] | None, *, last: bool
+    ) -> None:
         async with self._lock:
-            text, self._open = self._open, None
             self._stop_timer()
-            if text is None and last and self._growing:
-                text = TextAppended(artifact_id=self._growing, append=True)
+            text, self._open = self._open, None
             if text is not None:
-                text.last = last
-                self._growing = "" if last else self._growing
                 events = [RunEvent(text_appended=text), *events]
+                events[0].text_appended.last = last
+            elif last and self._growing:
+                ended = TextAppended(artifact_id=self._growing, append=True, last=True)
+                events = [RunEvent(text_appended=ended), *events]
             if not events:
                 return
             for seq, event in enumerate(events, self._next_seq):
@@ -114,7 +146,11 @@ class Run:
             task.CopyFrom(self.task)
             changes = self._changes(fold(task, events), state, strategy)
             rows = [row_of(event) for event in events]
-            committed = await self._log.append(self.place.run, self.place.epoch, rows, changes)
+            try:
+                committed = await self._log.append(self.place.run, self.place.epoch, rows, changes)
+            except HectorError:
+                self._reopen(text)
+                raise
             self._next_seq = committed.last_seq + 1
             for event in events:
                 event.time.FromMicroseconds(committed.time_us)
@@ -122,17 +158,20 @@ class Run:
                 self.state = state
                 task.status.timestamp.FromMicroseconds(committed.time_us)
             self.task = task
+            if last:
+                self._growing = ""
             self.feed.publish(events)
             if self._open is not None:
                 self.feed.show(self._open)
 
-    async def close(self) -> None:
-        """Wait for writes under way, and let the readers go."""
-        self._stop_timer()
-        if self._flushes:
-            await asyncio.wait(self._flushes)
-        self.feed.end()
-        self.finished.set()
+    def _reopen(self, text: TextAppended | None) -> None:
+        """Take back text that was not written, so that whatever is written next has it."""
+        if text is None:
+            return
+        if self._open is not None:
+            text.text += self._open.text
+        self._open = text
+        self.feed.show(text)
 
     def _changes(
         self, task: "a2a.Task", state: "RunState.ValueType | None", strategy: tuple[str, int, bytes] | None
@@ -148,14 +187,12 @@ class Run:
 
     def _flush(self) -> None:
         self._flushing = None
-        flush = asyncio.get_running_loop().create_task(self.commit([]))
-        self._flushes.add(flush)
-        flush.add_done_callback(self._flushed)
+        self._begin([], None, last=False)
 
-    def _flushed(self, flush: "asyncio.Task[None]") -> None:
-        self._flushes.discard(flush)
-        if not flush.cancelled():
-            flush.exception()  # the run's next commit meets the same failure and reports it
+    def _written(self, write: "asyncio.Task[None]") -> None:
+        self._writes.discard(write)
+        if not write.cancelled():
+            write.exception()  # a flush has nobody to tell: its text is open again, for the next commit
 
     def _stop_timer(self) -> None:
         if self._flushing is not None:

@@ -31,8 +31,8 @@ async def tail(
                 cursor = Cursor(rows[-1].seq)
             if events:
                 yield events
-            if feed is None and len(rows) < BATCH:
-                return
+            if not rows or (feed is None and len(rows) < BATCH):
+                return  # all of it, or the run was deleted under the reader
             continue
         async for events in feed.follow(cursor):
             cursor = after(events[-1])

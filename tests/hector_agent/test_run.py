@@ -1,0 +1,158 @@
+"""A run's writes may be slow, fail, or outlive who asked for them: nothing shown is lost or told twice."""
+
+import asyncio
+
+import pytest
+from support.scripted_agent import until
+
+import hector_agent.run
+from hector.agent.v1 import (
+    RUN_STATE_COMPLETED,
+    MessageReceived,
+    RunEvent,
+    StatusChanged,
+    TextAppended,
+)
+from hector_agent.feed import Cursor
+from hector_agent.run import Place, Run
+from hector_agent.tail import tail
+from hector_agent.view import fold, new_task
+from hector_store import Appended
+from hector_store.errors import StorageQueueFull
+
+
+class HeldLog:
+    """A log whose writes wait until they are let through, and fail when told to."""
+
+    def __init__(self) -> None:
+        self.held = asyncio.Event()
+        self.held.set()
+        self.begun = asyncio.Event()
+        self.failing = False
+        self.written: list[RunEvent] = []
+        self.view = b""
+
+    async def append(self, run, epoch, events, changes):
+        self.begun.set()
+        await self.held.wait()
+        if self.failing:
+            raise StorageQueueFull(1, 1)
+        for event in events:
+            self.written.append(RunEvent.FromString(event.payload))
+            self.written[-1].seq = len(self.written)
+        self.view = changes.view
+        return Appended(len(self.written), 1)
+
+    def text(self) -> str:
+        """What a reader of the log makes of the answer: a piece that does not append starts it anew."""
+        text = ""
+        for event in self.written:
+            if event.HasField("text_appended"):
+                text = text * event.text_appended.append + event.text_appended.text
+        return text
+
+
+@pytest.fixture
+def log():
+    return HeldLog()
+
+
+@pytest.fixture
+def run(log, monkeypatch):
+    monkeypatch.setattr(hector_agent.run, "FLUSH_S", 60.0)  # only what the test commits is committed
+    place = Place("run", "default", "ada", "assistant", "context", 1, 1)
+    return Run(log, place, new_task("run", "context"), 1)
+
+
+def text_of(run):
+    return "".join(part.text for artifact in run.task.artifacts for part in artifact.parts)
+
+
+async def held(run, log, *events, last=False):
+    """Begin a commit that does not get through, and return its task."""
+    log.held.clear()
+    log.begun.clear()
+    commit = asyncio.create_task(run.commit(events, last=last))
+    async with asyncio.timeout(5):
+        await log.begun.wait()
+    return commit
+
+
+async def test_text_shown_while_the_first_piece_is_being_written_goes_on_with_it(run, log):
+    run.show("answer", "first ")
+    flush = await held(run, log)
+    run.show("answer", "second")
+    log.held.set()
+    await flush
+    await run.commit([], last=True)
+    assert log.text() == text_of(run) == "first second"
+
+
+async def test_text_that_could_not_be_written_is_in_what_is_written_next(run, log):
+    run.show("answer", "first ")
+    flush = await held(run, log)
+    run.show("answer", "second ")
+    log.failing = True
+    log.held.set()
+    with pytest.raises(StorageQueueFull):
+        await flush
+    log.failing = False
+    run.show("answer", "third")
+    [shown] = run.feed.behind(Cursor())
+    assert shown.text_appended.text == "first second third"
+    await run.commit([], last=True)
+    assert log.text() == text_of(run) == "first second third"
+
+
+async def test_what_a_cancelled_caller_wrote_is_in_the_task_and_on_the_feed(run, log):
+    run.show("answer", "said")
+    commit = await held(run, log, RunEvent(message_received=MessageReceived()), last=True)
+    commit.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await commit
+    log.held.set()
+    async with asyncio.timeout(5):
+        await run.settled()
+    await run.commit([RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED))])
+    assert text_of(run) == "said"
+    assert [event.seq for event in run.feed.behind(Cursor())] == [1, 2, 3]
+    assert run.task == fold(new_task("run", "context"), run.feed.behind(Cursor()))
+    assert run.over
+
+
+async def test_text_in_progress_is_not_called_the_last_before_it_is_written(run, log):
+    run.show("answer", "all of it")
+    commit = await held(run, log, last=True)
+    [shown] = run.feed.behind(Cursor())
+    assert shown.provisional
+    assert not shown.text_appended.last
+    log.held.set()
+    await commit
+    [rest] = run.feed.behind(Cursor(0, len("all of it")))
+    assert rest.text_appended == TextAppended(artifact_id="answer", append=True, last=True)
+
+
+async def test_the_timer_writes_what_is_shown(run, log, monkeypatch):
+    monkeypatch.setattr(hector_agent.run, "FLUSH_S", 0.0)
+    run.show("answer", "soon")
+
+    async def written() -> bool:
+        return log.text() == "soon"
+
+    await until(written)
+    async with asyncio.timeout(5):
+        await run.close()
+    assert run.finished.is_set()
+
+
+async def test_a_reader_of_a_run_that_was_deleted_under_it_comes_to_an_end(run, log, monkeypatch):
+    monkeypatch.setattr("hector_agent.feed.RING_BYTES", 0)
+
+    async def gone(*place, **which):
+        return []
+
+    log.events = gone
+    for number in range(3):
+        await run.commit([RunEvent(text_appended=TextAppended(artifact_id="a", text=str(number)))])
+    async with asyncio.timeout(5):
+        assert [batch async for batch in tail(log, "default", "run", run.feed, Cursor())] == []
