@@ -61,6 +61,8 @@ class A2AServicer(a2a.A2AServiceServicer):
         if run is None or run.over:
             raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
         await self._runs.cancel(run, "cancelled over A2A")
+        if not run.over:
+            raise RunLost(run.place.run)
         task, _ = run.snapshot()
         if task.status.state != a2a.TASK_STATE_CANCELED:
             raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))

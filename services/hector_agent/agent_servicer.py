@@ -34,12 +34,13 @@ from hector_store import ContextRow, RunRow
 from .conversation import messages_of
 from .errors import RunNotFound, RunOver, SessionBusy, SessionNotFound, SignalNotSupported
 from .feed import Cursor
-from .ledger import events_of, over, state_of
+from .ledger import events_of, state_of
 from .roster import Roster
 from .runs import Runs
 from .state import state_of_session
 from .tail import tail
 from .usage import summed
+from .view import FINAL
 
 
 class AgentServicer(AgentServiceServicer):
@@ -135,12 +136,12 @@ class AgentServicer(AgentServiceServicer):
         """Remove one session with all its runs."""
         call = current_call.get()
         row = await self._session(call, request.session)
+        unfinished = [name for name, state in RunState.items() if state not in FINAL]
         page = await self._runs.log.list(
-            call.app, call.principal.id, context_id=row.context_id, page_size=100
+            call.app, call.principal.id, context_id=row.context_id, states=unfinished, page_size=1
         )
-        for run in page.runs:
-            if not over(run):
-                raise SessionBusy(row.context_id, run.id)
+        if page.runs:
+            raise SessionBusy(row.context_id, page.runs[0].id)
         gone = await self._runs.log.delete_context(call.app, call.principal.id, row.context_id)
         return DeleteSessionResponse(runs=gone)
 

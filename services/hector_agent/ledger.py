@@ -10,7 +10,7 @@ from hector.agent.v1 import RUN_STATE_UNSPECIFIED, OwnerChanged, RunError, RunEv
 from hector_store import EventRow, RunChanges, RunLog, RunRow
 
 from .run import row_of
-from .view import FINAL, fold
+from .view import fold
 
 
 def events_of(rows: Iterable[EventRow]) -> list[RunEvent]:
@@ -36,11 +36,6 @@ def state_of(row: RunRow) -> "RunState.ValueType":
     """Return how far a stored run is."""
     known = row.state in RunState.keys()  # noqa: SIM118 - not a dict
     return RunState.Value(row.state) if known else RUN_STATE_UNSPECIFIED
-
-
-def over(row: RunRow) -> bool:
-    """The run has reached a state that it never leaves."""
-    return state_of(row) in FINAL
 
 
 def ended(task: "a2a.Task", state: "RunState.ValueType", error: RunError) -> StatusChanged:

@@ -7,9 +7,10 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context
+from typing import TypeVar
 
 import grpc.aio
 
@@ -28,7 +29,7 @@ from hector.agent.v1 import (
     StatusChanged,
 )
 from hector_mesh import Call, HectorError, scope
-from hector_store import NewRun, RunLog
+from hector_store import NewRun, RunLog, new_id
 
 from .agent import Agent
 from .conversation import messages_of
@@ -42,6 +43,8 @@ from .turn import Turn
 from .view import fold, new_task
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T", Run, None)
 
 GRACE_S = 1.0  # so that it is the run that is found too long, and not the call it happens to wait for
 
@@ -62,7 +65,8 @@ class Runs:
         self._work: dict[str, asyncio.Task[None]] = {}
         self._halted: dict[str, StatusChanged] = {}
         self._turns = InOrder()
-        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[Run] | asyncio.Task[None]] = set()
+        self._accepting = False
 
     @property
     def log(self) -> RunLog:
@@ -87,13 +91,15 @@ class Runs:
             change = ended(task_of(row), RUN_STATE_FAILED, INTERRUPTED)
             await close_abandoned(log, row, self._worker, change, "the process is gone")
             logger.warning("run was interrupted", extra={"run": row.id, "agent": row.agent})
-        async with asyncio.TaskGroup() as self._group:
-            try:
-                yield
-            finally:
-                self._group = None
-                for run in tuple(self._live.values()):
-                    self._halt(run, ended(run.task, RUN_STATE_FAILED, INTERRUPTED))
+        self._accepting = True
+        try:
+            yield
+        finally:
+            self._accepting = False
+            for run in tuple(self._live.values()):
+                self._interrupt(run)
+            while self._tasks:  # a run that is just being opened begins another one
+                await asyncio.wait(self._tasks)
 
     def live(self, app: str, owner: str, run: str) -> Run | None:
         """Return a run that is at work here and belongs to the caller."""
@@ -105,32 +111,15 @@ class Runs:
     async def start(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
         """Open a run with its first message, durably, and set it to work.
 
-        The message's context id names the session; without one a new session begins.
+        The message's context id names the session; without one a new session begins. A caller that leaves
+        in the middle stops nothing: the run goes on, or was not accepted.
 
         Raises:
             HectorError: The run was not accepted: nothing was written.
         """
-        if self._group is None:
+        if not self._accepting:
             raise ShuttingDown
-        fresh = not message.context_id
-        received = a2a.Message()
-        received.CopyFrom(message)
-        received.task_id = str(uuid.uuid4())
-        received.context_id = received.context_id or str(uuid.uuid4())
-        run = await self._open(agent, received, call)
-        root = Call(
-            principal=call.principal,
-            app=call.app,
-            deadline=time.monotonic() + agent.config.timeout + GRACE_S,
-            traceparent=call.traceparent,
-            request_id=call.request_id,
-            revision=call.revision,
-        )
-        if self._group is None:  # the server was stopped meanwhile; the next start ends the run
-            raise ShuttingDown
-        # An empty context: a run must not inherit, and so die with, the call that asked for it.
-        self._group.create_task(self._own(agent, run, root, fresh=fresh), context=Context())
-        return run
+        return await asyncio.shield(self._spawn(self._begin(agent, message, call)))
 
     async def cancel(self, run: Run, reason: str) -> int:
         """Stop a run and all that it started, and return the number of the signal that says so.
@@ -143,6 +132,25 @@ class Runs:
         self._halt(run, StatusChanged(state=RUN_STATE_CANCELED))
         await run.finished.wait()
         return number
+
+    async def _begin(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
+        received = a2a.Message()
+        received.CopyFrom(message)
+        received.task_id = new_id()
+        received.context_id = received.context_id or new_id()
+        run = await self._open(agent, received, call)
+        root = Call(
+            principal=call.principal,
+            app=call.app,
+            deadline=time.monotonic() + agent.config.timeout + GRACE_S,
+            traceparent=call.traceparent,
+            request_id=call.request_id,
+            revision=call.revision,
+        )
+        if not self._accepting:  # the server was stopped meanwhile
+            self._interrupt(run)
+        self._spawn(self._own(agent, run, root, fresh=not message.context_id))
+        return run
 
     async def _open(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
         run_id, app, owner = message.task_id, call.app, call.principal.id
@@ -215,23 +223,36 @@ class Runs:
 
     async def _conclude(self, run: Run, work: "asyncio.Task[None]") -> None:
         """Write how a run ended, unless its turn has: cancelled, halted or failed."""
-        place, change = run.place, None
-        if work.cancelled():
-            change = self._halted.get(place.run) or ended(run.task, RUN_STATE_FAILED, INTERRUPTED)
-        elif (error := work.exception()) is not None:
-            change = ended(run.task, RUN_STATE_FAILED, _why(error, place))
-        if change is None or run.over:
+        await run.settled()  # what was on its way when the turn was stopped may have been the end
+        place, error = run.place, None if work.cancelled() else work.exception()
+        if run.over:
             return
+        change = self._halted.get(place.run)
+        if change is None:
+            why = INTERRUPTED if error is None else _why(error, place)
+            change = ended(run.task, RUN_STATE_FAILED, why)
         try:
             await run.commit([RunEvent(status_changed=change)], last=True)
-        except HectorError as error:
+        except HectorError as failure:
             # The log is out of reach, or somebody else's: whoever opens it next ends the run.
-            logger.error("end of run was not written", extra={"run": place.run, "reason": error.reason})
+            logger.error("end of run was not written", extra={"run": place.run, "reason": failure.reason})
+
+    def _interrupt(self, run: Run) -> None:
+        self._halt(run, ended(run.task, RUN_STATE_FAILED, INTERRUPTED))
 
     def _halt(self, run: Run, change: StatusChanged) -> None:
+        if run.place.run not in self._live:  # it ended while somebody wished it would
+            return
         self._halted.setdefault(run.place.run, change)
         if work := self._work.get(run.place.run):
             work.cancel()
+
+    def _spawn(self, work: "Coroutine[object, object, T]") -> "asyncio.Task[T]":
+        # An empty context: a run must not inherit, and so die with, the call that asked for it.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _why(error: BaseException, place: Place) -> RunError:

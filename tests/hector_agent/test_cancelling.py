@@ -17,6 +17,7 @@ from hector.agent.v1 import (
 )
 from hector.llm.v1 import StreamTextResponse
 from hector_mesh import Call, Principal, info_of, scope, streaming
+from hector_store import RunLog
 
 NOW = a2a.SendMessageConfiguration(return_immediately=True)
 
@@ -87,6 +88,93 @@ async def test_a_client_that_leaves_stops_nothing(mesh_under_test, tmp_path):
             done = await stub.GetTask(a2a.GetTaskRequest(id=task))
     assert rest[-1].status_update.status.state == a2a.TASK_STATE_COMPLETED
     assert text_of(done) == "first last"
+
+
+async def test_a_client_that_leaves_while_its_run_is_written_down_stops_nothing(
+    mesh_under_test, tmp_path, monkeypatch
+):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    create = RunLog.create
+
+    async def slow(log, run, events=()):
+        begun.set()
+        await go_on.wait()
+        return await create(log, run, events)
+
+    monkeypatch.setattr(RunLog, "create", slow)
+    async with serving(mesh_under_test, tmp_path, ScriptedModel("hello")):
+        with as_ada():
+            stub = a2a.A2AServiceStub(mesh_under_test.mesh)
+            call = stub.SendMessage(ask("hi"))
+            async with asyncio.timeout(5):
+                await begun.wait()
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            go_on.set()
+
+            async def answered() -> bool:
+                tasks = (await stub.ListTasks(a2a.ListTasksRequest())).tasks
+                return [task.status.state for task in tasks] == [a2a.TASK_STATE_COMPLETED]
+
+            await until(answered)
+
+
+async def test_stopping_the_server_ends_a_run_that_is_just_being_written_down(
+    mesh_under_test, tmp_path, monkeypatch
+):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    create = RunLog.create
+
+    async def slow(log, run, events=()):
+        begun.set()
+        await go_on.wait()
+        return await create(log, run, events)
+
+    monkeypatch.setattr(RunLog, "create", slow)
+    with as_ada():
+        async with serving(mesh_under_test, tmp_path, ScriptedModel(endless)):
+            stub = a2a.A2AServiceStub(mesh_under_test.mesh)
+            call = stub.SendMessage(ask("hi"))
+            async with asyncio.timeout(5):
+                await begun.wait()
+            asyncio.get_running_loop().call_soon(go_on.set)
+        async with asyncio.timeout(5):
+            task = (await call).task
+    assert task.status.state == a2a.TASK_STATE_FAILED
+
+
+async def test_a_run_whose_end_is_being_written_is_not_ended_twice(mesh_under_test, tmp_path, monkeypatch):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    append = RunLog.append
+
+    async def slow(log, run, epoch, events, changes):
+        if changes.state == "RUN_STATE_COMPLETED":
+            begun.set()
+            await go_on.wait()
+        return await append(log, run, epoch, events, changes)
+
+    signal = RunLog.signal
+
+    async def heard(log, *wish):
+        number = await signal(log, *wish)
+        asyncio.get_running_loop().call_soon(go_on.set)  # once whoever waits for this has gone on
+        return number
+
+    monkeypatch.setattr(RunLog, "append", slow)
+    monkeypatch.setattr(RunLog, "signal", heard)
+    async with serving(mesh_under_test, tmp_path, ScriptedModel("hello")):
+        with as_ada():
+            stub = a2a.A2AServiceStub(mesh_under_test.mesh)
+            task = (await stub.SendMessage(ask("hi", configuration=NOW))).task
+            async with asyncio.timeout(5):
+                await begun.wait()
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.CancelTask(a2a.CancelTaskRequest(id=task.id))
+            found = await stub.GetTask(a2a.GetTaskRequest(id=task.id))
+    assert info_of(refused.value).reason == "TASK_NOT_CANCELABLE"
+    assert found.status.state == a2a.TASK_STATE_COMPLETED
+    assert text_of(found) == "hello "
 
 
 async def test_every_reader_sees_the_same_text_once(mesh_under_test, tmp_path):
