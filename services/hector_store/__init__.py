@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .config import StorageConfig, StorageSection
     from .database import Database
     from .documents import DocumentIndex, DocumentRow
+    from .file_lock import FileLock, Held
     from .ids import new_id
     from .opening import opened
     from .run_log import RunLog
@@ -44,6 +45,8 @@ __all__ = [
     "DocumentRow",
     "Effect",
     "EventRow",
+    "FileLock",
+    "Held",
     "NewEvent",
     "NewRun",
     "RunChanges",
@@ -67,6 +70,8 @@ _ELSEWHERE = {
     "Database": "database",
     "DocumentIndex": "documents",
     "DocumentRow": "documents",
+    "FileLock": "file_lock",
+    "Held": "file_lock",
     "new_id": "ids",
     "opened": "opening",
     "RunLog": "run_log",

@@ -35,10 +35,11 @@ from hector_mesh import Context
 from hector_vector import checks
 from hector_vector.errors import VectorStoreDamaged, VectorStoreFull
 from hector_vector.fusion import fused
-from hector_vector.lock import FolderLock
+from hector_vector.lock import locked
 from hector_vector.schema import UnknownVersion
 
 if TYPE_CHECKING:
+    from hector_store import FileLock
     from hector_vector.file import Found, Row, VectorFile
 
 Answer = TypeVar("Answer")
@@ -59,7 +60,7 @@ class EmbeddedStore(DatabaseProviderServicer):
     def __init__(self, name: str, folder: Path) -> None:
         self._name = name
         self._folder = folder
-        self._lock: FolderLock | None = None
+        self._lock: FileLock | None = None
         self._file: VectorFile | None = None
         self._opening = asyncio.Lock()
         self._writer = ThreadPoolExecutor(1, f"vectors-{name}-write")
@@ -72,7 +73,7 @@ class EmbeddedStore(DatabaseProviderServicer):
             VectorStoreInUse: Another process has it.
         """
         if self._lock is None and (self._folder / FILE).exists():
-            self._lock = FolderLock(self._name, self._folder)
+            self._lock = locked(self._name, self._folder)
 
     async def close(self) -> None:
         """Finish what was begun, and leave the folder to others."""
@@ -186,7 +187,7 @@ class EmbeddedStore(DatabaseProviderServicer):
         from hector_vector.file import VectorFile
 
         if self._lock is None:
-            self._lock = FolderLock(self._name, self._folder)
+            self._lock = locked(self._name, self._folder)
         return VectorFile(self._folder / FILE, checks.title_of)
 
     def _close(self) -> None:

@@ -1,35 +1,23 @@
 """One process per folder."""
 
-import fcntl
 import os
 from pathlib import Path
 
+from hector_store import FileLock, Held
 from hector_vector.errors import VectorStoreInUse
 
 
-class FolderLock:
-    """Holds a folder for this process until released, or until the process dies, however it dies."""
+def locked(store: str, folder: Path) -> FileLock:
+    """Take the folder for this process, making it if need be.
 
-    def __init__(self, store: str, folder: Path) -> None:
-        """Take the folder, making it if need be.
-
-        Raises:
-            VectorStoreInUse: Somebody else has it.
-        """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
-            os.close(self._file)
-            raise VectorStoreInUse(store, str(folder), _named(holder)) from None
-        # Only a hint for people: what counts is the lock, which the kernel takes back from the dead.
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
-
-    def release(self) -> None:
-        os.close(self._file)
+    Raises:
+        VectorStoreInUse: Somebody else has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        return FileLock(folder / "lock")
+    except Held as held:
+        raise VectorStoreInUse(store, str(folder), _named(held.holder)) from None
 
 
 def _named(holder: str) -> str:

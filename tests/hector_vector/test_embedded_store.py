@@ -96,9 +96,9 @@ WRITER = textwrap.dedent("""
 HOLDER = textwrap.dedent("""
     import sys
     from pathlib import Path
-    from hector_vector.lock import FolderLock
+    from hector_vector.lock import locked
 
-    lock = FolderLock("main", Path(sys.argv[1]))
+    lock = locked("main", Path(sys.argv[1]))
     print("held", flush=True)
     sys.stdin.read()
 """)
