@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -211,12 +212,13 @@ def _search(
         vector = checks.query_vector(request, file.collection(name).dimension)
         if mode == SearchMode.SEARCH_MODE_VECTOR:
             near = file.near(name, vector, last, condition)
-            scored = [(record, score) for record, score in near if score >= request.threshold]
+            least = request.threshold if request.HasField("threshold") else -inf
+            scored = [(record, score) for record, score in near if score >= least]
         else:
             depth = max(_FUSED_AT_LEAST, _FUSED_TIMES * last)
             near = file.near(name, vector, depth, condition)
             worded = file.worded(name, request.text, depth, condition)
-            alpha = request.hybrid_alpha or 0.5
+            alpha = request.hybrid_alpha if request.HasField("hybrid_alpha") else 0.5
             scored = fused([record for record, _ in near], [record for record, _ in worded], alpha)
     return file.read(name, scored[request.offset : last], request.include_vectors)
 

@@ -66,7 +66,7 @@ class DatabaseProviderSuite(VectorFilterSuite, VectorWordSuite):
         found = await self.found(planets, vector_f32=packed(0, 0, 1), limit=1)
         assert ids(found) == ["mercury"]
         assert found[0].content == "Quicksilver."
-        assert len(await self.found(planets, vector_f32=packed(1, 1, 1), limit=100, threshold=-1)) == 5
+        assert len(await self.found(planets, vector_f32=packed(1, 1, 1), limit=100)) == 5
 
     async def test_without_a_limit_there_are_ten(self, planets: DatabaseProviderStub) -> None:
         """Contract: zero means 10."""
@@ -81,11 +81,12 @@ class DatabaseProviderSuite(VectorFilterSuite, VectorWordSuite):
         )
 
     async def test_a_threshold_of_zero_is_zero(self, planets: DatabaseProviderStub) -> None:
-        """Contract: results below the threshold are left out; zero is zero."""
+        """Contract: results below the threshold are left out; unset, none are; zero is zero."""
         await self.put(planets, record("opposite", (-1, 0, 0)))
-        everything = await self.found(planets, vector_f32=packed(1, 0, 0), limit=100, threshold=-1)
+        everything = await self.found(planets, vector_f32=packed(1, 0, 0), limit=100)
         assert "opposite" in ids(everything)
-        assert "opposite" not in ids(await self.found(planets, vector_f32=packed(1, 0, 0), limit=100))
+        positive = await self.found(planets, vector_f32=packed(1, 0, 0), limit=100, threshold=0)
+        assert "opposite" not in ids(positive)
         near = await self.found(planets, vector_f32=packed(1, 0, 0), limit=100, threshold=0.9)
         assert ids(near) == ["mercury", "earth", "mars"]
 
@@ -202,7 +203,7 @@ class DatabaseProviderSuite(VectorFilterSuite, VectorWordSuite):
         created = CreateCollectionRequest(name="suite", dimension=2, metric=metric)
         await self.done(vectors.CreateCollection(created))
         await self.put(vectors, record("same", (1, 0)), record("long", (10, 0)), record("other", (0, 1)))
-        found = await self.found(vectors, vector_f32=packed(1, 0), threshold=-100)
+        found = await self.found(vectors, vector_f32=packed(1, 0))
         assert [(each.id, pytest.approx(each.score, abs=1e-4)) for each in found] == expected
 
     async def test_records_come_back_by_id_in_the_order_asked_for(

@@ -122,13 +122,7 @@ class VectorCalls:
         return list(found.results)
 
     async def matching(self, vectors: DatabaseProviderStub, condition: Filter) -> set[str]:
-        return set(
-            ids(
-                await self.found(
-                    vectors, vector_f32=packed(1, 1, 1), limit=100, threshold=-1, filter=condition
-                )
-            )
-        )
+        return set(ids(await self.found(vectors, vector_f32=packed(1, 1, 1), limit=100, filter=condition)))
 
     async def scanned(self, vectors: DatabaseProviderStub, **request: Any) -> list[str]:
         async with asyncio.timeout(20):

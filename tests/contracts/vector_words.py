@@ -71,11 +71,7 @@ class VectorWordSuite(VectorCalls):
         assert set(mixed) >= {"mars", "earth"}
         only_near = await self.words(planets, "red", vector_f32=packed(1, 0, 0), mode=VECTOR, limit=1)
         assert only_near == ["mercury"]
-        by_words = await self.words(
-            planets, "largest", vector_f32=packed(1, 0, 0), hybrid_alpha=0.01, limit=1
-        )
+        by_words = await self.words(planets, "largest", vector_f32=packed(1, 0, 0), hybrid_alpha=0, limit=1)
         assert by_words == ["jupiter"]
-        by_vector = await self.words(
-            planets, "largest", vector_f32=packed(1, 0, 0), hybrid_alpha=0.99, limit=1
-        )
+        by_vector = await self.words(planets, "largest", vector_f32=packed(1, 0, 0), hybrid_alpha=1, limit=1)
         assert by_vector == ["mercury"]

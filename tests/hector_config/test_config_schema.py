@@ -4,11 +4,10 @@
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 
 from hector_config import Alias, ConfigInvalid, Scalar, json_schema, load
-
-jsonschema = pytest.importorskip("jsonschema")
 
 ALIASES = (
     Alias("llms.*.host", "llms.*.base_url", "Named as vendors name it."),

@@ -69,7 +69,7 @@ async def test_what_was_acknowledged_survives_kill_9(opened, tmp_path) -> None:
         found = await store.GetVectors(GetVectorsRequest(collection="c", ids=acknowledged), timeout=10)
         assert ids(found.vectors) == acknowledged
         there = [batch async for batch in store.ScanVectors(ScanVectorsRequest(collection="c"), timeout=10)]
-        near = SearchVectorsRequest(collection="c", vector=[1, 1], limit=1000, threshold=-1)
+        near = SearchVectorsRequest(collection="c", vector=[1, 1], limit=1000)
         words = SearchVectorsRequest(collection="c", text="numbered", limit=1000)
         scanned = {each.id for batch in there for each in batch.vectors}
         for request in (near, words):

@@ -11,6 +11,7 @@ Rules for every hector.* contract
  * What every call has travels as metadata, never in a message: hector-principal, hector-roles,
    hector-app, traceparent, hector-request-id, hector-instance, hector-revision, and gRPC's own
    deadline.
+ * Characters are Unicode code points, wherever they are counted: not bytes, and not UTF-16 units.
  * Fields are only ever added; a number is never used again.
 """
 

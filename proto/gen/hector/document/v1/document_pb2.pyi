@@ -190,7 +190,7 @@ class ParseDocumentResponse(_message.Message):
     SECTIONS_FIELD_NUMBER: _builtins.int
     IMAGES_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     content: _builtins.str
     """The whole text. May be empty when `sections` has it."""
     title: _builtins.str

@@ -96,7 +96,7 @@ class EmbedTextResponse(_message.Message):
     VECTOR_F32_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     vector_f32: _builtins.bytes
@@ -205,7 +205,7 @@ class EmbedBatchResponse(_message.Message):
     EMBEDDINGS_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     @_builtins.property

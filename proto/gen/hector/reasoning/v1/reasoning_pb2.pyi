@@ -117,7 +117,7 @@ class InitializeResponse(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     WANTS_HISTORY_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     wants_history: _builtins.bool
@@ -441,7 +441,7 @@ class ProcessIterationResponse(_message.Message):
     THOUGHT_FIELD_NUMBER: _builtins.int
     FINALIZED_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     result: _builtins.str
@@ -521,7 +521,7 @@ class FinalizeResponse(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     result: _builtins.str

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hector.common.v1 import filter_pb2 as hector_dot_common_dot_v1_dot_filter__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhector/vector/v1/vector.proto\x12\x10hector.vector.v1\x1a\x1dhector/common/v1/filter.proto\"/\n\x0cSparseVector\x12\x0f\n\x07indices\x18\x01 \x03(\r\x12\x0e\n\x06values\x18\x02 \x03(\x02\"\x96\x01\n\x0cVectorRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06vector\x18\x02 \x03(\x02\x12\x12\n\nvector_f32\x18\x03 \x01(\x0c\x12.\n\x06sparse\x18\x04 \x01(\x0b\x32\x1e.hector.vector.v1.SparseVector\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\t\x12\x15\n\rmetadata_json\x18\x06 \x01(\t\"\x8a\x01\n\x17\x43reateCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12(\n\x06metric\x18\x03 \x01(\x0e\x32\x18.hector.vector.v1.Metric\x12\x0e\n\x06sparse\x18\x04 \x01(\x08\x12\x14\n\x0coptions_json\x18\x0f \x01(\t\":\n\x18\x43reateCollectionResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x18\x44\x65leteCollectionResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"i\n\x14UpsertVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12/\n\x07vectors\x18\x02 \x03(\x0b\x32\x1e.hector.vector.v1.VectorRecord\x12\x0c\n\x04wait\x18\x03 \x01(\x08\"6\n\tItemError\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"{\n\x15UpsertVectorsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x10\n\x08upserted\x18\x03 \x01(\x04\x12\x30\n\x0bitem_errors\x18\x04 \x03(\x0b\x32\x1b.hector.vector.v1.ItemError\"\xf3\x02\n\x14SearchVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06vector\x18\x02 \x03(\x02\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x11\n\tthreshold\x18\x04 \x01(\x02\x12(\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x18.hector.common.v1.Filter\x12\x12\n\nvector_f32\x18\x06 \x01(\x0c\x12.\n\x06sparse\x18\x07 \x01(\x0b\x32\x1e.hector.vector.v1.SparseVector\x12\x0c\n\x04text\x18\x08 \x01(\t\x12\x14\n\x0chybrid_alpha\x18\t \x01(\x02\x12\x17\n\x0finclude_vectors\x18\n \x01(\x08\x12\x18\n\x10\x65xclude_metadata\x18\x0b \x01(\x08\x12\x0e\n\x06offset\x18\x0c \x01(\r\x12*\n\x04mode\x18\r \x01(\x0e\x32\x1c.hector.vector.v1.SearchMode\x12\x14\n\x0coptions_json\x18\x0f \x01(\t\"e\n\x0cVectorResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x15\n\rmetadata_json\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\t\x12\x12\n\nvector_f32\x18\x05 \x01(\x0c\"h\n\x15SearchVectorsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12/\n\x07results\x18\x03 \x03(\x0b\x32\x1e.hector.vector.v1.VectorResult\"a\n\x14\x44\x65leteVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.hector.common.v1.Filter\"H\n\x15\x44\x65leteVectorsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x03 \x01(\x04\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"f\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12(\n\x06metric\x18\x03 \x01(\x0e\x32\x18.hector.vector.v1.Metric\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\"e\n\x17ListCollectionsResponse\x12\x31\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x1c.hector.vector.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x11GetVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\"E\n\x12GetVectorsResponse\x12/\n\x07vectors\x18\x01 \x03(\x0b\x32\x1e.hector.vector.v1.VectorRecord\"f\n\x12ScanVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12(\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x18.hector.common.v1.Filter\x12\x12\n\nbatch_size\x18\x03 \x01(\r\"F\n\x13ScanVectorsResponse\x12/\n\x07vectors\x18\x01 \x03(\x0b\x32\x1e.hector.vector.v1.VectorRecord*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03*r\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_MODE_VECTOR\x10\x01\x12\x17\n\x13SEARCH_MODE_KEYWORD\x10\x02\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x03\x32\xad\x06\n\x10\x44\x61tabaseProvider\x12i\n\x10\x43reateCollection\x12).hector.vector.v1.CreateCollectionRequest\x1a*.hector.vector.v1.CreateCollectionResponse\x12i\n\x10\x44\x65leteCollection\x12).hector.vector.v1.DeleteCollectionRequest\x1a*.hector.vector.v1.DeleteCollectionResponse\x12`\n\rUpsertVectors\x12&.hector.vector.v1.UpsertVectorsRequest\x1a\'.hector.vector.v1.UpsertVectorsResponse\x12`\n\rSearchVectors\x12&.hector.vector.v1.SearchVectorsRequest\x1a\'.hector.vector.v1.SearchVectorsResponse\x12`\n\rDeleteVectors\x12&.hector.vector.v1.DeleteVectorsRequest\x1a\'.hector.vector.v1.DeleteVectorsResponse\x12\x66\n\x0fListCollections\x12(.hector.vector.v1.ListCollectionsRequest\x1a).hector.vector.v1.ListCollectionsResponse\x12W\n\nGetVectors\x12#.hector.vector.v1.GetVectorsRequest\x1a$.hector.vector.v1.GetVectorsResponse\x12\\\n\x0bScanVectors\x12$.hector.vector.v1.ScanVectorsRequest\x1a%.hector.vector.v1.ScanVectorsResponse0\x01\x42\x61\n\x14\x64\x65v.hector.vector.v1B\x0bVectorProtoP\x01Z:github.com/hector-mesh/hector-go/hector/vector/v1;vectorv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhector/vector/v1/vector.proto\x12\x10hector.vector.v1\x1a\x1dhector/common/v1/filter.proto\"/\n\x0cSparseVector\x12\x0f\n\x07indices\x18\x01 \x03(\r\x12\x0e\n\x06values\x18\x02 \x03(\x02\"\x96\x01\n\x0cVectorRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06vector\x18\x02 \x03(\x02\x12\x12\n\nvector_f32\x18\x03 \x01(\x0c\x12.\n\x06sparse\x18\x04 \x01(\x0b\x32\x1e.hector.vector.v1.SparseVector\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\t\x12\x15\n\rmetadata_json\x18\x06 \x01(\t\"\x8a\x01\n\x17\x43reateCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12(\n\x06metric\x18\x03 \x01(\x0e\x32\x18.hector.vector.v1.Metric\x12\x0e\n\x06sparse\x18\x04 \x01(\x08\x12\x14\n\x0coptions_json\x18\x0f \x01(\t\":\n\x18\x43reateCollectionResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x18\x44\x65leteCollectionResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\"i\n\x14UpsertVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12/\n\x07vectors\x18\x02 \x03(\x0b\x32\x1e.hector.vector.v1.VectorRecord\x12\x0c\n\x04wait\x18\x03 \x01(\x08\"6\n\tItemError\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"{\n\x15UpsertVectorsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x10\n\x08upserted\x18\x03 \x01(\x04\x12\x30\n\x0bitem_errors\x18\x04 \x03(\x0b\x32\x1b.hector.vector.v1.ItemError\"\x9c\x03\n\x14SearchVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06vector\x18\x02 \x03(\x02\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x16\n\tthreshold\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12(\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x18.hector.common.v1.Filter\x12\x12\n\nvector_f32\x18\x06 \x01(\x0c\x12.\n\x06sparse\x18\x07 \x01(\x0b\x32\x1e.hector.vector.v1.SparseVector\x12\x0c\n\x04text\x18\x08 \x01(\t\x12\x19\n\x0chybrid_alpha\x18\t \x01(\x02H\x01\x88\x01\x01\x12\x17\n\x0finclude_vectors\x18\n \x01(\x08\x12\x18\n\x10\x65xclude_metadata\x18\x0b \x01(\x08\x12\x0e\n\x06offset\x18\x0c \x01(\r\x12*\n\x04mode\x18\r \x01(\x0e\x32\x1c.hector.vector.v1.SearchMode\x12\x14\n\x0coptions_json\x18\x0f \x01(\tB\x0c\n\n_thresholdB\x0f\n\r_hybrid_alpha\"e\n\x0cVectorResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x15\n\rmetadata_json\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\t\x12\x12\n\nvector_f32\x18\x05 \x01(\x0c\"h\n\x15SearchVectorsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12/\n\x07results\x18\x03 \x03(\x0b\x32\x1e.hector.vector.v1.VectorResult\"a\n\x14\x44\x65leteVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.hector.common.v1.Filter\"H\n\x15\x44\x65leteVectorsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x03 \x01(\x04\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"f\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12(\n\x06metric\x18\x03 \x01(\x0e\x32\x18.hector.vector.v1.Metric\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\"e\n\x17ListCollectionsResponse\x12\x31\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x1c.hector.vector.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x11GetVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\"E\n\x12GetVectorsResponse\x12/\n\x07vectors\x18\x01 \x03(\x0b\x32\x1e.hector.vector.v1.VectorRecord\"f\n\x12ScanVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12(\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x18.hector.common.v1.Filter\x12\x12\n\nbatch_size\x18\x03 \x01(\r\"F\n\x13ScanVectorsResponse\x12/\n\x07vectors\x18\x01 \x03(\x0b\x32\x1e.hector.vector.v1.VectorRecord*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03*r\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_MODE_VECTOR\x10\x01\x12\x17\n\x13SEARCH_MODE_KEYWORD\x10\x02\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x03\x32\xad\x06\n\x10\x44\x61tabaseProvider\x12i\n\x10\x43reateCollection\x12).hector.vector.v1.CreateCollectionRequest\x1a*.hector.vector.v1.CreateCollectionResponse\x12i\n\x10\x44\x65leteCollection\x12).hector.vector.v1.DeleteCollectionRequest\x1a*.hector.vector.v1.DeleteCollectionResponse\x12`\n\rUpsertVectors\x12&.hector.vector.v1.UpsertVectorsRequest\x1a\'.hector.vector.v1.UpsertVectorsResponse\x12`\n\rSearchVectors\x12&.hector.vector.v1.SearchVectorsRequest\x1a\'.hector.vector.v1.SearchVectorsResponse\x12`\n\rDeleteVectors\x12&.hector.vector.v1.DeleteVectorsRequest\x1a\'.hector.vector.v1.DeleteVectorsResponse\x12\x66\n\x0fListCollections\x12(.hector.vector.v1.ListCollectionsRequest\x1a).hector.vector.v1.ListCollectionsResponse\x12W\n\nGetVectors\x12#.hector.vector.v1.GetVectorsRequest\x1a$.hector.vector.v1.GetVectorsResponse\x12\\\n\x0bScanVectors\x12$.hector.vector.v1.ScanVectorsRequest\x1a%.hector.vector.v1.ScanVectorsResponse0\x01\x42\x61\n\x14\x64\x65v.hector.vector.v1B\x0bVectorProtoP\x01Z:github.com/hector-mesh/hector-go/hector/vector/v1;vectorv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,10 +33,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hector.vector.v1.vector_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\024dev.hector.vector.v1B\013VectorProtoP\001Z:github.com/hector-mesh/hector-go/hector/vector/v1;vectorv1'
-  _globals['_METRIC']._serialized_start=2203
-  _globals['_METRIC']._serialized_end=2292
-  _globals['_SEARCHMODE']._serialized_start=2294
-  _globals['_SEARCHMODE']._serialized_end=2408
+  _globals['_METRIC']._serialized_start=2244
+  _globals['_METRIC']._serialized_end=2333
+  _globals['_SEARCHMODE']._serialized_start=2335
+  _globals['_SEARCHMODE']._serialized_end=2449
   _globals['_SPARSEVECTOR']._serialized_start=82
   _globals['_SPARSEVECTOR']._serialized_end=129
   _globals['_VECTORRECORD']._serialized_start=132
@@ -56,29 +56,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPSERTVECTORSRESPONSE']._serialized_start=749
   _globals['_UPSERTVECTORSRESPONSE']._serialized_end=872
   _globals['_SEARCHVECTORSREQUEST']._serialized_start=875
-  _globals['_SEARCHVECTORSREQUEST']._serialized_end=1246
-  _globals['_VECTORRESULT']._serialized_start=1248
-  _globals['_VECTORRESULT']._serialized_end=1349
-  _globals['_SEARCHVECTORSRESPONSE']._serialized_start=1351
-  _globals['_SEARCHVECTORSRESPONSE']._serialized_end=1455
-  _globals['_DELETEVECTORSREQUEST']._serialized_start=1457
-  _globals['_DELETEVECTORSREQUEST']._serialized_end=1554
-  _globals['_DELETEVECTORSRESPONSE']._serialized_start=1556
-  _globals['_DELETEVECTORSRESPONSE']._serialized_end=1628
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=1630
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1693
-  _globals['_COLLECTION']._serialized_start=1695
-  _globals['_COLLECTION']._serialized_end=1797
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1799
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1900
-  _globals['_GETVECTORSREQUEST']._serialized_start=1902
-  _globals['_GETVECTORSREQUEST']._serialized_end=1954
-  _globals['_GETVECTORSRESPONSE']._serialized_start=1956
-  _globals['_GETVECTORSRESPONSE']._serialized_end=2025
-  _globals['_SCANVECTORSREQUEST']._serialized_start=2027
-  _globals['_SCANVECTORSREQUEST']._serialized_end=2129
-  _globals['_SCANVECTORSRESPONSE']._serialized_start=2131
-  _globals['_SCANVECTORSRESPONSE']._serialized_end=2201
-  _globals['_DATABASEPROVIDER']._serialized_start=2411
-  _globals['_DATABASEPROVIDER']._serialized_end=3224
+  _globals['_SEARCHVECTORSREQUEST']._serialized_end=1287
+  _globals['_VECTORRESULT']._serialized_start=1289
+  _globals['_VECTORRESULT']._serialized_end=1390
+  _globals['_SEARCHVECTORSRESPONSE']._serialized_start=1392
+  _globals['_SEARCHVECTORSRESPONSE']._serialized_end=1496
+  _globals['_DELETEVECTORSREQUEST']._serialized_start=1498
+  _globals['_DELETEVECTORSREQUEST']._serialized_end=1595
+  _globals['_DELETEVECTORSRESPONSE']._serialized_start=1597
+  _globals['_DELETEVECTORSRESPONSE']._serialized_end=1669
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=1671
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1734
+  _globals['_COLLECTION']._serialized_start=1736
+  _globals['_COLLECTION']._serialized_end=1838
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1840
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1941
+  _globals['_GETVECTORSREQUEST']._serialized_start=1943
+  _globals['_GETVECTORSREQUEST']._serialized_end=1995
+  _globals['_GETVECTORSRESPONSE']._serialized_start=1997
+  _globals['_GETVECTORSRESPONSE']._serialized_end=2066
+  _globals['_SCANVECTORSREQUEST']._serialized_start=2068
+  _globals['_SCANVECTORSREQUEST']._serialized_end=2170
+  _globals['_SCANVECTORSRESPONSE']._serialized_start=2172
+  _globals['_SCANVECTORSRESPONSE']._serialized_end=2242
+  _globals['_DATABASEPROVIDER']._serialized_start=2452
+  _globals['_DATABASEPROVIDER']._serialized_end=3265
 # @@protoc_insertion_point(module_scope)

@@ -199,7 +199,7 @@ class CreateCollectionResponse(_message.Message):
     SUCCESS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     def __init__(
@@ -247,7 +247,7 @@ class DeleteCollectionResponse(_message.Message):
     SUCCESS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     def __init__(
@@ -337,7 +337,7 @@ class UpsertVectorsResponse(_message.Message):
     UPSERTED_FIELD_NUMBER: _builtins.int
     ITEM_ERRORS_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     upserted: _builtins.int
@@ -387,13 +387,13 @@ class SearchVectorsRequest(_message.Message):
     limit: _builtins.int
     """Most results. Zero means 10."""
     threshold: _builtins.float
-    """Results below this score are left out; in vector mode only. Zero is zero."""
+    """Results below this score are left out; in vector mode only. Unset means none are; zero is zero."""
     vector_f32: _builtins.bytes
     """The vector as little-endian float32; wins over `vector` when set."""
     text: _builtins.str
     """Words to look for."""
     hybrid_alpha: _builtins.float
-    """Weight of the vector in hybrid mode, 0 to 1. Zero means 0.5."""
+    """Weight of the vector in hybrid mode, 0 to 1. Unset means 0.5; zero is zero."""
     include_vectors: _builtins.bool
     """Return vectors as well."""
     exclude_metadata: _builtins.bool
@@ -422,23 +422,30 @@ class SearchVectorsRequest(_message.Message):
         collection: _builtins.str = ...,
         vector: _abc.Iterable[_builtins.float] | None = ...,
         limit: _builtins.int = ...,
-        threshold: _builtins.float = ...,
+        threshold: _builtins.float | None = ...,
         filter: _filter_pb2.Filter | None = ...,
         vector_f32: _builtins.bytes = ...,
         sparse: Global___SparseVector | None = ...,
         text: _builtins.str = ...,
-        hybrid_alpha: _builtins.float = ...,
+        hybrid_alpha: _builtins.float | None = ...,
         include_vectors: _builtins.bool = ...,
         exclude_metadata: _builtins.bool = ...,
         offset: _builtins.int = ...,
         mode: Global___SearchMode.ValueType = ...,
         options_json: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "sparse", b"sparse"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hybrid_alpha", b"_hybrid_alpha", "_threshold", b"_threshold", "filter", b"filter", "hybrid_alpha", b"hybrid_alpha", "sparse", b"sparse", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "exclude_metadata", b"exclude_metadata", "filter", b"filter", "hybrid_alpha", b"hybrid_alpha", "include_vectors", b"include_vectors", "limit", b"limit", "mode", b"mode", "offset", b"offset", "options_json", b"options_json", "sparse", b"sparse", "text", b"text", "threshold", b"threshold", "vector", b"vector", "vector_f32", b"vector_f32"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hybrid_alpha", b"_hybrid_alpha", "_threshold", b"_threshold", "collection", b"collection", "exclude_metadata", b"exclude_metadata", "filter", b"filter", "hybrid_alpha", b"hybrid_alpha", "include_vectors", b"include_vectors", "limit", b"limit", "mode", b"mode", "offset", b"offset", "options_json", b"options_json", "sparse", b"sparse", "text", b"text", "threshold", b"threshold", "vector", b"vector", "vector_f32", b"vector_f32"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__hybrid_alpha: _TypeAlias = _typing.Literal["hybrid_alpha"]  # noqa: Y015
+    _WhichOneofArgType__hybrid_alpha: _TypeAlias = _typing.Literal["_hybrid_alpha", b"_hybrid_alpha"]  # noqa: Y015
+    _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
+    _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hybrid_alpha) -> _WhichOneofReturnType__hybrid_alpha | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
 
 Global___SearchVectorsRequest: _TypeAlias = SearchVectorsRequest  # noqa: Y015
 
@@ -490,7 +497,7 @@ class SearchVectorsResponse(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     @_builtins.property
@@ -556,7 +563,7 @@ class DeleteVectorsResponse(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
-    """False, or `error` not empty: the call failed. Kept for the first guide's plugins."""
+    """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     deleted: _builtins.int
