@@ -20,6 +20,7 @@ from types import FrameType
 
 ROOT = Path(__file__).resolve().parent.parent
 HECTOR = str(Path(sys.executable).with_name("hector"))
+GRPC_PORT = 50051
 CONFIG = "examples/quickstart/hector.yaml"
 QUESTION = "How do services of the mesh call each other?"
 READY_TIMEOUT_S = 60.0
@@ -54,6 +55,9 @@ def serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             sys.exit(f"make serve: port {port} is in use; choose another one: make serve PORT={port + 1}")
     command = [HECTOR, "serve", "--config", CONFIG, "--port", str(port)]
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", GRPC_PORT)) == 0:
+            command += ["--grpc-port", "0"]  # somebody has it; the demo speaks HTTP, so any other will do
     say("$ " + " ".join(["hector", *command[1:]]))
     # In a group of its own: Ctrl-C then reaches the server once, by stop(), and not twice.
     with subprocess.Popen(command, cwd=ROOT, process_group=0) as server:
