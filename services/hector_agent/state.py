@@ -22,6 +22,14 @@ def state_of_session(events: Iterable[RunEvent]) -> dict[str, object]:
     return state
 
 
+def is_change(delta_json: str) -> bool:
+    """Say whether this is a change, as tools write them: a JSON object, or nothing."""
+    try:
+        return isinstance(json.loads(delta_json or "{}"), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def change(state: dict[str, object], delta_json: str) -> None:
     """Apply one change, in place."""
     for key, value in json.loads(delta_json or "{}").items():

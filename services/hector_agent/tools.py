@@ -19,7 +19,7 @@ from hector.tool.v1 import (
 from hector_mesh import Mesh
 
 from .failure import error_of
-from .state import chosen
+from .state import chosen, is_change
 
 FRESH_S = 10.0  # how long a list of tools is good for; an older one serves while the tools are away
 
@@ -60,7 +60,10 @@ class Toolbox:
         finished = ToolFinished(call_id=started.call.id, tool=started.call.name)
         try:
             response = await self._stub(started.instance).ExecuteTool(request)
-            finished.result.CopyFrom(response)
+            if is_change(response.state_delta_json):
+                finished.result.CopyFrom(response)
+            else:
+                finished.error.CopyFrom(_nonsense(started.call.name))
         except grpc.aio.AioRpcError as error:
             finished.error.CopyFrom(error_of(error))
         finished.duration_ms = round((time.monotonic() - begin) * 1000)
@@ -120,3 +123,8 @@ def unknown(call: ToolCall, tools: Sequence[Tool]) -> ToolFinished:
         reason="TOOL_NOT_FOUND", message=f"there is no tool named {call.name!r}; there are: {names}"
     )
     return ToolFinished(call_id=call.id, tool=call.name, result=ExecuteToolResponse(), error=error)
+
+
+def _nonsense(tool: str) -> RunError:
+    text = f"{tool} was run, but what it wants to keep in the session is no JSON object: its answer is void"
+    return RunError(reason="TOOL_ANSWERED_WRONG", message=text, code=grpc.StatusCode.INTERNAL.value[0])

@@ -8,6 +8,7 @@ from support.scripted_agent import ADA, ScriptedModel, ScriptedTools, as_ada, as
 import hector_a2a as a2a
 from hector.agent.v1 import AgentServiceStub, GetRunRequest, TailRequest
 from hector.llm.v1 import StreamTextResponse
+from hector.tool.v1 import ExecuteToolResponse
 from hector_mesh import HectorError, info_of
 
 
@@ -124,6 +125,24 @@ async def test_an_unknown_tool_is_a_result_the_model_can_react_to(mesh_under_tes
     result = model.requests[1].messages[-1].parts[0].tool_result
     assert result.error
     assert "no tool named 'nope'" in result.parts[0].text
+
+
+@pytest.mark.parametrize("nonsense", ["[1]", "{", "7"])
+async def test_a_tool_that_answers_nonsense_is_a_result_the_model_can_react_to(
+    mesh_under_test, tmp_path, nonsense
+):
+    class Muddled(ScriptedTools):
+        async def ExecuteTool(self, request, context):
+            return ExecuteToolResponse(success=True, result="done", state_delta_json=nonsense)
+
+    model = ScriptedModel([("echo", {})], "sorry")
+    async with serving(mesh_under_test, tmp_path, model, Muddled()):
+        with as_ada():
+            response = await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("go"))
+    assert response.task.status.state == a2a.TASK_STATE_COMPLETED
+    result = model.requests[1].messages[-1].parts[0].tool_result
+    assert result.error
+    assert "echo was run" in result.parts[0].text
 
 
 async def test_a_tool_that_needs_approval_is_not_run_as_long_as_nobody_can_be_asked(
