@@ -1,5 +1,6 @@
 """What lies between strangers and the mesh on gRPC: who they are, and what they are told."""
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -97,7 +98,9 @@ class Edge:
         if isinstance(error, AbortError):
             raise error
         if is_lost(error):
-            if cancelled_from_outside() or not self._in_flight.stopping:
+            # Only a call that ended under its caller: a generator that is closed has nobody to tell.
+            ended = isinstance(error, CancelledError) and not cancelled_from_outside()
+            if not (ended and self._in_flight.stopping):
                 raise error
             error = Stopping()
         if isinstance(error, HectorError | AioRpcError):
