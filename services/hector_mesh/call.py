@@ -106,12 +106,6 @@ class Call:
             revision=text(names.REVISION),
         )
 
-    @classmethod
-    def read_stranger(cls, metadata: Any, time_remaining: float | None) -> "Call":
-        """Return the call of somebody whose word about principal, app and instance is worth nothing."""
-        given = cls.read(metadata, time_remaining)
-        return cls(deadline=given.deadline, traceparent=given.traceparent)
-
     def end(self) -> None:
         """Cancel every child that is still running."""
         for child in tuple(self.children):

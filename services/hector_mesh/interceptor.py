@@ -21,7 +21,6 @@ from .server import Context
 
 log = logging.getLogger(__name__)
 
-Read = Callable[[Any, float | None], Call]
 Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
 
 
@@ -69,14 +68,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     INTERNAL and nothing of what it said. Children that outlive the method are cancelled.
     """
 
-    def __init__(self, *, trusted: bool = True) -> None:
-        """Believe what callers say about themselves, or do not.
-
-        Args:
-            trusted: False for a port that strangers can reach: of what they send only deadline and
-                traceparent count. Who they are is for an interceptor inside this one to find out.
-        """
-        self._read = Call.read if trusted else Call.read_stranger
+    def __init__(self) -> None:
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
     async def intercept_service(
@@ -87,27 +79,27 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         known, wrapped = self._wrapped.get(method, (None, None))
         if handler is None or handler is known:
             return wrapped if handler is known else None
-        wrapped = _wrap(handler, method, self._read)
+        wrapped = _wrap(handler, method)
         if wrapped is not handler:
             self._wrapped[method] = handler, wrapped
         return wrapped
 
 
-def _wrap(handler: Handler, method: str, read: Read) -> Handler:
+def _wrap(handler: Handler, method: str) -> Handler:
     if handler.request_streaming:
         return handler  # grpc's reflection; our contracts have none
     # Bytes in, bytes out: what grpc fails to encode or decode it answers with the exception's own text.
     if handler.response_streaming:
-        return grpc.unary_stream_rpc_method_handler(_serve_stream(handler, method, read))
-    return grpc.unary_unary_rpc_method_handler(_serve_unary(handler, method, read))
+        return grpc.unary_stream_rpc_method_handler(_serve_stream(handler, method))
+    return grpc.unary_unary_rpc_method_handler(_serve_unary(handler, method))
 
 
-def _serve_unary(handler: Handler, method: str, read: Read) -> Any:
+def _serve_unary(handler: Handler, method: str) -> Any:
     behavior, encode = handler.unary_unary, handler.response_serializer or bytes
 
     async def unary(wire: bytes, context: Context) -> bytes:
         # Each RPC has a task of its own: there is nothing to reset.
-        current_call.set(call := read(context.invocation_metadata(), context.time_remaining()))
+        current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
         try:
             request = _decoded(handler, wire, method)
             encoded: bytes = encode(await behavior(request, context))
@@ -123,11 +115,11 @@ def _serve_unary(handler: Handler, method: str, read: Read) -> Any:
     return unary
 
 
-def _serve_stream(handler: Handler, method: str, read: Read) -> Any:
+def _serve_stream(handler: Handler, method: str) -> Any:
     behavior, encode = handler.unary_stream, handler.response_serializer or bytes
 
     async def stream(wire: bytes, context: Context) -> AsyncIterator[bytes]:
-        current_call.set(call := read(context.invocation_metadata(), context.time_remaining()))
+        current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
         try:
             produced = behavior(_decoded(handler, wire, method), _Writing(context, encode))
             if inspect.isawaitable(produced):

@@ -11,7 +11,6 @@ from hector.vector.v1 import Metric
 from hector_vector.matrix import Floats, Matrix
 
 _LOAD_AT_ONCE = 4096
-_FLOAT_BYTES = 4
 
 
 class Collection:

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from contextlib import suppress
 
 import pytest
@@ -11,8 +10,7 @@ from echo_pb2_grpc import EchoServicer, EchoStub, add_EchoServicer_to_server
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from hector_mesh import Call, LocalChannel, LocalServer, Mesh, Principal, Room, current_call, scope, streaming
-from hector_mesh.interceptor import CallInterceptor
+from hector_mesh import Call, LocalChannel, LocalServer, Mesh, Room, current_call, scope, streaming
 
 ECHO = "hector.testing.echo.v1.Echo"
 
@@ -85,29 +83,6 @@ async def test_a_stopped_server_is_unavailable_until_it_is_started_again(server,
     assert failure.value.code() is StatusCode.UNAVAILABLE
     await server.start()
     assert (await echo.Say(EchoRequest())).text == "said"
-
-
-async def test_of_strangers_only_deadline_and_trace_count():
-    servicer = Echo()
-    server = LocalServer([CallInterceptor(trusted=False)])
-    add_EchoServicer_to_server(servicer, server)
-    mesh = Mesh({ECHO: LocalChannel(server)}).at("llms.fast")
-    with scope(
-        Call(
-            Principal("root", frozenset({"admin"})),
-            "acme",
-            time.monotonic() + 1000,
-            "00-a-b-01",
-            "req",
-            revision="r",
-        )
-    ):
-        await EchoStub(mesh).Say(EchoRequest())
-    (seen,) = servicer.seen
-    assert (seen.principal, seen.app, seen.request_id) == (Principal(), "default", "")
-    assert (seen.instance, seen.revision) == ("", "")
-    assert seen.traceparent == "00-a-b-01"
-    assert 900 < seen.deadline - time.monotonic() <= 1000
 
 
 async def test_nothing_is_left_of_calls_that_ended_in_any_way(server, echo):

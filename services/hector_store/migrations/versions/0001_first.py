@@ -100,9 +100,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "run_signals",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", _COUNTED, autoincrement=True, nullable=False),
         _text("app", 64),
         _text("run_id", 64),
         _text("kind", 64),
