@@ -125,6 +125,17 @@ class RunLost(HectorError):
         )
 
 
+class TooManyRuns(HectorError):
+    """The server has as many runs at work as it takes; nothing was written."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_RUNS"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} runs are at work here; ask again when some are over", limit=limit)
+            f"{limit} runs are at work or waiting here; ask again when some are over", limit=limit
+        )
+
+
 class ShuttingDown(HectorError):
     """The server takes no new work."""
 

@@ -29,11 +29,11 @@ from hector.agent.v1 import (
     StatusChanged,
 )
 from hector_mesh import Call, HectorError, scope
-from hector_store import NewRun, RunLog, new_id
+from hector_store import NewRun, RunLog, RunRow, new_id
 
 from .agent import Agent
 from .conversation import messages_of
-from .errors import ShuttingDown
+from .errors import ShuttingDown, TooManyRuns
 from .failure import error_of
 from .ledger import close_abandoned, ended, events_of, packed, task_of
 from .order import InOrder
@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T", Run, None)
 
+MOST_LIVE = 10_000  # runs at work or waiting for their turn; each holds some kilobytes and a task
 GRACE_S = 1.0  # so that it is the run that is found too long, and not the call it happens to wait for
 
 INTERRUPTED = RunError(
@@ -88,9 +89,7 @@ class Runs:
         """
         self._opened = log
         for row in await log.unfinished():
-            change = ended(task_of(row), RUN_STATE_FAILED, INTERRUPTED)
-            await close_abandoned(log, row, self._worker, change, "the process is gone")
-            logger.warning("run was interrupted", extra={"run": row.id, "agent": row.agent})
+            await self._end_abandoned(log, row)
         self._accepting = True
         try:
             yield
@@ -119,6 +118,8 @@ class Runs:
         """
         if not self._accepting:
             raise ShuttingDown
+        if len(self._live) >= MOST_LIVE:
+            raise TooManyRuns(MOST_LIVE)
         return await asyncio.shield(self._spawn(self._begin(agent, message, call)))
 
     async def cancel(self, run: Run, reason: str) -> int:
@@ -132,6 +133,16 @@ class Runs:
         self._halt(run, StatusChanged(state=RUN_STATE_CANCELED))
         await run.finished.wait()
         return number
+
+    async def _end_abandoned(self, log: RunLog, row: RunRow) -> None:
+        facts = {"run": row.id, "agent": row.agent}
+        change = ended(task_of(row), RUN_STATE_FAILED, INTERRUPTED)
+        try:
+            await close_abandoned(log, row, self._worker, change, "the process is gone")
+        except HectorError as error:  # one bad row must not keep all others from being served
+            logger.error("interrupted run could not be ended", extra={**facts, "reason": error.reason})
+        else:
+            logger.warning("run was interrupted", extra=facts)
 
     async def _begin(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
         received = a2a.Message()

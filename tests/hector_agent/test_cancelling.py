@@ -10,12 +10,14 @@ from hector.agent.v1 import (
     AgentServiceStub,
     CancelRun,
     GetRunRequest,
+    ListRunsRequest,
     ListSessionsRequest,
     Signal,
     SignalRequest,
     TailRequest,
 )
 from hector.llm.v1 import StreamTextResponse
+from hector_agent.errors import RunNotFound
 from hector_mesh import Call, Principal, info_of, scope, streaming
 from hector_store import RunLog
 
@@ -118,6 +120,40 @@ async def test_a_client_that_leaves_while_its_run_is_written_down_stops_nothing(
                 return [task.status.state for task in tasks] == [a2a.TASK_STATE_COMPLETED]
 
             await until(answered)
+
+
+async def test_a_left_run_that_cannot_be_ended_keeps_nobody_from_being_served(
+    mesh_under_test, tmp_path, monkeypatch, caplog
+):
+    async def refuses(self, *arguments, **more):
+        raise RunNotFound("gone")
+
+    with as_ada():
+        async with serving(mesh_under_test, tmp_path, ScriptedModel("hello")):
+            await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))
+        with sqlite3.connect(tmp_path / "runs.db") as database:
+            database.execute("UPDATE runs SET state = 'RUN_STATE_WORKING', finished = 0")
+        database.close()
+        monkeypatch.setattr("hector_store.run_log.RunLog.take_over", refuses)
+        async with serving(mesh_under_test, tmp_path, ScriptedModel("still here")):
+            task = (await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))).task
+    assert text_of(task) == "still here "
+    assert "interrupted run could not be ended" in caplog.text
+
+
+async def test_more_runs_than_a_server_takes_are_refused_before_anything_is_written(
+    mesh_under_test, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("hector_agent.runs.MOST_LIVE", 1)
+    async with serving(mesh_under_test, tmp_path, ScriptedModel(endless)):
+        with as_ada():
+            stub = a2a.A2AServiceStub(mesh_under_test.mesh)
+            await stub.SendMessage(ask("one", configuration=NOW))
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.SendMessage(ask("two", configuration=NOW))
+            runs = await AgentServiceStub(mesh_under_test.mesh).ListRuns(ListRunsRequest())
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert runs.total_size == 1
 
 
 async def test_stopping_the_server_ends_a_run_that_is_just_being_written_down(
