@@ -132,8 +132,6 @@ class TooManyRuns(HectorError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} runs are at work here; ask again when some are over", limit=limit)
-            f"{limit} runs are at work or waiting here; ask again when some are over", limit=limit
-        )
 
 
 class ShuttingDown(HectorError):
