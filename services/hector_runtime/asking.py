@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Protocol
 
@@ -24,7 +24,7 @@ GOES_ON = {a2a.TASK_STATE_SUBMITTED, a2a.TASK_STATE_WORKING}
 class Asker(Protocol):
     """Somebody who can be asked."""
 
-    def ask(self, request: "a2a.SendMessageRequest") -> AsyncIterator["a2a.StreamResponse"]:
+    def ask(self, request: "a2a.SendMessageRequest") -> AsyncGenerator["a2a.StreamResponse", None]:
         """Send a message and yield what comes back. Leaving early stops nothing: see `cancel`."""
 
     async def cancel(self, task: str, agent: str) -> None:
@@ -37,7 +37,7 @@ class MeshAsker:
     def __init__(self, stub: a2a.A2AServiceStub) -> None:
         self._stub = stub
 
-    async def ask(self, request: "a2a.SendMessageRequest") -> AsyncIterator["a2a.StreamResponse"]:
+    async def ask(self, request: "a2a.SendMessageRequest") -> AsyncGenerator["a2a.StreamResponse", None]:
         with scope(Call(principal=ASKER, request_id=uuid.uuid4().hex)):
             async with streaming(self._stub.SendStreamingMessage(request, timeout=WEEK_S)) as responses:
                 async for response in responses:
@@ -54,7 +54,7 @@ class ServerAsker:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def ask(self, request: "a2a.SendMessageRequest") -> AsyncIterator["a2a.StreamResponse"]:
+    async def ask(self, request: "a2a.SendMessageRequest") -> AsyncGenerator["a2a.StreamResponse", None]:
         try:
             async with aclosing(self._client.ask(request)) as responses:
                 async for response in responses:
@@ -70,7 +70,9 @@ class ServerAsker:
     async def cancel(self, task: str, agent: str) -> None:
         await self._client.cancel(task, agent)
 
-    async def _ask_and_look(self, request: "a2a.SendMessageRequest") -> AsyncIterator["a2a.StreamResponse"]:
+    async def _ask_and_look(
+        self, request: "a2a.SendMessageRequest"
+    ) -> AsyncGenerator["a2a.StreamResponse", None]:
         # Not to wait in the request itself: who waits for an answer does not know the task to cancel.
         request.configuration.return_immediately = True
         answer = await self._client.send(request)

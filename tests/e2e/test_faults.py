@@ -1,6 +1,7 @@
 """What a user sees when a model fails: what it is, where, what to do; and the server goes on."""
 
 import asyncio
+import http.client
 
 import pytest
 from support.model_server import chunk, refuses, says, streams
@@ -103,7 +104,7 @@ async def test_nothing_acknowledged_is_lost_when_the_server_is_killed_in_the_mid
                     answer = await asyncio.to_thread(
                         post, f"{server.url}/agents/assistant", "SendMessage", message("Hello")
                     )
-                except OSError:
+                except (OSError, http.client.HTTPException):
                     return  # killed
                 acknowledged.append(answer["result"]["task"])
                 if len(acknowledged) == 40:

@@ -57,7 +57,9 @@ async def followed(
     """
     answer = Answer()
     try:
-        await _follow(answer, asker.ask(request), write, note)
+        # Closed here, whatever `write` raises: left to the end of the program it would end with a traceback.
+        async with contextlib.aclosing(asker.ask(request)) as responses:
+            await _follow(answer, responses, write, note)
     except (HectorError, grpc.aio.AioRpcError):
         raise
     except BaseException:
