@@ -48,6 +48,8 @@ def public(error: Failure, request_id: str) -> Status:
         extra={"code": code.name, "details": status.message, "request_id": request_id},
     )
     words = _PLAIN.get(code, f"an unexpected error; logged as {request_id}")
+    if info.reason == "ROLE_UNAVAILABLE" and inside:  # its name helps; its address is nobody's business
+        words = f"role {info.metadata['role']} of this server cannot be reached at the moment; try again"
     return Status(code=code.value[0], message=words)
 
 

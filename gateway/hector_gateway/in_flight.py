@@ -39,14 +39,14 @@ class InFlight:
             kept.discard(rpc)
 
     def end_streams(self) -> None:
-        """End all streams: whoever follows a task can go on elsewhere."""
+        """End all streams; the tasks they follow are not theirs to end."""
         self.stopping = True
         for rpc in tuple(self._streams):
             rpc.cancel()
 
-    def end_calls(self) -> None:
-        """End what is still waited for."""
-        self.stopping = True
+    def end_all(self) -> None:
+        """End what is still waited for, streams and answers."""
+        self.end_streams()
         for rpc in tuple(self._calls):
             rpc.cancel()
 

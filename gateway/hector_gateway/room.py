@@ -119,9 +119,9 @@ class Border:
 
     def _leave(self, probes: Probes) -> None:
         probes.stopping = True
-        self._in_flight.end_streams()
+        # Streams get the time too: as long as runs are not taken over, nobody can go on with them elsewhere.
         loop = asyncio.get_running_loop()
-        loop.call_later(self._server.shutdown_timeout, self._in_flight.end_calls)
+        loop.call_later(self._server.shutdown_timeout, self._in_flight.end_all)
 
 
 def public_of(server: ServerConfig, port: int, grpc_address: str, access: Access) -> Public:

@@ -9,6 +9,9 @@ from hector_config import Duration, RefersTo, Section
 ReasoningStrategy = Literal["default"]
 
 
+AgentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
 class PromptConfig(Section):
     """Parts of an agent's instruction, for those who like them apart."""
 
@@ -86,5 +89,5 @@ class AgentConfig(Section):
 class AgentSection(Section):
     """What hector_agent reads of a configuration. The first agent answers where none is named."""
 
-    agents: dict[str, AgentConfig] = {}
-    """The agents, by name."""
+    agents: dict[AgentName, AgentConfig] = {}
+    """The agents, by name: letters, digits, "_", "-" and ".", as they stand in URLs."""

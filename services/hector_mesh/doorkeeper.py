@@ -35,7 +35,8 @@ class TokenRequired(HectorError):
 class Doorkeeper(grpc.aio.ServerInterceptor):
     """Lets in who knows the mesh's token, takes the token away, and closes streams when callers leave.
 
-    Health is answered without a token: whoever asks for it has none.
+    Health is answered without a token: probes have none. A wrong one is refused there too, so that a role
+    that could not call this one does not find it well.
     """
 
     def __init__(self, token: str | None, header: str = TOKEN) -> None:
@@ -66,8 +67,9 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
     ) -> Handler:
-        if self._token and not handler_call_details.method.startswith(f"/{HEALTH}/"):
-            shown = dict(handler_call_details.invocation_metadata).get(self._header, b"")
+        shown = dict(handler_call_details.invocation_metadata).get(self._header, b"")
+        health = handler_call_details.method.startswith(f"/{HEALTH}/")
+        if self._token and (shown or not health):  # noqa: SIM102 - one asks whether to look, the other looks
             if not hmac.compare_digest(shown.encode() if isinstance(shown, str) else shown, self._token):
                 return grpc.unary_unary_rpc_method_handler(self._refuse)
         handler = await continuation(handler_call_details)

@@ -4,7 +4,7 @@ import grpc
 from grpc import ChannelConnectivity, StatusCode
 from grpc.aio import AioRpcError, Channel, Metadata
 
-from .errors import STATUS_DETAILS, HectorError, refusal
+from .errors import STATUS_DETAILS, HectorError, info_of, refusal
 
 
 class RoleUnavailable(HectorError):
@@ -18,11 +18,28 @@ class RoleUnavailable(HectorError):
         super().__init__(f"{what}: {why}", role=role, target=target)
 
 
+class StrangerToRole(HectorError):
+    """The role is there, and does not take this process for one of its mesh."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "MESH_TOKEN_REQUIRED"
+
+    def __init__(self, role: str, target: str) -> None:
+        super().__init__(
+            f"role {role} at {target} answers callers of its own mesh only; "
+            "set the same mesh.token on both sides",
+            role=role,
+            target=target,
+        )
+
+
 def named(error: AioRpcError, channel: Channel, role: str, target: str) -> AioRpcError:
     """Return the failure of a call with the role's name in it, if it failed for want of a connection.
 
     What a servicer said itself is left alone: it comes with a google.rpc.Status.
     """
+    if error.code() is StatusCode.UNAUTHENTICATED and info_of(error).reason == StrangerToRole.reason:
+        return _as(StrangerToRole(role, target), error)
     trailers = error.trailing_metadata()
     if trailers is not None and any(key == STATUS_DETAILS for key, _ in trailers):
         return error
@@ -34,7 +51,11 @@ def named(error: AioRpcError, channel: Channel, role: str, target: str) -> AioRp
         why = "no connection within the caller's deadline"
     else:
         return error
-    code, text, told = refusal(RoleUnavailable(role, target, why))
+    return _as(RoleUnavailable(role, target, why), error)
+
+
+def _as(found: HectorError, error: AioRpcError) -> AioRpcError:
+    code, text, told = refusal(found)
     return AioRpcError(code, error.initial_metadata(), Metadata(*told), text, error.debug_error_string())
 
 

@@ -1,6 +1,10 @@
 """The keys of `mesh:`: where the roles are that run in other processes, and what they share."""
 
-from hector_config import Secret, Section
+from pydantic import field_validator
+
+from hector_config import Misfit, Secret, Section
+
+SCHEMES = ("dns", "unix", "xds", "ipv4", "ipv6")
 
 
 class MeshConfig(Section):
@@ -22,6 +26,17 @@ class MeshConfig(Section):
     """Where the tool role listens."""
     token: Secret | None = None
     """A secret that all roles share. A role that listens beyond unix sockets and loopback needs it."""
+
+    @field_validator("agent", "reasoning", "llm", "embedder", "vector", "document", "tool")
+    @classmethod
+    def _can_be_dialled(cls, address: str | None) -> str | None:
+        scheme, found, _ = (address or "").partition("://")
+        if address is not None and (not address or (found and scheme not in SCHEMES)):
+            raise Misfit(
+                "gRPC cannot dial this",
+                hint='"dns:///host:port", "host:port", "unix:///path" or "xds:///name"',
+            )
+        return address
 
     def address(self, role: str) -> str | None:
         """Return where a role is, if it is said."""

@@ -72,6 +72,7 @@ class FakeA2A(a2a.A2AServiceServicer):
     requests: list[Any] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
     produced: int = 0
 
     def _take(self, request: Any) -> str:
@@ -102,6 +103,8 @@ class FakeA2A(a2a.A2AServiceServicer):
                     await asyncio.sleep(0)
             if text == "quiet":
                 await asyncio.sleep(3600)
+            if text == "held":
+                await self.let_go.wait()
             for number, word in enumerate(text.split()):
                 yield piece(word, number + 2)
             if text == "fail later":

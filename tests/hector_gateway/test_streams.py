@@ -110,15 +110,29 @@ def stalled(gateway: Any, text: str) -> socket.socket:
 
 
 async def test_a_server_that_stops_ends_its_streams_cleanly(start_gateway: Any) -> None:
-    """Ours: the body ends as HTTP wants it, so that the client knows it can go on elsewhere."""
-    gateway = await start_gateway(shutdown_timeout=5)
+    """Ours: after server.shutdown_timeout, and the body ends as HTTP wants it, with what to do."""
+    gateway = await start_gateway(shutdown_timeout=0.5)
     async with gateway.stream(SEND, gateway.said("quiet")) as answer:
         await answer.content.readuntil(b"\n\n")
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(10):
             stopping = asyncio.create_task(gateway.stop())
             rest = await answer.content.read()
             await stopping
     assert b"stopping" in rest
+
+
+async def test_a_server_that_stops_lets_streams_finish(start_gateway: Any) -> None:
+    """Ours: within server.shutdown_timeout; a restart must not cost whoever is reading an answer."""
+    gateway = await start_gateway(shutdown_timeout=30)
+    async with asyncio.timeout(20), gateway.stream(SEND, gateway.said("held")) as answer:
+        await answer.content.readuntil(b"\n\n")
+        stopping = asyncio.create_task(gateway.stop())
+        await asyncio.sleep(0)
+        gateway.fake.let_go.set()
+        rest = await answer.content.read()
+        await stopping
+    assert b"TASK_STATE_COMPLETED" in rest
+    assert b"stopping" not in rest
 
 
 async def test_a_server_that_stops_lets_answers_finish(start_gateway: Any) -> None:

@@ -260,6 +260,20 @@ async def test_callers_without_the_token_are_told_what_to_do(folder, token):
             assert (await failure_of(unknown(b"", metadata=shown))).code() is StatusCode.UNAUTHENTICATED
 
 
+async def test_a_role_of_another_mesh_is_not_well_and_is_named(folder):
+    async with (
+        serving(f"unix:{folder}/s.sock", token="secret") as server,
+        wire_channel(server.address, token="other", role="llm") as channel,
+    ):
+        request = health_pb2.HealthCheckRequest()
+        for call in (health_pb2_grpc.HealthStub(channel).Check(request, timeout=5), say(channel)):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await call
+            assert refused.value.code() is StatusCode.UNAUTHENTICATED
+            assert info_of(refused.value).reason == "MESH_TOKEN_REQUIRED"
+            assert f"role llm at {server.address}" in refused.value.details()
+
+
 async def test_health_is_answered_without_a_token(folder):
     async with (
         serving(f"unix:{folder}/s.sock", token="secret") as server,
