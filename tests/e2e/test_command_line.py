@@ -259,3 +259,11 @@ def test_a_folder_that_cannot_be_written_is_named(hector):
     assert failed.returncode == 1
     assert ".hector" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_start_that_fails_on_its_address_makes_no_admin_secret(hector):
+    failed = hector.run("serve", "--host", "192.0.2.1", "--port", "0", "--grpc-port", "0")
+    assert failed.returncode == 1
+    assert "--host" in failed.stderr
+    assert "secret" not in failed.stdout
+    assert not list(Path(hector.folder).rglob("admin_secret*"))

@@ -10,6 +10,7 @@ import click
 
 from hector_config import Loaded
 from hector_gateway.admin_secret import admin_secret
+from hector_gateway.listening import bound
 from hector_runtime.config import Config
 from hector_runtime.logs import start_logging
 from hector_runtime.process import running
@@ -90,9 +91,12 @@ async def _serve_until(
     begun: float,
 ) -> None:
     config, notes = await whole_config(loaded, overrides)
-    if "gateway" in chosen(roles, config) and (made := admin_secret(config)) is not None:
-        for line in secret_lines(made):
-            say(line)
+    if "gateway" in chosen(roles, config):
+        # A start that fails on its address must not have shown, once and for all, a secret that nobody reads.
+        bound(config.server.host, config.server.port).close()
+        if (made := admin_secret(config)) is not None:
+            for line in secret_lines(made):
+                say(line)
     async with running(config, roles, listen) as process:
         for line in introduction(config, loaded, notes, process):
             say(line)
