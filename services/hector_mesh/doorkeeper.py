@@ -58,6 +58,11 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
     async def _refuse(self, request: Any, context: Context) -> None:
         await context.abort(*refusal(TokenRequired(self._header)))
 
+    def _belongs(self, shown: str | bytes) -> bool:
+        if self._token is None:
+            return True
+        return hmac.compare_digest(shown.encode() if isinstance(shown, str) else shown, self._token)
+
     def _enters(self) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -69,9 +74,8 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
     ) -> Handler:
         shown = dict(handler_call_details.invocation_metadata).get(self._header, b"")
         health = handler_call_details.method.startswith(f"/{HEALTH}/")
-        if self._token and (shown or not health):  # noqa: SIM102 - one asks whether to look, the other looks
-            if not hmac.compare_digest(shown.encode() if isinstance(shown, str) else shown, self._token):
-                return grpc.unary_unary_rpc_method_handler(self._refuse)
+        if (shown or not health) and not self._belongs(shown):
+            return grpc.unary_unary_rpc_method_handler(self._refuse)
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming:
             return handler
