@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hector_config import Duration, RefersTo, Section
+from hector_config import ByteSize, Duration, RefersTo, Section
 
 ReasoningStrategy = Literal["default"]
 
@@ -78,6 +78,9 @@ class AgentConfig(Section):
     """Ask the model for a streamed answer. false: answers come whole."""
     timeout: Duration = 3600.0
     """Longest time for one run, all its steps together."""
+    max_answer_size: Annotated[ByteSize, Field(ge=1024, le=32 << 20)] = 4 << 20
+    """Most that the model may say in one answer: text, thoughts, tool calls and pictures together. A model
+    that says more is stopped, and the run fails; what it had said is kept."""
     skills: list[SkillConfig] = []
     """What it is good at, as its card says. Left out: one skill made from name and description."""
     input_modes: list[str] = ["text/plain"]

@@ -99,6 +99,21 @@ class ModelSaidNothing(HectorError):
         super().__init__(f"{llm} broke its answer off ({why}); ask again, or check the provider", llm=llm)
 
 
+class AnswerTooLong(HectorError):
+    """The model says more in one answer than the agent takes; what it had said before is kept."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "ANSWER_TOO_LONG"
+
+    def __init__(self, llm: str, agent: str, limit_bytes: int) -> None:
+        super().__init__(
+            f"{llm} said more than {limit_bytes:,} bytes in one answer and was stopped; "
+            f"raise agents.{agent}.max_answer_size, or ask for less",
+            llm=llm,
+            agent=agent,
+            limit_bytes=limit_bytes,
+        )
+
+
 class IterationLimit(HectorError):
     """The strategy wanted more questions to the model than the agent allows."""
 

@@ -17,7 +17,7 @@ from hector.llm.v1 import (
 )
 from hector_mesh import streaming
 
-from .errors import ModelSaidNothing
+from .errors import AnswerTooLong, ModelSaidNothing
 
 
 @dataclass(slots=True)
@@ -62,23 +62,32 @@ async def ask(
     show: Callable[[str], None],
     *,
     stream: bool,
+    agent: str,
+    limit_bytes: int,
 ) -> Turn:
     """Ask a model; `show` gets the text as it arrives. Cancelling closes the provider's connection.
 
     Raises:
+        AnswerTooLong: It said more than `limit_bytes` to the agent; what it had said before has been shown.
         AioRpcError: The provider failed; what it had said before has been shown.
         ModelSaidNothing: The stream ended without its last message.
     """
     if not stream:
         request = GenerateTextRequest(messages=messages, tools=tools, options=options)
-        return _whole(await llm.GenerateText(request), show)
-    turn, done = Turn(), False
+        whole = await llm.GenerateText(request)
+        if max(len(whole.text), whole.message.ByteSize()) > limit_bytes:
+            raise AnswerTooLong(name, agent, limit_bytes)
+        return _whole(whole, show)
+    turn, done, size_bytes = Turn(), False, 0
     async with streaming(
         llm.StreamText(StreamTextRequest(messages=messages, tools=tools, options=options))
     ) as pieces:
         async for piece in pieces:
             if piece.error:
                 raise ModelSaidNothing(name, piece.error)
+            size_bytes += piece.ByteSize()
+            if size_bytes > limit_bytes:
+                raise AnswerTooLong(name, agent, limit_bytes)
             _take(turn, piece)
             if piece.text:
                 show(piece.text)

@@ -143,6 +143,8 @@ class Turn:
             options,
             (lambda text: self.run.show(artifact, text)) if artifact else _nowhere,
             stream=self.agent.config.streaming,
+            agent=self.agent.name,
+            limit_bytes=self.agent.config.max_answer_size,
         )
         message = turn.message(with_text=True)
         shown = artifact if turn.text else ""

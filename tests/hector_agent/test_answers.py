@@ -68,6 +68,36 @@ async def test_text_is_shown_before_the_model_has_finished(mesh_under_test, tmp_
     assert got == "first last"
 
 
+async def test_a_model_that_never_ends_is_stopped_and_the_run_says_so(mesh_under_test, tmp_path):
+    async def forever(request):
+        while True:
+            yield StreamTextResponse(text="x" * 100)
+            await asyncio.sleep(0)
+
+    model = ScriptedModel(forever)
+    async with serving(mesh_under_test, tmp_path, model, max_answer_size="1kib"):
+        with as_ada():
+            response = await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))
+            run = await AgentServiceStub(mesh_under_test.mesh).GetRun(GetRunRequest(run=response.task.id))
+    assert response.task.status.state == a2a.TASK_STATE_FAILED
+    assert "agents.assistant.max_answer_size" in response.task.status.message.parts[0].text
+    assert set(text_of(response.task)) == {"x"}
+    assert 900 <= len(text_of(response.task)) <= 1024
+    assert run.run.error.reason == "ANSWER_TOO_LONG"
+    async with asyncio.timeout(5):
+        await model.stopped.wait()
+
+
+async def test_a_whole_answer_that_is_too_long_is_not_taken(mesh_under_test, tmp_path):
+    model = ScriptedModel("x" * 2000)
+    async with serving(mesh_under_test, tmp_path, model, max_answer_size="1kib", streaming=False):
+        with as_ada():
+            response = await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))
+    assert response.task.status.state == a2a.TASK_STATE_FAILED
+    assert "more than 1,024 bytes" in response.task.status.message.parts[0].text
+    assert not text_of(response.task)
+
+
 async def test_the_next_turn_of_a_session_knows_the_last_one_after_a_restart(mesh_under_test, tmp_path):
     with as_ada():
         async with serving(mesh_under_test, tmp_path, ScriptedModel("nice to meet you")):
