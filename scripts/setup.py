@@ -4,7 +4,8 @@
 
 `run` is what `hector serve` needs, `dev` adds what tests and lint need. A venv that is broken, was moved or
 has another Python is made anew. uv installs (in seconds); where it cannot be had, or finds no
-index, pip does.
+index, pip does. Everything is compiled to bytecode, and so is, each time, what was edited since: a server
+starts three times faster from bytecode, and under PYTHONDONTWRITEBYTECODE no import would ever make it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +29,7 @@ LOCKS = {
 }
 UV_LOCK = "requirements/uv.txt"
 DESCRIPTIONS = ["pyproject.toml", "plugins/pyproject.toml", "plugins/hatch_build.py"]
+SOURCES = ["services", "gateway", "plugins", "proto/gen"]
 OLDEST = (3, 11)
 
 UV_SETTINGS = {
@@ -49,10 +52,12 @@ def main() -> None:
     with Path(__file__).open() as this:
         fcntl.flock(this, fcntl.LOCK_EX)  # two makes at once must not build one venv
         if is_current(purpose):
+            compile_to_bytecode(SOURCES)
             return
         if not is_healthy():
             create()
         install(purpose)
+        compile_to_bytecode([VENV / "lib", *SOURCES], processes=0)  # 0: one on each core
         stamp(purpose).write_text(fingerprint(purpose))
     print(f"setup: .venv is ready ({purpose})")
 
@@ -154,6 +159,12 @@ def settings_for_uv() -> dict[str, str]:
     if "UV_INDEX" in found:
         found["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip does; the hashes in the lock decide
     return {variable: value for variable, value in found.items() if value and variable not in os.environ}
+
+
+def compile_to_bytecode(places: Sequence[str | Path], processes: int = 1) -> None:
+    """Compile what has changed since the last time; what cannot be compiled says so when it is imported."""
+    words: list[str | Path] = [PYTHON, "-m", "compileall", "-qq", "-j", str(processes), *places]
+    call(words, {**os.environ, "PYTHONWARNINGS": "ignore"})
 
 
 def call(command: list[str | Path], environment: dict[str, str]) -> bool:
