@@ -12,6 +12,7 @@ from .conversation import from_a2a
 from .errors import RunLost
 from .ledger import task_of
 from .listing import list_tasks
+from .override import check_override
 from .roster import Roster
 from .run import Run
 from .runs import Runs
@@ -82,6 +83,7 @@ class A2AServicer(a2a.A2AServiceServicer):
     async def _start(self, request: "a2a.SendMessageRequest") -> Run:
         message, agent = request.message, self._roster.pick(request.tenant)
         _check(message)
+        check_override(agent, message, current_call.get().principal)
         if message.task_id:
             task, _ = await self._find(message.task_id, request.tenant)
             if message.context_id and message.context_id != task.context_id:

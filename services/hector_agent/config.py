@@ -62,6 +62,9 @@ class AgentConfig(Section):
     """Who may see and call it: everybody, authenticated callers, or other agents only."""
     llm: Annotated[str, RefersTo("llms")] = "default"
     """The model that answers, by its key under `llms:`."""
+    allow_llm_override: bool = False
+    """Let every caller choose another model for one message (`hector call --llm NAME`, or the message's
+    metadata `hector.llm`). false: only callers with role operator or admin."""
     instruction: str = ""
     """What the model is told before anything else."""
     global_instruction: str = ""

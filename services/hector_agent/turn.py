@@ -39,6 +39,7 @@ from .artifacts import to_a2a
 from .conversation import result_of
 from .errors import ActionNotSupported, IterationLimit, StrategyFailed
 from .model import ask
+from .override import llm_of
 from .run import Run
 from .state import change
 
@@ -131,7 +132,7 @@ class Turn:
         if question.conversation == Ask.CONVERSATION_APPEND and extra:
             self.conversation += extra
             self.pending.append(RunEvent(messages_added=MessagesAdded(messages=extra)))
-        name, llm = self.agent.model(question.llm)
+        name, llm = self.agent.model(question.llm or self._wanted_model())
         artifact = "" if question.hidden else f"answer-{self.asked}"
         offered = [] if question.without_tools else self._offered(question.tools)
         options = question.options if question.HasField("options") else None
@@ -224,6 +225,11 @@ class Turn:
         pending, self.pending = self.pending, []
         kept = (self.agent.config.reasoning.strategy, self.memory.version, self.memory.data)
         await self.run.commit([*pending, *events], strategy=kept, last=last)
+
+    def _wanted_model(self) -> str:
+        """Return the model that the run's first message asks for in place of the agent's own."""
+        history = self.run.task.history
+        return llm_of(history[0]) if history else ""
 
     def _offered(self, names: Sequence[str]) -> list[Tool]:
         return [tool for tool in self.tools if tool.name in names] if names else self.tools

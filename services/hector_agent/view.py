@@ -21,6 +21,8 @@ from hector.agent.v1 import (
     TextAppended,
 )
 
+from .conversation import result_of
+
 TASK_STATES = {
     RUN_STATE_SUBMITTED: a2a.TASK_STATE_SUBMITTED,
     RUN_STATE_WORKING: a2a.TASK_STATE_WORKING,
@@ -37,6 +39,7 @@ INTERRUPTED = frozenset({RUN_STATE_INPUT_REQUIRED, RUN_STATE_AUTH_REQUIRED})
 
 # Where a stream's event stands in the log: `seq`, or `seq.offset` for text that is not committed.
 PLACE = "hector.seq"
+SHORT = 200  # characters of a tool's arguments or error that a stream shows
 
 
 def new_task(run: str, context: str) -> "a2a.Task":
@@ -88,9 +91,17 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
     if kind == "status_changed":
         status.status.CopyFrom(_status(event.status_changed, new_task(run, context), event.time))
     elif kind == "tool_started":
-        _doing(status, event, "tool_started", event.tool_started.call.name, event.tool_started.call.id)
+        call = event.tool_started.call
+        _doing(status, event, "tool_started", call.name, call.id)
+        status.metadata["hector.arguments"] = _short(call.arguments_json)
     elif kind == "tool_finished":
-        _doing(status, event, "tool_finished", event.tool_finished.tool, event.tool_finished.call_id)
+        ended = event.tool_finished
+        _doing(status, event, "tool_finished", ended.tool, ended.call_id)
+        status.metadata["hector.duration_ms"] = ended.duration_ms
+        result = result_of(ended)
+        status.metadata["hector.result_size"] = sum(len(part.text) for part in result.parts)
+        if result.error:
+            status.metadata["hector.error"] = _short("".join(part.text for part in result.parts))
     else:
         return None
     status.task_id, status.context_id = run, context
@@ -135,6 +146,11 @@ def _doing(status: "a2a.TaskStatusUpdateEvent", event: RunEvent, what: str, tool
     status.metadata["hector.event"] = what
     status.metadata["hector.tool"] = tool
     status.metadata["hector.call"] = call
+
+
+def _short(text: str) -> str:
+    """Return what a line has room for; the log has all of it."""
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
 
 
 def _append_text(task: "a2a.Task", appended: TextAppended) -> None:

@@ -56,17 +56,17 @@ _SECTIONS = {
     "metadata": "",
     "observability.enable_metrics": "",
     "observability.enabled": "",
-    "observability.metrics": "",
     "observability.metrics_endpoint": "",
     "plugins": "",
     "rate_limiting": "",
     "session_stores": "sessions are kept in storage.database",
 }
+_METRICS = ("namespace", "subsystem", "const_labels")
 _TRACING = ("capture_payloads", "debug_exporter", "headers", "service_version", "timeout")
 _STORAGE = ("checkpoint", "memory", "sessions", "tasks")
 _SERVER = ("checkpoint", "memory", "sessions", "tasks")
 _AGENT = (
-    *("a2a", "agent_card_file", "agent_card_url", "agent_tools", "allow_llm_override", "condition_agent"),
+    *("a2a", "agent_card_file", "agent_card_url", "agent_tools", "condition_agent"),
     *("condition_field", "context", "credentials", "docs_folder", "embedder", "embedder_config"),
     *("enable_tools", "guardrails", "headers", "include_context", "include_context_limit"),
     *("include_context_max_length", "llm_config", "max_iterations", "mcp_parser_tool", "memory"),
@@ -95,6 +95,7 @@ _DOCUMENTS = ("additional_exclude_patterns", "api", "sql", "sql_database", "sql_
 UNAVAILABLE: tuple[Unavailable, ...] = (
     *(Unavailable(section, note) for section, note in _SECTIONS.items()),
     *(Unavailable(f"observability.tracing.{key}") for key in _TRACING),
+    *(Unavailable(f"observability.metrics.{key}", "relabel where you scrape") for key in _METRICS),
     *(Unavailable(f"storage.{key}", "all of it is kept in storage.database") for key in _STORAGE),
     *(Unavailable(f"server.{key}", "all of it is kept in storage.database") for key in _SERVER),
     Unavailable("agents.*.type", values=_AGENT_TYPES),
