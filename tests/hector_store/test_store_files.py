@@ -175,6 +175,7 @@ async def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
 
 READ_ONLY = """
 import asyncio, os, sys
+import hector_store.sqlite_backend  # now: not everybody may read where Python is
 from hector_mesh import HectorError
 from hector_store import opened
 

@@ -135,7 +135,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
 
     url = f"sqlite://{tmp_path}/x.db"
     with monkeypatch.context() as patched:
-        patched.setattr("hector_store.database.migrate", broken)
+        patched.setattr("hector_store.sqlite_backend.migrate", broken)
         with pytest.raises(RuntimeError):
             async with opened(url):
                 pass
