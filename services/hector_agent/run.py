@@ -49,6 +49,8 @@ class Run:
         self._growing = ""  # the artifact that is not marked as ended yet
         self._flushing: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Task[None]] = set()
+        self.tokens, self.reason = 0, ""
+        """What its models were paid for so far, and why it failed, for whoever counts."""
         self.finished = asyncio.Event()
         """Set when the run is over and this process has let go of it."""
 

@@ -36,6 +36,7 @@ from .conversation import messages_of
 from .errors import ShuttingDown, TooManyRuns
 from .failure import error_of
 from .ledger import close_abandoned, ended, events_of, packed, task_of
+from .measuring import ACTIVE, run_ended
 from .order import InOrder
 from .run import Place, Run, row_of
 from .state import state_of_session
@@ -195,7 +196,8 @@ class Runs:
 
     async def _own(self, agent: Agent, run: Run, root: Call, *, fresh: bool) -> None:
         """Work on a run until it is over. Whatever happens, its log says how it ended."""
-        place = run.place
+        place, begun = run.place, time.perf_counter()
+        ACTIVE.add(place.agent)
         work = asyncio.get_running_loop().create_task(self._take_turn(agent, run, root, fresh=fresh))
         self._work[place.run] = work
         if place.run in self._halted:
@@ -212,6 +214,8 @@ class Runs:
             self._halted.pop(place.run, None)
             self._live.pop(place.run, None)
             await run.close()
+            ACTIVE.add(place.agent, amount=-1)
+            run_ended(run, root, begun)
 
     async def _take_turn(self, agent: Agent, run: Run, root: Call, *, fresh: bool) -> None:
         place = run.place
@@ -242,6 +246,7 @@ class Runs:
         if change is None:
             why = INTERRUPTED if error is None else _why(error, place)
             change = ended(run.task, RUN_STATE_FAILED, why)
+        run.reason = change.error.reason
         try:
             await run.commit([RunEvent(status_changed=change)], last=True)
         except HectorError as failure:
@@ -270,9 +275,7 @@ def _why(error: BaseException, place: Place) -> RunError:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, HectorError | grpc.aio.AioRpcError):
-        found = error_of(error)
-        logger.warning("run failed", extra={"run": place.run, "agent": place.agent, "reason": found.reason})
-        return found
+        return error_of(error)
     # The border of the agent's own code: a bug must end the run, and must not reach the user.
     logger.error("run met a bug", exc_info=error, extra={"run": place.run, "agent": place.agent})
     return RunError(

@@ -38,7 +38,7 @@ from .agent import Agent
 from .artifacts import to_a2a
 from .conversation import result_of
 from .errors import ActionNotSupported, IterationLimit, StrategyFailed
-from .model import ask
+from .measuring import ask, tool_called
 from .override import llm_of
 from .run import Run
 from .state import change
@@ -147,6 +147,7 @@ class Turn:
             agent=self.agent.name,
             limit_bytes=self.agent.config.max_answer_size,
         )
+        self.run.tokens += turn.usage.total_tokens
         message = turn.message(with_text=True)
         shown = artifact if turn.text else ""
         answered = ModelAnswered(
@@ -195,6 +196,7 @@ class Turn:
             finished = await self.agent.toolbox.run(event, request)
         else:
             finished = toolbox.unknown(event.call, self.tools)
+        tool_called(self.run.place, finished, event.instance)
         wanted = _not_possible_yet(finished)
         if wanted:
             raise ActionNotSupported(wanted)

@@ -23,6 +23,7 @@ from hector_mesh import (
 
 from .config import Config
 from .merging import MERGES
+from .metrics import measured
 from .roles import ROLES, chosen, elsewhere
 from .tracing import traced
 
@@ -73,6 +74,7 @@ async def running(
     async with AsyncExitStack() as stack:
         stack.enter_context(_single_error())
         await stack.enter_async_context(traced(config.observability.tracing))
+        await stack.enter_async_context(measured(config))
         health = Health(service for role in here for service in ROLES[role].serves)
         local = LocalServer(interceptors())
         stack.push_async_callback(local.stop, 0)

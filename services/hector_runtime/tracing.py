@@ -49,7 +49,7 @@ async def traced(config: TracingConfig) -> AsyncIterator[None]:
         from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
     except ImportError as error:
         raise TracingNotInstalled(error.name or "opentelemetry") from error
-    named = Resource.create({"service.name": config.service_name, "service.version": _version()})
+    named = Resource.create({"service.name": config.service_name, "service.version": installed_version()})
     provider = TracerProvider(
         sampler=ParentBasedTraceIdRatio(config.sampling_rate), resource=named, shutdown_on_exit=False
     )
@@ -82,7 +82,8 @@ async def _leave(shutdown: Callable[[], None]) -> None:
         log.warning("spans lost: the collector did not take them in time")
 
 
-def _version() -> str:
+def installed_version() -> str:
+    """Return the version of the installed package."""
     try:
         return version("hector")
     except PackageNotFoundError:

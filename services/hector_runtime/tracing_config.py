@@ -1,10 +1,12 @@
-"""The keys of `observability:`: where spans of every call go."""
+"""The keys of `observability:`: where spans of every call go, and what is counted."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from hector_config import Section
+
+from .metrics_config import MetricsConfig
 
 
 class TracingConfig(Section):
@@ -29,6 +31,8 @@ class ObservabilityConfig(Section):
 
     tracing: TracingConfig = TracingConfig()
     """Spans of every call."""
+    metrics: MetricsConfig = MetricsConfig()
+    """Counters and measurements for Prometheus."""
 
 
 class ObservabilitySection(Section):

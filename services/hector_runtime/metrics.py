@@ -1,0 +1,62 @@
+"""Keeps the values of instruments with Prometheus's client; imports nothing of it when that is off."""
+
+import platform
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from hector_mesh import metrics
+from hector_mesh.metrics import Gauge, Instrument
+
+from .config import Config
+from .metrics_config import MetricsConfig
+from .tracing import installed_version
+
+BUILD = Gauge("hector_build_info", "Always 1; the labels say what is running.", ("version", "python"))
+
+
+class Prometheus:
+    """Prometheus's client with a registry of its own, the process's own figures included."""
+
+    def __init__(self) -> None:
+        import prometheus_client
+
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._client = prometheus_client
+        self._registry = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=self._registry)
+        prometheus_client.GCCollector(registry=self._registry)
+
+    def family(self, instrument: Instrument) -> Callable[[tuple[str, ...]], Any]:
+        more = {"buckets": instrument.bounds} if instrument.bounds else {}
+        kinds: dict[str, Any] = {
+            "counter": self._client.Counter,
+            "gauge": self._client.Gauge,
+            "histogram": self._client.Histogram,
+        }
+        made = kinds[instrument.kind](
+            instrument.name, instrument.about, instrument.labels, registry=self._registry, **more
+        )
+        return lambda labels: made.labels(*labels) if labels else made
+
+    def page(self, accept: str) -> tuple[bytes, bytes]:
+        from prometheus_client.exposition import choose_encoder
+
+        encode, kind = choose_encoder(accept)
+        return kind.encode(), encode(self._registry)
+
+
+@asynccontextmanager
+async def measured(config: Config) -> AsyncIterator[None]:
+    """Count and measure what happens inside the block, if metrics are on."""
+    wanted: MetricsConfig = config.observability.metrics
+    if not wanted.enabled:
+        yield
+        return
+    models = {f"llms.{name}": (entry.provider, entry.model_name) for name, entry in config.llms.items()}
+    metrics.enable(Prometheus(), models)
+    BUILD.set(installed_version(), platform.python_version(), value=1)
+    try:
+        yield
+    finally:
+        metrics.disable()
