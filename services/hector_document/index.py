@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from time import perf_counter
 
 from grpc.aio import AioRpcError
 
 from hector.document.v1 import IndexState, IndexStatus
+from hector_document import measuring
 from hector_document.config import DocumentStoreConfig
 from hector_document.directory import Directory
 from hector_document.progress import Progress
@@ -37,6 +39,7 @@ class StoreIndex:
         self._name, self._config, self._app = name, config, app
         self._embedder, self._vectors = embedder, vectors
         self._progress = Progress(name)
+        measuring.watch(self._progress)
         self._wanted = asyncio.Event()
         self._force = not config.incremental_indexing
         self._remembers = False
@@ -86,7 +89,7 @@ class StoreIndex:
                     pass
 
     async def _pass(self, ledger: DocumentIndex) -> bool:
-        progress = self._progress
+        progress, began = self._progress, perf_counter()
         self._passes_begun += 1
         self._wanted.clear()
         force, self._force = self._force, False
@@ -123,6 +126,7 @@ class StoreIndex:
             level = logging.INFO if self._passes_done == 0 or progress.embedded > embedded else logging.DEBUG
             log.log(level, "index brought up to date", extra=facts)
         finally:
+            measuring.passed(began, self._name, well=not progress.error)
             self._passes_done = self._passes_begun
             self._pass_done.set()
             self._pass_done = asyncio.Event()

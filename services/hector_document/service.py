@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 from hector.document.v1 import (
     Document,
@@ -18,6 +19,7 @@ from hector.document.v1 import (
 )
 from hector_document.errors import DocumentRequestRefused, DocumentStoreNotFound
 from hector_document.index import StoreIndex
+from hector_document.measuring import searched
 from hector_document.search import Question, Searched, search
 from hector_mesh import Context, current_call
 
@@ -63,7 +65,12 @@ class DocumentService(DocumentStoreServicer):
         )
         names = dict.fromkeys(request.document_stores) or self._meant()
         stores = [self._store(name).searched for name in names]
-        passages, failures = await search(question, stores)
+        begun, well = perf_counter(), False
+        try:
+            passages, failures = await search(question, stores)
+            well = not failures
+        finally:
+            searched(begun, well=well)
         return SearchDocumentsResponse(passages=passages, failures=failures)
 
     async def IndexDocuments(

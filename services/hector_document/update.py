@@ -21,6 +21,7 @@ from hector_document.config import DocumentStoreConfig, RetryConfig
 from hector_document.decode import decode
 from hector_document.directory import Directory, File
 from hector_document.errors import DocumentUnreadable, ProviderAnsweredWrong
+from hector_document.measuring import REFUSED, TAKEN_IN
 from hector_document.passages import (
     Prepared,
     chunk_ids,
@@ -196,6 +197,7 @@ class Update:
         texts = [passage.text for passage in passages]
         vectors = await self._persistently(lambda: self._embedder.of_documents(texts, self._described))
         self._progress.embedded += 1
+        TAKEN_IN.add(self._name)
         before = self._known_chunks(file.document)
         await self._note(self._row(file, INDEXING, "", max(before, len(passages))))
         records = with_vectors(passages, vectors)
@@ -208,6 +210,7 @@ class Update:
         """Count a document as failed; unless it failed for good, it is tried again in the next pass."""
         facts = {"document_store": self._name, "document": file.document, "error": why}
         log.warning("document could not be indexed", extra=facts)
+        REFUSED.add(self._name)
         before = self._known_chunks(file.document)
         if before:
             await self._note(self._row(file, INDEXING, "", before))

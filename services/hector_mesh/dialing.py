@@ -10,6 +10,8 @@ import grpc
 import grpc.aio
 from grpc import ChannelConnectivity, StatusCode
 
+from . import metrics
+from .call_metrics import measure
 from .calling import stream, unary
 from .channel import Deserializer, Request, Response, Serializer
 from .errors import HectorError
@@ -98,7 +100,7 @@ class WireChannel(grpc.aio.Channel):
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryUnaryMultiCallable[Request, Response]":
         calls = self._for(method).unary_unary(method, request_serializer, response_deserializer)
-        return unary(_Start(calls, self._token, self._rename, WireUnaryCall), method)
+        return unary(_Start(calls, self._token, self._rename, WireUnaryCall, method), method)
 
     def unary_stream(
         self,
@@ -108,7 +110,7 @@ class WireChannel(grpc.aio.Channel):
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
         calls = self._for(method).unary_stream(method, request_serializer, response_deserializer)
-        return stream(_Start(calls, self._token, self._rename, WireStreamCall), method)
+        return stream(_Start(calls, self._token, self._rename, WireStreamCall, method), method)
 
     def stream_unary(
         self,
@@ -118,7 +120,7 @@ class WireChannel(grpc.aio.Channel):
         _registered_method: bool | None = False,
     ) -> Any:
         calls = self._channel.stream_unary(method, request_serializer, response_deserializer)
-        return _Start(calls, self._token, self._rename, _as_it_is)
+        return _Start(calls, self._token, self._rename, _as_it_is, method)
 
     def stream_stream(
         self,
@@ -128,7 +130,7 @@ class WireChannel(grpc.aio.Channel):
         _registered_method: bool | None = False,
     ) -> Any:
         calls = self._channel.stream_stream(method, request_serializer, response_deserializer)
-        return _Start(calls, self._token, self._rename, _as_it_is)
+        return _Start(calls, self._token, self._rename, _as_it_is, method)
 
     async def close(self, grace: float | None = None) -> None:
         await self._channel.close(grace)
@@ -168,8 +170,12 @@ class WireChannel(grpc.aio.Channel):
 class _Start:
     """Starts one method's calls."""
 
-    def __init__(self, calls: Any, token: Pairs, rename: Rename, shape: Callable[[Any, Rename], Any]) -> None:
+    def __init__(
+        self, calls: Any, token: Pairs, rename: Rename, shape: Callable[[Any, Rename], Any], method: str
+    ) -> None:
         self._calls = calls
+        self._method = method
+        self._measured = not method.startswith(f"/{HEALTH}/")
         self._token = token
         self._rename = rename
         self._shape = shape
@@ -178,7 +184,10 @@ class _Start:
         self, request: Any = None, *, timeout: float | None = None, metadata: Any = None, **options: Any
     ) -> Any:
         metadata = (*(metadata or ()), *self._token)
-        return self._shape(self._calls(request, timeout=timeout, metadata=metadata, **options), self._rename)
+        rpc = self._calls(request, timeout=timeout, metadata=metadata, **options)
+        if self._measured and metrics.enabled():
+            measure(rpc, self._method)
+        return self._shape(rpc, self._rename)
 
 
 def _as_it_is(rpc: Any, rename: Rename) -> Any:

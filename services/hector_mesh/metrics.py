@@ -87,6 +87,10 @@ class Gauge(Instrument):
 
     kind = "gauge"
 
+    def bind(self, backend: Backend | None) -> None:
+        super().bind(backend)
+        self._followed: dict[tuple[str, ...], list[Callable[[], float]]] = {}
+
     def add(self, *labels: str, amount: float = 1) -> None:
         """Make it more, or with a negative amount less."""
         if self._family is not None:
@@ -98,9 +102,12 @@ class Gauge(Instrument):
             self._at(labels).set(value)
 
     def follow(self, function: Callable[[], float], *labels: str) -> None:
-        """Ask `function` whenever somebody wants to know; it must be quick, in any thread."""
+        """Ask `function` whenever somebody wants to know, and add what others say of the same labels."""
         if self._family is not None:
-            self._at(labels).set_function(function)
+            at = self._at(labels)
+            every = self._followed.setdefault(labels, [])
+            every.append(function)
+            at.set_function(lambda: sum(one() for one in every))
 
     @contextmanager
     def during(self, *labels: str) -> Iterator[None]:

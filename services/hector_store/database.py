@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from hector_mesh import HectorError
+
+from . import measuring
 from .backend import Backend
 from .errors import StorageClosed
 from .group_commit import each
@@ -39,6 +43,7 @@ class Database:
         """What messages call it: the file, for example."""
         self._queue = WriteQueue(lambda works: self._backend.put(works), place.name, queue_rows, queue_bytes)
         self._backend = _backend(place, self._queue, busy_s)
+        measuring.watch_queue(self._queue)
 
     @property
     def file(self) -> Path | None:
@@ -81,7 +86,14 @@ class Database:
         """Call `function` on one moment of the database, and return what it returned."""
         if self._queue.closed:
             raise StorageClosed(self.name)
-        return await self._backend.read(function)
+        begun = perf_counter()
+        try:
+            found = await self._backend.read(function)
+        except HectorError as error:
+            measuring.read(begun, error)
+            raise
+        measuring.read(begun)
+        return found
 
     async def close(self) -> None:
         """Write what was admitted, and let go of the database. Later calls fail with StorageClosed."""

@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from .group_commit import Fault
+from .measuring import watch_pool
 from .migrate import migrate
 from .sqlite import explained, fault_of, prepare_file, reader_engine, writer_engine
 from .url import Place
@@ -31,6 +32,7 @@ class SQLiteBackend:
         # In memory there is one connection: readers share it, and take turns with the writer.
         in_memory = place.file is None
         self._read_engine = self._write_engine if in_memory else reader_engine(place, busy_s, READERS)
+        watch_pool(self._read_engine.pool)
         self._turn = threading.Lock() if in_memory else nullcontext()
         self._readers = ThreadPoolExecutor(
             1 if in_memory else READERS, thread_name_prefix="hector-store-reader"

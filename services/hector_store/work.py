@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -26,11 +27,15 @@ called again for each item alone.
 class Work(Generic[I, R]):
     """One item on its way to the database and back."""
 
-    __slots__ = ("_future", "_is_settled", "_loop", "item", "many", "outcome", "rows", "size_bytes")
+    __slots__ = (
+        *("_future", "_is_settled", "_loop"),
+        *("item", "many", "outcome", "rows", "size_bytes", "submitted_at"),
+    )
 
     def __init__(self, many: Many[I, R], item: I, rows: int, size_bytes: int) -> None:
         self.many, self.item, self.rows, self.size_bytes = many, item, rows, size_bytes
         self.outcome: R | Exception | None = None
+        self.submitted_at = perf_counter()
         self._is_settled = False
         self._loop = asyncio.get_running_loop()
         self._future: asyncio.Future[R] = self._loop.create_future()

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Connection, Engine
 
 from .group_commit import Fault, commit
+from .measuring import committed
 from .sqlite import explained, fault_of
 from .url import Place
 from .work import AnyWork
@@ -76,11 +77,13 @@ class WriterThread:
         return works, False
 
     def _write(self, works: list[AnyWork]) -> None:
+        begun = time.perf_counter()
         try:
             with self._exclusive:
                 self._commit(works)
         except Exception as error:  # the border: whatever happens to a batch, the next one is written
             failure = explained(error, self._place)
+            committed(works, begun, failure)
             log.error(
                 "batch was not written",
                 exc_info=None if failure is not error else error,
@@ -90,6 +93,8 @@ class WriterThread:
                 work.outcome = failure
             if self._place.file is not None:  # what is in memory is in this connection
                 self._disconnect()
+        else:
+            committed(works, begun)
 
     def _commit(self, works: Sequence[AnyWork]) -> None:
         gives_up = time.monotonic() + self._busy_s
