@@ -52,7 +52,9 @@ class Response:
         from aiohttp import ClientError
 
         content = self._answer.content
-        if not content._buffer and not content.at_eof():
+        if content.at_eof():
+            return b""  # also where there never is a body (204, 304): that reader of aiohttp's has no buffer
+        if not content._buffer:
             try:
                 await self._wait(content, within_s)
             except ClientError as error:

@@ -90,6 +90,12 @@ async def test_a_body_shorter_than_promised_breaks_off() -> None:
             await answer(http, Request("GET", server.url))
 
 
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_that_never_has_a_body_reads_as_nothing(status: int) -> None:
+    async with scripted(whole(b"", status)) as server, HttpClient(trusted=[server.url]) as http:
+        assert await answer(http, Request("GET", server.url)) == (status, b"")
+
+
 async def test_a_body_beyond_its_limit_is_not_read_on() -> None:
     async with scripted(whole(b"x" * 100_000)) as server, HttpClient(trusted=[server.url]) as http:
         with pytest.raises(TooLarge):

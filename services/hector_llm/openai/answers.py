@@ -81,6 +81,8 @@ def thought_of(said: Any) -> str:
 def excerpt(body: bytes, limit: int = 200) -> str:
     """Return the beginning of a body, on one line, for an error message."""
     text = " ".join(body[: limit * 4].decode("utf-8", "replace").split())
+    if sum(not letter.isprintable() or letter == "\ufffd" for letter in text) > len(text) // 10:
+        return f"{len(body)} bytes that are no text"
     return repr(text if len(text) <= limit else text[:limit] + "…") if text else "nothing"
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -67,8 +68,9 @@ def said_by(found: Any) -> Said:
 class Failures:
     """Puts the failures of one endpoint into words that say what to do next."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
         self._endpoint = endpoint
+        self._timeout_s = timeout_s
 
     def no_key(self) -> ModelError:
         endpoint = self._endpoint
@@ -82,13 +84,19 @@ class Failures:
         """Return what an exchange that failed below HTTP's statuses means."""
         endpoint, facts = self._endpoint, self._facts()
         if isinstance(error, BrokeOff):
-            return ModelBrokeOff(f"the model at {endpoint.base_url} broke its answer off", **facts)
+            return self._broke_off("")
         if isinstance(error, TooLarge):
-            return ModelGarbled(f"the model's answer is unreasonably large: {error}", **facts)
+            return ModelGarbled(
+                f"the model's answer is unreasonably large: {error}; {self._check()}", **facts
+            )
         if isinstance(error, TimedOut) and error.phase != "connect":
+            key = f"llms.{endpoint.name}.timeout"
+            waited = f"had no whole answer within {self._timeout_s:g} s, which is {key}"
+            if error.phase == "stall":
+                waited = f"went silent: {error} ({key} is {self._timeout_s:g} s)"
             return ModelTimedOut(
-                f"the model at {endpoint.base_url} kept us waiting: {error}; "
-                f"llms.{endpoint.name}.timeout says how long is allowed",
+                f"the model at {endpoint.base_url} {waited}; see whether that server is overloaded, "
+                "or raise the limit",
                 **facts,
                 phase=error.phase,
             )
@@ -101,6 +109,8 @@ class Failures:
         except HttpError:
             body = b""  # the status says enough
         said = said_in(body)
+        if 300 <= response.status < 400:
+            return self._redirects(response.headers.get("Location", "")), said
         retry_s = retry_after_s(response.headers)
         return self.of_status(response.status, said, model, retry_s), said
 
@@ -108,26 +118,43 @@ class Failures:
         endpoint, facts = self._endpoint, self._facts() | {"status": str(status)}
         words = self._shown(said.message)
         # Gateways and OpenAI's clones use 400, 413 or 422 for this, Ollama and llama.cpp 500 as well.
-        if status not in (401, 403, 404, 429) and (said.code in _CONTEXT_CODES or _too_long(said.message)):
-            return ContextTooLong(f"the conversation is too long for {model}{words}", **facts, model=model)
+        too_long = status == 413 or said.code in _CONTEXT_CODES or _too_long(said.message)
+        if too_long and status not in (401, 403, 404, 429):
+            return ContextTooLong(
+                f"the conversation is too long for {model}{words}; begin a new session, or send less at once",
+                **facts,
+                model=model,
+            )
         if status in (401, 403):
-            return self._auth(words, facts)
+            return self._auth(status, words, facts)
         if status == 404 or said.code == "model_not_found":
             return self._not_found(model, words, facts)
         if status in (429, 529) or said.code in ("rate_limit_exceeded", "insufficient_quota"):
             if retry_s is not None:
                 facts["retry_after_s"] = f"{retry_s:g}"
-            again = "" if retry_s is None else f"; it asks to come back in {retry_s:g} s"
-            return ModelRateLimited(f"{endpoint.base_url} takes no more requests now{words}{again}", **facts)
-        if status >= 500 or status == 408:
-            return ModelUnreachable(f"{endpoint.base_url} answered {status}{words}", **facts)
-        if 300 <= status < 400:
-            return ModelGarbled(
-                f"{endpoint.base_url} redirects; llms.{endpoint.name}.base_url must be where the API is",
+            again = "ask again later" if retry_s is None else f"it asks to come back in {retry_s:g} s"
+            if said.code == "insufficient_quota":
+                again = "look at the plan and the billing of this account"
+            return ModelRateLimited(
+                f"{endpoint.base_url} takes no more requests now ({status}){words}; {again}, "
+                "or have the provider raise its limit",
                 **facts,
             )
+        if status >= 500 or status == 408:
+            return ModelUnreachable(
+                f"{endpoint.base_url} answered {status}{words}; the fault is on its side: ask again later, "
+                "or look into that server's log",
+                **facts,
+            )
+        if 200 <= status < 300:
+            return ModelGarbled(
+                f"{endpoint.base_url} answered {status} without an answer{words}; {self._check()}", **facts
+            )
         return ModelRefused(
-            f"{endpoint.base_url} refused the request ({status}){words}", **facts, model=model
+            f"{endpoint.base_url} refused the request ({status}){words}; "
+            f"compare llms.{endpoint.name} with what that server takes",
+            **facts,
+            model=model,
         )
 
     def in_stream(self, error: object, model: str) -> ModelError:
@@ -138,10 +165,7 @@ class Failures:
             return self.of_status(400, said, model)
         if status == 429 or said.code in ("rate_limit_exceeded", "insufficient_quota"):
             return self.of_status(429, said, model)
-        return ModelBrokeOff(
-            f"the model at {self._endpoint.base_url} broke its answer off{self._shown(said.message)}",
-            **self._facts(),
-        )
+        return self._broke_off(self._shown(said.message))
 
     def garbled(self, what: str) -> ModelError:
         base_url = self._endpoint.base_url
@@ -151,18 +175,33 @@ class Failures:
         )
 
     def cut_off(self) -> ModelError:
+        return self._broke_off(": its stream ended before its answer did")
+
+    def _broke_off(self, words: str) -> ModelError:
         return ModelBrokeOff(
-            f"the model at {self._endpoint.base_url} ended its stream before its answer", **self._facts()
+            f"the model at {self._endpoint.base_url} broke its answer off{words}; ask again, and if it "
+            "happens again look into that server's log, and at the time limit of a proxy before it",
+            **self._facts(),
         )
 
-    def _auth(self, words: str, facts: dict[str, str]) -> ModelError:
+    def _redirects(self, location: str) -> ModelError:
+        place = urlsplit(location)
+        where = f" to {place.scheme}://{place.hostname}" if place.scheme and place.hostname else ""
+        return ModelGarbled(
+            f"{self._endpoint.base_url} redirects{where}, which is not followed; "
+            f"llms.{self._endpoint.name}.base_url must be where the API itself is",
+            **self._facts(),
+        )
+
+    def _auth(self, status: int, words: str, facts: dict[str, str]) -> ModelError:
         endpoint = self._endpoint
         key = f"llms.{endpoint.name}.api_key"
         if endpoint.is_openai:
             key = f"OPENAI_API_KEY or {key}"
         elif "Authorization" not in endpoint.headers:
             key = f"{key} (none is set; the environment's OPENAI_API_KEY is sent to api.openai.com only)"
-        return ModelAuth(f"{endpoint.base_url} does not accept the key{words}; check {key}", **facts)
+        what = "does not accept the key" if status == 401 else "does not allow this with this key"
+        return ModelAuth(f"{endpoint.base_url} {what} ({status}){words}; check {key}", **facts)
 
     def _not_found(self, model: str, words: str, facts: dict[str, str]) -> ModelError:
         endpoint = self._endpoint

@@ -51,7 +51,7 @@ class OpenAIProvider(LLMProviderServicer):
     def __init__(self, config: LLMConfig, endpoint: Endpoint) -> None:
         self._config = config
         self._endpoint = endpoint
-        self._failures = Failures(endpoint)
+        self._failures = Failures(endpoint, config.timeout)
         self._estimate = TokenEstimate()
         self._dialect = Dialect("max_completion_tokens" if endpoint.is_openai else "max_tokens")
         self._http = HttpClient(
