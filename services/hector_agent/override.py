@@ -25,7 +25,7 @@ class OverrideRefused(HectorError):
 
     def __init__(self, agent: str, llm: str) -> None:
         super().__init__(
-            f"only callers with role operator or admin may choose another model ({llm!r}) for agent {agent!r}: "
+            f"only callers with role operator or admin may choose the model ({llm!r}) of agent {agent!r}: "
             f"ask without it, show such a credential, or set agents.{agent}.allow_llm_override: true",
             agent=agent,
             llm=llm,
