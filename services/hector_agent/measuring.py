@@ -49,6 +49,8 @@ _TYPES = (
     ("cached", "cached_prompt_tokens"),
     ("reasoning", "reasoning_tokens"),
 )
+TOLD = ("llm", "base_url", "status", "phase", "retry_after_s", "limit", "database", "tool")
+"""Facts of a failure that are logged: they name things. Others may hold what somebody said."""
 OUTCOMES = {"RUN_STATE_COMPLETED": "completed", "RUN_STATE_CANCELED": "canceled"}
 
 
@@ -143,6 +145,7 @@ def run_ended(run: Run, call: Call, begun: float) -> None:
             facts["trace_id"] = call.traceparent[3:35]
         if run.reason:
             facts["reason"] = run.reason
+            facts |= {name: run.about[name] for name in TOLD if name in run.about}
         log.log(level, "run ended", extra=facts)
 
 

@@ -5,7 +5,7 @@ committed every quarter of a second and with whatever happens next.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import hector_a2a as a2a
@@ -51,6 +51,8 @@ class Run:
         self._writes: set[asyncio.Task[None]] = set()
         self.tokens, self.reason = 0, ""
         """What its models were paid for so far, and why it failed, for whoever counts."""
+        self.about: Mapping[str, str] = {}
+        """What the failure is about, fact by fact."""
         self.finished = asyncio.Event()
         """Set when the run is over and this process has let go of it."""
 

@@ -246,7 +246,7 @@ class Runs:
         if change is None:
             why = INTERRUPTED if error is None else _why(error, place)
             change = ended(run.task, RUN_STATE_FAILED, why)
-        run.reason = change.error.reason
+        run.reason, run.about = change.error.reason, dict(change.error.metadata)
         try:
             await run.commit([RunEvent(status_changed=change)], last=True)
         except HectorError as failure:
