@@ -17,6 +17,7 @@ from grpc.aio import AbortError, AioRpcError
 from . import tracing
 from .call import Call, current_call
 from .errors import HectorError, refusal, shortened
+from .local_context import LocalContext
 from .server import Context
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
     ) -> Handler:
-        method = handler_call_details.method
-        handler = await continuation(handler_call_details)
+        return self.wrapped(handler_call_details.method, await continuation(handler_call_details))
+
+    def wrapped(self, method: str, handler: Handler) -> Handler:
+        """Return a method's handler as it is to be called; None stays None."""
         known, wrapped = self._wrapped.get(method, (None, None))
         if handler is None or handler is known:
             return wrapped if handler is known else None
@@ -99,7 +102,7 @@ def _serve_unary(handler: Handler, method: str) -> Any:
 
     async def unary(wire: bytes, context: Context) -> bytes:
         # Each RPC has a task of its own: there is nothing to reset.
-        current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
+        current_call.set(call := _call_of(context))
         try:
             request = _decoded(handler, wire, method)
             encoded: bytes = encode(await behavior(request, context))
@@ -119,7 +122,7 @@ def _serve_stream(handler: Handler, method: str) -> Any:
     behavior, encode = handler.unary_stream, handler.response_serializer or bytes
 
     async def stream(wire: bytes, context: Context) -> AsyncIterator[bytes]:
-        current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
+        current_call.set(call := _call_of(context))
         try:
             produced = behavior(_decoded(handler, wire, method), _Writing(context, encode))
             if inspect.isawaitable(produced):
@@ -137,6 +140,12 @@ def _serve_stream(handler: Handler, method: str) -> Any:
                 call.end()
 
     return stream
+
+
+def _call_of(context: Context) -> Call:
+    if isinstance(context, LocalContext):
+        return context.call()
+    return Call.read(context.invocation_metadata(), context.time_remaining())
 
 
 class _Writing:

@@ -2,21 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
 from typing import Any, NamedTuple, Protocol
 
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 
-from .local_context import LocalContext, Pair, pairs_of
+from .local_context import LocalContext, Pair
 
 
 class Serving(Protocol):
     """Who runs servicers and owns the tasks they run in."""
 
-    async def serve(self, method: str, request: bytes, context: LocalContext) -> None:
-        """Run one method to its end."""
+    def serve(self, method: str, request: bytes, context: LocalContext) -> Coroutine[Any, Any, None]:
+        """Return what runs one method to its end."""
 
     def owns(self, task: asyncio.Task[None]) -> None:
         """Keep a task until it ends."""
@@ -44,6 +44,16 @@ class LocalCall:
     _channel = None
     """grpc.aio's channels look for their own calls in every task there is, and stumble over calls without."""
 
+    # As it is at first, in most calls also at last: in the class, since there are several calls per answer.
+    _ending: Ending | None = None
+    _initial: tuple[Pair, ...] | None = None
+    _cancelled_here = False
+    _timer: asyncio.TimerHandle | None = None
+    _deadline: float | None = None
+    _waiters: tuple[asyncio.Future[None], ...] = ()
+    _initial_waiters: tuple[asyncio.Future[None], ...] = ()
+    _callbacks: tuple[Callable[[Any], None], ...] = ()
+
     def __init__(
         self,
         server: Serving,
@@ -56,15 +66,10 @@ class LocalCall:
         self._server = server
         self._decode = decode
         self._loop = loop = asyncio.get_running_loop()
-        self._deadline = None if timeout is None else time.monotonic() + timeout
-        self._ending: Ending | None = None
-        self._initial: tuple[Pair, ...] | None = None
-        self._cancelled_here = False
-        self._waiters: list[asyncio.Future[None]] = []
-        self._initial_waiters: list[asyncio.Future[None]] = []
-        self._callbacks: list[Callable[[Any], None]] = []
-        self._timer = None if timeout is None else loop.call_later(timeout, self._expire)
-        self._context = LocalContext(self, pairs_of(metadata), self._deadline)
+        if timeout is not None:
+            self._deadline = time.monotonic() + timeout
+            self._timer = loop.call_later(timeout, self._expire)
+        self._context = LocalContext(self, metadata, self._deadline)
         # An empty Context: only metadata crosses over, exactly as between two processes.
         self._task = loop.create_task(server.serve(method, request, self._context), context=Context())
         server.owns(self._task)
@@ -93,11 +98,10 @@ class LocalCall:
         if self._ending is not None:
             callback(self)
         else:
-            self._callbacks.append(callback)
+            self._callbacks = (*self._callbacks, callback)
 
     async def initial_metadata(self) -> Metadata:
-        if self._initial is None:
-            await self._wait(self._initial_waiters)
+        await self._begun()
         return Metadata(*(self._initial or ()))
 
     async def trailing_metadata(self) -> Metadata:
@@ -113,8 +117,7 @@ class LocalCall:
         return (await self._ended()).details
 
     async def wait_for_connection(self) -> None:
-        if self._initial is None:
-            await self._wait(self._initial_waiters)
+        await self._begun()
         if self._ending is not None:
             self._raise_for_status(self._ending)
 
@@ -126,7 +129,8 @@ class LocalCall:
     def take_initial_metadata(self, pairs: tuple[Pair, ...]) -> None:
         if self._initial is None:
             self._initial = pairs
-            wake(self._initial_waiters)
+            waiters, self._initial_waiters = self._initial_waiters, ()
+            wake(waiters)
 
     def take_status(self, code: StatusCode, details: str, trailers: tuple[Pair, ...]) -> None:
         self._end(Ending(code, details, trailers))
@@ -140,10 +144,11 @@ class LocalCall:
         if self._timer is not None:
             self._timer.cancel()
         self.take_initial_metadata(())
-        wake(self._waiters)
-        for callback in self._callbacks:
+        waiters, self._waiters = self._waiters, ()
+        wake(waiters)
+        callbacks, self._callbacks = self._callbacks, ()
+        for callback in callbacks:
             callback(self)
-        self._callbacks.clear()
 
     def _expire(self) -> None:
         self._end(EXPIRED)
@@ -157,15 +162,19 @@ class LocalCall:
             self._end(Ending(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}"))
         self._context.ended()
 
+    async def _begun(self) -> None:
+        if self._initial is None:
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            self._initial_waiters = (*self._initial_waiters, waiter)
+            await waiter
+
     async def _ended(self) -> Ending:
         if self._ending is None:
-            await self._wait(self._waiters)
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            self._waiters = (*self._waiters, waiter)
+            await waiter
         assert self._ending is not None
         return self._ending
-
-    async def _wait(self, waiters: list[asyncio.Future[None]]) -> None:
-        waiters.append(waiter := self._loop.create_future())
-        await waiter
 
     def _raise_for_status(self, ending: Ending) -> None:
         if self._cancelled_here:
@@ -176,9 +185,8 @@ class LocalCall:
             )
 
 
-def wake(waiters: list[asyncio.Future[None]]) -> None:
+def wake(waiters: Iterable[asyncio.Future[None]]) -> None:
     """Let everybody who waits go on."""
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(None)
-    waiters.clear()

@@ -6,12 +6,15 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
+from math import inf
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 import grpc
 import grpc.aio
 from grpc import StatusCode
 from grpc.aio import AbortError, InternalError, UsageError
+
+from .call import Call, Carried
 
 log = logging.getLogger(__name__)
 
@@ -44,23 +47,34 @@ class Caller(Protocol):
 class LocalContext(grpc.aio.ServicerContext[Any, Any]):
     """What a servicer knows about a call and can say beside its messages."""
 
-    def __init__(self, caller: Caller, metadata: tuple[Pair, ...], deadline: float | None) -> None:
+    # As it is at first, in most calls also at last: in the class, since every call makes one of these.
+    _code: StatusCode | None = None
+    _details = ""
+    _trailers: tuple[Pair, ...] = ()
+    _initial_sent = False
+    _status_sent = False
+    _aborted: AbortError | None = None
+    _callbacks: tuple[Callable[[Any], None], ...] = ()
+    _serialize: Callable[[Any], bytes] = bytes
+
+    def __init__(self, caller: Caller, metadata: Any, deadline: float | None) -> None:
         self._caller = caller
         self._metadata = metadata
         self._deadline = deadline
-        self._code: StatusCode | None = None
-        self._details = ""
-        self._trailers: tuple[Pair, ...] = ()
-        self._initial_sent = False
-        self._status_sent = False
-        self._aborted: AbortError | None = None
-        self._callbacks: list[Callable[[Any], None]] = []
-        self._serialize: Callable[[Any], bytes] = bytes
 
-    async def serve(self, resolving: Awaitable[Handler], request: bytes) -> None:
-        """Run one method to its end; everything it says goes to the caller."""
+    def call(self) -> Call:
+        """Return the call that the servicer is in; as `Call.read` would, without reading."""
+        if type(self._metadata) is Carried:
+            return self._metadata.child(inf if self._deadline is None else self._deadline)
+        return Call.read(self.invocation_metadata(), self.time_remaining())
+
+    async def serve(
+        self, handler: Handler, request: bytes, find: Callable[[], Awaitable[Handler]] | None = None
+    ) -> None:
+        """Run one method, or what `find` finds, to its end; everything it says goes to the caller."""
         try:
-            handler = await resolving
+            if find is not None:
+                handler = await find()
             if handler is None:
                 await self.abort(StatusCode.UNIMPLEMENTED, "Method not found!")
             if handler.request_streaming:
@@ -92,7 +106,9 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
             return
         async with aclosing(produced):
             async for message in produced:
-                await self.write(message)
+                room = self._say(message)
+                if room is not None:
+                    await room
 
     def ended(self) -> None:
         """Run the done callbacks: the servicer's task is over."""
@@ -100,13 +116,7 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
             callback(self)
 
     async def write(self, message: Any) -> None:
-        self._raise_for_termination()
-        if self._caller.done():
-            message = "the caller has left"
-            raise InternalError(message)
-        if not self._initial_sent:
-            self._say_initial_metadata(())
-        room = self._caller.take(self._serialize(message))
+        room = self._say(message)
         if room is not None:
             await room
 
@@ -146,7 +156,7 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
         return self._trailers
 
     def invocation_metadata(self) -> Any:
-        return self._metadata
+        return pairs_of(self._metadata)
 
     def set_code(self, code: StatusCode) -> None:
         self._code = code
@@ -164,7 +174,7 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        self._callbacks.append(callback)
+        self._callbacks = (*self._callbacks, callback)
 
     def done(self) -> bool:
         return self._status_sent
@@ -189,6 +199,15 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
 
     def disable_next_message_compression(self) -> None:
         """Does nothing: nothing is sent anywhere."""
+
+    def _say(self, message: Any) -> asyncio.Future[None] | None:
+        self._raise_for_termination()
+        if self._caller.done():
+            text = "the caller has left"
+            raise InternalError(text)
+        if not self._initial_sent:
+            self._say_initial_metadata(())
+        return self._caller.take(self._serialize(message))
 
     def _say_initial_metadata(self, pairs: tuple[Pair, ...]) -> None:
         self._initial_sent = True

@@ -32,7 +32,7 @@ class LocalUnaryCall(LocalCall, grpc.aio.UnaryUnaryCall[Request, Response]):
     def __await__(self) -> Generator[None, None, Response]:
         if self._ending is None:
             waiter: asyncio.Future[None] = self._loop.create_future()
-            self._waiters.append(waiter)
+            self._waiters = (*self._waiters, waiter)
             try:
                 yield from waiter
             except asyncio.CancelledError:
@@ -49,13 +49,14 @@ class LocalUnaryCall(LocalCall, grpc.aio.UnaryUnaryCall[Request, Response]):
 class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
     """A call with many answers. Like on the wire, it has ended when the last of them was read."""
 
+    _reader: asyncio.Future[None] | None = None
+    _writer: asyncio.Future[None] | None = None
+    _last: Ending | None = None
+    _style = ""
+    _exhausted = False
+
     def __init__(self, *args: Any) -> None:
         self._queue: deque[bytes] = deque()
-        self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
-        self._last: Ending | None = None
-        self._style = ""
-        self._exhausted = False
         super().__init__(*args)
 
     def __aiter__(self) -> AsyncIterator[Response]:
@@ -153,7 +154,7 @@ class _Nobody:
     """Serves calls that nobody is to be bothered with."""
 
     async def serve(self, method: str, request: bytes, context: LocalContext) -> None:
-        pass
+        """Do nothing."""
 
     def owns(self, task: asyncio.Task[None]) -> None:
         pass

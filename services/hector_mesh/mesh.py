@@ -8,9 +8,10 @@ import grpc
 import grpc.aio
 from grpc import StatusCode
 
-from .call import ROOT, current_call
+from .call import ROOT, Carried, current_call
 from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
 from .errors import HectorError
+from .local import LocalChannel
 from .local_shapes import out_of_time
 
 LONGEST_S = 365 * 24 * 3600.0
@@ -96,23 +97,28 @@ class _Method:
         self._method = method
         self._service = method.split("/")[1]
         self._coders = coders
-        self._found: tuple[grpc.aio.Channel | None, Any] = (None, None)
+        self._channel: grpc.aio.Channel | None = None
+        self._start: Any = None
+        self._is_local = False
 
     def _call(self, shape: str, request: Any, timeout: float | None, metadata: Any, options: Any) -> Any:
         mesh, parent = self._mesh, current_call.get()
         channel = mesh.channel(self._service)
-        found, method = self._found
-        if found is not channel:
-            method = getattr(channel, shape)(self._method, *self._coders, _registered_method=True)
-            self._found = channel, method
+        if self._channel is not channel:
+            self._start = getattr(channel, shape)(self._method, *self._coders, _registered_method=True)
+            self._channel, self._is_local = channel, isinstance(channel, LocalChannel)
         limit = parent.remaining(timeout)
         if limit is not None and limit <= 0:
             # Not left to the transports: grpc rounds deadlines up, and would still call.
             return out_of_time(shape, self._method, metadata)
-        child = method(
+        if metadata or not self._is_local:
+            carried: Any = (*(metadata or ()), *parent.metadata(mesh._instance))
+        else:
+            carried = Carried(parent, mesh._instance)
+        child = self._start(
             request,
             timeout=mesh._default_timeout_s if limit is None or limit == inf else min(limit, LONGEST_S),
-            metadata=(*(metadata or ()), *parent.metadata(mesh._instance)),
+            metadata=carried,
             **options,
         )
         if parent is not ROOT:
