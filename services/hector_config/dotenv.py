@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hector_config.problem import Problem
+from hector_config.reading import read_bytes
 
 MAX_BYTES = 1024 * 1024
 
@@ -46,9 +47,8 @@ def _home() -> list[Path]:
 
 def _read(file: Path, warnings: list[Problem]) -> dict[str, str]:
     try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
+        content = read_bytes(file, MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         warnings.append(Problem(str(file), 0, 0, "", f"not read: {error.strerror or 'unreadable'}"))

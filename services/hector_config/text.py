@@ -1,11 +1,21 @@
 """Reads a config file as text, and says why where that cannot be."""
 
+import errno
 from pathlib import Path
 
 from hector_config.events import Unreadable
 from hector_config.problem import Problem
+from hector_config.reading import read_bytes
 
 MAX_BYTES = 4 * 1024 * 1024
+
+_NEXT = {
+    errno.ENOENT: "check the path; hector.yaml in the working folder needs no --config",
+    errno.EISDIR: "name the file in it",
+    errno.EACCES: "let this user read it",
+    errno.ELOOP: "name the file itself, not a link that leads back to itself",
+    errno.ETIMEDOUT: "it is a pipe into which nobody writes",
+}
 
 
 def read_text(file: Path) -> str:
@@ -15,10 +25,10 @@ def read_text(file: Path) -> str:
         Unreadable: There is no such file, it is too large, or it is not UTF-8.
     """
     try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+        content = read_bytes(file, MAX_BYTES)
     except OSError as error:
-        raise Unreadable(Problem(str(file), 0, 0, "", f"cannot be read: {error.strerror or error}")) from None
+        why, hint = f"cannot be read: {error.strerror or error}", _NEXT.get(error.errno or 0, "")
+        raise Unreadable(Problem(str(file), 0, 0, "", why, hint=hint)) from None
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Unreadable(Problem(str(file), 0, 0, "", "this is UTF-16", allowed="UTF-8"))
     try:
@@ -38,5 +48,6 @@ def checked(text: str, file: str) -> str:
         Unreadable: It is too large.
     """
     if len(text) > MAX_BYTES:
-        raise Unreadable(Problem(file, 0, 0, "", f"larger than {MAX_BYTES} bytes"))
+        too_large = f"larger than {MAX_BYTES} bytes"
+        raise Unreadable(Problem(file, 0, 0, "", too_large, hint="is this the config?"))
     return text.removeprefix("\ufeff")

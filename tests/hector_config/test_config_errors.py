@@ -1,6 +1,8 @@
 """Everything that is wrong with a file, at once, each at its place and with a way out."""
 # ruff: noqa: E501  (messages as they are printed)
 
+import os
+import threading
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,7 +11,7 @@ import pytest
 from grpc import StatusCode
 from pydantic import Field, field_validator, model_validator
 
-from hector_config import ConfigInvalid, Misfit, Problem, RefersTo, Secret, Section, load
+from hector_config import ConfigInvalid, Misfit, Problem, RefersTo, Secret, Section, load, reading
 from hector_mesh import HectorError
 
 EVERYTHING = """\
@@ -295,10 +297,23 @@ def test_files_that_cannot_be_read_say_why(tmp_path):
         with pytest.raises(ConfigInvalid) as caught:
             load(file, _Numbers, environment={})
         assert words in str(caught.value)
-    with pytest.raises(ConfigInvalid, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigInvalid, match=r"cannot be read: Is a directory \(name the file in it\)"):
         load(tmp_path, _Numbers, environment={})
     with pytest.raises(ConfigInvalid, match="h: larger than"):
         load("#" * (4 * 1024 * 1024 + 1), _Numbers, environment={}, name="h")
+
+
+def test_a_pipe_is_read_and_one_that_nobody_fills_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "PATIENCE_S", 0.1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigInvalid, match="a pipe into which nobody writes"):
+        load(pipe, _Numbers, environment={})
+    writer = threading.Thread(target=pipe.write_text, args=["a: {x: 1}"])
+    monkeypatch.setattr(reading, "PATIENCE_S", 10)
+    writer.start()
+    assert load(pipe, _Numbers, environment={}).config.a == {"x": 1}
+    writer.join()
 
 
 def test_messages_name_the_file_as_it_was_given(tmp_path, monkeypatch):
