@@ -17,7 +17,7 @@ from .roster import Roster
 from .run import Run
 from .runs import Runs
 from .tail import tail
-from .view import PLACE, trimmed, update
+from .view import PLACE, SHOWN, trimmed, update
 
 
 class A2AServicer(a2a.A2AServiceServicer):
@@ -116,10 +116,10 @@ class A2AServicer(a2a.A2AServiceServicer):
         agent = self._roster.pick(tenant).name if tenant else ""
         if run is not None and (not agent or run.place.agent == agent):
             return run.snapshot()[0], run
-        row = await self._runs.log.get(call.app, owner, task_id) if run is None else None
-        if row is None or not row.is_task or (agent and row.agent != agent):
+        found = await self._runs.log.story(call.app, owner, task_id, SHOWN) if run is None else None
+        if found is None or not found[0].is_task or (agent and found[0].agent != agent):
             raise a2a.TaskNotFound(task_id)
-        return task_of(row), None
+        return task_of(*found), None
 
 
 def _check(message: "a2a.Message") -> None:

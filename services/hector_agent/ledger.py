@@ -10,7 +10,7 @@ from hector.agent.v1 import RUN_STATE_UNSPECIFIED, OwnerChanged, RunError, RunEv
 from hector_store import EventRow, RunChanges, RunLog, RunRow
 
 from .run import row_of
-from .view import fold
+from .view import TASK_STATES, fold, listed_after, new_task
 
 
 def events_of(rows: Iterable[EventRow]) -> list[RunEvent]:
@@ -24,10 +24,17 @@ def events_of(rows: Iterable[EventRow]) -> list[RunEvent]:
     return events
 
 
-def task_of(row: RunRow) -> "a2a.Task":
-    """Return a run's task as last committed; its times are the database's."""
-    task = a2a.Task.FromString(row.view or b"")
-    task.id, task.context_id = row.id, row.context_id
+def task_of(row: RunRow, events: Iterable[EventRow] | None = None) -> "a2a.Task":
+    """Return a run's task as last committed, from the events it is made of; its times are the database's.
+
+    Without events it is what lists show, as far as that is kept beside the run.
+    """
+    task = new_task(row.id, row.context_id)
+    if events is None:
+        task.MergeFrom(a2a.Task.FromString(row.view))
+    else:
+        fold(task, events_of(events))
+    task.status.state = TASK_STATES.get(state_of(row), a2a.TASK_STATE_UNSPECIFIED)
     task.status.timestamp.FromMicroseconds(row.status_time_us)
     return task
 
@@ -67,6 +74,6 @@ async def close_abandoned(log: RunLog, row: RunRow, worker: str, change: StatusC
         RunEvent(owner_changed=OwnerChanged(worker=worker, epoch=epoch, reason=reason)),
         RunEvent(status_changed=change),
     ]
-    task = fold(task_of(row), events)
-    changes = RunChanges(state=RunState.Name(change.state), view=task.SerializeToString())
+    view = listed_after(task_of(row), events) if row.view else None
+    changes = RunChanges(state=RunState.Name(change.state), view=view)
     await log.append(row.id, epoch, [row_of(event) for event in events], changes)

@@ -6,7 +6,7 @@ from hector_mesh import Call
 from hector_store import RunLog
 
 from .ledger import task_of
-from .view import TASK_STATES, trimmed
+from .view import SHOWN, TASK_STATES, TOLD, trimmed
 
 PAGE_SIZE, LARGEST_PAGE = 50, 100
 
@@ -42,10 +42,9 @@ async def list_tasks(
         page_token=request.page_token,
     )
     history = request.history_length if request.HasField("history_length") else None
-    tasks = [trimmed(task_of(row), history) for row in page.runs]
-    if not request.include_artifacts:
-        for task in tasks:
-            del task.artifacts[:]
+    untold = [row for row in page.runs if request.include_artifacts or not row.view]
+    events = await log.events_of(untold, SHOWN if request.include_artifacts else TOLD) if untold else {}
+    tasks = [trimmed(task_of(row, events.get(row.id)), history) for row in page.runs]
     return a2a.ListTasksResponse(
         tasks=tasks, next_page_token=page.next_page_token, page_size=size, total_size=page.total_size
     )

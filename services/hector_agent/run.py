@@ -16,9 +16,10 @@ from hector_store import NewEvent, RunChanges, RunLog
 
 from .conversation import from_a2a
 from .feed import Cursor, Feed
-from .view import FINAL, fold, state_of
+from .view import FINAL, fold, listed_after, state_of
 
 FLUSH_S = 0.25  # how long shown text may stay uncommitted
+FLUSH_CHARS = 32 * 1024  # how much of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Run:
         self._next_seq = next_seq
         self._lock = asyncio.Lock()
         self._open: TextAppended | None = None
+        self._open_chars = 0
         self._growing = ""  # the artifact that is not marked as ended yet
         self._flushing: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Task[None]] = set()
@@ -79,13 +81,17 @@ class Run:
                 artifact.artifact_id == artifact_id for artifact in self.task.artifacts
             )
             self._open = TextAppended(artifact_id=artifact_id, text=text, append=known)
-            self._growing = artifact_id
+            self._growing, self._open_chars = artifact_id, 0
         else:
             self._open.text += text
+        self._open_chars += len(text)
         if not self._lock.locked():
             self.feed.show(self._open)
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
+        elif self._open_chars >= FLUSH_CHARS and not self._lock.locked():
+            self._stop_timer()
+            self._flush()
 
     async def commit(
         self,
@@ -144,24 +150,21 @@ class Run:
                 events = [RunEvent(text_appended=ended), *events]
             if not events:
                 return
-            for seq, event in enumerate(events, self._next_seq):
-                event.run, event.seq = self.place.run, seq
-            state, task = state_of(events), a2a.Task()
-            task.CopyFrom(self.task)
-            changes = self._changes(fold(task, events), state, strategy)
+            state = state_of(events)
+            changes = self._changes(events, state, strategy)
             rows = [row_of(event) for event in events]
             try:
                 committed = await self._log.append(self.place.run, self.place.epoch, rows, changes)
             except HectorError:
                 self._reopen(text)
                 raise
-            self._next_seq = committed.last_seq + 1
-            for event in events:
+            for seq, event in enumerate(events, self._next_seq):
+                event.run, event.seq = self.place.run, seq
                 event.time.FromMicroseconds(committed.time_us)
+            self._next_seq = committed.last_seq + 1
             if state is not None:
                 self.state = state
-                task.status.timestamp.FromMicroseconds(committed.time_us)
-            self.task = task
+            fold(self.task, events)
             if last:
                 self._growing = ""
             self.feed.publish(events)
@@ -174,16 +177,19 @@ class Run:
             return
         if self._open is not None:
             text.text += self._open.text
-        self._open = text
+        self._open, self._open_chars = text, len(text.text)
         self.feed.show(text)
 
     def _changes(
-        self, task: "a2a.Task", state: "RunState.ValueType | None", strategy: tuple[str, int, bytes] | None
+        self,
+        events: Sequence[RunEvent],
+        state: "RunState.ValueType | None",
+        strategy: tuple[str, int, bytes] | None,
     ) -> RunChanges:
         name, version, data = strategy or (None, None, None)
         return RunChanges(
             state=None if state is None else RunState.Name(state),
-            view=task.SerializeToString(),
+            view=listed_after(self.task, events),
             strategy_name=name,
             strategy_version=version,
             strategy_state=data,
@@ -205,9 +211,5 @@ class Run:
 
 
 def row_of(event: RunEvent) -> NewEvent:
-    """Return an event as the log keeps it: its place stands in columns, not in the payload."""
-    kept = RunEvent()
-    kept.CopyFrom(event)
-    for field in ("run", "seq", "time"):
-        kept.ClearField(field)
-    return NewEvent(kind=event.WhichOneof("event") or "", payload=kept.SerializeToString())
+    """Return a new event as the log keeps it. It has no place yet: that stands in columns, not in here."""
+    return NewEvent(kind=event.WhichOneof("event") or "", payload=event.SerializeToString())

@@ -41,7 +41,7 @@ from .order import InOrder
 from .run import Place, Run, row_of
 from .state import state_of_session
 from .turn import Turn
-from .view import fold, new_task
+from .view import fold, listed, new_task
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +182,7 @@ class Runs:
             state=RunState.Name(state),
             revision=call.revision,
             worker=self._worker,
-            view=task.SerializeToString(),
+            view=listed(task),
         )
         created = await self.log.create(new, [row_of(event) for event in events])
         task.status.timestamp.FromMicroseconds(created.time_us)

@@ -37,6 +37,14 @@ TASK_STATES = {
 FINAL = frozenset({RUN_STATE_COMPLETED, RUN_STATE_FAILED, RUN_STATE_CANCELED, RUN_STATE_REJECTED})
 INTERRUPTED = frozenset({RUN_STATE_INPUT_REQUIRED, RUN_STATE_AUTH_REQUIRED})
 
+TOLD = frozenset({"message_received", "status_changed"})
+SHOWN = TOLD | {"text_appended", "artifact_saved"}
+"""Kinds of events that a task is made of: what lists show of it, and all of it."""
+
+LISTED_BYTES = 8 * 1024
+"""What lists show is kept beside a run up to this size, since it is written anew with every step; where it is
+larger, its events tell it."""
+
 # Where a stream's event stands in the log: `seq`, or `seq.offset` for text that is not committed.
 PLACE = "hector.seq"
 SHORT = 200  # characters of a tool's arguments or error that a stream shows
@@ -64,6 +72,27 @@ def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
             event.artifact_saved.artifact.Unpack(artifact)
             _save(task, artifact, event.artifact_saved.append)
     return task
+
+
+def listed(task: "a2a.Task") -> bytes:
+    """Return what lists show of a task, to be kept beside its run: history and message, but no artifacts.
+
+    Empty when it is too large. State and time are not in it: the run's row has them.
+    """
+    kept = a2a.Task(history=task.history)
+    if task.status.HasField("message"):
+        kept.status.message.CopyFrom(task.status.message)
+    data = kept.SerializeToString()
+    return data if len(data) <= LISTED_BYTES else b""
+
+
+def listed_after(task: "a2a.Task", events: Iterable[RunEvent]) -> bytes | None:
+    """Return what `listed` will be after events; None when they leave it as it is."""
+    telling = [event for event in events if _tells(event, task)]
+    if not telling:
+        return None
+    kept = a2a.Task(id=task.id, context_id=task.context_id, history=task.history, status=task.status)
+    return listed(fold(kept, telling))
 
 
 def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | None":
@@ -130,6 +159,13 @@ def state_of(events: Iterable[RunEvent]) -> "RunState.ValueType | None":
         if event.WhichOneof("event") == "status_changed":
             found = event.status_changed.state
     return found
+
+
+def _tells(event: RunEvent, task: "a2a.Task") -> bool:
+    kind = event.WhichOneof("event")
+    if kind == "status_changed":
+        return event.status_changed.HasField("message") or task.status.HasField("message")
+    return kind in TOLD
 
 
 def _status(changed: StatusChanged, task: "a2a.Task", time: Timestamp) -> "a2a.TaskStatus":

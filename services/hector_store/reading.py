@@ -49,6 +49,12 @@ _EVENTS = (
     .where(run_events.c.seq > bindparam("after"))
     .order_by(run_events.c.seq)
 )
+_OF_RUNS = (
+    select(*EVENT_COLUMNS)
+    .where(run_events.c.run_id.in_(bindparam("run_ids", expanding=True)))
+    .where(run_events.c.kind.in_(bindparam("kinds", expanding=True)))
+    .order_by(run_events.c.run_id, run_events.c.seq)
+)
 _EFFECTS = (
     select(
         effects_table.c.effect_id,
@@ -118,6 +124,28 @@ def events(
     statement = _EVENTS if limit is None else _EVENTS.limit(limit)
     rows = connection.execute(statement, {"app": app, "run_id": run_id, "after": after}).all()
     return event_rows(connection, rows)
+
+
+def events_of(
+    connection: Connection, rows: Sequence[RunRow], kinds: Collection[str]
+) -> dict[str, list[EventRow]]:
+    """Return the events that runs had when their rows were read."""
+    next_seq = {row.id: row.next_seq for row in rows}
+    found: dict[str, list[EventRow]] = {run_id: [] for run_id in next_seq}
+    if found:
+        keys = {"run_ids": sorted(found), "kinds": sorted(kinds)}
+        for event in event_rows(connection, connection.execute(_OF_RUNS, keys).all()):
+            if event.seq < next_seq[event.run_id]:
+                found[event.run_id].append(event)
+    return found
+
+
+def story(
+    connection: Connection, app: str, owner: str | None, run_id: str, kinds: Collection[str]
+) -> tuple[RunRow, Sequence[EventRow]] | None:
+    """Return one run together with its events."""
+    row = run(connection, app, owner, run_id)
+    return None if row is None else (row, events_of(connection, [row], kinds)[row.id])
 
 
 def page(connection: Connection, wanted: Wanted, page_size: int, token: str) -> RunPage:

@@ -1,6 +1,6 @@
 """Runs and their events: the one durable truth from which everything else is a view."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError
 
@@ -150,6 +150,20 @@ class RunLog:
     async def get(self, app: str, owner: str | None, run_id: str) -> RunRow | None:
         """Return a run, with its strategy's state; None when it is not there for this owner."""
         return await self._database.read(lambda connection: reading.run(connection, app, owner, run_id))
+
+    async def story(
+        self, app: str, owner: str | None, run_id: str, kinds: Collection[str]
+    ) -> tuple[RunRow, Sequence[EventRow]] | None:
+        """Return a run with its events of these kinds, as of one moment; None when it is not there."""
+        return await self._database.read(
+            lambda connection: reading.story(connection, app, owner, run_id, kinds)
+        )
+
+    async def events_of(
+        self, rows: Sequence[RunRow], kinds: Collection[str]
+    ) -> Mapping[str, Sequence[EventRow]]:
+        """Return, by run, the events of these kinds that runs had when their rows were read."""
+        return await self._database.read(lambda connection: reading.events_of(connection, rows, kinds))
 
     async def events(
         self, app: str, run_id: str, *, after: int = 0, limit: int | None = None

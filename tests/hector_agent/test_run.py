@@ -30,7 +30,7 @@ class HeldLog:
         self.begun = asyncio.Event()
         self.failing = False
         self.written: list[RunEvent] = []
-        self.view = b""
+        self.size_bytes = 0
 
     async def append(self, run, epoch, events, changes):
         self.begun.set()
@@ -40,7 +40,7 @@ class HeldLog:
         for event in events:
             self.written.append(RunEvent.FromString(event.payload))
             self.written[-1].seq = len(self.written)
-        self.view = changes.view
+        self.size_bytes += sum(len(event.payload) for event in events) + len(changes.view or b"")
         return Appended(len(self.written), 1)
 
     def text(self) -> str:
@@ -143,6 +143,26 @@ async def test_the_timer_writes_what_is_shown(run, log, monkeypatch):
     async with asyncio.timeout(5):
         await run.close()
     assert run.finished.is_set()
+
+
+async def test_what_is_written_of_a_long_answer_grows_with_its_length_only(run, log):
+    for _ in range(200):
+        run.show("answer", "x" * 1000)
+        await run.commit([])
+    assert text_of(run) == log.text() == "x" * 200_000
+    assert 200_000 < log.size_bytes < 220_000
+
+
+async def test_much_text_is_written_before_its_time_has_come(run, log):
+    run.show("answer", "x" * 20_000)
+    run.show("answer", "x" * 20_000)
+
+    async def written() -> bool:
+        return len(log.text()) == 40_000
+
+    await until(written)
+    async with asyncio.timeout(5):
+        await run.close()
 
 
 async def test_a_reader_of_a_run_that_was_deleted_under_it_comes_to_an_end(run, log, monkeypatch):

@@ -85,6 +85,26 @@ async def test_tasks_are_listed_by_a2as_rules(mesh_under_test, tmp_path):
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+@pytest.mark.parametrize("said", ["hi", "long " * 10_000], ids=["short", "long"])
+async def test_a_task_is_the_same_wherever_it_is_asked_for(mesh_under_test, tmp_path, said):
+    """Ours: what is kept beside a run for lists, and what is made of its events, say the same."""
+    model = ScriptedModel([("echo", {"x": 1})], "done", RuntimeError("no"))
+    async with serving(mesh_under_test, tmp_path, model):
+        with as_ada():
+            stub = a2a.A2AServiceStub(mesh_under_test.mesh)
+            answered = [(await stub.SendMessage(ask(said))).task for _ in range(2)]
+            kept = [await stub.GetTask(a2a.GetTaskRequest(id=task.id)) for task in answered]
+            whole = (await stub.ListTasks(a2a.ListTasksRequest(include_artifacts=True))).tasks
+            brief = (await stub.ListTasks(a2a.ListTasksRequest())).tasks
+    assert [task.status.state for task in answered] == [a2a.TASK_STATE_COMPLETED, a2a.TASK_STATE_FAILED]
+    assert answered[1].status.message.parts[0].text
+    assert kept == answered
+    assert list(reversed(whole)) == answered
+    for task in answered:
+        del task.artifacts[:]
+    assert list(reversed(brief)) == answered
+
+
 async def test_a_deleted_session_is_gone_with_its_runs(mesh_under_test, tmp_path):
     async with serving(mesh_under_test, tmp_path, ScriptedModel("ok", "ok")):
         with as_ada():
