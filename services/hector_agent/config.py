@@ -4,10 +4,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hector_config import ByteSize, Duration, RefersTo, Section
+from hector_config import ByteSize, Duration, Off, OneOf, RefersTo, Section
 
-ReasoningStrategy = Literal["default"]
-
+AgentType = Annotated[
+    str,
+    OneOf(
+        "llm",
+        later=["remote", "sequential", "parallel", "loop", "conditional", "runner"],
+        decides=True,
+    ),
+]
+ReasoningStrategy = Annotated[str, OneOf("default", later=["chain-of-thought", "supervisor", "plugin:*"])]
+_OF_REMOTE = "it belongs to agents of type remote"
+_OF_CONDITIONAL = "it belongs to agents of type conditional"
 
 AgentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -32,6 +41,16 @@ class ReasoningConfig(Section):
     """Most questions to the model in one run; reaching it ends the run and says so."""
     options: dict[str, Any] = {}
     """The strategy's own options."""
+    enable_exit_tool: Off = False
+    """Give the model a tool that ends the run: in a later version."""
+    enable_escalate_tool: Off = False
+    """Give the model a tool that hands the task upwards: in a later version."""
+
+    later = {
+        "termination_conditions": "a run ends when the model wants no more tools",
+        "completion_instruction": "say it in the instruction",
+        "enable_goal_extraction": "",
+    }
 
 
 class SkillConfig(Section):
@@ -52,7 +71,7 @@ class SkillConfig(Section):
 class AgentConfig(Section):
     """One entry of `agents:`. Its key is the agent's name in URLs and on the command line."""
 
-    type: Literal["llm"] = "llm"
+    type: AgentType = "llm"
     """What kind of agent it is."""
     name: str = ""
     """A name to show; the key when left out."""
@@ -90,6 +109,40 @@ class AgentConfig(Section):
     """Media types it reads."""
     output_modes: list[str] = ["text/plain"]
     """Media types it writes."""
+    include_context: Off = False
+    """Show the model passages before it asks for them: in a later version."""
+
+    later = {
+        "sub_agents": "agents do not call each other yet",
+        "agent_tools": "agents do not call each other yet",
+        "context": "the whole conversation is shown to the model",
+        "memory": "past sessions cannot be searched yet; hector call --session goes on with one",
+        "structured_output": "ask for JSON in the instruction",
+        "guardrails": "",
+        "trigger": "",
+        "notifications": "",
+        "include_context_limit": "give the agent the tool search",
+        "include_context_max_length": "give the agent the tool search",
+        **dict.fromkeys(("url", "agent_card_url", "agent_card_file", "headers"), _OF_REMOTE),
+        **dict.fromkeys(("credentials", "target_agent_id"), _OF_REMOTE),
+        "max_iterations": "it belongs to agents of type loop; see reasoning.max_iterations",
+        **dict.fromkeys(("condition_agent", "condition_field"), _OF_CONDITIONAL),
+        **dict.fromkeys(("on_true_agent", "on_false_agent"), _OF_CONDITIONAL),
+        **dict.fromkeys(("on_true_response", "on_false_response"), _OF_CONDITIONAL),
+        "search": "how documents are searched stands at document_stores.<name>.search",
+        "output_key": "",
+        "input_schema": "",
+        "task": "a run is written to storage.database at every step in any case",
+        "session_store": "sessions are kept in storage.database",
+        "security": "who may call stands under server.auth",
+        "a2a": "",
+        "vector_store": "it stands at document_stores.<name>.vector_store",
+        "embedder": "it stands at document_stores.<name>.embedder",
+        "vector_store_config": "declare it under vector_stores",
+        "embedder_config": "declare it under embedders",
+        "mcp_parser_tool": "files are read as text",
+        "enable_tools": "declare tools under tools; an agent has all of them unless it names some",
+    }
 
 
 class AgentSection(Section):

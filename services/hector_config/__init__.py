@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from hector_config.one_of import Off, OneOf
 from hector_config.paths import ProjectPath, project_dir_for, project_dir_of
 from hector_config.problem import Mark, Misfit, Problem
 from hector_config.reference import RefersTo
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from hector_config.loading import Loaded, load
     from hector_config.schema import json_schema
     from hector_config.show import dump
-    from hector_config.spelling import Alias, Unavailable
+    from hector_config.spelling import Alias, Reform, Spelling
     from hector_config.tree import Data, Map, Marks, Scalar, Seq
     from hector_config.validate import Check
 
@@ -33,15 +34,18 @@ __all__ = [
     "Mark",
     "Marks",
     "Misfit",
+    "Off",
+    "OneOf",
     "Problem",
     "ProjectPath",
     "RefersTo",
+    "Reform",
     "Scalar",
     "Secret",
     "Section",
     "Seq",
+    "Spelling",
     "Text",
-    "Unavailable",
     "dump",
     "json_schema",
     "load",
@@ -59,9 +63,10 @@ _LATER = {
     "Loaded": "loading",
     "Map": "tree",
     "Marks": "tree",
+    "Reform": "spelling",
     "Scalar": "tree",
     "Seq": "tree",
-    "Unavailable": "spelling",
+    "Spelling": "spelling",
     "dump": "show",
     "json_schema": "schema",
     "load": "loading",

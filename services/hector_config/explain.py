@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic_core import ErrorDetails
 
+from hector_config.one_of import LATER
 from hector_config.problem import Mark, Misfit, Path, Problem, listed, problem_at, quoted, spelled
 from hector_config.shape import Place, Shape
 from hector_config.tree import Map, Node, Scalar, key_mark_at, mark_at, node_at
@@ -39,13 +40,11 @@ class _Found:
 class Explanation:
     """The problems behind a list of pydantic's errors."""
 
-    def __init__(
-        self, shape: Shape, root: Map, settled: Sequence[Path] = (), private: Mapping[str, str] | None = None
-    ) -> None:
-        """Take the model and the file; the paths already spoken of; the values to hide, and what to show."""
+    def __init__(self, shape: Shape, root: Map, private: Mapping[str, str] | None = None) -> None:
+        """Take the model and the file; the values to hide, and what to show."""
         self._shape = shape
         self._root = root
-        self._settled = settled
+        self._undecided: set[Path] = set()  # mappings whose kind is wrong: which keys they have is not known
         self._private = private or {}
         self._comparisons = 20_000  # about a quarter of a second
         self._meant: set[str] = set()  # the paths of missing keys that another spelling was written for
@@ -57,6 +56,8 @@ class Explanation:
             place = self._shape.locate(error["loc"])
             node = None if place.is_key else node_at(self._root, place.path)
             located.append(_Found(error, place, node))
+            if error["type"] == "one_of" and error["ctx"]["decides"]:
+                self._undecided.add(place.path[:-1])
         groups: dict[Path, list[_Found]] = defaultdict(list)
         for found in _best_arms([found for found in located if not self._is_noise(found)], 0):
             groups[found.place.path].append(found)
@@ -67,7 +68,7 @@ class Explanation:
     def _is_noise(self, found: _Found) -> bool:
         tag = found.error.get("ctx", {}).get("discriminator")
         node, path = found.node, found.place.path
-        if any(path[: len(prefix)] == prefix for prefix in self._settled):
+        if found.error["type"] == "extra_forbidden" and path[:-1] in self._undecided:
             return True
         if tag and isinstance(node, Map):
             node = node.entries.get(str(tag).strip("'"))
@@ -119,6 +120,10 @@ class Explanation:
             return [self._wrong_tag(found)]
         if kind == "dangling_reference":
             return [self._dangling(found)]
+        if kind == "one_of":
+            return [self._wrong_word(found)]
+        if kind == "later":
+            return [problem_at(mark, path, LATER, hint=context["hint"])]
         if kind in LIMITS:
             allowed = limit_of(kind, context)
             hidden = self._shape.is_secret(found.place.schemas)
@@ -133,6 +138,9 @@ class Explanation:
     def _unknown_key(self, found: _Found) -> Problem:
         path = found.place.path
         key, holder = str(path[-1]), node_at(self._root, path[:-1])
+        later = self._shape.later_at(found.place.holders)
+        if key in later:
+            return problem_at(key_mark_at(self._root, path), path, LATER, hint=later[key] or "leave it out")
         names = self._shape.keys_at(found.place.holders)
         free = [name for name in names if not (isinstance(holder, Map) and name in holder.entries)]
         meant = self._nearest(key, free) or self._nearest(key, names)
@@ -163,12 +171,31 @@ class Explanation:
             hint=did_you_mean(self._nearest(word, names)),
         )
 
+    def _wrong_word(self, found: _Found) -> Problem:
+        context, node, path = found.error["ctx"], found.node, found.place.path
+        allowed = listed(map(quoted, context["words"]))
+        if context["is_later"]:
+            hidden = isinstance(node, Scalar) and node.variables
+            message = LATER if hidden else f"{quoted(str(context['found']))} is {LATER}"
+            return problem_at(mark_at(self._root, path), path, message, allowed=allowed, hint=context["hint"])
+        # What a default or a name stands for is in no line of the file, and is no secret.
+        stands = shown(node) if node is not None else quoted(str(context["found"]))
+        word = node.text if isinstance(node, Scalar) and not node.variables else ""
+        near = self._nearest(word, [*context["words"], *context["later"]])
+        hint = did_you_mean(near) or context["hint"]
+        return problem_at(
+            mark_at(self._root, path), path, "wrong value", found=stands, allowed=allowed, hint=hint
+        )
+
     def _dangling(self, found: _Found) -> Problem:
         context, node = found.error["ctx"], found.node
         declared, sections = context["declared"], " or ".join(f"{name}:" for name in context["sections"])
         name, word = str(context["name"]), quoted(str(context["name"]))
         if isinstance(node, Scalar):
             name, word = ("" if node.variables else node.text), shown(node)
+        if context["is_later"]:
+            message = f"{word} is {LATER}"
+            return problem_at(self._mark(found.place), found.place.path, message, allowed=listed(declared))
         return problem_at(
             self._mark(found.place),
             found.place.path,

@@ -15,7 +15,7 @@ from hector_config.parse import parse
 from hector_config.paths import project_dir_for
 from hector_config.problem import Problem, in_order
 from hector_config.shape import Shape
-from hector_config.spelling import Alias, Unavailable, modernise, refuse
+from hector_config.spelling import Spelling, modernise
 from hector_config.text import checked, read_text
 from hector_config.tree import Map, Marks
 from hector_config.validate import Check, Validation
@@ -52,9 +52,9 @@ def load(
     environment: Mapping[str, str] | None = None,
     project_dir: Path | None = None,
     name: str = "config",
-    aliases: Sequence[Alias] = (),
-    unavailable: Sequence[Unavailable] = (),
+    aliases: Sequence[Spelling] = (),
     known: Mapping[str, Collection[str]] | None = None,
+    later: Mapping[str, Collection[str]] | None = None,
     checks: Sequence[Check] = (),
 ) -> Loaded[M]:
     """Read a config file (a path) or its text (a string) into `model`.
@@ -68,8 +68,8 @@ def load(
             `.hector/`), and the working directory for a text.
         name: What messages call a text.
         aliases: Older spellings to accept, each with a warning.
-        unavailable: Keys to refuse as known, but not built.
         known: Names that count as declared, by section, though the file does not declare them.
+        later: Names that a later version knows, by section: a reference to one is refused as such.
         checks: Run over the values of the whole file, also when it has other errors.
 
     Raises:
@@ -92,8 +92,7 @@ def load(
         root.take(key)  # the file's own: a place for anchors, read by nobody
     interpolate(root, text, environment, problems)
     modernise(root, aliases, problems, warnings)
-    settled = refuse(root, unavailable, problems)
-    config = Validation(root, folder, known or {}, settled).run(model, checks, environment, problems)
+    config = Validation(root, folder, known or {}, later or {}).run(model, checks, environment, problems)
     if config is None or problems:
         raise _invalid(problems, warnings)
     revision = hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -34,8 +34,11 @@ class RefersTo:
         declared = {known for section in self.sections for known in names(section)}
         if name in declared:
             return name
-        raise PydanticCustomError(
-            "dangling_reference",
-            "no such entry",
-            {"name": name, "sections": self.sections, "declared": sorted(declared | self.also)},
-        )
+        later = info.context.get("later", {}) if isinstance(info.context, Mapping) else {}
+        facts = {
+            "name": name,
+            "sections": self.sections,
+            "declared": sorted(declared | self.also),
+            "is_later": any(name in later.get(section, ()) for section in self.sections),
+        }
+        raise PydanticCustomError("dangling_reference", "no such entry", facts)

@@ -1,5 +1,8 @@
 """What every section's model is written with."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -9,6 +12,10 @@ class Section(BaseModel):
     Immutable once loaded. The string below each field is its documentation, in the JSON Schema and everywhere
     else. A key that is no Python name, or that `BaseModel` uses, gets `Field(alias="schema")`.
     """
+
+    later: ClassVar[Mapping[str, str]] = {}
+    """Keys that Hector's documents know and this version has not, each with what to do instead. The loader
+    refuses them as known, but not available; whoever makes one a field takes it out of here."""
 
     model_config = ConfigDict(
         extra="forbid",

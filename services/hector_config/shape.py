@@ -40,6 +40,7 @@ class Shape:
 
     def __init__(self, model: type[BaseModel]) -> None:
         self._definitions: dict[str, Schema] = {}
+        self._classes: dict[int, type[BaseModel]] = {}  # by the identity of a mapping's schema
         self._root: Schema = dict(model.__pydantic_core_schema__)
 
     def locate(self, loc: tuple[str | int, ...]) -> Place:
@@ -62,6 +63,13 @@ class Shape:
     def keys_at(self, schemas: tuple[Schema, ...]) -> list[str]:
         """Return the keys that mappings of these kinds take; nothing when they take any."""
         return list(dict.fromkeys(key for schema in self._flat(schemas) for key in _fields(schema)))
+
+    def later_at(self, schemas: tuple[Schema, ...]) -> dict[str, str]:
+        """Return the keys that mappings of these kinds will take in a later version, with what to do now."""
+        found: dict[str, str] = {}
+        for schema in self._flat(schemas):
+            found |= getattr(self._classes.get(id(schema)), "later", {})
+        return found
 
     def tags_of(self, schemas: tuple[Schema, ...]) -> list[str]:
         """Return the kinds that a mapping told apart by a key can be."""
@@ -105,8 +113,10 @@ class Shape:
 
     def _bare(self, schema: Schema) -> list[Schema]:
         """Return a schema without what only wraps it: defaults, validators, `| None`; unions stay whole."""
+        owner: type[BaseModel] | None = None
         while True:
             kind = schema["type"]
+            owner = schema["cls"] if kind == "model" else owner
             if kind == "definitions":
                 self._definitions |= {found["ref"]: found for found in schema["definitions"]}
                 schema = schema["schema"]
@@ -121,6 +131,8 @@ class Shape:
             elif isinstance(schema.get("schema"), dict) and not _secret(schema):
                 schema = schema["schema"]
             else:
+                if owner is not None and kind == "model-fields":
+                    self._classes[id(schema)] = owner
                 return [schema]
 
     def _arms(self, unions: list[Schema], label: str) -> list[Schema]:

@@ -1,7 +1,8 @@
-"""Old spellings and announced ones: what a key is called today, and what is not there yet."""
+"""Old spellings: what a key is called today, and how an old file becomes a new one."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from hector_config.problem import Mark, Path, Problem, problem_at, quoted, spelled
 from hector_config.tree import Map, Node, Scalar, Seq, child_of, matches, node_at
@@ -25,46 +26,75 @@ class Alias:
     shape: type[Scalar] | type[Map] | type[Seq] | None = None
     """What the old value must be: `Alias("source", "source.type", shape=Scalar)`."""
     when: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """Keys of the old mapping, and the values one of which each must have."""
-    rewrite: Callable[[Node], Node] | None = None
-    """Makes the new value from the old one, where no table can say it. Keeps the marks."""
+    """Keys of the old mapping, and the values one of which each must have; `x:*` is all that begin so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unavailable:
-    """A key, or some values of a key, that Hector knows and this version cannot do yet."""
+class Reform:
+    """An older form that no pair of paths can say: a function makes the new one of it."""
 
-    path: str
+    old: str
+    """The path pattern at which the function looks."""
+    new: str
+    """What the warning and the migration page call the new form."""
+    change: Callable[[Map, Path, Node], bool | Path]
+    """Gets the root, the path that `old` met and what stands there; changes the tree, keeping the marks, and
+    says whether this was the old form. A path says that it was, and that the new place is taken."""
     note: str = ""
-    values: Collection[str] = ()
-    """Only these values; empty means the key itself."""
+    schema: Mapping[str, object] = field(default_factory=dict)
+    """What the JSON Schema takes at `old` because of it; nothing: it takes that already."""
 
 
-def modernise(root: Map, aliases: Sequence[Alias], problems: list[Problem], warnings: list[Problem]) -> None:
-    """Rewrite old spellings in place, one warning each; the new spelling beside the old one is a problem."""
-    for alias in aliases:
-        for path, holder in list(matches(root, alias.old)):
+Spelling = Alias | Reform
+
+
+def modernise(
+    root: Map, spellings: Sequence[Spelling], problems: list[Problem], warnings: list[Problem]
+) -> None:
+    """Rewrite old spellings in place, one warning each; another value under the new one is a problem."""
+    for row in spellings:
+        for path, holder in list(matches(root, row.old)):
             node = child_of(holder, path[-1])
-            if node is not None and _applies(alias, node):
-                _Move(alias, root, path).run(node, problems, warnings)
-
-
-def refuse(root: Map, table: Sequence[Unavailable], problems: list[Problem]) -> list[Path]:
-    """Report what this version cannot do, and return the paths about which nothing more need be said."""
-    settled: list[Path] = []
-    for row in table:
-        for path, holder in list(matches(root, row.path)):
-            node = child_of(holder, path[-1])
-            if node is None or (row.values and not (isinstance(node, Scalar) and node.text in row.values)):
+            if node is None:
                 continue
-            mark = node.mark if row.values or isinstance(holder, Seq) else holder.keys[str(path[-1])]
-            shows = row.values and isinstance(node, Scalar) and not node.variables
-            shown = f"{quoted(node.text)} is " if shows and isinstance(node, Scalar) else ""
-            message = f"{shown}known, but not available in this version"
-            problems.append(problem_at(mark, path, message, hint=row.note))
-            # Of `type: mcp` the entry's other keys are as unknown as the type: one line says it all.
-            settled.append(path[:-1] if row.values else path)
-    return settled
+            if isinstance(row, Alias):
+                if _applies(row, node):
+                    _Move(row, root, path).run(node, problems, warnings)
+                continue
+            mark = holder.keys[str(path[-1])] if isinstance(holder, Map) else node.mark
+            changed = row.change(root, path, node)
+            if isinstance(changed, tuple):
+                problems.append(problem_at(mark, path, f"{spelled(changed)} is set too", hint="remove one"))
+            elif changed:
+                warnings.append(problem_at(mark, path, f"old spelling, now {row.new}", hint=row.note))
+
+
+def put_at(root: Map, path: Path, mark: Mark, node: Node) -> Path | None:
+    """Put a node where it belongs, with the mappings around it; return the path that is taken, if one is.
+
+    A mapping is merged into the one that is there. The same word twice takes nothing away.
+    """
+    holder: Node = root
+    for depth, step in enumerate(path[:-1]):
+        below = child_of(holder, step)
+        if below is None and isinstance(holder, Map):
+            below = Map(mark)
+            holder.put(str(step), mark, below)
+        if below is None or isinstance(below, Scalar):
+            return path[: depth + 1]
+        holder = below
+    key, present = str(path[-1]), child_of(holder, path[-1])
+    if not isinstance(holder, Map):
+        return path
+    if present is None:
+        holder.put(key, mark, node)
+        return None
+    if isinstance(present, Scalar) and isinstance(node, Scalar) and present.value == node.value:
+        return None
+    if not (isinstance(present, Map) and isinstance(node, Map)):
+        return path
+    clashes = [put_at(root, (*path, name), node.keys[name], child) for name, child in node.entries.items()]
+    return next((clash for clash in clashes if clash), None)
 
 
 class _Move:
@@ -86,13 +116,9 @@ class _Move:
         if isinstance(node, Scalar) and node.text in self._alias.values:
             node.text = self._alias.values[node.text]
             node.value = node.text
-        if self._alias.rewrite:
-            node = self._alias.rewrite(node)
-        if self._new == self._old:
-            self._set(node)
-        else:
+        if self._new != self._old:
             self._remove()
-            clash = self._place(self._root, self._new, mark, node) if self._new else None
+            clash = put_at(self._root, self._new, mark, node) if self._new else None
             self._prune()
             if clash:
                 hint = f"{spelled(self._old)} is the old spelling: remove it"
@@ -113,13 +139,6 @@ class _Move:
         holder = node_at(self._root, self._old[:-1])
         return holder.keys[str(self._old[-1])] if isinstance(holder, Map) else node.mark
 
-    def _set(self, node: Node) -> None:
-        holder = node_at(self._root, self._old[:-1])
-        if isinstance(holder, Map):
-            holder.entries[str(self._old[-1])] = node
-        elif isinstance(holder, Seq):
-            holder.items[int(self._old[-1])] = node
-
     def _remove(self) -> None:
         holder = node_at(self._root, self._old[:-1])
         if isinstance(holder, Map):
@@ -135,30 +154,6 @@ class _Move:
             if isinstance(holder, Map):
                 holder.take(str(self._old[depth - 1]))
 
-    def _place(self, root: Map, path: Path, mark: Mark, node: Node) -> Path | None:
-        """Put a node where it belongs now; return the path that is taken, if one is."""
-        holder: Node = root
-        for depth, step in enumerate(path[:-1]):
-            below = child_of(holder, step)
-            if below is None and isinstance(holder, Map):
-                below = Map(mark)
-                holder.put(str(step), mark, below)
-            if below is None or isinstance(below, Scalar):
-                return path[: depth + 1]
-            holder = below
-        key, present = str(path[-1]), child_of(holder, path[-1])
-        if not isinstance(holder, Map):
-            return path
-        if present is None:
-            holder.put(key, mark, node)
-            return None
-        if not (isinstance(present, Map) and isinstance(node, Map)):
-            return path
-        clashes = [
-            self._place(root, (*path, name), node.keys[name], child) for name, child in node.entries.items()
-        ]
-        return next((clash for clash in clashes if clash), None)
-
 
 def _applies(alias: Alias, node: Node) -> bool:
     if alias.shape and not isinstance(node, alias.shape):
@@ -171,6 +166,6 @@ def _applies(alias: Alias, node: Node) -> bool:
         return False
     for key, allowed in alias.when.items():
         child = child_of(node, key)
-        if not isinstance(child, Scalar) or child.text not in allowed:
+        if not isinstance(child, Scalar) or not any(fnmatchcase(child.text, one) for one in allowed):
             return False
     return True

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
 from hector_config.explain import Explanation, misfits
-from hector_config.problem import Misfit, Path, Problem
+from hector_config.problem import Misfit, Problem
 from hector_config.scalars import resolve
 from hector_config.shape import Shape
 from hector_config.tree import Data, Map, Scalar, data_of, matches, node_at, scalars_of
@@ -26,13 +26,16 @@ class Validation:
     """One tree on its way into a model."""
 
     def __init__(
-        self, root: Map, project_dir: FilePath, known: Mapping[str, Collection[str]], settled: Iterable[Path]
+        self,
+        root: Map,
+        project_dir: FilePath,
+        known: Mapping[str, Collection[str]],
+        later: Mapping[str, Collection[str]],
     ) -> None:
         self._root = root
         self._known = known
-        self._settled = tuple(settled)
         self._names: dict[str, frozenset[str]] = {}
-        self._context = {"project_dir": project_dir, "names": self._declared}
+        self._context = {"project_dir": project_dir, "names": self._declared, "later": later}
 
     def run(
         self,
@@ -48,7 +51,7 @@ class Validation:
         if errors or raised:
             shape = Shape(model)
             private = _private(self._root, shape, environment)
-            problems += Explanation(shape, self._root, self._settled, private).of(errors)
+            problems += Explanation(shape, self._root, private).of(errors)
             problems += misfits(raised, self._root, private=private)
         return config
 

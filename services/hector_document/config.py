@@ -2,25 +2,30 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from hector_config import ByteSize, Duration, ProjectPath, RefersTo, Section
-from hector_document.availability import only, unavailable
+from hector_config import ByteSize, Duration, Off, OneOf, ProjectPath, RefersTo, Section
 from hector_store.config import StorageSection
 
 DEFAULT = "default"
 EXCLUDED = [".*", "node_modules", "__pycache__", "vendor", ".git"]
-_SOURCES = ("directory", "sql", "api", "blob", "s3", "gcs", "azure", "web", "urls", "collection")
-_CHUNKERS = ("simple", "overlapping", "sentence", "semantic")
+SourceKind = Annotated[
+    str, OneOf("directory", later=["sql", "api", "blob", "web", "collection", "plugin:*"], decides=True)
+]
+Chunker = Annotated[str, OneOf("simple", later=["overlapping", "sentence", "semantic"], decides=True)]
+SearchMode = Annotated[
+    str, OneOf("vector", "keyword", "hybrid", later=["hyde", "multi_query"], hint="hybrid is the usual one")
+]
+_OF_OTHERS = "it belongs to sources that are no folders"
 
 
 class SourceConfig(Section):
     """Where documents come from."""
 
-    type: str = Field(default="directory", json_schema_extra={"enum": ["directory"]})
+    type: SourceKind = "directory"
     """What kind of source it is: "directory", a folder and all below it."""
     path: ProjectPath = Path()
     """The folder; the project's own when left out."""
@@ -33,27 +38,17 @@ class SourceConfig(Section):
     """Globs of files and folders to leave out; a pattern without a slash is a name at any depth."""
     max_file_size: ByteSize = 10 * 1024 * 1024
     """A larger file is reported and not read."""
-    sql: Any = None
-    """Source type sql."""
-    api: Any = None
-    """Source type api."""
-    collection: str = ""
-    """Source type collection."""
 
-    @field_validator("type")
-    @classmethod
-    def _available(cls, kind: str) -> str:
-        return only("directory", kind, _SOURCES, "source type")
-
-    @model_validator(mode="after")
-    def _nothing_in_vain(self) -> Self:
-        return unavailable(self, "sql", "api", "collection")
+    later = {
+        **dict.fromkeys(("sql", "api", "collection", "bucket", "prefix", "region", "urls"), _OF_OTHERS),
+        "parser": "files are read as text",
+    }
 
 
 class ChunkingConfig(Section):
     """How documents are cut into passages. Sizes are in characters."""
 
-    strategy: str = Field(default="simple", json_schema_extra={"enum": ["simple"]})
+    strategy: Chunker = "simple"
     """How to cut. "simple" cuts at headings and paragraphs, then lines, sentences and words."""
     size: Annotated[int, Field(ge=50, le=100_000)] = 1000
     """Size aimed at."""
@@ -65,13 +60,8 @@ class ChunkingConfig(Section):
     """No passage is larger; a code block up to this size stays whole."""
     preserve_words: bool = True
     """Do not cut inside a word that fits."""
-    sentences_per_chunk: int | None = None
-    """Strategy sentence."""
 
-    @field_validator("strategy")
-    @classmethod
-    def _available(cls, strategy: str) -> str:
-        return only("simple", strategy, _CHUNKERS, "chunking strategy")
+    later = {"sentences_per_chunk": "it belongs to strategy sentence"}
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -82,7 +72,7 @@ class ChunkingConfig(Section):
         if self.overlap >= self.size:
             message = "overlap {overlap} must be less than size {size}"
             raise PydanticCustomError("chunk_overlap", message, {"overlap": self.overlap, "size": self.size})
-        return unavailable(self, "sentences_per_chunk")
+        return self
 
 
 class SearchConfig(Section):
@@ -92,39 +82,25 @@ class SearchConfig(Section):
     """Most passages."""
     threshold: float = 0.0
     """Passages scored below this are left out."""
-    mode: Literal["vector", "keyword", "hybrid"] = "hybrid"
+    mode: SearchMode = "hybrid"
     """By vector, by words, or by both with their rankings fused."""
     hybrid_alpha: Annotated[float, Field(ge=0, le=1)] | None = None
     """Weight of the vectors in hybrid mode. Left out: 0.5, or 0.25 for the embedder `local`, which sees words
     as the search by words does, but not how rare they are."""
-    enable_hyde: bool = False
-    """Search with an invented answer."""
-    hyde_llm: str = ""
-    """Who invents it."""
-    enable_rerank: bool = False
-    """Have a model put the passages in order."""
-    rerank_llm: str = ""
-    """Which model."""
-    rerank_max_results: int = 20
-    """How many it looks at."""
-    enable_multi_query: bool = False
-    """Ask in several ways."""
-    multi_query_llm: str = ""
-    """Who finds the ways."""
-    multi_query_count: int = 3
-    """How many."""
+    enable_hyde: Off = False
+    """Search with an invented answer: in a later version."""
+    enable_rerank: Off = False
+    """Have a model put the passages in order: in a later version."""
+    enable_multi_query: Off = False
+    """Ask in several ways: in a later version."""
 
-    @model_validator(mode="after")
-    def _nothing_in_vain(self) -> Self:
-        return unavailable(
-            self,
-            "enable_hyde",
-            "hyde_llm",
-            "enable_rerank",
-            "rerank_llm",
-            "enable_multi_query",
-            "multi_query_llm",
-        )
+    later = {
+        "hyde_llm": "it belongs to enable_hyde",
+        "rerank_llm": "it belongs to enable_rerank",
+        "rerank_max_results": "it belongs to enable_rerank",
+        "multi_query_llm": "it belongs to enable_multi_query",
+        "multi_query_count": "it belongs to enable_multi_query",
+    }
 
 
 class RetryConfig(Section):
@@ -170,8 +146,14 @@ class DocumentStoreConfig(Section):
     """How it is searched."""
     indexing: IndexingConfig = IndexingConfig()
     """How it is brought up to date."""
-    mcp_parsers: Any = None
-    """Parsers behind MCP servers."""
+
+    later = {
+        "mcp_parsers": "files are read as text",
+        "enable_metadata_extraction": "",
+        "metadata_languages": "",
+        "batch_size": "a batch is as large as the embedder takes: embedders.<name>.batch_size",
+        "cache_embeddings": "what has not changed is not embedded again: incremental_indexing",
+    }
 
     @field_validator("collection")
     @classmethod
@@ -180,10 +162,6 @@ class DocumentStoreConfig(Section):
             message = "a collection is named with up to 128 letters, digits, '_', '-' and '.'"
             raise PydanticCustomError("collection", message)
         return collection
-
-    @model_validator(mode="after")
-    def _nothing_in_vain(self) -> Self:
-        return unavailable(self, "mcp_parsers")
 
 
 class DocumentSection(StorageSection):

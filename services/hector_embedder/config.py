@@ -1,56 +1,31 @@
 """The keys of `embedders:`: who turns text into vectors, and how long those are."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from hector_config import Duration, Secret, Section
+from hector_config import OneOf, Section
 
-AVAILABLE = ("local",)
-KNOWN = ("local", "openai", "ollama", "cohere")
+Provider = Annotated[str, OneOf("local", later=["openai", "ollama", "cohere", "plugin:*"], decides=True)]
+_ELSEWHERE = "it belongs to embedders on the network; the local one needs nothing"
 
 
 class EmbedderConfig(Section):
     """One entry of `embedders:`. Its key is the name that document stores and memory refer to."""
 
-    provider: str = Field(default="local", json_schema_extra={"enum": list(AVAILABLE)})
+    provider: Provider = "local"
     """Who makes the vectors. "local" needs no network and no model: hashed words and letters."""
-    model: str = ""
-    """The provider's own name of the model; empty is the provider's usual one."""
-    api_key: Secret | None = None
-    """The key to the provider; "local" needs none."""
-    base_url: str = ""
-    """Where the provider is, when not at its usual address."""
     dimension: Annotated[int, Field(ge=16, le=8192)] | None = None
     """Floats in a vector. Left out: 512 for "local", the model's own elsewhere."""
-    timeout: Duration = 30.0
-    """Longest wait for one batch."""
-    max_retries: Annotated[int, Field(ge=0, le=20)] = 3
-    """How often a failed batch is tried again."""
     batch_size: Annotated[int, Field(ge=1, le=2048)] = 100
     """Most texts in one call."""
-    encoding_format: Literal["", "float", "base64"] = ""
-    """OpenAI: how vectors travel."""
-    user: str = ""
-    """OpenAI: who the calls are made for."""
-    input_type: str = ""
-    """Cohere: what texts are for, when a call does not say."""
-    output_dimension: Annotated[int, Field(ge=16, le=8192)] | None = None
-    """Cohere: length of the vectors wanted."""
-    truncate: Literal["", "NONE", "START", "END"] = ""
-    """Cohere: what is cut from texts that are too long."""
 
-    @field_validator("provider")
-    @classmethod
-    def _available(cls, provider: str) -> str:
-        if provider in AVAILABLE:
-            return provider
-        if provider in KNOWN or provider.startswith("plugin:"):
-            message = 'provider "{found}" is known, but not available in this version; available: local'
-        else:
-            message = 'no provider is called "{found}"; available: local'
-        raise PydanticCustomError("provider", message, {"found": provider})
+    later = {
+        **dict.fromkeys(("model", "api_key", "base_url", "timeout", "max_retries"), _ELSEWHERE),
+        **dict.fromkeys(("encoding_format", "user"), "it belongs to provider openai"),
+        **dict.fromkeys(("input_type", "output_dimension", "truncate"), "it belongs to provider cohere"),
+        "config": "it belongs to embedders that are plugins",
+    }
 
 
 class EmbedderSection(Section):

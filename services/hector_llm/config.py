@@ -5,10 +5,18 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from hector_config import Duration, ProjectPath, Secret, Section
+from hector_config import Duration, OneOf, ProjectPath, Secret, Section
 
-PROVIDERS = ("openai", "ollama", "local")
-LATER = ("anthropic", "gemini")
+Provider = Annotated[
+    str,
+    OneOf(
+        "openai",
+        "ollama",
+        "local",
+        later=["anthropic", "gemini", "plugin:*"],
+        hint="a server that speaks OpenAI's chat completions: provider: openai and its base_url",
+    ),
+]
 DEFAULT_MODELS = {"openai": "gpt-4o", "ollama": "qwen3", "local": "offline"}
 DEFAULT_MAX_TOKENS = 4096
 
@@ -26,7 +34,7 @@ class ThinkingConfig(Section):
 class LLMConfig(Section):
     """One model, under the name by which agents refer to it."""
 
-    provider: str = "openai"
+    provider: Provider = "openai"
     """Who answers: `openai` (and every server that speaks its chat completions, see `base_url`), `ollama`, or
     `local`, the offline model that needs neither key nor network."""
     model: str = ""
@@ -63,29 +71,11 @@ class LLMConfig(Section):
     """Take any certificate. For a test machine, and nowhere else."""
     max_tool_output_length: Annotated[int, Field(ge=0)] = 0
     """Most characters of one tool result that the model gets to read; 0 is no limit."""
-    keep_alive: str | None = None
-    """How long ollama keeps the model in memory. Known, but not available in this version: ollama's
-    OpenAI-compatible interface has no such option; set `OLLAMA_KEEP_ALIVE` where ollama runs."""
 
-    @field_validator("provider")
-    @classmethod
-    def _is_available(cls, provider: str) -> str:
-        known = ", ".join(PROVIDERS)
-        if provider in PROVIDERS:
-            return provider
-        if provider in LATER or provider.startswith("plugin:"):
-            raise PydanticCustomError(
-                "provider_later",
-                'provider "{provider}" is known, but not available in this version (available: {known}); '
-                "a server that speaks OpenAI's chat completions can be reached with provider: openai and its "
-                "base_url",
-                {"provider": provider, "known": known},
-            )
-        raise PydanticCustomError(
-            "provider_unknown",
-            'no provider "{provider}" (available: {known})',
-            {"provider": provider, "known": known},
-        )
+    later = {
+        "keep_alive": "set OLLAMA_KEEP_ALIVE where ollama runs",
+        "structured_output": "it will stand at the agent: agents.<name>.structured_output",
+    }
 
     @field_validator("base_url")
     @classmethod
@@ -102,16 +92,6 @@ class LLMConfig(Section):
                 "no user name or password here; use api_key, or headers: {Authorization: ...}",
             )
         return url
-
-    @field_validator("keep_alive")
-    @classmethod
-    def _is_left_out(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        raise PydanticCustomError(
-            "keep_alive_later",
-            "keep_alive is known, but not available in this version; set OLLAMA_KEEP_ALIVE where ollama runs",
-        )
 
     @model_validator(mode="after")
     def _thinks_within_its_limit(self) -> Self:

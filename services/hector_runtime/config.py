@@ -14,10 +14,11 @@ from hector_embedder.config import EmbedderSection
 from hector_gateway.config import GatewaySection
 from hector_llm.config import LLMConfig, LLMSection
 from hector_store.config import StorageSection
-from hector_tool.config import ToolSection, default_tools
+from hector_tool.config import LATER, ToolSection, default_tools
 from hector_vector.config import VectorSection
 
-from .aliases import ALIASES, UNAVAILABLE
+from .aliases import ALIASES
+from .defaults_config import DefaultsSection
 from .detect import detected
 from .mesh_config import MeshSection
 from .tracing_config import ObservabilitySection
@@ -42,6 +43,7 @@ class Config(
     ToolSection,
     StorageSection,
     GatewaySection,
+    DefaultsSection,
     MeshSection,
     ObservabilitySection,
 ):
@@ -53,6 +55,19 @@ class Config(
     """A name for the project."""
     description: str = ""
     """What the project is for."""
+    metadata: dict[str, Text] = {}
+    """Labels of your own; Hector shows them with the config and does nothing else with them."""
+
+    later = {
+        "config": "the config is a file: hector serve --config FILE",
+        "databases": 'everything is kept in one: storage: {database: "postgresql://USER:PASSWORD@HOST/NAME"}',
+        "global": "",
+        "guardrails": "",
+        "logger": "use --log-level and --log-format",
+        "plugins": "",
+        "rate_limiting": "let a proxy in front limit requests",
+        "session_stores": "sessions are kept in storage.database",
+    }
 
 
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loaded[Config]:
@@ -66,8 +81,8 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
         Config,
         environment=environment,
         aliases=ALIASES,
-        unavailable=UNAVAILABLE,
         known=known_names(),
+        later={"tools": LATER},
     )
 
 
@@ -88,11 +103,12 @@ async def completed(config: Config, environment: Mapping[str, str]) -> tuple[Con
     """
     changes: dict[str, object] = {}
     notes: list[str] = []
-    agents = config.agents or {
-        "assistant": AgentConfig(description="A helpful assistant.", instruction=INSTRUCTION)
-    }
-    if not config.agents:
-        changes["agents"] = agents
+    agents = config.agents_with_defaults(
+        config.agents
+        or {"assistant": AgentConfig(description="A helpful assistant.", instruction=INSTRUCTION)}
+    )
+    changes["agents"] = agents
+    changes["document_stores"] = config.stores_with_defaults(config.document_stores)
     llms = dict(config.llms)
     if DEFAULT not in llms and any(agent.llm == DEFAULT for agent in agents.values()):
         if len(llms) == 1:

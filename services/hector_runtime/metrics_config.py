@@ -18,6 +18,10 @@ class MetricsConfig(Section):
     """An address for probes and metrics alone, as "127.0.0.1:9464": plain HTTP without credentials, so keep
     it off public networks. Left out: the gateway's port shows them; a process without one shows none."""
 
+    later = dict.fromkeys(
+        ("namespace", "subsystem", "const_labels"), "names begin with hector_; relabel where they are scraped"
+    )
+
     @field_validator("endpoint")
     @classmethod
     def _is_free(cls, path: str) -> str:

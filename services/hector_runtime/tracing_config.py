@@ -1,10 +1,10 @@
 """The keys of `observability:`: where spans of every call go, and what is counted."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from hector_config import Section
+from hector_config import OneOf, Section
 
 from .metrics_config import MetricsConfig
 
@@ -14,7 +14,7 @@ class TracingConfig(Section):
 
     enabled: bool = False
     """Trace at all (--tracing-endpoint)."""
-    exporter: Literal["otlp"] = "otlp"
+    exporter: Annotated[str, OneOf("otlp", later=["jaeger", "zipkin", "stdout"])] = "otlp"
     """How spans travel: OTLP over gRPC."""
     endpoint: Annotated[str, Field(min_length=1)] = "localhost:4317"
     """Where the collector is: host:port, or a URL (--tracing-endpoint)."""
@@ -24,6 +24,14 @@ class TracingConfig(Section):
     """The share of traces to record; a caller that has decided already is followed."""
     service_name: Annotated[str, Field(min_length=1)] = "hector"
     """What this process is called in traces."""
+
+    later = {
+        "service_version": "spans say Hector's own version",
+        "headers": "set OTEL_EXPORTER_OTLP_HEADERS in the environment",
+        "timeout": "set OTEL_EXPORTER_OTLP_TIMEOUT in the environment",
+        "capture_payloads": "prompts and answers are in no span",
+        "debug_exporter": "",
+    }
 
 
 class ObservabilityConfig(Section):

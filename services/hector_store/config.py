@@ -16,6 +16,12 @@ class StorageConfig(Section):
     """The database: `sqlite://.hector/hector.db` (a path below the project folder), `sqlite:///absolute/path.db`,
     or `inmemory` (forgotten at the end). `?synchronous=normal` trades safety in a power cut for speed."""
 
+    later = {
+        **dict.fromkeys(("tasks", "sessions"), "all of it is kept in storage.database"),
+        "memory": "past sessions cannot be searched yet",
+        "checkpoint": "a run is written to storage.database at every step in any case",
+    }
+
     @field_validator("database")
     @classmethod
     def _placed(cls, url: str, info: ValidationInfo) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from hector_config import ByteSize, Duration, Misfit, ProjectPath, Section
+from hector_config import ByteSize, Duration, Misfit, OneOf, ProjectPath, Section
 
 COMMON = {"type", "handler", "enabled", "description", "require_approval", "timeout", "max_output_size"}
 FILES = {"working_directory", "max_file_size", "allowed_extensions", "denied_extensions"}
@@ -18,15 +18,21 @@ OWN: dict[str, set[str]] = {
 }
 """The tools of this version, each with the keys that it reads beyond COMMON."""
 
-LATER = frozenset({
+LATER = (
     "agent_call", "apply_patch", "ask_user", "bash", "command", "delete_file", "execute_command", "mcp",
     "plugin", "search_replace", "text_editor", "web_fetch", "web_request", "web_search", "write_file",
     "agenttool", "approvaltool", "commandtool", "controltool", "filetool", "functiontool", "memorytool",
     "todotool", "webtool",
-})  # fmt: skip
+)  # fmt: skip
 """Tools and groups of tools that later versions have."""
 MCP = {"url", "command", "transport", "args"}
 """Keys that only entries of type "mcp" have, which is what they are when they do not say."""
+Kind = Annotated[str, OneOf("function", *OWN, later=[*LATER, "plugin:*"], decides=True)]
+Handler = Annotated[str, OneOf("", *OWN, later=[*LATER, "plugin:*"], decides=True)]
+_OF_COMMANDS = "it belongs to tools that run commands"
+_OF_MCP = "it belongs to tools of type mcp"
+_OF_WRITERS = "it belongs to tools that write files"
+_OF_WEB = "it belongs to tools that fetch from the web"
 RESERVED = re.compile(r"exit_loop|escalate|transfer_to_.*")
 
 
@@ -41,9 +47,9 @@ def _usable(name: str) -> str:
 class ToolConfig(Section):
     """One entry of `tools:`. Its key is the tool's name: to agents, and to their models."""
 
-    type: str = Field(default="function", json_schema_extra={"enum": ["function", *OWN]})
+    type: Kind = "function"
     """A built-in tool by its name, or "function" with `handler`. Left out: the entry's own name."""
-    handler: str = Field(default="", json_schema_extra={"enum": ["", *OWN]})
+    handler: Handler = ""
     """For type "function": the built-in tool that does the work."""
     enabled: bool = True
     """false: as if the entry were not there."""
@@ -68,23 +74,27 @@ class ToolConfig(Section):
     max_limit: Annotated[int, Field(ge=1, le=1000)] = 50
     """search: most passages that a model may ask for."""
 
+    later = {
+        "approval_prompt": "",
+        "internal": "name the tools that an agent has in agents.<name>.tools",
+        "parameters": "",
+        "config": "its keys stand beside type",
+        **dict.fromkeys(("url", "transport", "command", "args", "env", "filter", "mcp_tools"), _OF_MCP),
+        **dict.fromkeys(("auth", "insecure_skip_verify", "ca_certificate"), _OF_MCP),
+        **dict.fromkeys(("allowed_commands", "denied_commands", "deny_by_default"), _OF_COMMANDS),
+        "enable_sandboxing": "tools stay in their folder in any case, and commands come later",
+        **dict.fromkeys(("max_replacements", "context_lines", "backup", "create_directories"), _OF_WRITERS),
+        **dict.fromkeys(("allowed_paths", "denied_paths"), "see working_directory"),
+        **dict.fromkeys(("max_retries", "max_request_size", "max_response_size"), _OF_WEB),
+        **dict.fromkeys(("allowed_domains", "denied_domains", "allowed_methods"), _OF_WEB),
+        **dict.fromkeys(("allow_redirects", "max_redirects", "user_agent"), _OF_WEB),
+        **dict.fromkeys(("follow_meta_refresh", "javascript_rendered"), _OF_WEB),
+    }
+
     @property
     def tool(self) -> str:
         """The built-in tool's own name."""
         return self.handler if self.type == "function" else self.type
-
-    @model_validator(mode="before")
-    @classmethod
-    def _available(cls, entry: Any) -> Any:
-        # Before the keys are checked: those of a tool to come are not misspelt, they are early.
-        if isinstance(entry, dict):
-            kind, handler = entry.get("type", "function"), entry.get("handler", "")
-            wanted, at = (handler, "handler") if kind == "function" else (kind, "type")
-            if isinstance(wanted, str) and wanted not in OWN:
-                raise _unavailable(wanted, at)
-            if at == "type" and handler not in ("", kind):
-                raise Misfit(f'type "{kind}" is a tool by itself: remove handler', at=("handler",))
-        return entry
 
     @field_validator("allowed_extensions", "denied_extensions")
     @classmethod
@@ -93,6 +103,10 @@ class ToolConfig(Section):
 
     @model_validator(mode="after")
     def _keys_have_an_effect(self) -> Self:
+        if not self.tool:
+            raise Misfit("a function needs a handler", hint=f"available: {', '.join(OWN)}")
+        if self.type != "function" and self.handler not in ("", self.type):
+            raise Misfit(f'type "{self.type}" is a tool by itself: remove handler', at=("handler",))
         known = COMMON | OWN[self.tool]
         hint = f"its keys: {', '.join(sorted(known))}"
         idle = [
@@ -136,10 +150,3 @@ def _named(name: Any, entry: Any) -> Any:
     if isinstance(entry, dict) and not entry.get("handler") and entry.get("type") in (None, "function"):
         return {**entry, "type": "mcp" if "type" not in entry and MCP & entry.keys() else name}
     return entry
-
-
-def _unavailable(wanted: str, at: str) -> Misfit:
-    hint = f"available: {', '.join(OWN)}"
-    if wanted in LATER or wanted.startswith("plugin:"):
-        return Misfit(f'"{wanted}" is known, but not available in this version', at=(at,), hint=hint)
-    return Misfit(f'no tool is called "{wanted}"', at=(at,), hint=hint)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hector_config import Alias, ConfigInvalid, Unavailable, dump, load
+from hector_config import Alias, ConfigInvalid, dump, load
 from hector_config.dotenv import parse_dotenv
 
 WORDS = [
@@ -26,7 +26,6 @@ OPTIONS = {
         Alias("env", "free.env"), Alias("free.*.*", "free.*.x.y"), Alias("agents.*.tools.*", "agents.*.llm"),
         Alias("storage.path", ""),
     ],
-    "unavailable": [Unavailable("tools.*.limit"), Unavailable("agents.*.inline", values=["x"])],
 }  # fmt: skip
 
 

@@ -1,9 +1,11 @@
 """Old spellings load with a warning; what is not built is refused by name."""
 # ruff: noqa: E501  (messages as they are printed)
 
+from typing import Annotated
+
 import pytest
 
-from hector_config import Alias, Map, Scalar, Section, Unavailable, load
+from hector_config import Alias, ConfigInvalid, Map, Off, OneOf, RefersTo, Reform, Scalar, Section, load
 from hector_config.tree import data_of
 
 
@@ -104,17 +106,21 @@ def test_a_key_without_effect_is_dropped_and_its_entry_stays():
 
 
 def test_what_no_table_can_say_is_rewritten_by_a_function():
-    def by_name(node):
+    def by_name(root, path, node):
+        if isinstance(node, Map):
+            return False
         made = Map(node.mark)
         for item in node.items:
             mark, name = item.take("name")
             made.put(name.text, mark, item)
-        return made
+        root.entries["plugins"] = made
+        return True
 
-    values, _ = modern(
-        "plugins: [{name: a, path: p}, {name: b}]", Alias("plugins", "plugins", rewrite=by_name)
-    )
-    assert values == {"plugins": {"a": {"path": "p"}, "b": {}}}
+    form = Reform("plugins", "a mapping by name", by_name, note="Names are keys.")
+    values, warnings = modern("x: 1\nplugins: [{name: a, path: p}, {name: b}]", form)
+    assert values == {"x": 1, "plugins": {"a": {"path": "p"}, "b": {}}}
+    assert warnings == ["h.yaml:2:1: plugins: old spelling, now a mapping by name (Names are keys.)"]
+    assert modern("plugins: {a: {path: p}}", form) == ({"plugins": {"a": {"path": "p"}}}, [])
 
 
 def test_moved_values_keep_their_place_in_errors(errors_of, refused):
@@ -136,24 +142,59 @@ def test_one_anchor_used_twice_is_moved_in_both_places():
     assert len(warnings) == 2
 
 
-def test_what_is_not_built_is_refused_by_name_and_once(refused):
-    table = [
-        Unavailable("agents.*.trigger", "Schedules come with the next release."),
-        Unavailable("tools.*.type", values=["mcp"]),
-        Unavailable("guardrails"),
-    ]
+class Tool(Section):
+    type: Annotated[
+        str, OneOf("command", "search", later=["mcp", "plugin:*"], hint="use a command", decides=True)
+    ] = "command"
+    fast: Off = False
+
+
+class Agent(Section):
+    tools: list[Annotated[str, RefersTo("tools")]] = []
+
+    later = {"trigger": "schedules come with the next release", "guardrails": ""}
+
+
+class Growing(Section):
+    agents: dict[str, Agent] = {}
+    tools: dict[str, Tool] = {}
+
+    later = {"plugins": ""}
+
+
+def grown(text: str) -> list[str]:
+    later = {"tools": ["bash"]}
+    with pytest.raises(ConfigInvalid) as caught:
+        load(text, Growing, environment={"KIND": "mcp"}, name="h.yaml", later=later)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_what_is_not_built_is_refused_by_name_and_once():
     text = (
-        "agents:\n  a:\n    trigger: {cron: x}\n    tools: [web]\n"
-        "tools:\n  web: {type: mcp, url: u, transport: sse}\n  own: {type: '${KIND}'}\n"
-        "guardrails: {x: 1}\n"
+        "agents:\n  a:\n    trigger: {cron: x}\n    guardrails: strict\n    tools: [web, bash, bsh]\n"
+        "tools:\n  web: {type: mcp, url: u, transport: sse}\n  own: {type: '${KIND}', fast: false}\n"
+        "  mine: {type: plugin:mine, path: x}\n  old: {type: serch, path: x}\n  quick: {fast: true, fest: 1}\n"
+        "plugins: {x: 1}\n"
     )
-    assert refused(text, {"KIND": "mcp"}, unavailable=table) == [
-        "h.yaml:3:5: agents.a.trigger: known, but not available in this version "
-        "(Schedules come with the next release.)",
-        'h.yaml:6:15: tools.web.type: "mcp" is known, but not available in this version',
-        "h.yaml:7:15: tools.own.type: known, but not available in this version",
-        "h.yaml:8:1: guardrails: known, but not available in this version",
+    assert grown(text) == [
+        "h.yaml:3:5: agents.a.trigger: known, but not available in this version (schedules come with the next release)",
+        "h.yaml:4:5: agents.a.guardrails: known, but not available in this version (leave it out)",
+        'h.yaml:5:18: agents.a.tools[1]: "bash" is known, but not available in this version, allowed: mine, old, own, quick, web',
+        'h.yaml:5:24: agents.a.tools[2]: "bsh" is not declared under tools:, allowed: mine, old, own, quick, web',
+        'h.yaml:7:15: tools.web.type: "mcp" is known, but not available in this version, allowed: "command", "search" (use a command)',
+        'h.yaml:8:15: tools.own.type: known, but not available in this version, allowed: "command", "search" (use a command)',
+        'h.yaml:9:16: tools.mine.type: "plugin:mine" is known, but not available in this version, allowed: "command", "search" (use a command)',
+        'h.yaml:10:15: tools.old.type: wrong value: found "serch", allowed: "command", "search" (did you mean "search"?)',
+        "h.yaml:11:17: tools.quick.fast: known, but not available in this version (write false, or leave it out)",
+        'h.yaml:11:23: tools.quick.fest: unknown key, allowed: type, fast (did you mean "fast"?)',
+        "h.yaml:12:1: plugins: known, but not available in this version (leave it out)",
     ]
+
+
+def test_the_same_word_under_both_spellings_is_said_once_too_often():
+    values, warnings = modern("s: {old: 1, new: 1}", Alias("s.old", "s.new"))
+    assert values == {"s": {"new": 1}}
+    assert len(warnings) == 1
 
 
 def test_a_tree_is_what_its_data_says():

@@ -160,8 +160,7 @@ def test_an_overlap_repeats_whole_words_of_the_passage_before() -> None:
         ({"min_size": 2000}, "must be in this order"),
         ({"overlap": 1000}, "must be less than size"),
         ({"strategy": "semantic"}, "not available in this version"),
-        ({"strategy": "clever"}, "there is no chunking strategy"),
-        ({"sentences_per_chunk": 3}, "not available in this version"),
+        ({"strategy": "clever"}, "available: simple"),
     ],
 )
 def test_limits_that_contradict_each_other_are_refused(keys: dict[str, object], message: str) -> None:

@@ -26,12 +26,10 @@ def test_an_empty_store_reads_the_project_folder() -> None:
 @pytest.mark.parametrize(
     ("store", "message"),
     [
-        ({"source": {"type": "sql"}}, 'source type "sql" is known, but not available in this version'),
-        ({"source": {"type": "drectory"}}, "there is no source type"),
-        ({"source": {"sql": {"database": "x"}}}, "sql: known, but not available"),
-        ({"search": {"enable_hyde": True}}, "enable_hyde: known, but not available"),
+        ({"source": {"type": "sql"}}, '"sql" is known, but not available in this version'),
+        ({"source": {"type": "drectory"}}, "available: directory"),
+        ({"search": {"enable_hyde": True}}, "known, but not available"),
         ({"search": {"mode": "magic"}}, "hybrid"),
-        ({"mcp_parsers": {"tool_names": ["x"]}}, "mcp_parsers: known, but not available"),
         ({"collection": "a b"}, "up to 128 letters"),
         ({"sources": {}}, "Extra inputs"),
     ],

@@ -97,7 +97,7 @@ def test_a_very_long_text_is_cut() -> None:
     [
         ("openai", "not available in this version"),
         ("plugin:x", "not available"),
-        ("opnai", "no provider is called"),
+        ("opnai", "available: local"),
     ],
 )
 def test_providers_of_other_versions_are_named_as_such(provider: str, message: str) -> None:

@@ -76,8 +76,12 @@ def test_default_tools_make_a_section():
         ("fs: {command: npx, args: [a], transport: stdio}", "tools.fs", '"mcp" is known, but not available'),
         ("own: {type: plugin:mine}", "tools.own.type", '"plugin:mine" is known, but not available'),
         ("filetool: {}", "tools.filetool", '"filetool" is known, but not available'),
-        ("nonsense: {}", "tools.nonsense", 'no tool is called "nonsense"'),
-        ("x: {type: serch}", "tools.x.type", "available: search, read_file, grep_search, todo_write"),
+        ("nonsense: {}", "tools.nonsense", 'found "nonsense"'),
+        (
+            "x: {type: serch}",
+            "tools.x.type",
+            'allowed: "function", "search", "read_file", "grep_search", "todo_write"',
+        ),
         ("x: {type: search, handler: read_file}", "tools.x.handler", "remove handler"),
         ("search: {max_results: 5}", "tools.search.max_results", "has no effect on search"),
         (

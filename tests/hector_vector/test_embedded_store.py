@@ -310,9 +310,9 @@ def test_common_words_are_left_out_unless_there_are_no_others() -> None:
     [
         ({"type": "qdrant"}, "known, but not available in this version"),
         ({"type": "plugin:x"}, "not available in this version"),
-        ({"type": "qdrnt"}, "no vector store is of type"),
-        ({"host": "example.org"}, "host would have no effect"),
-        ({"compress": True}, "compress would have no effect"),
+        ({"type": "qdrnt"}, "available: embedded"),
+        ({"host": "example.org"}, "Extra inputs"),
+        ({"compress": True}, "known, but not available in this version"),
         ({"unknown": 1}, "Extra inputs"),
     ],
 )

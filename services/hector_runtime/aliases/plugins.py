@@ -1,0 +1,60 @@
+"""Older shapes of `plugins`: lists, other names of the kinds, settings apart from their plugin."""
+
+from functools import partial
+
+from hector_config import Alias, Map, Reform, Scalar, Seq, Spelling
+from hector_config.problem import Path
+from hector_config.spelling import put_at
+from hector_config.tree import Node, child_of
+
+_KINDS = {
+    "llms": "llm_providers",
+    "databases": "database_providers",
+    "embedders": "embedder_providers",
+    "tools": "tool_providers",
+    "reasoning": "reasoning_strategies",
+    "parsers": "document_parsers",
+}
+
+
+def _by_name(root: Map, path: Path, node: Node, *, kind: str) -> bool | Path:
+    """Make a mapping by name of a list of plugins, under the kind's name of today."""
+    plugins = child_of(root, "plugins")
+    if not isinstance(plugins, Map):
+        return False
+    made = node if isinstance(node, Map) else Map(node.mark)
+    for item in node.items if isinstance(node, Seq) else []:
+        name = child_of(item, "name")
+        if not isinstance(item, Map) or not isinstance(name, Scalar):
+            return False
+        mark, _ = item.take("name")
+        made.put(name.text, mark, item)
+    mark, _ = plugins.take(str(path[-1]))
+    return put_at(root, ("plugins", kind), mark, made) or True
+
+
+def _security(root: Map, path: Path, node: Node) -> bool | Path:
+    """Move `plugins.NAME.security` to the plugin of that name, whatever its kind."""
+    plugins = child_of(root, "plugins")
+    for kind in plugins.entries if isinstance(plugins, Map) else ():
+        entry = child_of(child_of(plugins, kind), str(path[1]))
+        lone = child_of(plugins, str(path[1]))
+        if isinstance(plugins, Map) and isinstance(entry, Map) and isinstance(lone, Map):
+            mark, _ = lone.take("security")
+            if not lone.entries:
+                plugins.take(str(path[1]))
+            return put_at(root, ("plugins", kind, str(path[1]), "security"), mark, node) or True
+    return False
+
+
+PLUGINS: tuple[Spelling, ...] = (
+    Alias("plugins.plugin_discovery", "plugins.discovery"),
+    *(
+        Reform(f"plugins.{old}", f"plugins.{new}, a mapping by name", partial(_by_name, kind=new))
+        for old, new in _KINDS.items()
+    ),
+    Reform("plugins.*.security", "plugins.<kind>.<name>.security", _security),
+    Alias("plugins.*.*.protocol", "plugins.*.*.type"),
+    Alias("plugins.*.*.name", "", "a plugin is named by its key"),
+    Alias("plugins.*.*.config.endpoint", "plugins.*.*.address"),
+)
