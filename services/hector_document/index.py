@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 REPORT_S = 0.5
 """How often somebody who follows an update hears of it."""
+REWATCH_S = 60.0
+"""How long until a watch that failed in a way nobody foresaw is begun anew."""
 
 
 class StoreIndex:
@@ -143,6 +145,13 @@ class StoreIndex:
         self._force |= force
 
     async def _watch(self) -> None:
-        async with aclosing(changes(Directory(self._config.source))) as found:
-            async for _ in found:
-                self._wanted.set()
+        while True:
+            try:
+                async with aclosing(changes(Directory(self._config.source))) as found:
+                    async for _ in found:
+                        self._wanted.set()
+            except Exception:
+                # A border, as in `_pass`: who cannot watch can still index, now and then.
+                log.exception("watch failed unexpectedly", extra={"document_store": self._name})
+            await asyncio.sleep(REWATCH_S)
+            self._wanted.set()

@@ -24,18 +24,23 @@ async def changes(directory: Directory) -> AsyncGenerator[None, None]:
 
     Some file systems report nothing of what others do to them; the safe side costs one look at all names.
     """
+    told = ""
     while True:
         try:
             async with aclosing(_reported(directory)) as reported:
                 async for _ in reported:
                     yield
-        except (OSError, RuntimeError) as error:
-            facts = {"path": str(directory.path), "error": str(error), "every_s": POLL_S}
-            log.warning("folder could not be watched and is looked at instead", extra=facts)
+        except (OSError, RuntimeError, ExceptionGroup) as error:
+            # A group is what the watcher's own thread met, as a file name that is no UTF-8.
+            cause = _first_of(error)
+            if str(cause) != told:
+                told = str(cause)
+                facts = {"path": str(directory.path), "error": told, "every_s": POLL_S}
+                log.warning("folder could not be watched and is looked at instead", extra=facts)
             for _ in range(_POLLS):
                 await asyncio.sleep(POLL_S)
                 yield
-                if isinstance(error, FileNotFoundError) and directory.path.exists():
+                if isinstance(cause, FileNotFoundError) and directory.path.exists():
                     break
 
 
@@ -62,6 +67,12 @@ async def _reported(directory: Directory) -> AsyncGenerator[None, None]:
             yield
         if is_another:
             return
+
+
+def _first_of(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -1,7 +1,9 @@
 """A watched folder is searchable as it is now: new, changed, renamed and deleted files, within seconds."""
 
 import asyncio
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +104,18 @@ async def test_what_is_left_out_wakes_nobody(house) -> None:
         assert directory.concerns(f"{root}/..data")
         assert not directory.concerns(f"{root}/.git/index")
         assert not directory.concerns(f"{root}/x/node_modules/y.md")
+
+
+async def test_a_file_name_that_is_no_text_stops_neither_the_watch_nor_the_index(house, monkeypatch) -> None:
+    """The kernel reports bytes, which the watcher cannot always turn into text."""
+    monkeypatch.setattr(watch, "POLL_S", 0.05)
+    async with house.opened(docs=WATCHED) as docs:
+        await watching(docs, house)
+        bad = Path(os.fsdecode(os.fsencode(house.docs) + b"/caf\xe9.md"))
+        for text in ("indigo", "violet"):
+            bad.write_text(text)
+            async with asyncio.timeout(PATIENCE_S):
+                while not await docs.sources(text, mode=2):  # noqa: ASYNC110  # another thread's doing
+                    await asyncio.sleep(0.02)
+        house.write("fine.md", "teal")
+        await found_at_last(docs, "teal", ["docs/fine.md"])
