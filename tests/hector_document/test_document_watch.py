@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -111,9 +110,8 @@ async def test_a_file_name_that_is_no_text_stops_neither_the_watch_nor_the_index
     monkeypatch.setattr(watch, "POLL_S", 0.05)
     async with house.opened(docs=WATCHED) as docs:
         await watching(docs, house)
-        bad = Path(os.fsdecode(os.fsencode(house.docs) + b"/caf\xe9.md"))
         for text in ("indigo", "violet"):
-            bad.write_text(text)
+            house.write(os.fsdecode(b"caf\xe9.md"), text)
             async with asyncio.timeout(PATIENCE_S):
                 while not await docs.sources(text, mode=2):  # noqa: ASYNC110  # another thread's doing
                     await asyncio.sleep(0.02)
