@@ -151,6 +151,7 @@ class DocumentStoreConfig(Section):
         "mcp_parsers": "files are read as text",
         "enable_metadata_extraction": "",
         "metadata_languages": "",
+        "paths": "a store reads one folder: source.path; declare a store for each",
         "batch_size": "a batch is as large as the embedder takes: embedders.<name>.batch_size",
         "cache_embeddings": "what has not changed is not embedded again: incremental_indexing",
     }

@@ -19,7 +19,7 @@ OWN: dict[str, set[str]] = {
 """The tools of this version, each with the keys that it reads beyond COMMON."""
 
 LATER = (
-    "agent_call", "apply_patch", "ask_user", "bash", "command", "delete_file", "execute_command", "mcp",
+    "agent_call", "apply_patch", "ask_user", "bash", "command", "delete_file", "evaluate_rag", "execute_command", "mcp",
     "plugin", "search_replace", "text_editor", "web_fetch", "web_request", "web_search", "write_file",
     "agenttool", "approvaltool", "commandtool", "controltool", "filetool", "functiontool", "memorytool",
     "todotool", "webtool",
