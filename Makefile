@@ -7,7 +7,7 @@ PORT ?= 8080
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types format generate setup lock wheels breaking clean
+.PHONY: help serve test bench lint types format generate setup lock wheels breaking clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ serve: setup-run ## start the quickstart's agent, ask it a question, and go on s
 
 test: setup ## run every test
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --maxprocesses 4 --session-timeout 1200
+
+bench: setup ## measure speed and memory against a mock model, some minutes (ARGS=--quick: half a minute; ARGS=--help)
+	@$(BIN)/python bench $(ARGS)
 
 lint: types ## check style, types, imports and contracts
 	$(BIN)/ruff check .

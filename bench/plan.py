@@ -1,0 +1,24 @@
+"""How much is measured, and where."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole bench takes some minutes, a quick one half a minute, and says less."""
+
+    folder: Path
+    """Databases are made here."""
+    rounds: int = 3
+    seconds: float = 4.0
+    warm_up_s: float = 0.5
+    starts: int = 7
+    clients: tuple[int, ...] = (1, 8, 32, 128, 256)
+    answers: tuple[int, int] = (5_000, 50_000)
+    """After so many answers memory is looked at."""
+
+    @property
+    def long(self) -> tuple[str, ...]:
+        """How long a round takes, in load.py's words."""
+        return ("--seconds", str(self.seconds), "--warm-up", str(self.warm_up_s))
