@@ -30,7 +30,7 @@ def test_a_stream_with_nonsense_in_it_is_read_or_refused(nonsense: object) -> No
             reader = StreamReader()
             try:
                 for each in (*whole[:number], spoiled(good, path, nonsense), *whole[number + 1 :]):
-                    reader.take(json.dumps(each).encode())
+                    reader.take([json.dumps(each).encode()])
                     reader.piece()
                 reader.last()
             except (NotAnAnswerError, ProviderError):
@@ -62,6 +62,6 @@ def test_bytes_at_random_are_refused() -> None:
     for _ in range(500):
         data = chance.randbytes(chance.randrange(40))
         with pytest.raises(NotAnAnswerError):
-            StreamReader().take(data)
+            StreamReader().take([data])
         with pytest.raises(NotAnAnswerError):
             whole_answer(data)

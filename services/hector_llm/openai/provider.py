@@ -108,16 +108,15 @@ class OpenAIProvider(LLMProviderServicer):
             while not reader.complete and (read := await _read(response, reader)):
                 head = head or read
                 try:
-                    for data in events.feed(read):
-                        reader.take(data)
+                    reader.take(events.feed(read))
                 except (NotAnAnswerError, ProviderError):
                     if piece := reader.piece():
                         yield piece
                     raise
                 if not reader.complete and (piece := reader.piece()):
                     yield piece
-            for data in events.rest() if not reader.complete else ():
-                reader.take(data)
+            if not reader.complete:
+                reader.take(events.rest())
             if not events.seen and head.strip():
                 raise NotAnAnswerError(f"not a stream of events: {excerpt(head)}")
             if not (reader.finish or (reader.complete and reader.started)):
