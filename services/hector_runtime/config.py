@@ -18,6 +18,7 @@ from hector_tool.config import LATER, ToolSection, default_tools
 from hector_vector.config import VectorSection
 
 from .aliases import ALIASES
+from .circles import circles
 from .defaults_config import DefaultsSection
 from .detect import detected
 from .mesh_config import MeshSection
@@ -83,6 +84,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
         aliases=ALIASES,
         known=known_names(),
         later={"tools": LATER},
+        checks=(circles,),
     )
 
 
@@ -118,8 +120,12 @@ async def completed(config: Config, environment: Mapping[str, str]) -> tuple[Con
             notes.append(note)
             llms[DEFAULT] = LLMConfig(**found)
     changes["llms"] = {name: _with_key(llm, environment) for name, llm in llms.items()}
+    usual = default_tools(has_documents=bool(config.document_stores))
+    wanted = {tool for agent in agents.values() for tool in agent.tools or ()}
     if config.tools is None:
-        changes["tools"] = default_tools(has_documents=bool(config.document_stores))
+        changes["tools"] = usual
+    elif missing := wanted - config.tools.keys():
+        changes["tools"] = config.tools | {name: usual[name] for name in usual if name in missing}
     return config.model_copy(update=changes), notes
 
 

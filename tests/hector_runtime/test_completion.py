@@ -90,3 +90,37 @@ def test_an_unknown_version_of_the_format_is_refused_with_those_known(tmp_path):
     path.write_text("version: 3\n")
     with pytest.raises(ConfigInvalid, match=r"no version '3'.*known: 1, 1\.0, 2, 2\.0"):
         load_config(path, {})
+
+
+async def test_defaults_are_for_those_that_say_nothing():
+    text = """
+    defaults: {llm: fast, embedder: e, vector_store: v}
+    llms: {fast: {provider: local}, slow: {provider: local}}
+    embedders: {e: {}, f: {}}
+    vector_stores: {v: {}, w: {persist_path: w}}
+    agents: {a: {}, b: {llm: slow}}
+    document_stores: {d: {}, o: {embedder: f, vector_store: w}}
+    """
+    made, notes = await completed(config(text), NOTHING)
+    assert notes == []
+    assert [agent.llm for agent in made.agents.values()] == ["fast", "slow"]
+    assert [(store.embedder, store.vector_store) for store in made.document_stores.values()] == [
+        ("e", "v"),
+        ("f", "w"),
+    ]
+
+
+async def test_a_default_must_be_declared(tmp_path):
+    path = tmp_path / "hector.yaml"
+    path.write_text("defaults: {llm: fsat}\nllms: {fast: {}}\n")
+    with pytest.raises(ConfigInvalid, match='"fsat" is not declared under llms:.*did you mean "fast"'):
+        load_config(path, {})
+
+
+async def test_a_usual_tool_that_an_agent_names_is_there_beside_declared_ones(tmp_path):
+    path = tmp_path / "hector.yaml"
+    path.write_text(
+        "tools: {read_file: {}}\nagents: {a: {tools: [read_file, todo_write]}, b: {tools: [read_file]}}\n"
+    )
+    made, _ = await completed(load_config(path, {}).config, NOTHING)
+    assert set(made.tools or {}) == {"read_file", "todo_write"}
