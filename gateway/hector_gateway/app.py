@@ -1,38 +1,72 @@
 """The HTTP server as an ASGI application: which path leads where."""
 
 from enum import Enum
+from time import perf_counter
 
 from grpc.aio import AioRpcError
 
 from hector_a2a.codes import Profile, codes_of
-from hector_mesh import Call, HectorError, scope
+from hector_mesh import Call, HectorError, Principal, metrics, scope
 
 from .access import Access
 from .cards import Cards
-from .errors import NothingHere, Refusal, WrongVerb
+from .cors import Cors
+from .cors_config import CorsConfig
+from .errors import Headers, NotForYou, NothingHere, Refusal, WrongVerb
 from .exchange import ClientLeft, Exchange, Receive, Scope, Send
-from .faults import http_error, is_lost, public, unexpected
+from .faults import http_error, is_lost, public, reason_in, unexpected
+from .measuring import http_served
 from .probes import Probes
 from .rpc import JsonRpc
 
 READ = ("GET", "HEAD")
+WATCHERS = frozenset({"viewer", "operator", "admin"})
+"""Roles that may read metrics."""
 
 
 class App:
     """Finds who serves a request, by its path; no framework in between."""
 
-    def __init__(self, access: Access, probes: Probes, cards: Cards, rpc: JsonRpc, profile: Profile) -> None:
+    def __init__(
+        self,
+        access: Access,
+        probes: Probes,
+        cards: Cards,
+        rpc: JsonRpc,
+        profile: Profile,
+        *,
+        cors: Cors | None = None,
+        always: Headers = (),
+    ) -> None:
+        """Put together what serves.
+
+        Args:
+            access: Who may call.
+            probes: Says how the server is.
+            cards: Shows agents.
+            rpc: Answers A2A.
+            profile: Which edition of A2A decides the codes of errors.
+            cors: Which pages may call; None: none.
+            always: Headers of every answer.
+        """
         self._access, self._cards, self._rpc, self._profile = access, cards, rpc, profile
+        self._cors, self._always = cors or Cors(CorsConfig()), always
+        self._metrics = metrics.path()
         self._probes = {"/live": probes.live, "/ready": probes.ready, "/health": probes.health}
 
     async def __call__(self, asgi: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request, as ASGI asks for it."""
         if asgi["type"] != "http":
             return
-        exchange = Exchange(asgi, receive, send)
+        exchange, begun = Exchange(asgi, receive, send), perf_counter()
+        exchange.more_headers = (*self._always, *self._cors.headers(exchange.header(b"origin")))
         try:
             probe = self._probes.get(exchange.path)
-            if probe is not None:
+            if self._cors.is_preflight(exchange):
+                exchange.what = "preflight"
+                await self._cors.answer(exchange)
+            elif probe is not None:
+                exchange.what = exchange.path[1:]
                 _check_verb(exchange, READ)
                 await probe(exchange)
             else:
@@ -41,6 +75,7 @@ class App:
             pass
         except (HectorError, AioRpcError) as error:
             status = public(error, exchange.request_id)
+            exchange.reason = reason_in(status)
             http = error.status if isinstance(error, Refusal) else codes_of(status, self._profile).http
             headers = error.headers if isinstance(error, Refusal) else ()
             await exchange.reply_json(http, http_error(status, exchange.request_id, http), headers)
@@ -48,14 +83,22 @@ class App:
             if is_lost(error) or exchange.started:
                 raise
             status = unexpected(error, exchange.request_id)
+            exchange.reason = reason_in(status)
             await exchange.reply_json(500, http_error(status, exchange.request_id, 500))
+        finally:
+            http_served(exchange, begun)
 
     async def _serve(self, exchange: Exchange) -> None:
         host, origin = exchange.header(b"host"), exchange.header(b"origin")
-        self._access.check_origin(host, origin)
+        self._access.check_origin(host, None if self._cors.allows(origin) else origin)
         shown, from_here = exchange.header(b"authorization"), exchange.from_here
         principal = self._access.caller(shown, from_here=from_here)
+        exchange.principal = principal
+        if self._metrics and exchange.path == self._metrics:
+            await self._show_metrics(exchange, principal)
+            return
         what, name, lenient = target_of(exchange.path)
+        exchange.what = what.name.lower()
         if what is Target.NOTHING:
             self._access.admit(principal)
             raise NothingHere(exchange.path)
@@ -71,6 +114,15 @@ class App:
                 await self._cards.list(exchange, principal)
             else:
                 await self._cards.card(exchange, principal, name)
+
+    async def _show_metrics(self, exchange: Exchange, principal: Principal) -> None:
+        exchange.what = "metrics"
+        _check_verb(exchange, READ)
+        self._access.admit(principal)
+        if self._access.required and not principal.roles & WATCHERS:
+            raise NotForYou("reading metrics", "viewer")
+        kind, page = metrics.page(exchange.header(b"accept") or "") or (b"text/plain", b"")
+        await exchange.reply(200, page, kind=kind)
 
 
 class Target(Enum):

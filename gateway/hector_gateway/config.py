@@ -1,28 +1,20 @@
 """The keys of `server:`: where Hector listens, and whom it lets in."""
 
-from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from hector_config import ByteSize, Duration, Misfit, ProjectPath, Secret, Section
 
 from .addresses import is_loopback
+from .cors_config import CorsConfig
+from .tls_config import TLSConfig
 
 RoleName = Literal["viewer", "user", "operator", "admin"]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
-_AUTH_LATER = (
-    "jwks_url",
-    "issuer",
-    "audience",
-    "client_id",
-    "refresh_interval",
-    "require_auth",
-    "excluded_paths",
-)
-_SERVER_LATER = ("tls", "cors", "studio", "approval", "rate_limiting", "transport")
+_TOKENS = "tokens of an identity provider: use server.auth.api_keys or the admin secret"
 
 
 def _credential(secret: Secret, at: tuple[int, ...] = ()) -> Secret:
@@ -32,14 +24,6 @@ def _credential(secret: Secret, at: tuple[int, ...] = ()) -> Secret:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise Misfit("a bearer credential has visible ASCII characters only, and no spaces", at=at)
     return secret
-
-
-def _refuse_early(found: Any, names: Collection[str]) -> None:
-    """Say of keys to come that they are to come, and not that they are misspelt."""
-    early = [name for name in names if isinstance(found, dict) and name in found]
-    if early:
-        misfits = [Misfit("known, but not available in this version", at=(name,)) for name in early]
-        raise Misfit(misfits[0].message, at=misfits[0].at, also=misfits[1:])
 
 
 class ApiKeyConfig(Section):
@@ -80,11 +64,12 @@ class AuthConfig(Section):
     api_keys: list[Secret | ApiKeyConfig] = []
     """More bearer credentials: keys, or entries with name, key and roles."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _not_yet(cls, found: Any) -> Any:
-        _refuse_early(found, _AUTH_LATER)
-        return found
+    later = {
+        **dict.fromkeys(("jwks_url", "issuer", "audience", "client_id"), _TOKENS),
+        **dict.fromkeys(("refresh_interval", "leeway"), _TOKENS),
+        "require_auth": "see server.auth.enabled",
+        "excluded_paths": "/health, /ready, /live and public cards are open in any case",
+    }
 
     @field_validator("secret")
     @classmethod
@@ -123,10 +108,20 @@ class AuthConfig(Section):
 
 
 class LimitsConfig(Section):
-    """What one client may take."""
+    """What clients may take, and how slow they may be."""
 
     max_body_size: ByteSize = 10_000_000
     """The largest request body."""
+    max_header_size: Annotated[ByteSize, Field(ge=1024)] = 65_536
+    """The largest request line with all headers."""
+    max_headers: Annotated[int, Field(ge=10)] = 100
+    """Most headers of a request."""
+    max_connections: Annotated[int, Field(ge=1)] = 10_000
+    """Most HTTP connections at a time, as far as the process may open so many files; others get a 503."""
+    max_streams: Annotated[int, Field(ge=1)] = 5_000
+    """Most answers that are being streamed at a time, over HTTP and gRPC; others get a 503."""
+    header_timeout: Annotated[Duration, Field(ge=0.05)] = 15.0
+    """How long a request's headers may take to arrive."""
     receive_timeout: Annotated[Duration, Field(ge=0.05)] = 60.0
     """How long a request's body may take to arrive."""
     send_timeout: Annotated[Duration, Field(ge=0.05)] = 60.0
@@ -156,16 +151,24 @@ class ServerConfig(Section):
     """Longest wait for a whole answer. The task goes on; a client can fetch it later."""
     shutdown_timeout: Duration = 10.0
     """How long answers in flight may take when the server is told to stop."""
+    shutdown_delay: Annotated[Duration, Field(ge=0, le=600)] = 0.0
+    """How long the server goes on as before when it is told to stop, but says at /ready that it is leaving:
+    about as long as the load balancer in front takes to notice."""
+    tls: TLSConfig = TLSConfig()
+    """Encrypt both ports."""
+    cors: CorsConfig = CorsConfig()
+    """Which web pages may call, from browsers."""
     limits: LimitsConfig = LimitsConfig()
-    """What one client may take."""
+    """What clients may take, and how slow they may be."""
     a2a_errors: Literal["1.0.1", "1.0.0"] = "1.0.1"
     """Which edition of A2A 1.0 decides the codes of errors."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _not_yet(cls, found: Any) -> Any:
-        _refuse_early(found, _SERVER_LATER)
-        return found
+    later = {
+        "studio": "",
+        "approval": "",
+        "rate_limiting": "let a proxy in front limit requests",
+        "transport": "all of them are served: JSON-RPC on port, gRPC on grpc_port",
+    }
 
     @field_validator("host")
     @classmethod

@@ -3,6 +3,7 @@
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, NoReturn
 
 import grpc
@@ -12,12 +13,13 @@ from grpc.aio import AbortError, AioRpcError
 from hector_a2a.codes import Profile, codes_of
 from hector_mesh import Context, HectorError, Principal
 
-from .access import Access
+from .access import NOBODY, Access
 from .addresses import is_loopback
 from .errors import Stopping
-from .faults import is_lost, public, unexpected
+from .faults import is_lost, public, reason_in, unexpected
 from .ids import request_id_of, traceparent_of
 from .in_flight import InFlight, cancelled_from_outside
+from .measuring import grpc_served
 
 DETAILS = "grpc-status-details-bin"
 
@@ -46,28 +48,38 @@ class Edge:
     def __init__(self, access: Access, in_flight: InFlight, profile: Profile) -> None:
         self._access, self._in_flight, self._profile = access, in_flight, profile
 
-    def unary(self, behavior: Unary) -> Any:
-        """Return a unary method for a server."""
+    def unary(self, behavior: Unary, name: str = "") -> Any:
+        """Return a unary method for a server; `name` is what the log calls it."""
 
         async def unary(request: Any, context: Context) -> Any:
             metadata, request_id = _read(context)
+            record = _Record(name, request_id)
             try:
-                return await behavior(request, self._visit(context, metadata, request_id))
+                visit = record.visit = self._visit(context, metadata, request_id)
+                return await behavior(request, visit)
             except BaseException as error:
-                await self._refuse(context, error, request_id)
+                record.code = "CANCELLED"
+                await self._refuse(context, error, request_id, record)
+            finally:
+                record.close()
 
         return unary
 
-    def stream(self, behavior: Stream) -> Any:
-        """Return a streaming method for a server."""
+    def stream(self, behavior: Stream, name: str = "") -> Any:
+        """Return a streaming method for a server; `name` is what the log calls it."""
 
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
             metadata, request_id = _read(context)
+            record = _Record(name, request_id)
             try:
-                async for message in behavior(request, self._visit(context, metadata, request_id)):
+                visit = record.visit = self._visit(context, metadata, request_id)
+                async for message in behavior(request, visit):
                     yield message
             except BaseException as error:
-                await self._refuse(context, error, request_id)
+                record.code = "CANCELLED"
+                await self._refuse(context, error, request_id, record)
+            finally:
+                record.close()
 
         return stream
 
@@ -94,7 +106,9 @@ class Edge:
         traceparent = traceparent_of(str(metadata.get("traceparent", "")))
         return Visit(principal, request_id, traceparent, metadata, context.time_remaining())
 
-    async def _refuse(self, context: Context, error: BaseException, request_id: str) -> NoReturn:
+    async def _refuse(
+        self, context: Context, error: BaseException, request_id: str, record: "_Record | None" = None
+    ) -> NoReturn:
         if isinstance(error, AbortError):
             raise error
         if is_lost(error):
@@ -109,9 +123,35 @@ class Edge:
             status = unexpected(error, request_id)
         code = codes_of(status, self._profile).grpc
         status.code = code.value[0]
+        if record is not None:
+            record.code, record.reason = code.name, reason_in(status)
         trailers = ((DETAILS, status.SerializeToString()), ("x-request-id", request_id))
         await context.abort(code, status.message, trailers)
         raise AssertionError("abort came back")
+
+
+class _Record:
+    """What is noted of one call when it is over."""
+
+    __slots__ = ("_begun", "code", "name", "reason", "request_id", "visit")
+
+    def __init__(self, name: str, request_id: str) -> None:
+        self.name, self.request_id, self.code, self.reason = name, request_id, "OK", ""
+        self.visit: Visit | None = None
+        self._begun = perf_counter()
+
+    def close(self) -> None:
+        """Take note of it."""
+        visit = self.visit
+        grpc_served(
+            self.name,
+            self.code,
+            self.reason,
+            self._begun,
+            self.request_id,
+            visit.traceparent if visit else "",
+            visit.principal if visit else NOBODY,
+        )
 
 
 class Door(grpc.aio.ServerInterceptor):

@@ -109,6 +109,79 @@ class BodyTooSlow(Refusal):
         super().__init__(f"the request did not arrive within {limit_s:g} s", limit_s=limit_s)
 
 
+class HeadersTooLarge(Refusal):
+    """The request's headers are more than `server.limits` allows."""
+
+    code = StatusCode.OUT_OF_RANGE
+    reason = "HEADERS_TOO_LARGE"
+    status = 431
+
+    def __init__(self, limit: str, key: str) -> None:
+        super().__init__(
+            f"the request's headers have more than {limit}; an operator can raise server.limits.{key}"
+        )
+
+
+class HeadersTooSlow(Refusal):
+    """The request's headers did not arrive within `server.limits.header_timeout`."""
+
+    code = StatusCode.DEADLINE_EXCEEDED
+    reason = "HEADERS_TOO_SLOW"
+    status = 408
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"the request's headers did not arrive within {limit_s:g} s", limit_s=limit_s)
+
+
+class NotHttp(Refusal):
+    """What arrived cannot be read as a request."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "NOT_HTTP"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("this is no HTTP/1.1 request; a server with server.tls is called as https://")
+
+
+class Busy(Refusal):
+    """There are as many connections or streams as the server takes."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "SERVER_BUSY"
+    status = 503
+    headers = ((b"retry-after", b"5"),)
+
+    def __init__(self, what: str, most: int, key: str) -> None:
+        super().__init__(
+            f"there are {most} {what} already, and this server takes no more; try again in some seconds "
+            f"(an operator can raise server.limits.{key})",
+            most=most,
+        )
+
+
+class OriginNotAllowed(Refusal):
+    """A browser asks for a page that may not call, or not like this."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "ORIGIN_NOT_ALLOWED"
+    status = 403
+
+    def __init__(self, what: str, found: str, key: str) -> None:
+        super().__init__(f"{what} {found[:100]!r} is not in server.cors.{key}", found=found[:100])
+
+
+class NotForYou(Refusal):
+    """The caller is known, and may not see this."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "PERMISSION_DENIED"
+    status = 403
+
+    def __init__(self, what: str, role: str) -> None:
+        super().__init__(f"{what} needs the role {role}; send a credential that has it", role=role)
+
+
 class NotJson(Refusal):
     """The request's content type is not JSON."""
 
@@ -127,9 +200,10 @@ class CannotServe(HectorError):
     code = StatusCode.FAILED_PRECONDITION
     reason = "CANNOT_SERVE"
 
-    def __init__(self, address: str, why: str, key: str, flag: str) -> None:
+    def __init__(self, address: str, why: str, key: str, flag: str, occupant: str = "") -> None:
+        by = f" by {occupant}" if occupant else ""
         super().__init__(
-            f"cannot listen on {address}: {why}; choose another with {flag} or `{key}:` in the config",
+            f"cannot listen on {address}: {why}{by}; choose another with {flag} or `{key}:` in the config",
             address=address,
         )
 

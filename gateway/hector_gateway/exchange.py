@@ -7,6 +7,8 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from hector_mesh import Principal
+
 from .addresses import is_loopback
 from .errors import BodyTooLarge, BodyTooSlow, Headers
 from .ids import request_id_of, traceparent_of
@@ -16,6 +18,8 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
+
+_PLAIN = (b"x-content-type-options", b"nosniff")
 
 
 class Exchange:
@@ -31,6 +35,13 @@ class Exchange:
         """Names the request in logs and errors; the client's own, if it sends one."""
         self.started = False
         """The answer has begun, so it cannot become another one."""
+        self.more_headers: Headers = ()
+        """What is said with every answer of this request."""
+        self.status = 0
+        """Of the answer; 0 before there is one."""
+        self.principal = Principal()
+        self.what, self.agent, self.reason = "", "", ""
+        """For the log: who asked, for what, of which agent, and why it failed."""
 
     @property
     def traceparent(self) -> str:
@@ -99,13 +110,19 @@ class Exchange:
 
     async def start(self, status: int, kind: bytes, headers: Headers = ()) -> None:
         """Send status and headers; the body follows."""
-        self.started = True
+        self.started, self.status = True, status
         named = ((b"content-type", kind),) if kind else ()
         await self._send(
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [*named, (b"x-request-id", self.request_id.encode()), *headers],
+                "headers": [
+                    *named,
+                    (b"x-request-id", self.request_id.encode()),
+                    _PLAIN,
+                    *self.more_headers,
+                    *headers,
+                ],
             }
         )
 

@@ -60,6 +60,11 @@ def unexpected(error: BaseException, request_id: str) -> Status:
     return Status(code=number, message=f"an unexpected error; logged as {request_id}")
 
 
+def reason_in(status: Status) -> str:
+    """Return why, in a word that never varies."""
+    return info_in(status).reason or code_name(status)
+
+
 def is_lost(error: BaseException) -> bool:
     """Say whether this is not ours to answer."""
     return isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit | GeneratorExit)

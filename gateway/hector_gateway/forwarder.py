@@ -48,8 +48,12 @@ class Forwarder:
     def _handler(self, method: Method) -> Handler:
         coders = (method.request.FromString, method.response.SerializeToString)
         if method.streams:
-            return grpc.unary_stream_rpc_method_handler(self._edge.stream(self._stream(method)), *coders)
-        return grpc.unary_unary_rpc_method_handler(self._edge.unary(self._unary(method)), *coders)
+            return grpc.unary_stream_rpc_method_handler(
+                self._edge.stream(self._stream(method), method.name), *coders
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            self._edge.unary(self._unary(method), method.name), *coders
+        )
 
     def _unary(self, method: Method) -> Callable[[Any, Visit], Awaitable[Any]]:
         async def unary(request: Any, visit: Visit) -> Any:
@@ -65,6 +69,7 @@ class Forwarder:
         async def stream(request: Any, visit: Visit) -> AsyncIterator[Any]:
             with scope(_call(visit, STREAM_S)):
                 await self._prepare(method, request, visit)
+                self._in_flight.admit_stream()
                 rpc = method.call(request)
                 with self._in_flight.counted(rpc, streams=True):
                     async with streaming(rpc):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
-from .errors import Stopping
+from .errors import Busy, Stopping
 from .exchange import ClientLeft, Exchange
 
 WATCH_AFTER_S = 0.05
@@ -22,11 +22,26 @@ class Rpc(Protocol):
 class InFlight:
     """Everything that clients of this gateway wait for."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_streams: int = 5_000) -> None:
+        self._most_streams = most_streams
         self._calls: set[Rpc] = set()
         self._streams: set[Rpc] = set()
         self.stopping = False
         """The server was told to stop."""
+
+    @property
+    def open_streams(self) -> int:
+        """How many there are."""
+        return len(self._streams)
+
+    def admit_stream(self) -> None:
+        """Let another stream begin; to be asked right before it does.
+
+        Raises:
+            Busy: There are enough of them.
+        """
+        if len(self._streams) >= self._most_streams:
+            raise Busy("open streams", self._most_streams, "max_streams")
 
     @contextmanager
     def counted(self, rpc: Rpc, *, streams: bool) -> Iterator[None]:

@@ -3,24 +3,21 @@
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .app import App
+from .config import LimitsConfig
 from .errors import CannotServe
+from .measuring import CONNECTIONS
+from .occupant import occupant
+from .protocol import Protocol
 
 BACKLOG = 2048
-
-
-class Protocol(HttpToolsProtocol):
-    """uvicorn's own, which lets the application cut a connection that nobody reads."""
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["hector.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
 
 
 class Server(uvicorn.Server):
@@ -39,8 +36,8 @@ class Server(uvicorn.Server):
         yield
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Return a listening place.
+def bound(host: str, port: int, *, key: str = "server.port", flag: str = "--port") -> socket.socket:
+    """Return a listening place; `key` and `flag` are where the port was chosen.
 
     Raises:
         CannotServe: The address is taken, or is none of this machine's.
@@ -60,18 +57,35 @@ def bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         nowhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
-        key, flag = ("server.host", "--host") if nowhere else ("server.port", "--port")
-        raise CannotServe(shown, why, key, flag) from error
+        if nowhere and key == "server.port":
+            key, flag = "server.host", "--host"
+        by = occupant(port) if error.errno == errno.EADDRINUSE else ""
+        raise CannotServe(shown, why, key, flag, by) from error
     place.setblocking(False)
     return place
 
 
 @asynccontextmanager
-async def serving_http(app: App, place: socket.socket, *, drain_s: float) -> AsyncIterator[None]:
-    """Answer requests until the block ends, then let those in flight finish within `drain_s` seconds."""
+async def serving_http(
+    app: Any,
+    place: socket.socket,
+    *,
+    drain_s: float,
+    limits: LimitsConfig | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[None]:
+    """Answer requests until the block ends, then let those in flight finish within `drain_s` seconds.
+
+    Args:
+        app: An ASGI application.
+        place: Where to listen.
+        drain_s: How long answers in flight may take at the end.
+        limits: What clients may take.
+        tls: Speak TLS with this; None is plain text.
+    """
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=partial(Protocol, limits=limits or LimitsConfig()),  # type: ignore[arg-type]  # called like a class
         ws="none",
         loop="none",
         lifespan="off",
@@ -84,7 +98,10 @@ async def serving_http(app: App, place: socket.socket, *, drain_s: float) -> Asy
         timeout_keep_alive=65,  # longer than load balancers keep theirs, or they meet closed connections
         timeout_graceful_shutdown=max(1, round(drain_s)),
     )
+    config.load()
+    config.ssl = tls  # made elsewhere, and renewed there
     server = Server(config)
+    CONNECTIONS.follow(lambda: len(server.server_state.connections))
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve(sockets=[place]))
         await server.listens.wait()

@@ -26,6 +26,16 @@ ROLES: Mapping[str, str] = {
 """Roles by one of their services. Only those that this process can reach are asked; the agent must be."""
 
 
+PARTS: Mapping[str, tuple[str, str]] = {
+    "agent": ("database", "the database cannot be used"),
+    "document": ("documents", "documents are not up to date: their source cannot be read"),
+}
+"""What roles say of what they stand on, and how it is told when it is not well."""
+
+_NEEDED = "agent"
+"""The role without whose parts no answer is possible: /ready looks at them, too."""
+
+
 class Probes:
     """Serves /live, /ready and /health. Nobody needs a credential for them."""
 
@@ -40,7 +50,7 @@ class Probes:
 
     async def ready(self, exchange: Exchange) -> None:
         """Say whether traffic should come."""
-        reasons = await self._reasons()
+        reasons = await self._reasons(parts=(_NEEDED,))
         if reasons:
             await exchange.reply_json(503, {"status": "not ready", "reasons": reasons})
         else:
@@ -48,7 +58,7 @@ class Probes:
 
     async def health(self, exchange: Exchange) -> None:
         """Say all of it; 200 as long as anybody can say anything."""
-        reasons = await self._reasons()
+        reasons = await self._reasons(parts=tuple(PARTS))
         methods = ["bearer"] if self._public.authenticates else []
         found: dict[str, object] = {
             "status": "degraded" if reasons else "healthy",
@@ -58,26 +68,43 @@ class Probes:
         }
         await exchange.reply_json(200, found | ({"reasons": reasons} if reasons else {}))
 
-    async def _reasons(self) -> list[str]:
+    async def _reasons(self, parts: tuple[str, ...]) -> list[str]:
         if self.stopping:
             return ["the server is stopping"]
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._reason(role, service)) for role, service in ROLES.items()]
+            asked = [
+                group.create_task(self._reason(role, service, with_parts=role in parts))
+                for role, service in ROLES.items()
+            ]
         return [reason for task in asked if (reason := task.result())]
 
-    async def _reason(self, role: str, service: str) -> str:
+    async def _reason(self, role: str, service: str, *, with_parts: bool) -> str:
         """Return what is wrong with a role; nothing if it is well, or not in this mesh."""
         try:
-            channel = self._mesh.channel(service)
+            stub = health_pb2_grpc.HealthStub(self._mesh.channel(service))
         except HectorError:
             return "agent: not in this mesh" if role == "agent" else ""
-        stub = health_pb2_grpc.HealthStub(channel)
-        request = health_pb2.HealthCheckRequest(service=service)
-        try:
-            answer = await stub.Check(request, timeout=CHECK_S)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                return ""  # it says nothing of itself, but it answers
-            why = error.code().name.lower().replace("_", " ")
-            return f"{role}: {'not known there' if error.code() is grpc.StatusCode.NOT_FOUND else why}"
-        return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else f"{role}: not ready yet"
+        why = await _why_not(stub, service)
+        if why:
+            return f"{role}: {why}"
+        if with_parts and role in PARTS:
+            part, trouble = PARTS[role]
+            # A role of an older version knows no parts.
+            return f"{role}: {trouble}" if await _why_not(stub, part) == _NOT_READY else ""
+        return ""
+
+
+_NOT_READY = "not ready yet"
+
+
+async def _why_not(stub: health_pb2_grpc.HealthStub, service: str) -> str:
+    """Return why a service is not well; empty if it is."""
+    request = health_pb2.HealthCheckRequest(service=service)
+    try:
+        answer = await stub.Check(request, timeout=CHECK_S)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            return ""  # it says nothing of itself, but it answers
+        why = error.code().name.lower().replace("_", " ")
+        return "not known there" if error.code() is grpc.StatusCode.NOT_FOUND else why
+    return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else _NOT_READY

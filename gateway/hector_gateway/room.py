@@ -16,17 +16,22 @@ from .admin_secret import AdminSecret, admin_secret
 from .app import App
 from .cards import Cards
 from .config import GatewaySection, ServerConfig
+from .cors import Cors
 from .directory import Directory
 from .edge import Door, Edge
 from .errors import CannotServe
 from .forwarder import Forwarder
 from .in_flight import InFlight
 from .listening import bound, serving_http
+from .measuring import STREAMS
 from .methods import methods_of
+from .occupant import occupant
 from .probes import Probes
 from .public import Public, reachable
 from .rpc import JsonRpc
+from .tls import TLS, tls_of
 
+_STRICT = ((b"strict-transport-security", b"max-age=31536000"),)
 _AGENTS = agent_pb2.DESCRIPTOR.services_by_name["AgentService"]
 
 
@@ -49,7 +54,7 @@ class Border:
 
     def __init__(self, config: GatewaySection, mesh: Mesh, show: Callable[[AdminSecret], None]) -> None:
         self._config, self._server, self._mesh, self._show = config, config.server, mesh, show
-        self._in_flight = InFlight()
+        self._in_flight = InFlight(self._server.limits.max_streams)
         self._directory = Directory(mesh)
         self.public = Public("", "", "", False)
         """Where it is for clients, once it runs."""
@@ -63,17 +68,23 @@ class Border:
         Raises:
             CannotServe: A port is taken.
             SecretUnreadable: The admin secret's hash cannot be used.
+            TLSUnusable: The certificate or its key cannot be used.
         """
+        tls = tls_of(self._server.tls)
         if (made := admin_secret(self._config)) is not None:
             self._show(made)
         access = access_for(self._server)
         async with AsyncExitStack() as stack:
             place = bound(self._server.host, self._server.port)
             stack.callback(place.close)
-            grpc_address = await self._serve_grpc(stack, access)
+            if tls is not None:
+                fresh = asyncio.create_task(tls.kept_fresh())
+                stack.callback(fresh.cancel)
+            grpc_address = await self._serve_grpc(stack, access, tls)
             port = place.getsockname()[1]
             self.public = public_of(self._server, port, grpc_address, access)
-            self.addresses["HTTP"] = f"http://{reachable(self._server.host)}:{port}"
+            scheme = "https" if tls else "http"
+            self.addresses["HTTP"] = f"{scheme}://{reachable(self._server.host)}:{port}"
             if grpc_address:
                 self.addresses["gRPC"] = grpc_address
             probes = Probes(self._mesh, self.public)
@@ -85,14 +96,22 @@ class Border:
                     methods_of(SERVICE_DESCRIPTOR, self._mesh), self._directory, self._server, self._in_flight
                 ),
                 self._server.a2a_errors,
+                cors=Cors(self._server.cors),
+                always=_STRICT if tls else (),
             )
-            await stack.enter_async_context(
-                serving_http(app, place, drain_s=self._server.shutdown_timeout + 1)
+            STREAMS.follow(lambda: self._in_flight.open_streams)
+            serving = serving_http(
+                app,
+                place,
+                drain_s=self._server.shutdown_timeout + 1,
+                limits=self._server.limits,
+                tls=tls.context if tls else None,
             )
-            stack.callback(self._leave, probes)
+            await stack.enter_async_context(serving)
+            stack.push_async_callback(self._leave, probes)
             yield
 
-    async def _serve_grpc(self, stack: AsyncExitStack, access: Access) -> str:
+    async def _serve_grpc(self, stack: AsyncExitStack, access: Access, tls: TLS | None) -> str:
         """Open the gRPC port, and return host:port; empty if there is none."""
         server = self._server
         if server.grpc_port is None:
@@ -100,7 +119,10 @@ class Border:
         edge = Edge(access, self._in_flight, server.a2a_errors)
         host = f"[{server.host}]" if ":" in server.host else server.host
         wire = wire_server(
-            f"{host}:{server.grpc_port}", interceptors=[Door(edge)], drain_s=server.shutdown_timeout
+            f"{host}:{server.grpc_port}",
+            interceptors=[Door(edge)],
+            drain_s=server.shutdown_timeout,
+            credentials=tls.credentials() if tls else None,
         )
         Forwarder(
             (SERVICE_DESCRIPTOR, _AGENTS),
@@ -114,11 +136,16 @@ class Border:
             await stack.enter_async_context(wire)
         except CannotListen as error:
             why = str(error).partition(": ")[2]
-            raise CannotServe(f"{host}:{server.grpc_port}", why, "server.grpc_port", "--grpc-port") from error
+            by = occupant(server.grpc_port)
+            raise CannotServe(
+                f"{host}:{server.grpc_port}", why, "server.grpc_port", "--grpc-port", by
+            ) from error
         return f"{reachable(server.host)}:{wire.address.rpartition(':')[2]}"
 
-    def _leave(self, probes: Probes) -> None:
+    async def _leave(self, probes: Probes) -> None:
+        """Say that it is leaving, give balancers time to hear it, and then answers theirs to end."""
         probes.stopping = True
+        await asyncio.sleep(self._server.shutdown_delay)
         # Streams get the time too: as long as runs are not taken over, nobody can go on with them elsewhere.
         loop = asyncio.get_running_loop()
         loop.call_later(self._server.shutdown_timeout, self._in_flight.end_all)
@@ -127,7 +154,7 @@ class Border:
 def public_of(server: ServerConfig, port: int, grpc_address: str, access: Access) -> Public:
     """Return how clients see a server that listens on `port`."""
     return Public(
-        url=server.public_url or f"http://{reachable(server.host)}:{port}",
+        url=server.public_url or f"http{'s' if server.tls.wanted else ''}://{reachable(server.host)}:{port}",
         # Behind another name we cannot know whether, and where, the gRPC port can be reached.
         grpc_address=server.public_grpc if server.public_url else server.public_grpc or grpc_address,
         version=installed_version(),

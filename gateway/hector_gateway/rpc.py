@@ -23,7 +23,7 @@ from .envelope import EnvelopeError, Request
 from .errors import NotJson, Refusal
 from .event_stream import EventStream, event
 from .exchange import ClientLeft, Exchange
-from .faults import Failure, is_lost, public, rpc_error, unexpected
+from .faults import Failure, is_lost, public, reason_in, rpc_error, unexpected
 from .in_flight import InFlight
 from .leniency import completed
 from .methods import Method
@@ -84,8 +84,10 @@ class JsonRpc:
             if "/" in request.method:
                 version = "0.3"
             asked = await self._understood(request, exchange, call, agent, lenient=lenient)
+            exchange.what, exchange.agent = asked.method.name, asked.agent.name
             await self._answer(asked, exchange, call)
         except EnvelopeError as error:
+            exchange.reason = error.reason
             found = self._shown(error.status, exchange, version) | {"code": error.codes.jsonrpc}
             await exchange.reply(200, envelope.error(error.rpc_id, found))
         except (Refusal, ClientLeft):
@@ -164,6 +166,7 @@ class JsonRpc:
             found = self._shown(public(error, exchange.request_id), exchange, asked.version)
             return event(envelope.error(asked.request.rpc_id, found))
 
+        self._in_flight.admit_stream()
         answer = EventStream(exchange, self._in_flight, self._server.limits, show=show, complain=complain)
         lasting = Call(
             principal=call.principal,
@@ -196,6 +199,7 @@ class JsonRpc:
         return v03.result_from_v1(asked.request.method, found) if asked.version == "0.3" else found
 
     def _shown(self, status: Status, exchange: Exchange, version: str | None) -> dict[str, Any]:
+        exchange.reason = exchange.reason or reason_in(status)
         found = rpc_error(status, exchange.request_id, self._server.a2a_errors)
         if version == "0.3":
             found["code"] = v03.error_code_from_v1(found["code"])

@@ -53,6 +53,10 @@ class StoreIndex:
     def status(self) -> IndexStatus:
         return self._progress.status()
 
+    def is_failing(self) -> bool:
+        """Say whether the store could not be brought up to date the last time."""
+        return self._progress.state == IndexState.INDEX_STATE_FAILED or not self._config.source.path.is_dir()
+
     def documents(self, *, after: str, limit: int) -> list[DocumentRow]:
         """Return what is known of the next documents behind a name, in order."""
         rows = self._progress.rows

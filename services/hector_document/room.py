@@ -70,7 +70,11 @@ def build(config: DocumentSection, mesh: Mesh) -> Room:
         except TimeoutError:
             log.warning("went on without waiting for first indexes", extra={"waited_s": READY_S})
 
-    return Room(register=register, running=running, ready=ready)
+    async def sources_are_well() -> bool:
+        every = [store.index for store in stores.values()]  # a folder on a network may keep us waiting
+        return not await asyncio.to_thread(lambda: any(index.is_failing() for index in every))
+
+    return Room(register=register, running=running, ready=ready, checks={"documents": sources_are_well})
 
 
 def _collection_of(store: str) -> str:

@@ -54,6 +54,10 @@ class Health:
         await self._servicer.set(service, _SERVING if serving else _NOT_SERVING)
         await self._servicer.set("", _SERVING if all(self._serving.values()) else _NOT_SERVING)
 
+    async def note(self, part: str, *, well: bool) -> None:
+        """Say how something behind the services is, as "database"; they are served all the same."""
+        await self._servicer.set(part, _SERVING if well else _NOT_SERVING)
+
     def serving(self, service: str = "") -> bool:
         """Return what would be answered."""
         return all(self._serving.values()) if not service else self._serving.get(service, False)

@@ -33,6 +33,7 @@ def wire_server(
     health: Health | None = None,
     merges: Merges | None = None,
     drain_s: float = 5.0,
+    credentials: grpc.ServerCredentials | None = None,
 ) -> "WireServer":
     """Return a server for `listen`; add servicers, then enter it.
 
@@ -44,11 +45,14 @@ def wire_server(
         health: What is said about the services; by default they are healthy as long as it runs.
         merges: How the messages of a stream are joined that wait for a slow reader, by full method name.
         drain_s: How long calls in flight may take to finish when the server is left.
+        credentials: Speak TLS with these on a TCP port.
 
     Raises:
         CannotListen: When it is entered: the address is taken, or is none.
     """
-    return WireServer(listen, Doorkeeper(token, token_header), interceptors, health, merges or {}, drain_s)
+    return WireServer(
+        listen, Doorkeeper(token, token_header), interceptors, health, merges or {}, drain_s, credentials
+    )
 
 
 class WireServer(grpc.aio.Server):
@@ -62,8 +66,10 @@ class WireServer(grpc.aio.Server):
         health: Health | None,
         merges: Merges,
         drain_s: float,
+        credentials: grpc.ServerCredentials | None,
     ) -> None:
         self._listen = listen
+        self._credentials = credentials
         self._drain_s = drain_s
         self._services: dict[str, None] = {}
         self._socket: UnixSocket | None = None
@@ -139,7 +145,10 @@ class WireServer(grpc.aio.Server):
         path = unix_path(self._listen)
         if path is None:
             try:
-                port = self._server.add_insecure_port(self._listen)
+                if self._credentials is not None:
+                    port = self._server.add_secure_port(self._listen, self._credentials)
+                else:
+                    port = self._server.add_insecure_port(self._listen)
             except RuntimeError as error:
                 raise CannotListen(self._listen, why_not(self._listen)) from error
             host = self._listen.rpartition(":")[0]

@@ -140,6 +140,7 @@ class _Enabled:
 
     backend: Backend | None = None
     entries: Mapping[str, tuple[str, ...]] = {}
+    path: str = ""
 
 
 _declared: dict[str, Instrument] = {}
@@ -152,21 +153,22 @@ ERRORS = Counter(
 )
 
 
-def enable(backend: Backend, entries: Mapping[str, tuple[str, ...]] | None = None) -> None:
+def enable(backend: Backend, entries: Mapping[str, tuple[str, ...]] | None = None, *, path: str = "") -> None:
     """Keep values from now on, those of instruments that are declared later included.
 
     Args:
         backend: Where.
         entries: What labels say of configured entries, as {"llms.fast": ("openai", "gpt-4o")}.
+        path: Where the public port shows them; empty if it does not.
     """
-    _enabled.backend, _enabled.entries = backend, entries or {}
+    _enabled.backend, _enabled.entries, _enabled.path = backend, entries or {}, path
     for instrument in _declared.values():
         instrument.bind(backend)
 
 
 def disable() -> None:
     """Keep nothing from now on."""
-    _enabled.backend, _enabled.entries = None, {}
+    _enabled.backend, _enabled.entries, _enabled.path = None, {}, ""
     for instrument in _declared.values():
         instrument.bind(None)
 
@@ -179,6 +181,11 @@ def enabled() -> bool:
 def entry(instance: str, size: int = 2) -> tuple[str, ...]:
     """Return what labels say of a configured entry; `size` times OTHER if it is not known."""
     return _enabled.entries.get(instance) or (OTHER,) * size
+
+
+def path() -> str:
+    """Return where the public port shows all values; empty if it does not."""
+    return _enabled.path
 
 
 def page(accept: str = "") -> tuple[bytes, bytes] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .server import Server
 
@@ -19,3 +19,5 @@ class Room:
     """Until this returns, the health of the room's services is NOT_SERVING. None: ready when running."""
     addresses: Callable[[], Mapping[str, str]] = dict
     """Where clients outside the mesh reach the room while it runs, by protocol, as really bound."""
+    checks: Mapping[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)
+    """How that is on which the room stands, as {"database": …}; asked every few seconds, told at /health."""

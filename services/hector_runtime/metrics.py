@@ -54,7 +54,7 @@ async def measured(config: Config) -> AsyncIterator[None]:
         yield
         return
     models = {f"llms.{name}": (entry.provider, entry.model_name) for name, entry in config.llms.items()}
-    metrics.enable(Prometheus(), models)
+    metrics.enable(Prometheus(), models, path="" if wanted.listen else wanted.endpoint)
     BUILD.set(installed_version(), platform.python_version(), value=1)
     try:
         yield

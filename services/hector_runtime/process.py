@@ -21,6 +21,7 @@ from hector_mesh import (
     wire_server,
 )
 
+from .checking import keep_checking
 from .config import Config
 from .merging import MERGES
 from .metrics import measured
@@ -102,6 +103,8 @@ async def running(
             await stack.enter_async_context(wire)
         becoming = group.create_task(_become_ready(rooms, health, ready))
         stack.callback(becoming.cancel)
+        checking = group.create_task(keep_checking(rooms, health))
+        stack.callback(checking.cancel)
         public = {name: at for room in rooms.values() for name, at in room.addresses().items()}
         yield Process(mesh, tuple(here), wire.address if wire else "", public, ready)
 

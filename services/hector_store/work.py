@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from hector_mesh import HectorError
+
 from .errors import PayloadTooLarge, StorageClosed, StorageQueueFull
 
 QUEUE_ROWS = 20_000
@@ -93,6 +95,8 @@ class WriteQueue:
         self.closed = False
         self.rows = self.size_bytes = 0
         """Waiting or under way."""
+        self.failed_at: float | None = None
+        """When the last commit failed, by `time.perf_counter`; None if it did not."""
 
     async def submit(self, many: Many[I, R], item: I, rows: int, size_bytes: int) -> R:
         """Write `item` with others of its kind and return what became of it.
@@ -125,7 +129,13 @@ class WriteQueue:
 
     def settle(self, works: Sequence[AnyWork]) -> None:
         """Make room, and tell the callers what became of their writes; on the event loop."""
+        self.failed_at = perf_counter() if _is_lost(works[-1].outcome) else None
         for work in works:
             self.rows -= work.rows
             self.size_bytes -= work.size_bytes
             work.settle()
+
+
+def _is_lost(outcome: object) -> bool:
+    """Say whether it was the database that failed, and not what was to be written."""
+    return isinstance(outcome, HectorError) and outcome.reason.startswith("STORAGE_")

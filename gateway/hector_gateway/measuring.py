@@ -1,0 +1,82 @@
+"""What is counted and logged of requests: who asked for what, how it ended and how long it took."""
+
+import logging
+from time import perf_counter
+
+from hector_mesh import Principal, metrics
+from hector_mesh.metrics import ERRORS, LONG, Counter, Gauge, Histogram
+
+from .exchange import Exchange
+
+log = logging.getLogger(__name__)
+
+REQUESTS = Counter(
+    "hector_requests_total",
+    "Requests from outside. code is the HTTP status, or gRPC's code.",
+    ("protocol", "method", "code"),
+)
+REQUEST_S = Histogram(
+    "hector_request_duration_seconds",
+    "Requests from outside, streams to their end.",
+    ("protocol", "method"),
+    bounds=LONG,
+)
+STREAMS = Gauge("hector_open_streams", "Answers that are being streamed to clients.")
+CONNECTIONS = Gauge("hector_http_connections_open", "Open HTTP connections.")
+
+QUIET = frozenset({"live", "ready", "health", "metrics"})
+"""What is asked so often that it is worth a line at debug level only."""
+
+
+def http_served(exchange: Exchange, begun: float) -> None:
+    """Take note of a request over HTTP."""
+    what = exchange.what or "unknown"
+    _served("http", what, str(exchange.status or 499), exchange.reason, begun)
+    level = logging.DEBUG if what in QUIET else logging.INFO
+    if log.isEnabledFor(level):
+        facts: dict[str, object] = {"protocol": "http", "method": what, "status": exchange.status or 499}
+        _log(level, facts, exchange, begun)
+
+
+def grpc_served(
+    method: str, code: str, reason: str, begun: float, request_id: str, traceparent: str, principal: Principal
+) -> None:
+    """Take note of a request over gRPC."""
+    _served("grpc", method, code, reason, begun)
+    if log.isEnabledFor(logging.INFO):
+        facts: dict[str, object] = {
+            "protocol": "grpc",
+            "method": method,
+            "status": code,
+            "duration_ms": _ms(begun),
+            "request_id": request_id,
+        }
+        _add(facts, principal, "", reason, traceparent)
+        log.info("request served", extra=facts)
+
+
+def _log(level: int, facts: dict[str, object], exchange: Exchange, begun: float) -> None:
+    facts["duration_ms"] = _ms(begun)
+    facts["request_id"] = exchange.request_id
+    _add(facts, exchange.principal, exchange.agent, exchange.reason, exchange.traceparent)
+    log.log(level, "request served", extra=facts)
+
+
+def _add(facts: dict[str, object], principal: Principal, agent: str, reason: str, traceparent: str) -> None:
+    for name, value in (("principal", principal.id), ("agent", agent), ("reason", reason)):
+        if value:
+            facts[name] = value
+    if traceparent:
+        facts["trace_id"] = traceparent[3:35]
+
+
+def _served(protocol: str, method: str, code: str, reason: str, begun: float) -> None:
+    if metrics.enabled():
+        REQUESTS.add(protocol, method, code)
+        REQUEST_S.since(begun, protocol, method)
+        if reason:
+            ERRORS.add("gateway", reason)
+
+
+def _ms(begun: float) -> float:
+    return round((perf_counter() - begun) * 1000, 1)
