@@ -125,12 +125,12 @@ def test_blocking_is_the_opposite_of_return_immediately(blocking: bool, immediat
     assert v03.request_to_v1("message/send", {"configuration": {}})["configuration"] == {}
 
 
-def test_errors_that_03_does_not_know_are_internal() -> None:
+def test_errors_that_03_does_not_know_are_internal_but_a_wrong_version() -> None:
     assert [v03.error_code_from_v1(code) for code in (-32001, -32007, -32008, -32009, -32602, -32050)] == [
         -32001,
         -32007,
         -32603,
-        -32603,
+        -32009,
         -32602,
         -32603,
     ]

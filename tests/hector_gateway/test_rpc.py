@@ -188,7 +188,7 @@ VERSIONS: list[tuple[str, str | None, int | None]] = [
     ("tasks/get", "", None),
     ("tasks/get", "0.3", None),
     ("tasks/get", "0.3.0", None),
-    ("tasks/get", "1.0", -32603),
+    ("tasks/get", "1.0", -32009),
 ]
 
 
@@ -196,7 +196,7 @@ VERSIONS: list[tuple[str, str | None, int | None]] = [
 async def test_version_and_spelling_must_agree(
     gateway: Any, method: str, version: str | None, code: int | None
 ) -> None:
-    """A2A 1.0 section 3.6: empty or missing means 0.3; 0.3 knows no -32009."""
+    """A2A 1.0 section 3.6: empty or missing means 0.3. Whatever the spelling, the code is -32009."""
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"id": "t"}}
     headers = {} if version is None else {"A2A-Version": version}
     async with gateway.http.post(gateway.url + "/agents/helper", json=body, headers=headers) as answer:
