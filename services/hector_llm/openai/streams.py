@@ -62,12 +62,11 @@ class StreamReader:
             chunks = ()
         if len(chunks) != len(events):
             chunks = map(_parsed, events)  # one by one, up to the one that is wrong
-        data = b""
-        try:
-            for data, chunk in zip(events, chunks, strict=True):
+        for data, chunk in zip(events, chunks, strict=True):
+            try:
                 self._take_chunk(chunk)
-        except (LookupError, TypeError, AttributeError):
-            raise NotAnAnswerError(f"not a chunk of a chat completion: {excerpt(data)}") from None
+            except (LookupError, TypeError, AttributeError):
+                raise NotAnAnswerError(f"not a chunk of a chat completion: {excerpt(data)}") from None
         self.complete = self.complete or is_last
 
     def _take_chunk(self, chunk: Any) -> None:
