@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import many_processes
 import one_process
 from figures import Figure, table, table_of
 from plan import Plan
@@ -24,6 +25,7 @@ PARTS: dict[str, Part] = {
     "answers": one_process.answers,
     "first-word": one_process.first_word,
     "growth": one_process.growth,
+    "mesh": many_processes.mesh,
 }
 
 

@@ -57,7 +57,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[Server]:
 
 @contextmanager
 def several(folder: Path, arguments: dict[str, Sequence[str]]) -> Iterator[Server]:
-    """Run a `hector serve` for each list of arguments; the last is the gateway, which tells when all are ready."""
+    """Run a `hector serve` for each list of arguments; the last is the gateway, and ready when all are."""
     port = free_port()
     pids: dict[str, int] = {}
     with ExitStack() as stack:
