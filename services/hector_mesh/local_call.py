@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from grpc import StatusCode
@@ -53,6 +54,8 @@ class LocalCall:
     _waiters: tuple[asyncio.Future[None], ...] = ()
     _initial_waiters: tuple[asyncio.Future[None], ...] = ()
     _callbacks: tuple[Callable[[Any], None], ...] = ()
+    _task: asyncio.Task[None] | None
+    """What serves it; None once that has ended, or call and task would keep each other for the collector."""
 
     def __init__(
         self,
@@ -69,11 +72,11 @@ class LocalCall:
         if timeout is not None:
             self._deadline = time.monotonic() + timeout
             self._timer = loop.call_later(timeout, self._expire)
-        self._context = LocalContext(self, metadata, self._deadline)
+        context = LocalContext(self, metadata, self._deadline)
         # An empty Context: only metadata crosses over, exactly as between two processes.
-        self._task = loop.create_task(server.serve(method, request, self._context), context=Context())
-        server.owns(self._task)
-        self._task.add_done_callback(self._served)
+        self._task = task = loop.create_task(server.serve(method, request, context), context=Context())
+        server.owns(task)
+        task.add_done_callback(partial(self._served, context))
 
     # As grpc.aio.Call
 
@@ -82,7 +85,7 @@ class LocalCall:
             return False
         self._cancelled_here = True
         self._end(CANCELLED)
-        self._task.cancel()
+        self._stop_serving()
         return True
 
     def cancelled(self) -> bool:
@@ -143,6 +146,7 @@ class LocalCall:
         self._ending = ending
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         self.take_initial_metadata(())
         waiters, self._waiters = self._waiters, ()
         wake(waiters)
@@ -152,15 +156,20 @@ class LocalCall:
 
     def _expire(self) -> None:
         self._end(EXPIRED)
-        self._task.cancel()
+        self._stop_serving()
 
-    def _served(self, task: asyncio.Task[None]) -> None:
+    def _stop_serving(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _served(self, context: LocalContext, task: asyncio.Task[None]) -> None:
         self._server.disowns(task)
+        self._task = None
         if task.cancelled():
             self._end(STOPPED)  # unless it ended before: then it was cancelled for that
         elif error := task.exception():
             self._end(Ending(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}"))
-        self._context.ended()
+        context.ended()
 
     async def _begun(self) -> None:
         if self._initial is None:
