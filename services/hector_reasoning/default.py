@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hector.common.v1 import Message
+from hector.common.v1 import ROLE_USER, Message, Part
 from hector.llm.v1 import (
     FINISH_REASON_CONTENT_FILTER,
     FINISH_REASON_ERROR,
@@ -11,6 +11,7 @@ from hector.llm.v1 import (
     FinishReason,
 )
 from hector.reasoning.v1 import Action, Ask, Observation, ProcessIterationResponse
+from hector_reasoning.circles import asked_for, came_of_it
 from hector_reasoning.errors import NothingCameOfAsking
 from hector_reasoning.state import Memory
 
@@ -28,22 +29,30 @@ def decide(memory: Memory, observations: Sequence[Observation]) -> tuple[Memory,
     """Return what to do after what was seen, and what to remember; `state` is left to the caller.
 
     Nothing seen yet, or results of tools: ask the model. Failed calls are results too, since the
-    agent keeps them in the conversation and the model may find another way. A model's turn with
-    tool calls: make them all, side by side. A turn without: the run is over.
+    agent keeps them in the conversation and the model may find another way; one that makes the same
+    call over and over is told so, and then stopped. A model's turn with tool calls: make them all, side
+    by side. A turn without: the run is over.
 
     The agent counts the questions and ends the run where no more are allowed, so the tools that
     the last question led to have run and the conversation can be continued.
 
     Raises:
         NothingCameOfAsking: The model could not be asked.
+        GoesInCircles: The model makes the same call again and again.
     """
     for seen in observations:
         if seen.HasField("message"):
-            return memory, _after_answer(memory, seen)
+            return _after_answer(memory, seen)
         if seen.error and seen.action_id.startswith("ask-"):
             raise NothingCameOfAsking(seen.error)
+    results = [seen.tool_result for seen in observations if seen.HasField("tool_result")]
+    memory, warning = came_of_it(memory, results)
     memory = replace(memory, asked=memory.asked + 1)
-    question = Action(id=f"ask-{memory.asked}", ask=Ask(conversation=Ask.CONVERSATION_APPEND))
+    ask = Ask(conversation=Ask.CONVERSATION_APPEND)
+    if warning:
+        aside = Message(role=ROLE_USER, parts=[Part(text=warning)])
+        ask = Ask(conversation=Ask.CONVERSATION_ASIDE, messages=[aside])
+    question = Action(id=f"ask-{memory.asked}", ask=ask)
     return memory, ProcessIterationResponse(success=True, actions=[question])
 
 
@@ -67,15 +76,15 @@ def conclusion(memory: Memory, agent: str, *, truncated: bool) -> str:
     )
 
 
-def _after_answer(memory: Memory, seen: Observation) -> ProcessIterationResponse:
+def _after_answer(memory: Memory, seen: Observation) -> tuple[Memory, ProcessIterationResponse]:
     calls = [part.tool_call for part in seen.message.parts if part.HasField("tool_call")]
     if calls:
         actions = [
             Action(id=f"tool-{memory.asked}-{number}", tool_call=call) for number, call in enumerate(calls, 1)
         ]
-        return ProcessIterationResponse(success=True, actions=actions)
+        return asked_for(memory, calls), ProcessIterationResponse(success=True, actions=actions)
     note = CUT_OFF.get(seen.finish_reason, "" if _says_something(seen.message) else EMPTY)
-    return ProcessIterationResponse(success=True, done=True, finalized=True, result=note)
+    return memory, ProcessIterationResponse(success=True, done=True, finalized=True, result=note)
 
 
 def _says_something(answer: Message) -> bool:

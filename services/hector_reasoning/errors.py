@@ -59,3 +59,19 @@ class NothingCameOfAsking(HectorError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"the model gave no answer: {why}")
+
+
+class GoesInCircles(HectorError):
+    """The model makes the same call again and again, and the same comes of it."""
+
+    code = StatusCode.ABORTED
+    reason = "MODEL_GOES_IN_CIRCLES"
+
+    def __init__(self, tools: str, times: int, *, failed: bool) -> None:
+        how = "and each time it failed" if failed else "and each time the same came of it"
+        super().__init__(
+            f"the model called {tools} {times} times in a row with the same arguments, {how}; ask "
+            "differently, or look at the tool and at what the agent's instruction says about it",
+            tool=tools,
+            times=times,
+        )

@@ -1,13 +1,13 @@
 """What a strategy remembers between two calls, and how it travels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import orjson
 
 from hector.reasoning.v1 import State
 from hector_reasoning.errors import StateUnreadable
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a process of this version could misread the bytes of an older one."""
 
 
@@ -20,11 +20,20 @@ class Memory:
     """Most questions to a model; zero is no limit. The agent counts them and ends the run."""
     asked: int = 0
     """Questions to a model so far."""
+    calls: str = ""
+    """What the last turn wanted done, as a hash; empty when that is over."""
+    outcome: str = ""
+    """What the turn before wanted done and what came of it, as a hash."""
+    times: int = 0
+    """How many turns in a row had that outcome."""
+
+
+_SHAPE = {field.name: type(getattr(Memory(""), field.name)) for field in fields(Memory)}
 
 
 def written(memory: Memory) -> State:
     """Return a memory as it travels; `read` is its inverse."""
-    data = orjson.dumps({"strategy": memory.strategy, "limit": memory.limit, "asked": memory.asked})
+    data = orjson.dumps(memory)
     return State(data=data, content_type="application/json", version=VERSION)
 
 
@@ -42,7 +51,6 @@ def read(state: State) -> Memory:
         found = orjson.loads(state.data)
     except orjson.JSONDecodeError as error:
         raise StateUnreadable("it is not JSON") from error
-    match found:
-        case {"strategy": str(strategy), "limit": int(limit), "asked": int(asked)} if len(found) == 3:
-            return Memory(strategy, limit, asked)
+    if isinstance(found, dict) and {name: type(value) for name, value in found.items()} == _SHAPE:
+        return Memory(**found)
     raise StateUnreadable("it holds something else")

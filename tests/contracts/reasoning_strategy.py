@@ -101,7 +101,7 @@ class Played:
             return Observation(action_id=action.id, message=turn, finish_reason=reason)
         if action.HasField("tool_call"):
             call = action.tool_call
-            result = ToolResult(tool_call_id=call.id, name=call.name, parts=[Part(text="seen")])
+            result = ToolResult(tool_call_id=call.id, name=call.name, parts=[Part(text=f"seen {self.asked}")])
             return Observation(action_id=action.id, tool_result=result)
         return Observation(action_id=action.id, message=says("from somebody else"))
 

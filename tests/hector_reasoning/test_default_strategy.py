@@ -5,8 +5,9 @@ import pytest
 from hector.common.v1 import Blob, Message, Part, ToolCall, ToolResult
 from hector.llm.v1 import FINISH_REASON_CONTENT_FILTER, FINISH_REASON_LENGTH, FINISH_REASON_STOP
 from hector.reasoning.v1 import Ask, Observation
+from hector_reasoning.circles import STOPPED_AFTER, STOPPED_AFTER_GOOD, WARNED_AFTER
 from hector_reasoning.default import EMPTY, conclusion, decide
-from hector_reasoning.errors import NothingCameOfAsking, StateUnreadable
+from hector_reasoning.errors import GoesInCircles, NothingCameOfAsking, StateUnreadable
 from hector_reasoning.state import VERSION, Memory, read, written
 
 START = Memory("default", limit=3)
@@ -76,6 +77,35 @@ def test_a_model_that_could_not_be_asked_fails_the_run():
         decide(START, [Observation(action_id="ask-1", error="no route to host")])
 
 
+def repeated(times: int, *, failed: bool, text: str = "same") -> list[Ask]:
+    """Return what a model is asked that makes the same call over and over."""
+    memory, asked = START, []
+    for turn in range(times):
+        call = ToolCall(id=f"call-{turn}", name="look", arguments_json='{"at": "x"}')
+        memory, _ = decide(memory, [answer(Part(tool_call=call))])
+        said = f"broken at {turn}" if failed else text.format(turn)
+        result = ToolResult(tool_call_id=call.id, name="look", parts=[Part(text=said)], error=failed)
+        memory, decision = decide(memory, [Observation(action_id=f"tool-{turn}", tool_result=result)])
+        asked.append(decision.actions[0].ask)
+    return asked
+
+
+def test_a_model_that_repeats_a_failing_call_is_told_and_then_stopped():
+    asked = repeated(STOPPED_AFTER - 1, failed=True)
+    assert [bool(ask.messages) for ask in asked] == [n >= WARNED_AFTER for n in range(1, STOPPED_AFTER)]
+    assert asked[-1].conversation == Ask.CONVERSATION_ASIDE
+    assert "look" in asked[-1].messages[0].parts[0].text
+    with pytest.raises(GoesInCircles, match=f"called look {STOPPED_AFTER} times in a row"):
+        repeated(STOPPED_AFTER, failed=True)
+
+
+def test_a_model_that_polls_is_given_more_time_and_one_that_gets_on_any():
+    assert repeated(STOPPED_AFTER_GOOD - 1, failed=False)
+    with pytest.raises(GoesInCircles, match="the same came of it"):
+        repeated(STOPPED_AFTER_GOOD, failed=False)
+    assert not any(ask.messages for ask in repeated(50, failed=False, text="line {}"))
+
+
 def test_decisions_change_nothing_they_were_given():
     seen = [answer(Part(tool_call=ToolCall(id="a", name="x")))]
     before = [observation.SerializeToString(deterministic=True) for observation in seen]
@@ -101,7 +131,7 @@ def test_state_does_not_grow_with_the_run():
     memory = START
     for _ in range(1000):
         memory, _ = decide(memory, [])
-    assert len(written(memory).data) < 64
+    assert len(written(memory).data) < 256
 
 
 def test_state_comes_back_as_it_was():

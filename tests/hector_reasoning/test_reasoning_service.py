@@ -12,10 +12,10 @@ from hector.reasoning.v1 import (
     InitializeRequest,
     ProcessIterationRequest,
     ReasoningStrategyStub,
-    State,
 )
 from hector_mesh import info_of
 from hector_reasoning.service import ReasoningServicer
+from hector_reasoning.state import Memory, written
 
 
 class FreshProcess:
@@ -96,7 +96,7 @@ async def test_a_call_without_a_state_says_to_initialise(reasoning):
 
 
 async def test_a_state_of_a_strategy_that_is_not_here_is_unreadable(reasoning):
-    state = State(data=b'{"strategy":"tree","limit":0,"asked":0}', version=1)
+    state = written(Memory("tree"))
     with pytest.raises(grpc.aio.AioRpcError, match="'tree'") as failed:
         await reasoning.ProcessIteration(ProcessIterationRequest(state=state))
     assert info_of(failed.value).reason == "STATE_UNREADABLE"
