@@ -21,6 +21,7 @@ from .aliases import ALIASES
 from .circles import circles
 from .defaults_config import DefaultsSection
 from .detect import detected
+from .logger_config import LoggerSection
 from .mesh_config import MeshSection
 from .tracing_config import ObservabilitySection
 
@@ -47,6 +48,7 @@ class Config(
     DefaultsSection,
     MeshSection,
     ObservabilitySection,
+    LoggerSection,
 ):
     """One YAML file."""
 
@@ -64,7 +66,6 @@ class Config(
         "databases": 'everything is kept in one: storage: {database: "postgresql://USER:PASSWORD@HOST/NAME"}',
         "global": "",
         "guardrails": "",
-        "logger": "use --log-level and --log-format",
         "plugins": "",
         "rate_limiting": "let a proxy in front limit requests",
         "session_stores": "sessions are kept in storage.database",

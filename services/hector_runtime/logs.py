@@ -1,39 +1,137 @@
-"""Log lines for people or for machines, on standard error."""
+"""Log lines for people or for machines, on standard error or in a file: facts, never what was said."""
 
+import asyncio
 import json
 import logging
 import sys
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+from typing import Any
 
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+from grpc import StatusCode
+
+from hector_mesh import HectorError, current_call
+
+from .log_flood import Flood
+from .log_traceback import traced
+
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+OURS = (
+    *("hector_runtime", "hector_gateway", "hector_agent", "hector_reasoning", "hector_llm", "hector_tool"),
+    *("hector_document", "hector_embedder", "hector_vector", "hector_plugin"),
+    *("hector_store", "hector_http", "hector_a2a", "hector_config", "hector_mesh"),
+)
+"""Loggers that the level is for. Others only warn: at lower levels they quote what they are given."""
+
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+log = logging.getLogger(__name__)
 
-def start_logging(level: str, form: str) -> None:
-    """Send log lines of this level and above to standard error, as "text" or "json"."""
-    handler = logging.StreamHandler(sys.stderr)
+
+class LogFileUnusable(HectorError):
+    """Log lines cannot be written where they should be."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "LOG_FILE_UNUSABLE"
+
+    def __init__(self, file: Path, why: str) -> None:
+        super().__init__(
+            f"cannot write log lines to {file}: {why}; make its folder, let the user who runs Hector write "
+            "there, or name another file with --log-file or `logger.file:` in the config",
+            file=str(file),
+        )
+
+
+def start_logging(level: str, form: str, file: Path | None = None) -> None:
+    """Send log lines of this level and above to a file or to standard error, as "text" or "json".
+
+    A file may be moved away at any time, as logrotate does: the next line makes a new one.
+
+    Raises:
+        LogFileUnusable: The file cannot be written.
+    """
+    handler = _handler(file)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    handler.addFilter(circumstances)
+    handler.addFilter(Flood())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(LEVELS[level])
-    for noisy in ("aiohttp", "asyncio", "grpc", "alembic", "watchfiles", "uvicorn"):
-        logging.getLogger(noisy).setLevel(max(LEVELS[level], logging.WARNING))
+    for before in root.handlers[:]:
+        root.removeHandler(before)
+        before.close()
+    root.addHandler(handler)
+    root.setLevel(max(LEVELS[level], logging.WARNING))
+    for name in OURS:
+        logging.getLogger(name).setLevel(LEVELS[level])
+    # Nothing looks at these, and each of them costs time in every line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.raiseExceptions = False  # a full disk must not fill the screen with tracebacks
+
+
+def catch_strays(loop: asyncio.AbstractEventLoop) -> None:
+    """Log what fails where nobody waits for it; Python itself would print it, words and all."""
+
+    def in_loop(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        log.error(
+            "something failed that nobody waited for",
+            exc_info=context.get("exception"),
+            extra={"what": context.get("message", "")},
+        )
+
+    def in_thread(failure: threading.ExceptHookArgs) -> None:
+        name = failure.thread.name if failure.thread else ""
+        log.error("thread died", exc_info=failure.exc_value, extra={"thread_name": name})
+
+    loop.set_exception_handler(in_loop)
+    threading.excepthook = in_thread
+
+
+def circumstances(record: logging.LogRecord) -> bool:
+    """Add which request a line belongs to, where one is being served; a filter that keeps every line."""
+    call = current_call.get()
+    facts = vars(record)
+    if call.request_id and "request_id" not in facts:
+        facts["request_id"] = call.request_id
+    if call.traceparent and "trace_id" not in facts:
+        facts["trace_id"] = call.traceparent[3:35]
+    return True
 
 
 class TextLines(logging.Formatter):
-    """`12:30:01 WARNING hector_agent.runs: run failed (run=…, reason=…)`."""
+    """`2026-01-31 12:30:01.123 WARNING hector_agent.runs: run ended (run=…, reason=…)`, in local time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second, self._shown = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
-        facts = ", ".join(f"{name}={value}" for name, value in facts_of(record).items())
-        line = f"{time} {record.levelname} {record.name}: {record.getMessage()}" + (
-            f" ({facts})" if facts else ""
+        second = int(record.created)
+        if second != self._second:
+            self._shown, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
+        facts = ", ".join(f"{name}={_shown(value)}" for name, value in facts_of(record).items())
+        line = (
+            f"{self._shown}.{int(record.msecs):03d} {record.levelname} {record.name}: {record.getMessage()}"
+            + (f" ({facts})" if facts else "")
         )
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return f"{line}\n{traced(record.exc_info)}" if record.exc_info else line
 
 
 class JsonLines(logging.Formatter):
     """One JSON object a line: time, level, logger, message, and the facts beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import orjson
+
+        self._dumps: Callable[..., bytes] = orjson.dumps
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -44,10 +142,29 @@ class JsonLines(logging.Formatter):
             **facts_of(record),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+            line["traceback"] = traced(record.exc_info)
+        try:
+            return self._dumps(line, default=str).decode()
+        except TypeError:  # halves of characters, or numbers beyond 64 bits
+            return json.dumps(line, default=str)
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, object]:
     """Return what was given as `extra`."""
     return {name: value for name, value in vars(record).items() if name not in STANDARD}
+
+
+def _shown(value: object) -> str:
+    """Return a fact that cannot be taken for two, or for a line of its own."""
+    text = str(value)
+    plain = text and text.isprintable() and not any(sign in text for sign in ' ,="()')
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def _handler(file: Path | None) -> logging.Handler:
+    if file is None:
+        return logging.StreamHandler(sys.stderr)
+    try:
+        return WatchedFileHandler(file, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise LogFileUnusable(file, (error.strerror or str(error)).lower()) from error

@@ -75,7 +75,6 @@ NOT_YET = [
     "rate_limiting: {enabled: true}",
     "session_stores: {s: {}}",
     "databases: {d: {driver: postgres}}",
-    "logger: {level: debug}",
     "defaults: {session_store: x}",
     "observability: {tracing: {headers: {a: b}}}",
     "agents: {a: {sub_agents: [b]}}",

@@ -1,54 +1,186 @@
-"""Log lines for people and for machines."""
+"""Log lines for people and for machines: facts, and nobody's words."""
 
+import asyncio
 import json
 import logging
+from pathlib import Path
 
 import pytest
+from grpc import StatusCode
 
-from hector_runtime.logs import JsonLines, TextLines, start_logging
+from hector_mesh import Call, HectorError, scope
+from hector_runtime.log_flood import BURST, EVERY_S, Flood
+from hector_runtime.logs import OURS, JsonLines, LogFileUnusable, TextLines, catch_strays, start_logging
+
+SECRET = "sk-planted-0123456789"
+log = logging.getLogger("hector_agent.test")
 
 
 def record(**extra):
     made = logging.makeLogRecord(
-        {"name": "hector_agent.runs", "levelno": 30, "levelname": "WARNING", "msg": "run failed"}
+        {"name": "hector_agent.runs", "levelno": 30, "levelname": "WARNING", "msg": "run ended"}
     )
     vars(made).update(extra)
     return made
 
 
+class Refused(HectorError):
+    code, reason = StatusCode.INTERNAL, "REFUSED"
+
+
+def raised(error, cause=None):
+    try:
+        raise error from cause
+    except BaseException as caught:
+        return record(exc_info=(type(caught), caught, caught.__traceback__))
+
+
 def test_a_line_for_people_has_time_level_logger_message_and_facts():
     line = TextLines().format(record(run="r-1", reason="TIMEOUT"))
-    assert line[8:] == " WARNING hector_agent.runs: run failed (run=r-1, reason=TIMEOUT)"
+    assert line[23:] == " WARNING hector_agent.runs: run ended (run=r-1, reason=TIMEOUT)"
+
+
+def test_a_fact_cannot_pretend_to_be_another_line():
+    line = TextLines().format(record(document="a.md)\n2026-01-01 ERROR x: run ended (run=r-2"))
+    assert line.count("\n") == 0
+    assert "\\n2026" in line
 
 
 def test_a_line_for_machines_is_one_json_object_with_the_facts_beside_the_message():
-    line = JsonLines().format(record(run="r-1", folder=object, text="two\nlines"))
+    line = JsonLines().format(record(run="r-1", folder=object, text="two\nlines", odd="\ud800", large=2**70))
     assert "\n" not in line
     found = json.loads(line)
     assert (found["level"], found["logger"], found["message"]) == (
         "warning",
         "hector_agent.runs",
-        "run failed",
+        "run ended",
     )
     assert (found["run"], found["text"]) == ("r-1", "two\nlines")
     assert "time" in found
 
 
 @pytest.mark.parametrize("form", [TextLines, JsonLines])
-def test_an_exception_is_logged_with_its_traceback(form):
-    try:
-        raise ValueError("x")
-    except ValueError as error:
-        made = record(exc_info=(type(error), error, error.__traceback__))
-    assert "Traceback" in form().format(made)
-    assert "ValueError: x" in form().format(made)
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(f"cannot parse {SECRET}"),
+        KeyError(SECRET),
+        Refused(f"the model refused: {SECRET}"),
+        ExceptionGroup(SECRET, [RuntimeError(SECRET), TypeError(SECRET)]),
+        raised(RuntimeError(SECRET), cause=ValueError(SECRET)).exc_info[1],
+    ],
+)
+def test_a_traceback_says_where_and_what_kind_but_not_in_which_words(form, error):
+    line = form().format(raised(error))
+    assert "Traceback" in line
+    assert "test_logs.py" in line
+    assert type(error).__name__ in line
+    assert SECRET not in line
 
 
-def test_lines_go_to_standard_error_and_libraries_are_quieter(capsys):
-    start_logging("info", "json")
-    logging.getLogger("hector_x").info("started", extra={"port": 1})
-    logging.getLogger("hector_x").debug("unseen")
-    logging.getLogger("grpc.aio").info("unseen")
+def test_words_that_name_code_or_the_system_only_are_kept():
+    assert "has no attribute 'x'" in TextLines().format(raised(AttributeError("'A' has no attribute 'x'")))
+    assert "No space left" in TextLines().format(raised(OSError(28, "No space left on device")))
+    assert "[REFUSED]" in TextLines().format(raised(Refused("words")))
+
+
+def test_everything_is_shown_to_who_asks_for_it(monkeypatch):
+    monkeypatch.setenv("HECTOR_DEBUG", "1")
+    assert SECRET in TextLines().format(raised(ValueError(SECRET)))
+
+
+def lines_of(capsys):
     out, err = capsys.readouterr()
     assert out == ""
-    assert [json.loads(line)["message"] for line in err.splitlines()] == ["started"]
+    return [json.loads(line) for line in err.splitlines()]
+
+
+def test_lines_go_to_standard_error_and_libraries_only_warn(capsys):
+    start_logging("debug", "json")
+    log.debug("seen", extra={"port": 1})
+    logging.getLogger("sqlalchemy.engine").info("unseen")
+    logging.getLogger("aiohttp.client").debug("unseen")
+    logging.getLogger("uvicorn.error").warning("heard")
+    assert [line["message"] for line in lines_of(capsys)] == ["seen", "heard"]
+
+
+def test_lines_below_the_level_are_not_written(capsys):
+    start_logging("warn", "json")
+    log.info("unseen")
+    log.warning("seen")
+    assert [line["message"] for line in lines_of(capsys)] == ["seen"]
+
+
+def test_a_line_says_which_request_it_belongs_to(capsys):
+    start_logging("info", "json")
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    with scope(Call(request_id="r1", traceparent=f"00-{trace}-b7ad6b7169203331-01")):
+        log.info("inside")
+    log.info("outside")
+    inside, outside = lines_of(capsys)
+    assert (inside["request_id"], inside["trace_id"]) == ("r1", trace)
+    assert "request_id" not in outside
+
+
+def test_a_file_that_is_moved_away_is_made_again(tmp_path):
+    file = tmp_path / "hector.log"
+    start_logging("info", "text", file)
+    log.info("before")
+    file.rename(tmp_path / "hector.log.1")
+    log.info("after")
+    assert "before" in (tmp_path / "hector.log.1").read_text()
+    assert "after" in file.read_text()
+    assert "before" not in file.read_text()
+
+
+def test_a_file_that_cannot_be_written_is_an_error_with_the_way_out(tmp_path):
+    with pytest.raises(LogFileUnusable, match=r"gone/hector.log: no such file.*--log-file or `logger.file:`"):
+        start_logging("info", "text", tmp_path / "gone" / "hector.log")
+
+
+async def test_what_fails_unheard_is_logged_without_its_words(capsys):
+    start_logging("info", "json")
+    loop = asyncio.get_running_loop()
+    catch_strays(loop)
+    try:
+        loop.call_exception_handler({"message": "Task was lost", "exception": ValueError(SECRET)})
+    finally:
+        loop.set_exception_handler(None)
+    _, err = capsys.readouterr()
+    assert SECRET not in err
+    assert json.loads(err)["what"] == "Task was lost"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_hot_failure_is_written_now_and_then_and_counted():
+    clock = Clock()
+    flood = Flood(clock)
+    passed = [flood.filter(record(msg="it failed")) for _ in range(1000)]
+    assert passed.count(True) == BURST
+    assert flood.filter(record(msg="another failed"))
+    clock.now += EVERY_S
+    later = record(msg="it failed")
+    assert flood.filter(later)
+    assert later.held_back == 1000 - BURST
+
+
+def test_lines_that_stand_for_one_thing_each_are_all_written():
+    flood = Flood(Clock())
+    assert all(flood.filter(record()) for _ in range(1000))
+    assert all(flood.filter(record(msg="document read", levelno=logging.INFO)) for _ in range(1000))
+
+
+def test_the_level_holds_for_every_package_of_ours():
+    tree = Path(__file__).resolve().parents[2]
+    packages = {
+        path.parent.name
+        for folder in ("services", "gateway", "plugins")
+        for path in (tree / folder).glob("hector_*/__init__.py")
+    }
+    assert packages <= set(OURS)

@@ -19,6 +19,7 @@ SERVER: tuple[Spelling, ...] = (
     Alias("observability.metrics_endpoint", "observability.metrics.endpoint"),
     Alias("observability.tracing.endpoint_url", "observability.tracing.endpoint"),
     Alias("observability.tracing.exporter_type", "observability.tracing.exporter"),
+    Alias("logger.format", "logger.format", values={"simple": "text", "verbose": "text", "custom": "text"}),
     Alias("server.storage", "storage"),
     Alias("server.tasks", "storage.tasks"),
     Alias("server.sessions", "storage.sessions"),

@@ -11,14 +11,16 @@ import click
 from hector_config import Loaded
 from hector_gateway.admin_secret import admin_secret
 from hector_gateway.listening import bound
+from hector_gateway.open_files import raise_limit
 from hector_runtime.config import Config
-from hector_runtime.logs import start_logging
+from hector_runtime.logger_config import chosen as log_options
+from hector_runtime.logs import LogFileUnusable, catch_strays, start_logging
 from hector_runtime.process import running
 from hector_runtime.roles import chosen
 
 from .banner import introduction, say, secret_lines, until_ready
 from .options import Overrides, flags_of, read_config, source_options, whole_config
-from .running import run
+from .running import fail, run
 from .stopping import stopped_by_signals
 
 
@@ -39,16 +41,33 @@ from .stopping import stopped_by_signals
     "--listen", metavar="ADDRESS", help='With --role: where other roles reach it, as "unix:///run/llm.sock".'
 )
 @click.option("--tracing-endpoint", metavar="HOST:PORT", help="Send spans to this OTLP collector.")
+@click.option("--metrics", is_flag=True, help="Count for Prometheus, and show it at /metrics.")
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warn", "error"]), default="info", show_default=True
+    "--log-level",
+    type=click.Choice(["debug", "info", "warn", "error"], case_sensitive=False),
+    envvar="HECTOR_LOG_LEVEL",
+    help="Write lines of this level and above (HECTOR_LOG_LEVEL). [info]",
 )
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"], case_sensitive=False),
+    envvar="HECTOR_LOG_FORMAT",
+    help="For people, or one JSON object a line (HECTOR_LOG_FORMAT). [text]",
+)
+@click.option(
+    "--log-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    envvar="HECTOR_LOG_FILE",
+    help="Write log lines there (HECTOR_LOG_FILE). [standard error]",
+)
 def command(
     config_file: Path | None,
     roles: tuple[str, ...],
     listen: str | None,
-    log_level: str,
-    log_format: str,
+    log_level: str | None,
+    log_format: str | None,
+    log_file: Path | None,
     **options: object,
 ) -> None:
     """Run agents behind the A2A protocol. Without a config file an offline assistant answers.
@@ -58,10 +77,13 @@ def command(
     """
     if listen and not roles:
         raise click.UsageError("--listen is for roles that others call: add --role ROLE")
-    start_logging(log_level, log_format)
     begun = time.monotonic()
     overrides = overrides_of(options, os.environ)
     loaded = _read(config_file, options)
+    try:
+        start_logging(*log_options(loaded.config.logger, log_level, log_format, log_file))
+    except LogFileUnusable as error:
+        fail(error)
     run(_serve(loaded, overrides, roles, listen, begun))
 
 
@@ -78,6 +100,8 @@ def _read(config_file: Path | None, options: dict[str, object]) -> Loaded[Config
 async def _serve(
     loaded: Loaded[Config], overrides: Overrides, roles: tuple[str, ...], listen: str | None, begun: float
 ) -> None:
+    catch_strays(asyncio.get_running_loop())
+    raise_limit()
     with stopped_by_signals() as stop:
         await _serve_until(stop, loaded, overrides, roles, listen, begun)
 
@@ -121,6 +145,11 @@ def overrides_of(flags: Mapping[str, object], environment: Mapping[str, str]) ->
     overrides: Overrides = {"server": server, "storage": {"database": flags["database"]}}
     if secret is not None:
         overrides["server"]["auth"] = {"secret": secret}
+    observability: dict[str, object] = {}
     if endpoint := flags["tracing_endpoint"]:
-        overrides["observability"] = {"tracing": {"enabled": True, "endpoint": endpoint}}
+        observability["tracing"] = {"enabled": True, "endpoint": endpoint}
+    if flags.get("metrics"):
+        observability["metrics"] = {"enabled": True}
+    if observability:
+        overrides["observability"] = observability
     return overrides
