@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import grpc.aio
+
 from hector.agent.v1 import (
     RUN_STATE_COMPLETED,
     ArtifactSaved,
@@ -32,12 +34,14 @@ from hector.reasoning.v1 import (
     State,
 )
 from hector.tool.v1 import ToolContext
+from hector_mesh import HectorError, info_of
 
 from . import tools as toolbox
 from .agent import Agent
 from .artifacts import to_a2a
 from .conversation import result_of
 from .errors import ActionNotSupported, IterationLimit, StrategyFailed
+from .failure import error_of
 from .measuring import ask, tool_called
 from .override import llm_of
 from .run import Run
@@ -56,6 +60,8 @@ class Turn:
     memory: State = field(default_factory=State)
     asked: int = 0
     pending: list[RunEvent] = field(default_factory=list)
+    failure: HectorError | grpc.aio.AioRpcError | None = None
+    """Why the last question to a model came to nothing."""
 
     async def work(self, said: Sequence[Message], history_length: int) -> None:
         """Work until the strategy is done, and commit that.
@@ -97,7 +103,12 @@ class Turn:
         request.state.CopyFrom(self.memory)
         request.iteration = iteration
         request.remaining_iterations = max(0, self.agent.config.reasoning.max_iterations - self.asked)
-        decision = await self.agent.strategy.ProcessIteration(request)
+        try:
+            decision = await self.agent.strategy.ProcessIteration(request)
+        except grpc.aio.AioRpcError as error:
+            if self.failure is not None and info_of(error).reason == "ASK_FAILED":
+                raise self.failure from None
+            raise
         if decision.error:
             raise StrategyFailed(decision.error)
         self.memory = decision.state
@@ -122,7 +133,7 @@ class Turn:
         return [seen[action.id] for action in decision.actions]
 
     async def _ask(self, action: str, question: Ask, iteration: int) -> Observation:
-        if self.pending:
+        if self.pending or self.failure:  # of a question that failed, text may be open
             await self._commit(last=True)
         self.asked += 1
         extra = list(question.messages)
@@ -136,17 +147,22 @@ class Turn:
         artifact = "" if question.hidden else f"answer-{self.asked}"
         offered = [] if question.without_tools else self._offered(question.tools)
         options = question.options if question.HasField("options") else None
-        turn = await ask(
-            llm,
-            name,
-            messages,
-            offered,
-            options,
-            (lambda text: self.run.show(artifact, text)) if artifact else _nowhere,
-            stream=self.agent.config.streaming,
-            agent=self.agent.name,
-            limit_bytes=self.agent.config.max_answer_size,
-        )
+        try:
+            turn = await ask(
+                llm,
+                name,
+                messages,
+                offered,
+                options,
+                (lambda text: self.run.show(artifact, text)) if artifact else _nowhere,
+                stream=self.agent.config.streaming,
+                agent=self.agent.name,
+                limit_bytes=self.agent.config.max_answer_size,
+            )
+        except (HectorError, grpc.aio.AioRpcError) as error:
+            self.failure, told = error, error_of(error)
+            return Observation(action_id=action, error=told.message, error_reason=told.reason)
+        self.failure = None
         self.run.tokens += turn.usage.total_tokens
         message = turn.message(with_text=True)
         shown = artifact if turn.text else ""

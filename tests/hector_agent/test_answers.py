@@ -8,8 +8,32 @@ from support.scripted_agent import ADA, ScriptedModel, ScriptedTools, as_ada, as
 import hector_a2a as a2a
 from hector.agent.v1 import AgentServiceStub, GetRunRequest, TailRequest
 from hector.llm.v1 import StreamTextResponse
+from hector.reasoning.v1 import (
+    Action,
+    Ask,
+    InitializeResponse,
+    ProcessIterationResponse,
+    ReasoningStrategyServicer,
+)
 from hector.tool.v1 import ExecuteToolResponse
 from hector_mesh import HectorError, info_of
+
+
+class Persistent(ReasoningStrategyServicer):
+    """Asks again when asking came to nothing, and remembers why it had to."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
+
+    async def Initialize(self, request, context):
+        return InitializeResponse(success=True)
+
+    async def ProcessIteration(self, request, context):
+        for seen in request.observations:
+            if seen.HasField("message"):
+                return ProcessIterationResponse(done=True, finalized=True)
+            self.seen.append((seen.error_reason, seen.error))
+        return ProcessIterationResponse(actions=[Action(id=f"ask-{request.iteration}", ask=Ask())])
 
 
 class DiskFull(HectorError):
@@ -195,6 +219,22 @@ async def test_a_failing_model_fails_the_task_with_its_reason(mesh_under_test, t
     assert response.task.status.state == a2a.TASK_STATE_FAILED
     assert response.task.status.message.parts[0].text == "nothing answers at http://x"
     assert run.run.error.reason == "MODEL_UNREACHABLE"
+
+
+async def test_a_strategy_sees_why_a_model_could_not_be_asked_and_may_ask_again(mesh_under_test, tmp_path):
+    """Contract: Observation.error."""
+
+    async def breaks_off(request):
+        yield StreamTextResponse(text="half ")
+        raise ModelDown("the model at http://x went away")
+
+    strategy = Persistent()
+    async with serving(mesh_under_test, tmp_path, ScriptedModel(breaks_off, "whole"), strategy=strategy):
+        with as_ada():
+            response = await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))
+    assert response.task.status.state == a2a.TASK_STATE_COMPLETED
+    assert text_of(response.task) == "half |whole "
+    assert strategy.seen == [("MODEL_UNREACHABLE", "the model at http://x went away")]
 
 
 async def test_text_before_a_failure_is_kept(mesh_under_test, tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import hector_a2a as a2a
@@ -20,6 +21,7 @@ from hector.llm.v1 import (
     ToolCallDelta,
     add_LLMProviderServicer_to_server,
 )
+from hector.reasoning.v1 import add_ReasoningStrategyServicer_to_server
 from hector.tool.v1 import (
     ExecuteToolRequest,
     ExecuteToolResponse,
@@ -128,7 +130,9 @@ class ScriptedTools(ToolProviderServicer):
 
 
 @asynccontextmanager
-async def serving(mesh_under_test, folder: Path, model: ScriptedModel, tools=None, **agent: object):
+async def serving(
+    mesh_under_test, folder: Path, model: ScriptedModel, tools=None, strategy=None, **agent: object
+):
     """Run the agent service on the mesh; yields nothing: use the stubs below."""
     settings = Config.model_validate(
         {
@@ -137,11 +141,13 @@ async def serving(mesh_under_test, folder: Path, model: ScriptedModel, tools=Non
         }
     )
     agent_room = hector_agent.build(settings, mesh_under_test.mesh)
-    reasoning = hector_reasoning.build(ReasoningSection(), mesh_under_test.mesh)
+    reasoning = hector_reasoning.build(ReasoningSection(), mesh_under_test.mesh).register
+    if strategy is not None:
+        reasoning = partial(add_ReasoningStrategyServicer_to_server, strategy)
     await mesh_under_test.serve(
         lambda server: add_LLMProviderServicer_to_server(model, server),
         lambda server: add_ToolProviderServicer_to_server(tools or ScriptedTools(), server),
-        reasoning.register,
+        reasoning,
     )
     async with agent_room.running():
         await mesh_under_test.serve(agent_room.register)

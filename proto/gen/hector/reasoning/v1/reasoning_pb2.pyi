@@ -337,12 +337,17 @@ class Observation(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     FINISH_REASON_FIELD_NUMBER: _builtins.int
+    ERROR_REASON_FIELD_NUMBER: _builtins.int
     action_id: _builtins.str
     """The `id` of the action."""
     error: _builtins.str
-    """Why nothing came of it; the strategy may try another way."""
+    """Why nothing came of it, for people; the strategy may try another way. One that has no other fails
+    with the status ABORTED and the reason ASK_FAILED: the run then fails with this error itself.
+    """
     finish_reason: _llm_pb2.FinishReason.ValueType
     """Why the model stopped."""
+    error_reason: _builtins.str
+    """With `error`: why, for programs, for example "MODEL_RATE_LIMITED" or "CONTEXT_TOO_LONG"."""
     @_builtins.property
     def message(self) -> _message_pb2.Message:
         """The model's or agent's turn, or the person's."""
@@ -364,10 +369,11 @@ class Observation(_message.Message):
         error: _builtins.str = ...,
         usage: _message_pb2.TokenUsage | None = ...,
         finish_reason: _llm_pb2.FinishReason.ValueType = ...,
+        error_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "message", b"message", "result", b"result", "tool_result", b"tool_result", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_id", b"action_id", "error", b"error", "finish_reason", b"finish_reason", "message", b"message", "result", b"result", "tool_result", b"tool_result", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action_id", b"action_id", "error", b"error", "error_reason", b"error_reason", "finish_reason", b"finish_reason", "message", b"message", "result", b"result", "tool_result", b"tool_result", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["message", "tool_result", "error"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
