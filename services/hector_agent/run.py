@@ -121,10 +121,14 @@ class Run:
         if self._writes:
             await asyncio.wait(self._writes)
 
-    async def close(self) -> None:
-        """Wait for writes under way, and let the readers go."""
+    @property
+    def writing(self) -> bool:
+        """A write is under way."""
+        return bool(self._writes)
+
+    def close(self) -> None:
+        """Let the readers go, once all writes are settled."""
         self._stop_timer()
-        await self.settled()
         self.feed.end()
         self.finished.set()
 

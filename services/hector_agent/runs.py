@@ -10,7 +10,8 @@ import uuid
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context
-from typing import TypeVar
+from dataclasses import dataclass, field
+from functools import partial
 
 import grpc.aio
 
@@ -45,8 +46,6 @@ from .view import fold, listed, new_task
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T", Run, None)
-
 MOST_LIVE = 10_000  # runs at work or waiting for their turn; each holds some kilobytes and a task
 GRACE_S = 1.0  # so that it is the run that is found too long, and not the call it happens to wait for
 
@@ -63,11 +62,9 @@ class Runs:
     def __init__(self) -> None:
         self._opened: RunLog | None = None
         self._worker = f"worker-{uuid.uuid4().hex[:12]}"
-        self._live: dict[str, Run] = {}
-        self._work: dict[str, asyncio.Task[None]] = {}
-        self._halted: dict[str, StatusChanged] = {}
+        self._live: dict[str, _Work] = {}
         self._turns = InOrder()
-        self._tasks: set[asyncio.Task[Run] | asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._accepting = False
 
     @property
@@ -96,14 +93,16 @@ class Runs:
             yield
         finally:
             self._accepting = False
-            for run in tuple(self._live.values()):
-                self._interrupt(run)
-            while self._tasks:  # a run that is just being opened begins another one
+            for work in tuple(self._live.values()):
+                if work.run is not None:
+                    self._interrupt(work.run)
+            while self._tasks:  # a run that was stopped begins another one
                 await asyncio.wait(self._tasks)
 
     def live(self, app: str, owner: str, run: str) -> Run | None:
         """Return a run that is at work here and belongs to the caller."""
-        found = self._live.get(run)
+        work = self._live.get(run)
+        found = work.run if work is not None else None
         if found is None or (found.place.app, found.place.owner) != (app, owner):
             return None
         return found
@@ -121,7 +120,10 @@ class Runs:
             raise ShuttingDown
         if len(self._live) >= MOST_LIVE:
             raise TooManyRuns(MOST_LIVE)
-        return await asyncio.shield(self._spawn(self._begin(agent, message, call)))
+        work = _Work(agent, call, asyncio.get_running_loop().create_future())
+        work.task = self._spawn(self._work_on(work, message))
+        work.task.add_done_callback(partial(self._worked, work))
+        return await work.opened
 
     async def cancel(self, run: Run, reason: str) -> int:
         """Stop a run and all that it started, and return the number of the signal that says so.
@@ -145,24 +147,32 @@ class Runs:
         else:
             logger.warning("run was interrupted", extra=facts)
 
-    async def _begin(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
+    async def _work_on(self, work: "_Work", message: "a2a.Message") -> None:
+        """Open a run, and take its turn."""
+        agent, call = work.agent, work.call
         received = a2a.Message()
         received.CopyFrom(message)
         received.task_id = new_id()
         received.context_id = received.context_id or new_id()
-        run = await self._open(agent, received, call)
-        root = Call(
+        run = work.run = await self._open(agent, received, call)
+        work.begun = time.perf_counter()
+        ACTIVE.add(agent.name)
+        self._live[run.place.run] = work
+        limit_s = agent.config.timeout
+        work.timer = asyncio.get_running_loop().call_later(limit_s, self._halt_late, run, agent)
+        if not work.opened.done():  # else whoever asked has left
+            work.opened.set_result(run)
+        if not self._accepting:  # the server was stopped meanwhile
+            self._interrupt(run)
+        work.call = Call(
             principal=call.principal,
             app=call.app,
-            deadline=time.monotonic() + agent.config.timeout + GRACE_S,
+            deadline=time.monotonic() + limit_s + GRACE_S,
             traceparent=call.traceparent,
             request_id=call.request_id,
             revision=call.revision,
         )
-        if not self._accepting:  # the server was stopped meanwhile
-            self._interrupt(run)
-        self._spawn(self._own(agent, run, root, fresh=not message.context_id))
-        return run
+        await self._take_turn(agent, run, work.call, fresh=not message.context_id)
 
     async def _open(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
         run_id, app, owner = message.task_id, call.app, call.principal.id
@@ -191,31 +201,7 @@ class Runs:
         )
         run = Run(self.log, place, task, len(events) + 1)
         run.state = state
-        self._live[run_id] = run
         return run
-
-    async def _own(self, agent: Agent, run: Run, root: Call, *, fresh: bool) -> None:
-        """Work on a run until it is over. Whatever happens, its log says how it ended."""
-        place, begun = run.place, time.perf_counter()
-        ACTIVE.add(place.agent)
-        work = asyncio.get_running_loop().create_task(self._take_turn(agent, run, root, fresh=fresh))
-        self._work[place.run] = work
-        if place.run in self._halted:
-            work.cancel()
-        try:
-            done, _ = await asyncio.wait([work], timeout=agent.config.timeout)
-            if not done:
-                self._halt(run, ended(run.task, RUN_STATE_FAILED, _too_long(agent)))
-                await asyncio.wait([work])
-            await self._conclude(run, work)
-        finally:
-            work.cancel()
-            self._work.pop(place.run, None)
-            self._halted.pop(place.run, None)
-            self._live.pop(place.run, None)
-            await run.close()
-            ACTIVE.add(place.agent, amount=-1)
-            run_ended(run, root, begun)
 
     async def _take_turn(self, agent: Agent, run: Run, root: Call, *, fresh: bool) -> None:
         place = run.place
@@ -236,39 +222,82 @@ class Runs:
                 turn = Turn(agent, run, [*history, *said], state_of_session(before))
                 await turn.work(said, len(history))
 
-    async def _conclude(self, run: Run, work: "asyncio.Task[None]") -> None:
+    def _worked(self, work: "_Work", task: asyncio.Task[None]) -> None:
+        """See to it that the log says how a run ended, whatever happened to its turn."""
+        error, run = None if task.cancelled() else task.exception(), work.run
+        if run is None:
+            if not work.opened.done():
+                work.opened.set_exception(error or ShuttingDown())
+        elif run.over and not run.writing:  # as it should be: there is nothing to wait for
+            self._let_go(work, run)
+        else:
+            self._spawn(self._conclude(work, run, error))
+
+    async def _conclude(self, work: "_Work", run: Run, error: BaseException | None) -> None:
         """Write how a run ended, unless its turn has: cancelled, halted or failed."""
-        await run.settled()  # what was on its way when the turn was stopped may have been the end
-        place, error = run.place, None if work.cancelled() else work.exception()
-        if run.over:
-            return
-        change = self._halted.get(place.run)
-        if change is None:
-            why = INTERRUPTED if error is None else _why(error, place)
-            change = ended(run.task, RUN_STATE_FAILED, why)
-        run.reason, run.about = change.error.reason, dict(change.error.metadata)
         try:
+            await run.settled()  # what was on its way when the turn was stopped may have been the end
+            if run.over:
+                return
+            change = work.change
+            if change is None:
+                change = ended(
+                    run.task, RUN_STATE_FAILED, INTERRUPTED if error is None else _why(error, run.place)
+                )
+            run.reason, run.about = change.error.reason, dict(change.error.metadata)
             await run.commit([RunEvent(status_changed=change)], last=True)
         except HectorError as failure:
             # The log is out of reach, or somebody else's: whoever opens it next ends the run.
-            logger.error("end of run was not written", extra={"run": place.run, "reason": failure.reason})
+            logger.error("end of run was not written", extra={"run": run.place.run, "reason": failure.reason})
+        finally:
+            await run.settled()
+            self._let_go(work, run)
+
+    def _let_go(self, work: "_Work", run: Run) -> None:
+        work.timer.cancel()
+        del self._live[run.place.run]
+        run.close()
+        ACTIVE.add(work.agent.name, amount=-1)
+        run_ended(run, work.call, work.begun)
 
     def _interrupt(self, run: Run) -> None:
         self._halt(run, ended(run.task, RUN_STATE_FAILED, INTERRUPTED))
 
-    def _halt(self, run: Run, change: StatusChanged) -> None:
-        if run.place.run not in self._live:  # it ended while somebody wished it would
-            return
-        self._halted.setdefault(run.place.run, change)
-        if work := self._work.get(run.place.run):
-            work.cancel()
+    def _halt_late(self, run: Run, agent: Agent) -> None:
+        self._halt(run, ended(run.task, RUN_STATE_FAILED, _too_long(agent)))
 
-    def _spawn(self, work: "Coroutine[object, object, T]") -> "asyncio.Task[T]":
+    def _halt(self, run: Run, change: StatusChanged) -> None:
+        work = self._live.get(run.place.run)
+        if work is None:  # it ended while somebody wished it would
+            return
+        work.change = work.change or change
+        work.task.cancel()
+
+    def _spawn(self, work: "Coroutine[object, object, None]") -> "asyncio.Task[None]":
         # An empty context: a run must not inherit, and so die with, the call that asked for it.
         task = asyncio.get_running_loop().create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """What this process does for one run."""
+
+    agent: Agent
+    call: Call
+    """The call that asked for it, and once it is opened, the run's own."""
+    opened: "asyncio.Future[Run]"
+    """For whoever asked."""
+    task: "asyncio.Task[None]" = field(init=False)
+    """Opens the run and takes its turn. Cancelled where the run is stopped."""
+    run: Run | None = None
+    timer: asyncio.TimerHandle = field(init=False)
+    """Stops a run that takes too long."""
+    change: StatusChanged | None = None
+    """What is to be written of a run that was stopped."""
+    begun: float = 0.0
 
 
 def _why(error: BaseException, place: Place) -> RunError:

@@ -141,7 +141,8 @@ async def test_the_timer_writes_what_is_shown(run, log, monkeypatch):
 
     await until(written)
     async with asyncio.timeout(5):
-        await run.close()
+        await run.settled()
+        run.close()
     assert run.finished.is_set()
 
 
@@ -162,7 +163,8 @@ async def test_much_text_is_written_before_its_time_has_come(run, log):
 
     await until(written)
     async with asyncio.timeout(5):
-        await run.close()
+        await run.settled()
+        run.close()
 
 
 async def test_a_reader_of_a_run_that_was_deleted_under_it_comes_to_an_end(run, log, monkeypatch):
