@@ -6,6 +6,7 @@ Commands are imported when they are used, so that `hector --help` costs next to 
 import importlib
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -54,6 +55,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from .running import fail
+        _fail(error)
 
-        fail(error)
+
+def _fail(error: Exception) -> NoReturn:
+    try:
+        from .running import fail
+    except Exception as broken:  # what the rest stands on is missing, or of another version
+        sys.exit(
+            f"Error: Hector is not installed as it should be ({type(broken).__name__}: {broken}); "
+            "install it anew, as with `pip install --force-reinstall hector`"
+        )
+    fail(error)

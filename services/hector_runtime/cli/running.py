@@ -1,6 +1,7 @@
 """Runs a command's coroutine and turns what can go wrong into one line and an exit code."""
 
 import asyncio
+import logging
 import os
 import sys
 import traceback
@@ -21,6 +22,8 @@ def run(work: Coroutine[object, object, T]) -> T:
 
     This is the outermost border: what gets here unforeseen is a bug, and is shown as such.
     """
+    if not logging.root.handlers:
+        _hush()
     try:
         return _loop_run(work)
     except KeyboardInterrupt:
@@ -55,6 +58,19 @@ def told(error: BaseException) -> str:
         f"something in Hector went wrong ({type(error).__name__}: {error}); please report it, "
         "with what the same command prints under HECTOR_DEBUG=1"
     )
+
+
+def _hush() -> None:
+    """Keep the log to itself: a command that is no server says all it has to say by itself.
+
+    Python would print its warnings, and the tracebacks of its errors, in the middle of an answer.
+    """
+    if os.environ.get("HECTOR_DEBUG"):
+        from hector_runtime.logs import start_logging
+
+        start_logging("debug", "text")
+    else:
+        logging.root.addHandler(logging.NullHandler())
 
 
 def _loop_run(work: Coroutine[object, object, T]) -> T:

@@ -1,6 +1,7 @@
 """`hector validate`: everything that is wrong with config files, at once."""
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ from .options import USUAL_FILES
 
 
 @click.command("validate")
-@click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
 @click.option(
     "-c", "--config", "named", metavar="FILE", type=click.Path(path_type=Path), help="The same as FILE."
 )
@@ -32,7 +33,9 @@ def command(paths: tuple[Path, ...], named: Path | None, form: str) -> None:
 
     Without FILE it is hector.yaml, or .hector/config.yaml. Warnings make no file bad.
     """
-    files = [*paths, *([named] if named else [])] or [usual for usual in USUAL_FILES if usual.is_file()][:1]
+    files = [*paths, *([named] if named else [])] or [
+        usual for usual in USUAL_FILES if os.path.lexists(usual)
+    ][:1]
     if not files:
         raise click.UsageError("there is no hector.yaml here: name the file, as `hector validate FILE`")
     checked = [(file, _checked(file)) for file in files]
