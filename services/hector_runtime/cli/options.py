@@ -1,5 +1,6 @@
 """Options that several commands share, and the configuration that they name."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -39,7 +40,7 @@ def source_options(command: F) -> F:
             "--config",
             "config_file",
             metavar="FILE",
-            type=click.Path(path_type=Path),
+            type=click.Path(path_type=Path, readable=False),  # the loader says more about it
             help="Config file. Left out: hector.yaml or .hector/config.yaml if there is one.",
         ),
         click.option("--provider", metavar="NAME", help="Without a file: openai, ollama or local."),
@@ -75,7 +76,7 @@ def read_config(config_file: Path | None, flags: Flags) -> Loaded[Config]:
         ConfigInvalid: What is wrong with it.
         UsageError: Flags that build a configuration, where there is one.
     """
-    file = config_file or next((usual for usual in USUAL_FILES if usual.is_file()), None)
+    file = config_file or next((usual for usual in USUAL_FILES if os.path.lexists(usual)), None)
     if file is None:
         folder = Path.cwd()
         return zero_config(folder, flags, read_environment(folder))

@@ -115,7 +115,13 @@ async def _serve_until(
     begun: float,
 ) -> None:
     config, notes = await whole_config(loaded, overrides)
-    if "gateway" in chosen(roles, config):
+    here = chosen(roles, config)
+    if not listen and "gateway" not in here:
+        raise click.UsageError(
+            f"nobody could reach {', '.join(here)} here: add --listen with the address that `mesh:` in the "
+            f"config has for it, as --listen unix:///run/{here[0]}.sock"
+        )
+    if "gateway" in here:
         # A start that fails on its address must not have shown, once and for all, a secret that nobody reads.
         bound(config.server.host, config.server.port).close()
         if (made := admin_secret(config)) is not None:
