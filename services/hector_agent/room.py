@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import hector_a2a as a2a
 from hector.agent.v1 import add_AgentServiceServicer_to_server
 from hector_mesh import Mesh, Room, Server
-from hector_store import RunLog, StorageSection, claimed, opened
+from hector_store import Database, RunLog, StorageSection, opened
 
 from .a2a_servicer import A2AServicer
 from .agent import Agent
@@ -28,7 +28,7 @@ def build(config: Config, mesh: Mesh) -> Room:
     """
     toolbox = Toolbox(mesh)
     roster = Roster({name: Agent(name, agent, mesh, toolbox) for name, agent in config.agents.items()})
-    runs = Runs()
+    runs, databases = Runs(), list[Database]()
 
     def register(server: Server) -> None:
         a2a.add_A2AServiceServicer_to_server(A2AServicer(roster, runs), server)
@@ -37,8 +37,12 @@ def build(config: Config, mesh: Mesh) -> Room:
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         async with opened(config.storage.database) as database:
-            with claimed(database):  # else this would end, as interrupted, what another process works on
+            databases.append(database)
+            async with database.claimed():  # else this would end, as interrupted, what another works on
                 async with runs.running(RunLog(database)):
                     yield
 
-    return Room(register=register, running=running)
+    async def database_is_well() -> bool:
+        return all([await database.is_well() for database in databases])
+
+    return Room(register=register, running=running, checks={"database": database_is_well})

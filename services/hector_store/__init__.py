@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .claim import DatabaseInUse, claimed
+    from .claim import DatabaseInUse
     from .config import StorageConfig, StorageSection
     from .database import Database
     from .documents import DocumentIndex, DocumentRow
@@ -56,7 +56,6 @@ __all__ = [
     "SignalRow",
     "StorageConfig",
     "StorageSection",
-    "claimed",
     "new_id",
     "opened",
     "readable",
@@ -64,7 +63,6 @@ __all__ = [
 
 _ELSEWHERE = {
     "DatabaseInUse": "claim",
-    "claimed": "claim",
     "StorageConfig": "config",
     "StorageSection": "config",
     "Database": "database",

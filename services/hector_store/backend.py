@@ -1,6 +1,7 @@
 """What a `Database` needs of the database behind it: a file, memory, or a server."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -25,6 +26,13 @@ class Backend(Protocol):
 
     async def read(self, function: Callable[[Connection], T]) -> T:
         """Call `function` on one moment of the database."""
+
+    def claimed(self) -> AbstractAsyncContextManager[None]:
+        """Own the database's runs until the block ends, or this process does.
+
+        Raises:
+            DatabaseInUse: Another process owns them.
+        """
 
     async def close(self) -> None:
         """Write what was put so far, and let go of everything."""

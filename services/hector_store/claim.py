@@ -1,13 +1,13 @@
 """One owner of the runs of a database, as long as runs cannot be taken over by lease."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 from grpc import StatusCode
 
 from hector_mesh import HectorError
 
-from .database import Database
 from .file_lock import FileLock, Held
 
 
@@ -25,14 +25,13 @@ class DatabaseInUse(HectorError):
         )
 
 
-@contextmanager
-def claimed(database: Database) -> Iterator[None]:
-    """Own the runs of a database until the block ends. One in memory is its process's alone anyway.
+@asynccontextmanager
+async def claimed_file(file: Path | None) -> AsyncIterator[None]:
+    """Own the runs of a database in a file until the block ends. One in memory is its process's alone anyway.
 
     Raises:
         DatabaseInUse: Another process owns them.
     """
-    file = database.file
     if file is None:
         yield
         return

@@ -12,9 +12,11 @@ from .url import DEFAULT, placed
 class StorageConfig(Section):
     """Where everything durable is."""
 
-    database: str = DEFAULT
-    """The database: `sqlite://.hector/hector.db` (a path below the project folder), `sqlite:///absolute/path.db`,
-    or `inmemory` (forgotten at the end). `?synchronous=normal` trades safety in a power cut for speed."""
+    database: str = Field(DEFAULT, repr=False)
+    """The database: `sqlite://.hector/hector.db` (a path below the project folder), `sqlite:///absolute/x.db`,
+    `postgres://user:password@host:5432/database`, `mysql://user:password@host:3306/database`, or `inmemory`
+    (forgotten at the end). SQLite: `?synchronous=normal` trades safety in a power cut for speed. Servers:
+    `?pool_size=4`, `sslmode=require`, `connect_timeout=10` and more, see docs/storage.md."""
 
     later = {
         **dict.fromkeys(("tasks", "sessions"), "all of it is kept in storage.database"),

@@ -1,6 +1,7 @@
 """One open database: everything is written by one writer in groups, and read beside it."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
@@ -13,11 +14,15 @@ from . import measuring
 from .backend import Backend
 from .errors import StorageClosed
 from .group_commit import each
+from .server_url import ServerPlace
 from .url import Place
 from .work import QUEUE_BYTES, QUEUE_ROWS, Many, WriteQueue
 
 BUSY_S = 10.0
 """How long somebody else's lock is waited for."""
+
+TROUBLE_S = 30.0
+"""How long a failed commit is remembered, where no later one succeeds."""
 
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741
@@ -32,7 +37,7 @@ class Database:
 
     def __init__(
         self,
-        place: Place,
+        place: Place | ServerPlace,
         *,
         busy_s: float = BUSY_S,
         queue_rows: int = QUEUE_ROWS,
@@ -95,6 +100,24 @@ class Database:
         measuring.read(begun)
         return found
 
+    def claimed(self) -> AbstractAsyncContextManager[None]:
+        """Own the runs of this database until the block ends; released by whatever ends this process.
+
+        Raises:
+            DatabaseInUse: Another process owns them; the message says which, as far as that is known.
+        """
+        return self._backend.claimed()
+
+    async def is_well(self) -> bool:
+        """Say whether it can be read, and the latest commit of the last seconds did not fail.
+
+        Raises:
+            HectorError: It cannot be read; the message says why.
+        """
+        await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+        failed_at = self._queue.failed_at
+        return failed_at is None or perf_counter() - failed_at > TROUBLE_S
+
     async def close(self) -> None:
         """Write what was admitted, and let go of the database. Later calls fail with StorageClosed."""
         if self._queue.closed:
@@ -104,7 +127,15 @@ class Database:
         await self._backend.close()
 
 
-def _backend(place: Place, queue: WriteQueue, busy_s: float) -> Backend:
+def _backend(place: Place | ServerPlace, queue: WriteQueue, busy_s: float) -> Backend:
+    # Imported here: nobody pays for the kind that he does not use.
+    if isinstance(place, ServerPlace):
+        from .drivers import need_driver
+
+        need_driver(place)
+        from .server_backend import ServerBackend
+
+        return ServerBackend(place, queue, busy_s)
     from .sqlite_backend import SQLiteBackend
 
     return SQLiteBackend(place, queue, busy_s)

@@ -140,12 +140,12 @@ class StorageBusy(HectorError):
     code = StatusCode.UNAVAILABLE
     reason = "STORAGE_BUSY"
 
-    def __init__(self, database: str) -> None:
-        super().__init__(
-            f"the database {database} is locked by another process; stop that process (a backup, a database"
-            " browser, a second hector) or try again",
-            database=database,
-        )
+    def __init__(
+        self,
+        database: str,
+        holder: str = "another process; stop that process (a backup, a database browser, a second hector)",
+    ) -> None:
+        super().__init__(f"the database {database} is locked by {holder} or try again", database=database)
 
 
 class StorageFull(HectorError):
@@ -166,12 +166,14 @@ class StorageReadOnly(HectorError):
     code = StatusCode.FAILED_PRECONDITION
     reason = "STORAGE_READ_ONLY"
 
-    def __init__(self, database: str, detail: str) -> None:
-        super().__init__(
-            f"cannot write to the database {database} ({detail}); make the file and its folder writable for"
-            " this user, or set storage.database to another place",
-            database=database,
-        )
+    def __init__(
+        self,
+        database: str,
+        detail: str,
+        advice: str = "make the file and its folder writable for this user, or set storage.database to"
+        " another place",
+    ) -> None:
+        super().__init__(f"cannot write to the database {database} ({detail}); {advice}", database=database)
 
 
 class StorageFolderMissing(HectorError):
@@ -219,16 +221,30 @@ class StorageNewer(HectorError):
         )
 
 
+class StorageOccupied(HectorError):
+    """The database has tables of ours by name that are not ours."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "STORAGE_OCCUPIED"
+
+    def __init__(self, database: str, table: str) -> None:
+        super().__init__(
+            f"the database {database} has a table {table!r} that is not Hector's; give Hector a"
+            " database of its own, and name it in storage.database",
+            database=database,
+            table=table,
+        )
+
+
 class StorageFailed(HectorError):
     """The database failed in a way of its own. Nothing of this write was acknowledged."""
 
     code = StatusCode.UNAVAILABLE
     reason = "STORAGE_FAILED"
 
-    def __init__(self, database: str, detail: str) -> None:
+    def __init__(self, database: str, detail: str, log: str = "the disk and the system log") -> None:
         super().__init__(
-            f"the database {database} failed ({detail}); check the disk and the system log, then try again",
-            database=database,
+            f"the database {database} failed ({detail}); check {log}, then try again", database=database
         )
 
 
@@ -241,20 +257,6 @@ class InvalidDatabaseURL(HectorError):
     def __init__(self, found: str, problem: str, allowed: Collection[str]) -> None:
         super().__init__(
             f"storage.database is {found!r}: {problem} (allowed: {', '.join(allowed)})", found=found
-        )
-
-
-class DatabaseNotAvailable(HectorError):
-    """A kind of database that is known, but that this version or installation cannot use."""
-
-    code = StatusCode.UNIMPLEMENTED
-    reason = "DATABASE_NOT_AVAILABLE"
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(
-            f"{kind} is known, but not available in this version; set storage.database to"
-            " sqlite://.hector/hector.db",
-            kind=kind,
         )
 
 

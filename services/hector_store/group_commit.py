@@ -21,7 +21,8 @@ class Fault(enum.Enum):
 
     OF_ITEM = "only what was asked for is wrong; the transaction goes on"
     RETRY = "somebody was in the way: the whole transaction can be done again"
-    OF_STORAGE = "the transaction is lost: disk full, connection gone, file damaged"
+    OF_CONNECTION = "the connection is gone, and the transaction with it: it can be done again on a new one"
+    OF_STORAGE = "the transaction is lost: disk full, file damaged"
 
 
 def commit(connection: Connection, works: Sequence[AnyWork], fault: Callable[[Exception], Fault]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from .database import Database
+from .server_url import ServerPlace
 from .url import Place, parse
 
 
@@ -18,7 +19,7 @@ class _Shared:
 
 
 # Per event loop: a database is of the loop it was opened on.
-_open: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Place, _Shared]] = WeakKeyDictionary()
+_open: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Place | ServerPlace, _Shared]] = WeakKeyDictionary()
 
 
 @asynccontextmanager

@@ -195,3 +195,16 @@ documents = Table(
     _big("indexed_time"),
     **_OPTIONS,
 )
+
+# Who writes to a database on a server; see `commits`.
+writers = Table(
+    "writers",
+    metadata,
+    _text("id", RUN_ID, primary_key=True),
+    _text("host", OWNER),
+    _int("pid"),
+    _big("claim"),  # the server's number of the connection that holds the claim on the runs; 0: none
+    _big("batch"),  # the last one that was committed
+    _big("time"),
+    **_OPTIONS,
+)

@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from .claim import claimed_file
 from .group_commit import Fault
 from .measuring import watch_pool
 from .migrate import migrate
@@ -58,6 +59,10 @@ class SQLiteBackend:
     async def read(self, function: Callable[[Connection], T]) -> T:
         """Call `function` in one of the readers' threads."""
         return await self._in_thread(self._read, function)
+
+    def claimed(self) -> AbstractAsyncContextManager[None]:
+        """Own the runs by a lock on a file beside the database."""
+        return claimed_file(self._place.file)
 
     async def close(self) -> None:
         """Readers first: in memory they use the writer's connection."""

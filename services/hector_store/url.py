@@ -2,24 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
-from .errors import DatabaseNotAvailable, InvalidDatabaseURL
+from .errors import InvalidDatabaseURL
+from .server_url import EXAMPLES, SCHEMES, ServerPlace, parse_server
 
 DEFAULT = "sqlite://.hector/hector.db"
 IN_MEMORY = "inmemory"
-ALLOWED = (DEFAULT, "sqlite:///absolute/path.db", IN_MEMORY)
-_LATER = {
-    "postgres": "PostgreSQL",
-    "postgresql": "PostgreSQL",
-    "mysql": "MySQL",
-    "mariadb": "MariaDB",
-}
+ALLOWED = (DEFAULT, "sqlite:///absolute/path.db", *EXAMPLES, IN_MEMORY)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the tables are."""
+    """Where the tables are, when they are not on a server."""
 
     file: Path | None
     """None: in memory, gone with the process."""
@@ -31,25 +26,29 @@ class Place:
         """What messages call it."""
         return str(self.file or "in memory")
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is forgotten at the end."""
+        return self.file is None
 
-def parse(url: str, folder: Path | None = None) -> Place:
+
+def parse(url: str, folder: Path | None = None) -> Place | ServerPlace:
     """Return the place that a URL means.
 
     Args:
         url: `sqlite://` and a path (`sqlite:///x` is absolute, `sqlite://x` belongs to `folder`), with
-            `?synchronous=normal` if wanted; `sqlite://:memory:` or `inmemory`.
+            `?synchronous=normal` if wanted; `sqlite://:memory:` or `inmemory`; or one of `server_url`.
         folder: What a relative path belongs to; None leaves it relative.
 
     Raises:
-        InvalidDatabaseURL: It is none of these.
-        DatabaseNotAvailable: A kind of database that this version does not use yet.
+        InvalidDatabaseURL: It is none of these. What may be a password is not in the message.
     """
     if url in (IN_MEMORY, "sqlite://:memory:"):
         return Place(None)
     scheme, mark, rest = url.partition("://")
     kind = scheme.partition("+")[0].lower()
-    if mark and kind in _LATER:
-        raise DatabaseNotAvailable(_LATER[kind])
+    if mark and kind in SCHEMES:
+        return parse_server(kind, rest, folder)
     if not mark or kind not in ("sqlite", "sqlite3"):
         raise InvalidDatabaseURL(_without_password(url), "no database of that kind is known", ALLOWED)
     path, _, query = rest.partition("?")
@@ -75,6 +74,8 @@ def placed(url: str, folder: Path | None) -> str:
         HectorError: As `parse`.
     """
     place = parse(url, folder)
+    if isinstance(place, ServerPlace):
+        return place.url  # with its password quoted: whoever looks for passwords in addresses finds it
     if place.file is None or folder is None:
         return url
     option = "" if place.synchronous == "FULL" else f"?synchronous={place.synchronous.lower()}"
@@ -82,8 +83,6 @@ def placed(url: str, folder: Path | None) -> str:
 
 
 def _without_password(url: str) -> str:
-    try:
-        password = urlsplit(url).password
-    except ValueError:
-        return url.partition("://")[0] + "://..."
-    return url.replace(f":{password}@", ":***@") if password else url
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
+    _, at, rest = rest.rpartition("@")
+    return f"{scheme}{mark}{'...@' if at else ''}{rest}"

@@ -25,7 +25,7 @@ def build(config: VectorSection, mesh: Mesh) -> Room:
     Running it fails with `VectorStoreInUse` when another process has one of the stores.
     """
     # An index in a database that starts empty would empty vectors that were kept, maybe for somebody else.
-    is_forgotten = parse(config.storage.database).file is None
+    is_forgotten = parse(config.storage.database).in_memory
     elsewhere = Path(tempfile.gettempdir(), f"hector-vectors-{uuid4().hex}")
     stores = {
         name: EmbeddedStore(name, elsewhere / name if is_forgotten else entry.persist_path or _FOLDER / name)

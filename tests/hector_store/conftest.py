@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from support.databases import SERVERS, DatabaseServer, database_servers, used_databases
 
 from hector_store import Database, RunLog, opened
+
+__all__ = ["database_servers", "used_databases"]
 
 DATABASES: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite://{folder}/hector.db",
@@ -13,10 +16,32 @@ DATABASES: dict[str, Callable[[Path], str]] = {
 }
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture(params=[*DATABASES, *SERVERS])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database."""
-    return DATABASES[request.param](tmp_path)
+    if request.param in DATABASES:
+        return DATABASES[request.param](tmp_path)
+    server, name = request.getfixturevalue("used_databases")(request.param)
+    url: str = server.url(name)
+    return url
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def lasting_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database that several processes can open."""
+    if request.param in DATABASES:
+        return DATABASES[request.param](tmp_path)
+    server, name = request.getfixturevalue("used_databases")(request.param)
+    url: str = server.url(name)
+    return url
+
+
+@pytest.fixture(params=SERVERS)
+def database_server(
+    request: pytest.FixtureRequest, database_servers: Callable[[str], DatabaseServer]
+) -> DatabaseServer:
+    """A server of each kind."""
+    return database_servers(request.param)
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from hector_store import DatabaseInUse, claimed, opened
+from hector_store import DatabaseInUse, opened
 
 HOLDER = """
 import asyncio, sys
 from pathlib import Path
-from hector_store import claimed, opened
+from hector_store import opened
 
 async def hold():
     async with opened(sys.argv[1]) as database:
-        with claimed(database):
+        async with database.claimed():
             print("held", flush=True)
             sys.stdin.read()
 
@@ -37,14 +37,13 @@ async def test_the_runs_of_a_database_have_one_owner_until_it_dies(tmp_path: Pat
     with holding(url) as holder:
         async with opened(url) as database:
             with pytest.raises(DatabaseInUse, match=f"process {holder.pid} works on the runs in .*runs.db"):
-                claimed(database).__enter__()
+                await database.claimed().__aenter__()
             holder.kill()
             holder.wait(10)
-            with claimed(database):
+            async with database.claimed():
                 pass
 
 
 async def test_a_database_in_memory_needs_no_owner() -> None:
-    async with opened("inmemory") as database:
-        with claimed(database), claimed(database):
-            pass
+    async with opened("inmemory") as database, database.claimed(), database.claimed():
+        pass

@@ -39,9 +39,11 @@ OPTIONAL_FOR_PLUGINS = {
 """What hector_mesh uses where it is installed, and does without where not."""
 
 LOADED_BY_NAME = {
+    "cryptography",  # pymysql's, for passwords of MySQL 8
     "httptools",  # uvicorn's parser
     "hector-plugin",  # ours
     "opentelemetry-exporter-otlp-proto-grpc",  # the OpenTelemetry SDK's, by entry point
+    "pymysql",  # aiomysql's
 }
 """Dependencies that no file of ours imports."""
 

@@ -1,20 +1,14 @@
 """The first schema: runs and their events, signals, effects, revisions, blobs, documents."""
 
-from typing import Any
-
 import sqlalchemy as sa
-from alembic import op
+
+from hector_store.migrations.steps import create_index, create_table
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-_OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-}
 _COUNTED = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts only INTEGER
 
 
@@ -44,7 +38,7 @@ def _of_run(table: str) -> sa.ForeignKeyConstraint:
 
 def upgrade() -> None:
     """Create the tables."""
-    op.create_table(
+    create_table(
         "runs",
         _text("id", 64),
         _text("kind", 64),
@@ -80,11 +74,10 @@ def upgrade() -> None:
             "app", "owner", "context_id", "context_position", name="uq_runs_context_position"
         ),
         sa.UniqueConstraint("app", "owner", "idempotency_key", name="uq_runs_idempotency_key"),
-        **_OPTIONS,
     )
-    op.create_index("ix_runs_status_time", "runs", ["app", "owner", "status_time", "id"])
-    op.create_index("ix_runs_unfinished", "runs", ["finished", "lease_until"])
-    op.create_table(
+    create_index("ix_runs_status_time", "runs", ["app", "owner", "status_time", "id"])
+    create_index("ix_runs_unfinished", "runs", ["finished", "lease_until"])
+    create_table(
         "run_events",
         _text("run_id", 64),
         _big("seq"),
@@ -96,9 +89,8 @@ def upgrade() -> None:
         _bytes("payload"),
         sa.PrimaryKeyConstraint("run_id", "seq", name="pk_run_events"),
         _of_run("run_events"),
-        **_OPTIONS,
     )
-    op.create_table(
+    create_table(
         "run_signals",
         sa.Column("id", _COUNTED, autoincrement=True, nullable=False),
         _text("app", 64),
@@ -110,10 +102,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_run_signals"),
         _of_run("run_signals"),
         sqlite_autoincrement=True,
-        **_OPTIONS,
     )
-    op.create_index("ix_run_signals_waiting", "run_signals", ["run_id", "consumed_time", "id"])
-    op.create_table(
+    create_index("ix_run_signals_waiting", "run_signals", ["run_id", "consumed_time", "id"])
+    create_table(
         "effects",
         _text("run_id", 64),
         _text("effect_id", 128),
@@ -127,9 +118,8 @@ def upgrade() -> None:
         _text("result_ref", 255),
         sa.PrimaryKeyConstraint("run_id", "effect_id", name="pk_effects"),
         _of_run("effects"),
-        **_OPTIONS,
     )
-    op.create_table(
+    create_table(
         "revisions",
         _text("app", 64),
         _text("id", 128),
@@ -140,9 +130,8 @@ def upgrade() -> None:
         _yes("applicable"),
         sa.PrimaryKeyConstraint("app", "id", name="pk_revisions"),
         sa.UniqueConstraint("app", "number", name="uq_revisions_number"),
-        **_OPTIONS,
     )
-    op.create_table(
+    create_table(
         "blobs",
         _text("id", 64),
         sa.Column("part", sa.Integer(), nullable=False, autoincrement=False),
@@ -152,10 +141,9 @@ def upgrade() -> None:
         _bytes("data"),
         sa.PrimaryKeyConstraint("id", "part", name="pk_blobs"),
         _of_run("blobs"),
-        **_OPTIONS,
     )
-    op.create_index("ix_blobs_run_id", "blobs", ["run_id"])
-    op.create_table(
+    create_index("ix_blobs_run_id", "blobs", ["run_id"])
+    create_table(
         "documents",
         _text("app", 64),
         _text("store", 128),
@@ -170,5 +158,4 @@ def upgrade() -> None:
         _big("modified_time"),
         _big("indexed_time"),
         sa.PrimaryKeyConstraint("app", "store", "document_id", name="pk_documents"),
-        **_OPTIONS,
     )
