@@ -58,7 +58,7 @@ def _facts(config: Config, process: Process) -> Iterator[tuple[str, str]]:
 
 def _kept(database: str) -> str:
     place = parse(database, Path.cwd())
-    return str(place.file) if place.file else "in memory: forgotten at the end"
+    return "in memory: forgotten at the end" if place.in_memory else place.name
 
 
 def secret_lines(made: AdminSecret) -> list[str]:
