@@ -218,7 +218,7 @@ STARTS = {
     "a config that is not there": ({}, ["--config", "gone.yaml"], ["gone.yaml"]),
     "a bad SKILL.md": ({"SKILL.md": "hello"}, [], ["SKILL.md"]),
     "a role that is none": ({}, ["--role", "lmm"], ["lmm", "llm"]),
-    "a role without address": ({}, ["--role", "agent"], ["mesh:"]),
+    "a role without address": ({}, ["--role", "agent", "--listen", "unix:a.sock"], ["mesh:"]),
     "a listener for strangers": ({}, ["--role", "llm", "--listen", "0.0.0.0:0"], ["mesh:", "token"]),
     "an address that is none": ({}, ["--role", "llm", "--listen", "nowhere"], ["nowhere"]),
     "a socket in a folder that cannot be": (
@@ -233,6 +233,25 @@ STARTS = {
         ["192.0.2.1", "--host"],
     ),
 }
+
+
+def test_a_role_that_nobody_could_reach_is_not_started(folder):
+    refused = hector_does("serve", "--role", "llm")
+    assert refused.exit_code == 2
+    assert "nobody could reach llm here: add --listen" in refused.output
+
+
+@pytest.mark.parametrize("name", ["a folder", "a link to nowhere"])
+def test_a_config_file_that_cannot_be_read_is_not_overlooked(name, folder):
+    usual = folder / "hector.yaml"
+    if name == "a folder":
+        usual.mkdir()
+    else:
+        usual.symlink_to("nowhere.yaml")
+    for command in (["serve", "--port", "0"], ["validate"], ["call", "hi"]):
+        refused = hector_does(*command)
+        assert refused.exit_code == 1
+        assert "hector.yaml: cannot be read" in refused.output
 
 
 @pytest.mark.parametrize("case", STARTS)
