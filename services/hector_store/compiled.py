@@ -4,6 +4,7 @@ SQLAlchemy writes the SQL, in the dialect of the connection; the driver gets and
 are. So this is only for values that no driver needs converted: text, integers, booleans, bytes.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Update,
     bindparam,
 )
+from sqlalchemy.exc import DBAPIError
 
 Values = tuple[object, ...]
 
@@ -34,7 +36,7 @@ class ManyRows:
     def execute(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Execute for each row, in order."""
         sql, reorder = self._for(connection.dialect)
-        connection.exec_driver_sql(sql, list(map(reorder, rows)) if reorder else rows)
+        _execute(connection, sql, list(map(reorder, rows)) if reorder else rows, many=True)
 
     def _for(self, dialect: Dialect) -> tuple[str, Callable[[Values], Values] | None]:
         found = self._compiled.get(dialect.name)
@@ -44,6 +46,26 @@ class ManyRows:
             reorder = None if places == list(range(len(self._names))) else itemgetter(*places)
             found = self._compiled[dialect.name] = sql, reorder
         return found
+
+
+class OneRow:
+    """A SELECT that finds one row at most, by the values of `names`."""
+
+    def __init__(self, statement: Select[Any], names: Sequence[str] = ()) -> None:
+        self._statement, self._names = statement, tuple(names)
+        self._compiled: dict[str, tuple[str, list[int]]] = {}
+
+    def row(self, connection: Connection, *values: object) -> Sequence[Any] | None:
+        """Return the row; None when there is none."""
+        found = self._compiled.get(connection.dialect.name)
+        if found is None:
+            sql, names = _compile(self._statement, connection.dialect)
+            found = self._compiled[connection.dialect.name] = sql, [self._names.index(name) for name in names]
+        sql, places = found
+        rows: list[Sequence[Any]] = _execute(
+            connection, sql, tuple([values[place] for place in places])
+        ).fetchall()
+        return rows[0] if rows else None
 
 
 class ByIds:
@@ -60,7 +82,7 @@ class ByIds:
             some = ids[start : start + _MOST_IDS]
             size = 1 << (len(some) - 1).bit_length()  # few different statements, filled up with the last id
             padding = (some[-1],) * (size - len(some))
-            rows += connection.exec_driver_sql(self._for(connection.dialect, size), (*some, *padding)).all()
+            rows += _execute(connection, self._for(connection.dialect, size), (*some, *padding)).fetchall()
         return rows
 
     def _for(self, dialect: Dialect, size: int) -> str:
@@ -74,4 +96,19 @@ class ByIds:
 
 def _compile(statement: Insert | Update | Select[Any], dialect: Dialect) -> tuple[str, tuple[str, ...]]:
     compiled: Any = statement.compile(dialect=dialect)
-    return str(compiled), tuple(compiled.positiontup)
+    return str(compiled), tuple(compiled.positiontup or ())
+
+
+def _execute(connection: Connection, sql: str, values: Any, *, many: bool = False) -> Any:
+    """Execute on the connection's transaction; returns what rows can be fetched from.
+
+    sqlite3 is asked directly: what SQLAlchemy does around a statement costs several times what SQLite does.
+    """
+    if connection.dialect.name != "sqlite":
+        return connection.exec_driver_sql(sql, values)
+    driver: Any = connection.connection.driver_connection
+    try:
+        return driver.executemany(sql, values) if many else driver.execute(sql, values)
+    except sqlite3.Error as error:
+        wrapped = DBAPIError.instance(sql, None, error, sqlite3.Error, dialect=connection.dialect)
+        raise wrapped from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from .clock import now
-from .compiled import ManyRows, Values
+from .compiled import ManyRows, OneRow, Values
 from .errors import IdempotencyMismatch
 from .payloads import EventRows
 from .schema import runs
@@ -24,10 +24,13 @@ class Creation:
 
 _COLUMNS = tuple(column.name for column in runs.columns)
 _INSERT = ManyRows(insert(runs), _COLUMNS)
-_LAST_POSITION = select(func.max(runs.c.context_position)).where(
-    runs.c.app == bindparam("app"),
-    runs.c.owner == bindparam("owner"),
-    runs.c.context_id == bindparam("context_id"),
+_LAST_POSITION = OneRow(
+    select(func.max(runs.c.context_position)).where(
+        runs.c.app == bindparam("app"),
+        runs.c.owner == bindparam("owner"),
+        runs.c.context_id == bindparam("context_id"),
+    ),
+    ("app", "owner", "context_id"),
 )
 _SAME_KEY = select(
     runs.c.id,
@@ -87,8 +90,8 @@ def _next_position(connection: Connection, run: NewRun, positions: dict[Context,
     context = (run.app, run.owner, run.context_id)
     last = positions.get(context)
     if last is None:
-        keys = {"app": run.app, "owner": run.owner, "context_id": run.context_id}
-        last = connection.execute(_LAST_POSITION, keys).scalar() or 0
+        (found,) = _LAST_POSITION.row(connection, *context) or (None,)
+        last = found or 0
     positions[context] = last + 1
     return last + 1
 
