@@ -98,10 +98,10 @@ class App:
             await self._show_metrics(exchange, principal)
             return
         what, name, lenient = target_of(exchange.path)
-        exchange.what = what.name.lower()
         if what is Target.NOTHING:
             self._access.admit(principal)
             raise NothingHere(exchange.path)
+        exchange.what = what.name.lower()
         _check_verb(exchange, VERBS[what])
         if exchange.verb == "POST":
             self._access.admit(principal)

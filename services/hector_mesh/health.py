@@ -62,6 +62,10 @@ class Health:
         """Return what would be answered."""
         return all(self._serving.values()) if not service else self._serving.get(service, False)
 
+    def waiting_for(self) -> list[str]:
+        """Return the services that cannot be called yet, or any more."""
+        return [service for service, serving in self._serving.items() if not serving]
+
     async def leave(self) -> None:
         """Say for good that nothing is served any more, and let go of everybody who watches."""
         for service in self._serving:

@@ -12,6 +12,7 @@ from hector_a2a.client_errors import Refused
 from hector_mesh import Call, Principal, scope, streaming
 
 from .config import Config
+from .metrics_config import MetricsConfig
 from .process import running
 from .roles import ROLES
 
@@ -94,7 +95,8 @@ class ServerAsker:
 async def in_process(config: Config) -> AsyncIterator[MeshAsker]:
     """Run everything but the gateway, and wait until documents can be found."""
     roles = [name for name, role in ROLES.items() if name != "gateway" and role.needed(config)]
-    async with running(config, roles) as process:
+    unseen = config.observability.model_copy(update={"metrics": MetricsConfig()})
+    async with running(config.model_copy(update={"observability": unseen}), roles) as process:
         await process.ready.wait()
         yield MeshAsker(a2a.A2AServiceStub(process.mesh))
 

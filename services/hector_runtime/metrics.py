@@ -28,16 +28,22 @@ class Prometheus:
         prometheus_client.GCCollector(registry=self._registry)
 
     def family(self, instrument: Instrument) -> Callable[[tuple[str, ...]], Any]:
-        more = {"buckets": instrument.bounds} if instrument.bounds else {}
         kinds: dict[str, Any] = {
             "counter": self._client.Counter,
             "gauge": self._client.Gauge,
             "histogram": self._client.Histogram,
         }
-        made = kinds[instrument.kind](
-            instrument.name, instrument.about, instrument.labels, registry=self._registry, **more
-        )
-        return lambda labels: made.labels(*labels) if labels else made
+        more = {"buckets": instrument.bounds} if instrument.bounds else {}
+        kind, labels = kinds[instrument.kind], instrument.labels
+        made: Any = None
+
+        def at(values: tuple[str, ...]) -> Any:
+            nonlocal made
+            if made is None:  # not before: what this process never does need not be shown as zero
+                made = kind(instrument.name, instrument.about, labels, registry=self._registry, **more)
+            return made.labels(*values) if values else made
+
+        return at
 
     def page(self, accept: str) -> tuple[bytes, bytes]:
         from prometheus_client.exposition import choose_encoder

@@ -27,6 +27,7 @@ from .merging import MERGES
 from .metrics import measured
 from .roles import ROLES, chosen, elsewhere
 from .tracing import traced
+from .watch_port import watched
 
 
 class ListeningWithoutToken(HectorError):
@@ -77,6 +78,7 @@ async def running(
         await stack.enter_async_context(traced(config.observability.tracing))
         await stack.enter_async_context(measured(config))
         health = Health(service for role in here for service in ROLES[role].serves)
+        watch = await stack.enter_async_context(watched(config.observability.metrics, health))
         local = LocalServer(interceptors())
         stack.push_async_callback(local.stop, 0)
         health.register(local)
@@ -105,6 +107,7 @@ async def running(
         stack.callback(becoming.cancel)
         checking = group.create_task(keep_checking(rooms, health))
         stack.callback(checking.cancel)
+        stack.callback(setattr, watch, "stopping", True)
         public = {name: at for room in rooms.values() for name, at in room.addresses().items()}
         yield Process(mesh, tuple(here), wire.address if wire else "", public, ready)
 

@@ -18,7 +18,11 @@ F = TypeVar("F", bound=Callable[..., object])
 USUAL_FILES = (Path("hector.yaml"), Path(".hector/config.yaml"))
 Overrides = dict[str, dict[str, object]]
 """What the command line sets over the file, by section and key, as deep as need be; None is unsaid."""
-FLAGS = {"server.auth.secret": "--auth-secret", "observability.tracing.endpoint": "--tracing-endpoint"}
+FLAGS = {
+    "server.auth.secret": "--auth-secret",
+    "observability.tracing.endpoint": "--tracing-endpoint",
+    "observability.metrics.listen": "--metrics-listen",
+}
 """Flags that are not named like the last part of their key."""
 
 

@@ -43,6 +43,12 @@ from .stopping import stopped_by_signals
 @click.option("--tracing-endpoint", metavar="HOST:PORT", help="Send spans to this OTLP collector.")
 @click.option("--metrics", is_flag=True, help="Count for Prometheus, and show it at /metrics.")
 @click.option(
+    "--metrics-listen",
+    metavar="HOST:PORT",
+    envvar="HECTOR_METRICS_LISTEN",
+    help="Show probes and metrics of this process there (HECTOR_METRICS_LISTEN).",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warn", "error"], case_sensitive=False),
     envvar="HECTOR_LOG_LEVEL",
@@ -154,8 +160,9 @@ def overrides_of(flags: Mapping[str, object], environment: Mapping[str, str]) ->
     observability: dict[str, object] = {}
     if endpoint := flags["tracing_endpoint"]:
         observability["tracing"] = {"enabled": True, "endpoint": endpoint}
-    if flags.get("metrics"):
-        observability["metrics"] = {"enabled": True}
-    if observability:
-        overrides["observability"] = observability
+    observability["metrics"] = {
+        "enabled": True if flags.get("metrics") else None,
+        "listen": flags.get("metrics_listen"),
+    }
+    overrides["observability"] = observability
     return overrides

@@ -1,0 +1,84 @@
+"""A port for those who watch: probes and metrics of one process, whichever roles it has."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from hector_mesh import Health, metrics
+
+from .metrics_config import MetricsConfig
+
+Answer = tuple[int, bytes, bytes]
+"""Status, content type, body."""
+
+PLAIN = b"text/plain; charset=utf-8"
+
+
+class WatchPort:
+    """An ASGI application that answers GET and nothing else."""
+
+    def __init__(self, config: MetricsConfig, health: Health) -> None:
+        self._health = health
+        self.stopping = False
+        """The process takes no more work."""
+        self._pages: dict[str, Callable[[str], Answer]] = {"/live": self._live, "/ready": self._ready}
+        if config.enabled:
+            self._pages[config.endpoint] = self._metrics
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        """Answer one request."""
+        page = self._pages.get(scope["path"])
+        if page is None:
+            status, kind, body = 404, PLAIN, f"there is: {', '.join(self._pages)}\n".encode()
+        elif scope["method"] not in ("GET", "HEAD"):
+            status, kind, body = 405, PLAIN, b"use GET\n"
+        else:
+            accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+            status, kind, body = page(accept.decode("latin-1"))
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _live(self, _: str) -> Answer:
+        return 200, b"application/json", b'{"status":"alive"}'
+
+    def _ready(self, _: str) -> Answer:
+        if self.stopping:
+            reasons = ["the process is stopping"]
+        else:
+            reasons = [f"{service}: not ready yet" for service in self._health.waiting_for()]
+        found = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
+        return 503 if reasons else 200, b"application/json", json.dumps(found).encode()
+
+    def _metrics(self, accept: str) -> Answer:
+        kind, body = metrics.page(accept) or (PLAIN, b"")
+        return 200, kind, body
+
+
+@asynccontextmanager
+async def watched(config: MetricsConfig, health: Health) -> AsyncIterator[WatchPort]:
+    """Answer those who watch while the block runs, if the configuration says where.
+
+    Raises:
+        CannotServe: The address is taken, or is none of this machine's.
+    """
+    port = WatchPort(config, health)
+    if not config.listen:
+        yield port
+        return
+    from hector_gateway.listening import bound, serving_http  # what serves HTTP, for who needs it
+
+    host, _, number = config.listen.rpartition(":")
+    where = {"key": "observability.metrics.listen", "flag": "--metrics-listen"}
+    place = bound(host.strip("[]"), int(number), **where)
+    try:
+        async with serving_http(port, place, drain_s=1):
+            yield port
+    finally:
+        place.close()
