@@ -154,7 +154,7 @@ class Runs:
         received.CopyFrom(message)
         received.task_id = new_id()
         received.context_id = received.context_id or new_id()
-        run = work.run = await self._open(agent, received, call)
+        run = work.run = await self._open(agent, received, call, new_context=not message.context_id)
         work.begun = time.perf_counter()
         ACTIVE.add(agent.name)
         self._live[run.place.run] = work
@@ -172,9 +172,9 @@ class Runs:
             request_id=call.request_id,
             revision=call.revision,
         )
-        await self._take_turn(agent, run, work.call, fresh=not message.context_id)
+        await self._take_turn(agent, run, work.call)
 
-    async def _open(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
+    async def _open(self, agent: Agent, message: "a2a.Message", call: Call, *, new_context: bool) -> Run:
         run_id, app, owner = message.task_id, call.app, call.principal.id
         waits = self._turns.busy((app, owner, message.context_id))
         state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
@@ -189,6 +189,7 @@ class Runs:
             owner=owner,
             agent=agent.name,
             context_id=message.context_id,
+            new_context=new_context,
             state=RunState.Name(state),
             revision=call.revision,
             worker=self._worker,
@@ -203,14 +204,14 @@ class Runs:
         run.state = state
         return run
 
-    async def _take_turn(self, agent: Agent, run: Run, root: Call, *, fresh: bool) -> None:
+    async def _take_turn(self, agent: Agent, run: Run, root: Call) -> None:
         place = run.place
         async with self._turns.turn((place.app, place.owner, place.context), place.position):
             if run.state == RUN_STATE_SUBMITTED:
                 await run.commit([RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))])
             before = (
                 []
-                if fresh
+                if place.position == 1
                 else events_of(
                     await self.log.conversation(
                         place.app, place.owner, place.context, before_position=place.position

@@ -90,7 +90,7 @@ def _next_position(connection: Connection, run: NewRun, positions: dict[Context,
     context = (run.app, run.owner, run.context_id)
     last = positions.get(context)
     if last is None:
-        (found,) = _LAST_POSITION.row(connection, *context) or (None,)
+        (found,) = (not run.new_context and _LAST_POSITION.row(connection, *context)) or (None,)
         last = found or 0
     positions[context] = last + 1
     return last + 1

@@ -42,6 +42,8 @@ class NewRun:
     agent: str
     context_id: str = ""
     """The session; a run without one gets no position."""
+    new_context: bool = False
+    """The context's id was made just now, so no other run is looked for in it."""
     id: str = ""
     """Also the task id; the store makes one if it is empty."""
     kind: str = "turn"
