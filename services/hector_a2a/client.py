@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -11,9 +12,29 @@ import orjson
 from a2a.types import a2a_pb2 as a2a
 from google.protobuf.message import Message
 
-from hector_http import NO_RETRIES, HttpClient, HttpError, Request, Response, Timeouts, Unreachable
+from hector_http import (
+    NO_RETRIES,
+    BadUrl,
+    HttpClient,
+    HttpError,
+    Request,
+    Response,
+    TimedOut,
+    Timeouts,
+    Tls,
+    Unreachable,
+)
 
-from .client_errors import BrokenAnswer, NoServerThere, NotAnA2AServer, Refused, TokenRefused, refused
+from .client_errors import (
+    BrokenAnswer,
+    NoServerThere,
+    NoSuchAddress,
+    NotAnA2AServer,
+    Refused,
+    SilentServer,
+    TokenRefused,
+    refused,
+)
 from .events_in import EventReader
 from .json_in import from_json
 from .json_out import to_json
@@ -24,7 +45,7 @@ M = TypeVar("M", bound=Message)
 WEEK_S = 7 * 86400.0
 # A blocking server sends nothing until it is done; a stream sends comments all the while.
 _WAITING = Timeouts(first_byte_s=660.0, stall_s=60.0, total_s=720.0)
-_STREAMING = Timeouts(first_byte_s=120.0, stall_s=90.0, total_s=WEEK_S)
+_STREAMING = Timeouts(first_byte_s=30.0, stall_s=90.0, total_s=WEEK_S)
 _QUICK = Timeouts(first_byte_s=30.0, stall_s=30.0, total_s=60.0)
 
 
@@ -33,10 +54,12 @@ class AgentEntry:
     """One line of a server's list of agents."""
 
     name: str
-    title: str
-    description: str
-    url: str
-    default: bool
+    title: str = ""
+    description: str = ""
+    url: str = ""
+    type: str = ""
+    streaming: bool = False
+    default: bool = False
 
 
 class Client:
@@ -45,19 +68,21 @@ class Client:
     The agent is the request's `tenant`; empty means the server's default agent.
     """
 
-    def __init__(self, url: str, *, token: str | None = None) -> None:
+    def __init__(self, url: str, *, token: str | None = None, ca_certificate: Path | None = None) -> None:
         """Prepare a client; nothing is sent yet.
 
         Args:
             url: The server's address, as "http://127.0.0.1:8080". It may be private: somebody typed it.
             token: The bearer credential, if the server wants one.
+            ca_certificate: PEM file of authorities to trust besides the system's.
         """
         self.url = url.rstrip("/")
         self._headers = {"Content-Type": "application/json", "A2A-Version": "1.0"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._has_token = bool(token)
-        self._http = HttpClient(trusted=[self.url])
+        tls = Tls(ca_file=ca_certificate) if ca_certificate else None
+        self._http = HttpClient(trusted=[self.url], tls=tls)
         self._ids = 0
 
     async def __aenter__(self) -> Self:
@@ -104,24 +129,34 @@ class Client:
         request = a2a.GetTaskRequest(id=task, history_length=history_length)
         return await self._call("GetTask", request, agent, a2a.Task, _QUICK)
 
-    async def cancel(self, task: str, agent: str = "") -> None:
-        """Stop a task; raises as `send` does."""
-        await self._call("CancelTask", a2a.CancelTaskRequest(id=task), agent, a2a.Task, _QUICK)
+    async def tasks(self, request: a2a.ListTasksRequest, agent: str = "") -> a2a.ListTasksResponse:
+        """Return one page of an agent's tasks; raises as `send` does."""
+        return await self._call("ListTasks", request, agent, a2a.ListTasksResponse, _QUICK)
+
+    async def cancel(self, task: str, agent: str = "") -> a2a.Task:
+        """Stop a task, and return what became of it; raises as `send` does."""
+        return await self._call("CancelTask", a2a.CancelTaskRequest(id=task), agent, a2a.Task, _QUICK)
 
     async def agents(self) -> list[AgentEntry]:
         """Return the agents that this caller may see; raises as `send` does."""
-        async with self._sent("GET", "/agents", None, _QUICK) as response:
-            found = _object(self.url, response, await response.read())
+        found = await self.page("/agents")
         return [
             AgentEntry(
                 name=str(entry.get("name", "")),
                 title=str(entry.get("title", "")),
                 description=str(entry.get("description", "")),
                 url=str(entry.get("url", "")),
+                type=str(entry.get("type", "")),
+                streaming=bool(entry.get("streaming")),
                 default=bool(entry.get("default")),
             )
             for entry in found.get("agents", ())
         ]
+
+    async def page(self, path: str) -> dict[str, Any]:
+        """Return the JSON object at a path, as "/health"; raises as `send` does."""
+        async with self._sent("GET", path, None, _QUICK) as response:
+            return _object(self.url, response, await response.read())
 
     async def _call(
         self, method: str, request: Message, agent: str, answer: type[M], timeouts: Timeouts = _WAITING
@@ -161,8 +196,12 @@ class Client:
                 if response.status >= 400:
                     raise _unexpected(self.url, _object(self.url, response, await response.read()))
                 yield response
+        except BadUrl as error:
+            raise NoSuchAddress(self.url) from error
         except Unreachable as error:
             raise NoServerThere(self.url, str(error)) from error
+        except TimedOut as error:
+            raise SilentServer(self.url, str(error)) from error
 
 
 def _result(url: str, data: bytes, response: Response | None = None) -> Json:

@@ -15,11 +15,41 @@ class NoServerThere(HectorError):
     reason = "NO_SERVER_THERE"
 
     def __init__(self, url: str, why: str) -> None:
-        why = why.rpartition(f"{url}: ")[2]  # it names the address too
-        message = (
-            f"no server answers at {url} ({why}); start one with `hector serve`, or name another with --url"
+        why = why.rpartition(": ")[2]  # it names the address too
+        if "certificate" in why:
+            step = "name the authority that signed it with --ca-certificate FILE"
+        elif "TLS" in why:
+            step = "if it speaks plain HTTP, write http:// in --url"
+        else:
+            step = "start one with `hector serve`, or name another with --url"
+        super().__init__(f"no server answers at {url} ({why}); {step}", url=url)
+
+
+class NoSuchAddress(HectorError):
+    """What should be a server's address is none."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "NO_SUCH_ADDRESS"
+
+    def __init__(self, url: str) -> None:
+        shown = url.rpartition("@")[2]  # a password stands before it
+        super().__init__(
+            f"{shown!r} is no address of a server; write --url as http://127.0.0.1:8080, without a user name"
         )
-        super().__init__(message, url=url)
+
+
+class SilentServer(HectorError):
+    """Somebody takes the connection and does not answer."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "SILENT_SERVER"
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"{url} took the request and kept silent ({why}); check --url, and at that server its /health "
+            "and its log",
+            url=url,
+        )
 
 
 class NotAnA2AServer(HectorError):

@@ -1,24 +1,16 @@
-"""Asks an agent: of a running server over HTTP, or of a mesh in this process on a temporary database."""
+"""Asks agents: those of a server over HTTP, or those of a mesh in this process."""
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Protocol
 
 import hector_a2a as a2a
-from hector_a2a.client import Client
+from hector_a2a.client import AgentEntry, Client
 from hector_a2a.client_errors import Refused
-from hector_mesh import Call, Principal, scope, streaming
 
-from .config import Config
-from .metrics_config import MetricsConfig
-from .process import running
-from .roles import ROLES
-
-WEEK_S = 7 * 86400.0  # a stream lasts as long as its task, which has a limit of its own
 POLL_S = 0.1, 2.0  # first and longest wait between two looks at a task that cannot be streamed
-ASKER = Principal("local", frozenset({"user", "operator"}))
 GOES_ON = {a2a.TASK_STATE_SUBMITTED, a2a.TASK_STATE_WORKING}
 
 
@@ -31,22 +23,8 @@ class Asker(Protocol):
     async def cancel(self, task: str, agent: str) -> None:
         """Stop a task."""
 
-
-class MeshAsker:
-    """Asks the agents of a mesh in this process."""
-
-    def __init__(self, stub: a2a.A2AServiceStub) -> None:
-        self._stub = stub
-
-    async def ask(self, request: "a2a.SendMessageRequest") -> AsyncGenerator["a2a.StreamResponse", None]:
-        with scope(Call(principal=ASKER, request_id=uuid.uuid4().hex)):
-            async with streaming(self._stub.SendStreamingMessage(request, timeout=WEEK_S)) as responses:
-                async for response in responses:
-                    yield response
-
-    async def cancel(self, task: str, agent: str) -> None:
-        with scope(Call(principal=ASKER)):
-            await self._stub.CancelTask(a2a.CancelTaskRequest(tenant=agent, id=task))
+    async def agents(self) -> list[AgentEntry]:
+        """Return the agents that can be asked."""
 
 
 class ServerAsker:
@@ -71,6 +49,9 @@ class ServerAsker:
     async def cancel(self, task: str, agent: str) -> None:
         await self._client.cancel(task, agent)
 
+    async def agents(self) -> list[AgentEntry]:
+        return await self._client.agents()
+
     async def _ask_and_look(
         self, request: "a2a.SendMessageRequest"
     ) -> AsyncGenerator["a2a.StreamResponse", None]:
@@ -91,21 +72,16 @@ class ServerAsker:
         yield a2a.StreamResponse(task=task)
 
 
-@asynccontextmanager
-async def in_process(config: Config) -> AsyncIterator[MeshAsker]:
-    """Run everything but the gateway, and wait until documents can be found."""
-    roles = [name for name, role in ROLES.items() if name != "gateway" and role.needed(config)]
-    unseen = config.observability.model_copy(update={"metrics": MetricsConfig()})
-    async with running(config.model_copy(update={"observability": unseen}), roles) as process:
-        await process.ready.wait()
-        yield MeshAsker(a2a.A2AServiceStub(process.mesh))
+def question(text: str, agent: str, session: str, llm: str = "") -> "a2a.SendMessageRequest":
+    """Return the request that asks an agent something, in a session or in a new one.
 
-
-def question(text: str, agent: str, session: str) -> "a2a.SendMessageRequest":
-    """Return the request that asks an agent something, in a session or in a new one."""
+    `llm` is the model to ask this once in place of the agent's own, by its key under `llms:`.
+    """
     request = a2a.SendMessageRequest(tenant=agent)
     request.message.message_id = uuid.uuid4().hex
     request.message.role = a2a.ROLE_USER
     request.message.context_id = session
     request.message.parts.add(text=text)
+    if llm:
+        request.message.metadata["hector.llm"] = llm
     return request

@@ -54,7 +54,7 @@ def test_beyond_this_machine_an_admin_secret_is_shown_once_and_opens_the_door(he
     with pytest.raises(urllib.error.HTTPError, match="401"):
         post(url, "SendMessage", message("Hello"))
     refused = hector.run("call", "--url", server.url, "Hello")
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, refused.stdout) == (4, "")
     assert "--token" in refused.stderr
     assert hector.run("call", "--url", server.url, "--token", secret, "Hello").returncode == 0
     with urllib.request.urlopen(f"{server.url}/health", timeout=10) as health:

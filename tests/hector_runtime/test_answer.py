@@ -8,7 +8,7 @@ import hector_a2a as a2a
 from hector_mesh import HectorError
 from hector_runtime.asking import question
 from hector_runtime.cli import answer
-from hector_runtime.cli.answer import followed
+from hector_runtime.cli.answer import Show, ToolUse, followed
 
 
 def started(state=a2a.TASK_STATE_WORKING, **artifacts):
@@ -56,7 +56,8 @@ class Says:
 async def read(*responses, **options):
     written, notes = [], []
     says = Says(*responses, **options)
-    found = await followed(says, question("hi", "a", ""), written.append, notes.append)
+    show = Show(text=written.append, tool=notes.append)
+    found = await followed(says, question("hi", "a", ""), show)
     return found, "".join(written), notes, says
 
 
@@ -102,19 +103,60 @@ async def test_a_failure_keeps_its_reason():
     assert found.problem == "no key"
 
 
-async def test_what_the_agent_does_meanwhile_is_noted():
-    doing = {"hector.event": "tool_started", "hector.tool": "search"}
-    _, _, notes, _ = await read(
-        started(), status(a2a.TASK_STATE_WORKING, **doing), status(a2a.TASK_STATE_COMPLETED)
+def doing(event, **facts):
+    facts = {"event": event, "tool": "search", "call": "c-1", **facts}
+    return status(a2a.TASK_STATE_WORKING, **{f"hector.{name}": fact for name, fact in facts.items()})
+
+
+async def test_a_tool_is_shown_when_it_has_ended_and_kept_in_the_answer():
+    found, _, shown, _ = await read(
+        started(),
+        doing("tool_started", arguments='{"query": "x"}'),
+        doing("tool_finished", duration_ms=12, result_size=345),
+        status(a2a.TASK_STATE_COMPLETED),
     )
-    assert notes == ["using search"]
+    assert shown == [ToolUse("search", '{"query": "x"}', 12, 345)]
+    assert found.tools == {"c-1": shown[0]}
+
+
+async def test_a_tool_that_failed_says_why():
+    _, _, shown, _ = await read(started(), doing("tool_finished", duration_ms=1, result_size=4, error="gone"))
+    assert shown[0].error == "gone"
+
+
+async def test_an_agent_that_waits_has_not_answered():
+    found, _, _, _ = await read(started(), status(a2a.TASK_STATE_INPUT_REQUIRED, "Which one?"))
+    assert found.waits
+    assert not found.good
+    assert (found.problem, found.state_name) == ("Which one?", "input_required")
+
+
+async def test_cancelled_before_the_task_is_known_it_waits_for_it_and_stops_it():
+    says = Says()
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def late(request):
+        asked.set()
+        await go_on.wait()
+        yield started()
+        await asyncio.Event().wait()
+
+    says.ask = late
+    asking = asyncio.create_task(followed(says, question("hi", "a", ""), Show()))
+    async with asyncio.timeout(5):
+        await asked.wait()
+        asking.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert says.cancelled == [("t-1", "a")]
 
 
 async def test_a_stream_that_breaks_stops_nothing():
     """Ours: the server may go on, or have ended the task in its own way."""
     says = Says(started(), HectorError("broken"))
     with pytest.raises(HectorError, match="broken"):
-        await followed(says, question("hi", "a", ""), print)
+        await followed(says, question("hi", "a", ""), Show())
     assert says.cancelled == []
 
 
@@ -126,14 +168,14 @@ def gone(text):
 async def test_a_reader_that_is_gone_stops_the_task(failing):
     says = Says(started(), piece("x"), piece("y"), cancelling=failing)
     with pytest.raises(BrokenPipeError):
-        await followed(says, question("hi", "a", ""), gone)
+        await followed(says, question("hi", "a", ""), Show(text=gone))
     assert says.cancelled == [("t-1", "a")]
 
 
 async def test_a_task_that_is_over_is_not_stopped():
     says = Says(started(a2a.TASK_STATE_COMPLETED), piece("x"))
     with pytest.raises(BrokenPipeError):
-        await followed(says, question("hi", "a", ""), gone)
+        await followed(says, question("hi", "a", ""), Show(text=gone))
     assert says.cancelled == []
 
 
@@ -147,4 +189,4 @@ async def test_a_server_that_does_not_cancel_in_time_is_not_waited_for(monkeypat
     says.cancel = hangs
     async with asyncio.timeout(5):
         with pytest.raises(BrokenPipeError):
-            await followed(says, question("hi", "a", ""), gone)
+            await followed(says, question("hi", "a", ""), Show(text=gone))

@@ -8,9 +8,10 @@ import hector_a2a as a2a
 from hector_a2a.client_errors import Refused
 from hector_config import load
 from hector_runtime import asking
-from hector_runtime.asking import MeshAsker, ServerAsker, in_process, question
-from hector_runtime.cli.answer import followed
+from hector_runtime.asking import ServerAsker, question
+from hector_runtime.cli.answer import Show, followed
 from hector_runtime.config import Config, completed
+from hector_runtime.inside import MeshAsker, in_process
 
 
 class FakeClient:
@@ -58,7 +59,7 @@ async def test_an_agent_that_does_not_stream_is_asked_and_looked_after():
     client = FakeClient(a2a.TASK_STATE_SUBMITTED, a2a.TASK_STATE_WORKING, a2a.TASK_STATE_COMPLETED)
     written = []
     async with asyncio.timeout(5):
-        answer = await followed(ServerAsker(client), question("hi", "quiet", ""), written.append)
+        answer = await followed(ServerAsker(client), question("hi", "quiet", ""), Show(text=written.append))
     assert answer.good
     assert (answer.task, answer.context, answer.text) == ("t-1", "c-1", "The whole answer.")
     assert written == ["The whole answer."]
@@ -68,7 +69,7 @@ async def test_an_agent_that_does_not_stream_is_asked_and_looked_after():
 
 async def test_an_agent_that_does_not_stream_can_be_cancelled_while_it_works():
     client = FakeClient(a2a.TASK_STATE_SUBMITTED)
-    asked = asyncio.create_task(followed(ServerAsker(client), question("hi", "quiet", ""), print))
+    asked = asyncio.create_task(followed(ServerAsker(client), question("hi", "quiet", ""), Show(text=print)))
     async with asyncio.timeout(5):
         await client.looked.wait()
         asked.cancel()
@@ -79,7 +80,7 @@ async def test_an_agent_that_does_not_stream_can_be_cancelled_while_it_works():
 
 async def test_an_agent_that_streams_is_asked_once():
     client = FakeClient(a2a.TASK_STATE_COMPLETED, streams=True)
-    answer = await followed(ServerAsker(client), question("hi", "quiet", ""), lambda _: None)
+    answer = await followed(ServerAsker(client), question("hi", "quiet", ""), Show())
     assert answer.good
     assert client.asked == []
 
@@ -87,7 +88,7 @@ async def test_an_agent_that_streams_is_asked_once():
 async def test_another_refusal_is_passed_on():
     client = FakeClient(reason="TASK_NOT_FOUND")
     with pytest.raises(Refused):
-        await followed(ServerAsker(client), question("hi", "quiet", ""), lambda _: None)
+        await followed(ServerAsker(client), question("hi", "quiet", ""), Show())
 
 
 @pytest.fixture
@@ -99,15 +100,15 @@ async def offline():
 
 
 async def test_a_mesh_in_this_process_answers_and_goes_on_in_a_session(offline: MeshAsker):
-    first = await followed(offline, question("My name is Ada.", "", ""), lambda _: None)
+    first = await followed(offline, question("My name is Ada.", "", ""), Show())
     assert first.good
     assert first.context
-    second = await followed(offline, question("What is my name?", "assistant", first.context), lambda _: None)
+    second = await followed(offline, question("What is my name?", "assistant", first.context), Show())
     assert "Ada" in second.text
     assert second.context == first.context
 
 
 async def test_the_pieces_written_are_the_text_of_the_answer(offline: MeshAsker):
     pieces = []
-    answer = await followed(offline, question("Hello", "", ""), pieces.append)
+    answer = await followed(offline, question("Hello", "", ""), Show(text=pieces.append))
     assert "".join(pieces) == answer.text

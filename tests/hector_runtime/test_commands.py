@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from hector_mesh import HectorError
 from hector_runtime.cli import COMMANDS, hector
 from hector_runtime.cli import server as cli_server
-from hector_runtime.cli.options import FlagRefused, overridden
 from hector_runtime.cli.running import run, told
 from hector_runtime.cli.serve import overrides_of
+from hector_runtime.cli.settings import FlagRefused, overridden
 from hector_runtime.config import load_config
 
 UNSET = ("HECTOR_URL", "HECTOR_TOKEN", "HECTOR_HOST", "HECTOR_AUTH_SECRET", "HECTOR_DEBUG", "OPENAI_API_KEY")
@@ -197,7 +197,7 @@ def test_flags_for_a_folder_without_file_are_refused_where_there_is_one(folder):
 
 def test_nobody_at_the_url_is_said_with_the_next_step():
     result = hector_does("call", "--url", "http://127.0.0.1:9", "Hello")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.stderr.startswith("Error: no server answers at http://127.0.0.1:9")
     assert "hector serve" in result.stderr
 
@@ -278,8 +278,13 @@ def test_what_stops_a_start_is_one_clear_line(case, folder):
 def over(folder, text="{}", environment=None, **flags):
     path = folder / "hector.yaml"
     path.write_text(text)
-    given = {"host": None, "port": None, "grpc_port": None, "auth_secret": None, "database": None}
-    overrides = overrides_of({**given, "tracing_endpoint": None, **flags}, environment or {})
+    # As the options of the command itself would give them.
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in (environment or {}).items():
+            patched.setenv(name, value)
+        with hector.get_command(click.Context(hector), "serve").make_context("serve", words) as context:
+            overrides = overrides_of(context.params)
     return overridden(load_config(path, {}).config, overrides)
 
 

@@ -76,9 +76,9 @@ def test_no_tools_can_be_asked_for(text, tmp_path):
 
 
 def test_an_unknown_tool_or_provider_is_refused_with_those_there_are(tmp_path):
-    with pytest.raises(ConfigInvalid, match=r"no tool is called .serch.*available: search"):
+    with pytest.raises(ConfigInvalid, match=r"^--tools: serch: .*did you mean \"search\""):
         made(tmp_path, tools="serch")
-    with pytest.raises(ConfigInvalid, match=r"no provider .opnai.*available: openai"):
+    with pytest.raises(ConfigInvalid, match=r"^--provider: .*did you mean \"openai\""):
         made(tmp_path, provider="opnai")
 
 

@@ -1,4 +1,4 @@
-"""The command line: `hector serve | call | chat | validate | version`.
+"""The command line: `hector serve | call | chat | task | info | validate | schema | version | completion`.
 
 Commands are imported when they are used, so that `hector --help` costs next to nothing.
 """
@@ -17,8 +17,12 @@ COMMANDS = {
     "serve": "Run agents behind the A2A protocol.",
     "call": "Ask an agent once and print its answer.",
     "chat": "Talk with an agent.",
+    "task": "Look at tasks of a server, and cancel them.",
+    "info": "Say what a server or a config file offers.",
     "validate": "Check a config file and list everything that is wrong with it.",
+    "schema": "Print the JSON Schema of config files.",
     "version": "Print the version.",
+    "completion": "Print what makes a shell complete commands and flags.",
 }
 
 
@@ -39,19 +43,25 @@ class LazyCommands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
-def hector() -> None:
+@click.group(
+    cls=LazyCommands,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    epilog="`hector COMMAND --help` has every flag with its default, examples and exit codes.",
+)
+@click.version_option(None, "-V", "--version", package_name="hector", message="hector %(version)s")
+@click.pass_context
+def hector(ctx: click.Context) -> None:
     """Run AI agents in production from one YAML file."""
+    from .output import prepare_streams, wants_color
+
+    prepare_streams()
+    ctx.color = wants_color()
 
 
 def main() -> None:
-    """Run the command line; no error ever shows a traceback.
-
-    Exit codes: 0 it worked, 1 it did not (the message says why), 2 the command was not understood,
-    130 Ctrl-C.
-    """
+    """Run the command line; no error ever shows a traceback. Exit codes are in `exits`."""
     try:
-        hector.main(standalone_mode=True)
+        hector.main(prog_name="hector", standalone_mode=True)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -1,26 +1,19 @@
-"""What a server prints about itself: where it is, who answers, what it keeps, how far it is."""
+"""What a server prints about itself: where it is, who answers, what it keeps."""
 
-import asyncio
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
-import grpc.aio
 
-from hector.document.v1 import DocumentStoreStub, GetIndexStatusRequest, IndexStatus
 from hector_config import Loaded
 from hector_gateway.admin_secret import AdminSecret
-from hector_mesh import Call, scope
+from hector_runtime.build import installed_version
 from hector_runtime.config import Config
 from hector_runtime.process import Process
 from hector_store.url import parse
 
-from .version import installed_version
-
-PROGRESS_S = 3.0
 KEEPERS = {"agent", "document"}  # the roles that open the database
 
 
@@ -70,39 +63,3 @@ def secret_lines(made: AdminSecret) -> list[str]:
         "  Use it as `hector call --token SECRET`, HECTOR_TOKEN, or `Authorization: Bearer SECRET`.",
         "",
     ]
-
-
-async def until_ready(process: Process, tell: Callable[[str], None] = say) -> None:
-    """Wait until every role is ready; every few seconds say how far the indexes are, if that has changed."""
-    last, begun = "", time.monotonic()
-    while True:
-        try:
-            async with asyncio.timeout(PROGRESS_S):
-                await process.ready.wait()
-                return
-        except TimeoutError:
-            pass
-        line = await _progress(process)
-        if line and line != last:
-            last = line
-            tell(f"  {line} ({time.monotonic() - begun:.0f} s)")
-
-
-async def _progress(process: Process) -> str:
-    if "document" not in process.roles:
-        return ""
-    try:
-        with scope(Call()):
-            answer = await DocumentStoreStub(process.mesh).GetIndexStatus(
-                GetIndexStatusRequest(), timeout=PROGRESS_S
-            )
-    except grpc.aio.AioRpcError:
-        return ""
-    return "; ".join(map(_described, answer.statuses))
-
-
-def _described(status: IndexStatus) -> str:
-    text = f"{status.document_store}: {status.documents_indexed}/{status.documents_total} documents indexed"
-    if status.documents_failed:
-        text += f", {status.documents_failed} could not be read"
-    return text + (f" ({status.error})" if status.error else "")

@@ -1,137 +1,220 @@
-"""Options that several commands share, and the configuration that they name."""
+"""Options that several commands share. Nothing here reads a file: help must cost next to nothing."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
-from grpc import StatusCode
-from pydantic import ValidationError
 
-from hector_config import Loaded, Section, read_environment
-from hector_mesh import HectorError
-from hector_runtime.config import Config, completed, load_config
-from hector_runtime.zero import Flags, zero_config
+from hector_runtime.flags import Flags
+
+from .documented import flag, later, together
 
 F = TypeVar("F", bound=Callable[..., object])
-USUAL_FILES = (Path("hector.yaml"), Path(".hector/config.yaml"))
-Overrides = dict[str, dict[str, object]]
-"""What the command line sets over the file, by section and key, as deep as need be; None is unsaid."""
-FLAGS = {
-    "server.auth.secret": "--auth-secret",
-    "observability.tracing.endpoint": "--tracing-endpoint",
-    "observability.metrics.listen": "--metrics-listen",
+WITHOUT = "Without a config file"
+SERVER = "Which server"
+HERE = "Running without a server"
+ENVIRONMENT: Mapping[str, str] = {
+    "HECTOR_PROVIDER": "the provider, where there is no config file (--provider)",
+    "HECTOR_MODEL": "the model, likewise (--model)",
+    "HECTOR_BASE_URL": "where the provider is, likewise (--base-url)",
+    "OPENAI_API_KEY": "OpenAI's key: sent to OpenAI's own address and nowhere else",
+    "OLLAMA_HOST": "where Ollama is",
+    "HECTOR_DEBUG": "1: show the traceback of an error that Hector did not foresee",
+    "NO_COLOR": "anything: no colours",
 }
-"""Flags that are not named like the last part of their key."""
+"""Variables that no option names, for the reference."""
 
 
-class FlagRefused(HectorError):
-    """A flag, or the environment variable beside it, has a value that its key cannot have."""
+def config_option(command: F) -> F:
+    """Add --config."""
+    return flag(
+        "-c",
+        "--config",
+        "config_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path, readable=False),  # the loader says more about it
+        show_default="hector.yaml, .hector/config.yaml",
+        help="The config file.",
+    )(command)
 
-    code, reason = StatusCode.INVALID_ARGUMENT, "FLAG_REFUSED"
 
-    def __init__(self, key: str, why: str) -> None:
-        flag = FLAGS.get(key) or f"--{key.rpartition('.')[2].replace('_', '-')}"
-        super().__init__(f"{flag}: {why}", key=key)
+def server_options(command: F) -> F:
+    """Add the options that say which server is asked, and how it is trusted."""
+    return together(
+        flag(
+            "--url",
+            metavar="URL",
+            envvar="HECTOR_URL",
+            show_envvar=True,
+            section=SERVER,
+            help="The server to ask.",
+            show_default="http://127.0.0.1:8080",
+        ),
+        flag(
+            "--token",
+            metavar="TOKEN",
+            envvar="HECTOR_TOKEN",
+            show_envvar=True,
+            section=SERVER,
+            help="The admin secret or an API key, where the server wants one.",
+        ),
+        flag(
+            "--ca-certificate",
+            metavar="FILE",
+            type=click.Path(path_type=Path, readable=False),
+            envvar="HECTOR_CA_CERTIFICATE",
+            show_envvar=True,
+            section=SERVER,
+            help="PEM file of authorities to trust besides the system's.",
+        ),
+    )(command)
 
 
-def source_options(command: F) -> F:
-    """Add the options that say where the configuration comes from: a file, or flags."""
-    options = [
-        click.option(
+def format_option(*forms: str) -> Callable[[F], F]:
+    """Add --format with these choices, the first one by default."""
+    return flag(
+        "-f",
+        "--format",
+        "form",
+        type=click.Choice(forms),
+        default=forms[0],
+        help="text is for people, json for programs"
+        + (", jsonl for programs that read while it streams." if "jsonl" in forms else "."),
+    )
+
+
+def zero_options(command: F) -> F:
+    """Add the flags that describe an agent in place of a config file."""
+    return together(
+        flag("--provider", metavar="NAME", section=WITHOUT, help="openai, ollama or local (offline)."),
+        flag("--model", metavar="NAME", section=WITHOUT, help="The provider's name of the model."),
+        flag("--api-key", metavar="KEY", section=WITHOUT, help="The provider's key."),
+        flag("--base-url", metavar="URL", section=WITHOUT, help="Where the provider is."),
+        flag(
+            "--temperature",
+            type=float,
+            metavar="0..2",
+            section=WITHOUT,
+            show_default="0.7",
+            help="How freely the model chooses words.",
+        ),
+        flag(
+            "--max-tokens",
+            type=int,
+            metavar="N",
+            section=WITHOUT,
+            show_default="4096",
+            help="Most tokens of an answer.",
+        ),
+        flag("--thinking/--no-thinking", default=None, section=WITHOUT, help="Let the model think first."),
+        flag(
+            "--thinking-budget",
+            type=int,
+            metavar="N",
+            section=WITHOUT,
+            show_default="1024",
+            help="Most tokens to think.",
+        ),
+        flag("--instruction", metavar="TEXT", section=WITHOUT, help="What the agent is told."),
+        flag("--tools", metavar="NAMES", section=WITHOUT, help='Its tools, with commas; "none" for none.'),
+        flag(
+            "--docs-folder",
+            metavar="FOLDER",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            section=WITHOUT,
+            help="Documents that it answers from.",
+        ),
+        flag(
+            "--rag-watch/--no-rag-watch",
+            "docs_watch",
+            default=None,
+            section=WITHOUT,
+            show_default="rag-watch",
+            help="Take in changed documents as they change.",
+        ),
+        flag("--embedder-provider", metavar="NAME", section=WITHOUT, help="Who makes vectors of documents."),
+        flag("--embedder-model", metavar="NAME", section=WITHOUT, help="That provider's model."),
+        flag("--embedder-url", metavar="URL", section=WITHOUT, help="Where that provider is."),
+        flag("--vector-type", metavar="NAME", section=WITHOUT, help="Where vectors are kept."),
+        later("--mcp-url"),
+        later("--mcp-parser-tool"),
+        later("--vector-host"),
+        later("--vectordb"),
+        later("--vector-api-key"),
+        later("--approve-tools"),
+        later("--no-approve-tools"),
+        later("--include-context", is_flag=True, instead="agents find documents with the tool search"),
+        later("--show-thinking/--no-show-thinking", default=None),
+        later("--config-type", instead="the config is a file: --config FILE"),
+        later("--config-endpoints", instead="the config is a file: --config FILE"),
+        later("--config-watch", is_flag=True, instead="start the server again after a change"),
+    )(command)
+
+
+def here_options(command: F) -> F:
+    """Add the options with which a command runs the agents itself, in this process."""
+    return together(
+        flag(
             "-c",
             "--config",
             "config_file",
             metavar="FILE",
-            type=click.Path(path_type=Path, readable=False),  # the loader says more about it
-            help="Config file. Left out: hector.yaml or .hector/config.yaml if there is one.",
+            type=click.Path(path_type=Path, readable=False),
+            section=HERE,
+            help="Run the agents of this config file in this process, and ask no server.",
         ),
-        click.option("--provider", metavar="NAME", help="Without a file: openai, ollama or local."),
-        click.option("--model", metavar="NAME", help="Without a file: the model's name."),
-        click.option("--api-key", metavar="KEY", help="Without a file: the provider's key."),
-        click.option("--base-url", metavar="URL", help="Without a file: where the provider is."),
-        click.option("--instruction", metavar="TEXT", help="Without a file: what the agent is told."),
-        click.option("--tools", metavar="NAMES", help='Without a file: tools, with commas; "none" for none.'),
-        click.option(
-            "--docs-folder",
-            metavar="FOLDER",
-            type=click.Path(path_type=Path, exists=True, file_okay=False),
-            help="Without a file: documents that the agent answers from.",
+        flag(
+            "--database",
+            metavar="URL",
+            section=HERE,
+            show_default="nothing is kept",
+            help='Keep what is said, as "sqlite://FILE".',
         ),
-        click.option(
-            "--database", metavar="URL", help='Where runs are kept, as "sqlite://FILE" or "inmemory".'
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+        zero_options,
+    )(command)
 
 
-def flags_of(options: dict[str, object]) -> Flags:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who answers, as the options say: a server, or agents in this process."""
+
+    url: str | None
+    token: str | None
+    ca_certificate: Path | None
+    config_file: Path | None
+    database: str | None
+    flags: Flags
+    url_is_said: bool
+    """--url was used, and not only HECTOR_URL."""
+
+    @property
+    def here(self) -> list[str]:
+        """The options that mean: in this process."""
+        config = ["--config"] if self.config_file else []
+        return [*config, *self.flags.given(), *(["--database"] if self.database else [])]
+
+
+def source_of(options: MutableMapping[str, Any]) -> Source:
+    """Take what `server_options`, and perhaps `here_options`, add out of a command's options."""
+    return Source(
+        url=options.pop("url"),
+        token=options.pop("token"),
+        ca_certificate=options.pop("ca_certificate"),
+        config_file=options.pop("config_file", None),
+        database=options.pop("database", None),
+        flags=flags_of(options),
+        url_is_said=is_said("url"),
+    )
+
+
+def flags_of(options: MutableMapping[str, Any]) -> Flags:
     """Take the flags of a configuration without a file out of a command's options."""
-    return Flags(**{name: options.pop(name) for name in Flags.__slots__})  # type: ignore[arg-type]
+    return Flags(**{field.name: options.pop(field.name, None) for field in fields(Flags)})
 
 
-def read_config(config_file: Path | None, flags: Flags) -> Loaded[Config]:
-    """Return the configuration that the options name.
-
-    Raises:
-        ConfigInvalid: What is wrong with it.
-        UsageError: Flags that build a configuration, where there is one.
-    """
-    file = config_file or next((usual for usual in USUAL_FILES if os.path.lexists(usual)), None)
-    if file is None:
-        folder = Path.cwd()
-        return zero_config(folder, flags, read_environment(folder))
-    if flags.given():
-        raise click.UsageError(
-            f"{flags.given()[0]} is for running without a file; put it into {file} instead"
-        )
-    return load_config(file)
-
-
-async def whole_config(loaded: Loaded[Config], overrides: Overrides) -> tuple[Config, list[str]]:
-    """Return the configuration with its gaps filled and the command line's own settings on top.
-
-    Raises:
-        FlagRefused: One of them cannot be what it is.
-    """
-    config = overridden(loaded.config, overrides)
-    return await completed(config, _environment(loaded))
-
-
-def _environment(loaded: Loaded[Config]) -> dict[str, str]:
-    return read_environment(Path(loaded.file).absolute().parent, loaded.project_dir)
-
-
-def overridden(config: Config, overrides: Overrides) -> Config:
-    """Return the configuration with these settings on top, checked as a file's are.
-
-    Raises:
-        FlagRefused: One of them cannot be what it is.
-    """
-    changes: dict[str, object] = {}
-    for section, values in overrides.items():
-        before = getattr(config, section)
-        try:
-            changes[section] = type(before).model_validate(_merged(before, values))
-        except ValidationError as error:
-            raise _refused(section, values, error) from None
-    return config.model_copy(update=changes)
-
-
-def _merged(before: Section, values: Mapping[str, object]) -> dict[str, object]:
-    merged = dict(before)
-    for key, value in values.items():
-        if isinstance(value, dict):
-            merged[key] = _merged(merged[key], value)
-        elif value is not None:
-            merged[key] = value
-    return merged
-
-
-def _refused(section: str, values: Mapping[str, object], error: ValidationError) -> FlagRefused:
-    first = error.errors(include_url=False, include_input=False)[0]
-    keys = [str(step) for step in first["loc"]] or list(values)[:1]
-    return FlagRefused(".".join([section, *keys]), first["msg"].removeprefix("Value error, "))
+def is_said(name: str) -> bool:
+    """Tell whether an option of the running command was written down, and not taken from elsewhere."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE

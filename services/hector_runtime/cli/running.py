@@ -1,18 +1,19 @@
 """Runs a command's coroutine and turns what can go wrong into one line and an exit code."""
 
 import asyncio
+import json
 import logging
 import os
+import signal
 import sys
-import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn, TypeVar
 
 import click
-import grpc.aio
 
-from hector_mesh import HectorError, info_of
-from hector_runtime.process import first_of
+from .exits import exit_for
+from .output import aside, is_watched
 
 T = TypeVar("T")
 
@@ -20,14 +21,21 @@ T = TypeVar("T")
 def run(work: Coroutine[object, object, T]) -> T:
     """Run a coroutine to its end; leave the program with a message when it fails.
 
-    This is the outermost border: what gets here unforeseen is a bug, and is shown as such.
+    Ctrl-C and SIGTERM cancel it; a second one leaves at once. This is the outermost border: what gets here
+    unforeseen is a bug, and is shown as such.
     """
+    told: list[signal.Signals] = []
     if not logging.root.handlers:
         _hush()
+
+    async def stoppable() -> T:
+        with _stopping(told):
+            return await work
+
     try:
-        return _loop_run(work)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return _loop_run(stoppable())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(128 + (told[0] if told else signal.SIGINT))
     except (click.ClickException, BrokenPipeError):
         raise  # click shows the one, and for the other nobody is there to see anything
     except Exception as error:
@@ -35,29 +43,94 @@ def run(work: Coroutine[object, object, T]) -> T:
 
 
 def fail(error: Exception) -> NoReturn:
-    """Print why it did not work, and leave with exit code 1."""
-    cause = first_of(error)
+    """Print why it did not work, for programs too if they want JSON, and leave with an exit code."""
+    cause = _first_of(error)
     if isinstance(cause, click.ClickException):
         raise cause
-    click.echo(f"Error: {told(cause)}", err=True)
+    message, reason = told(cause), reason_of(cause)
+    context = click.get_current_context(silent=True)
+    if context is not None and context.params.get("form") in ("json", "jsonl"):
+        indent = 2 if context.params["form"] == "json" else None
+        click.echo(json.dumps({"error": message, "reason": reason}, ensure_ascii=False, indent=indent))
+    click.echo(f"Error: {message}", err=True)
     if os.environ.get("HECTOR_DEBUG"):
+        import traceback
+
         click.echo("".join(traceback.format_exception(cause)), err=True)
-    sys.exit(1)
+    sys.exit(exit_for(reason))
 
 
 def told(error: BaseException) -> str:
     """Return an error as a person should read it."""
-    if isinstance(error, HectorError):
+    if _is_hectors(error):
         return str(error)
-    if isinstance(error, grpc.aio.AioRpcError):
-        reason = info_of(error).reason
-        return f"{error.details()}" + (f" [{reason}]" if reason else "")
+    if _is_a_call(error):
+        details, reason = error.details(), reason_of(error)  # type: ignore[attr-defined]
+        return f"{details}" + (f" [{reason}]" if reason else "")
     if isinstance(error, OSError):
         return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     return (
         f"something in Hector went wrong ({type(error).__name__}: {error}); please report it, "
         "with what the same command prints under HECTOR_DEBUG=1"
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error's reason, as programs read it; a server's own where a server refused."""
+    if _is_hectors(error):
+        facts: dict[str, str] = getattr(error, "facts", {})
+        own = str(getattr(error, "reason", ""))
+        return (facts.get("reason") or own) if own == "REFUSED_BY_SERVER" else own
+    if _is_a_call(error):
+        from hector_mesh import info_of
+
+        return str(info_of(error).reason)  # type: ignore[arg-type]
+    return ""
+
+
+# What is not imported has raised nothing: help and usage errors do without gRPC.
+
+
+def _is_hectors(error: BaseException) -> bool:
+    mesh = sys.modules.get("hector_mesh")
+    return mesh is not None and isinstance(error, mesh.HectorError)
+
+
+def _is_a_call(error: BaseException) -> bool:
+    grpc = sys.modules.get("grpc.aio")
+    return grpc is not None and isinstance(error, grpc.AioRpcError)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@contextmanager
+def _stopping(told: list[signal.Signals]) -> Iterator[None]:
+    """Cancel the task that runs this when the user says so; the second time leave on the spot."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+
+    def stop(number: signal.Signals) -> None:
+        if told:
+            leave(128 + told[0])
+        told.append(number)
+        if is_watched():
+            aside("\nStopping … (Ctrl-C again leaves at once)")
+        task.cancel()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    with suppress(NotImplementedError, RuntimeError):  # Windows has none, nor has a thread
+        for number in signals:
+            loop.add_signal_handler(number, stop, number)
+    try:
+        yield
+    finally:
+        with suppress(NotImplementedError, RuntimeError):
+            for number in signals:
+                loop.remove_signal_handler(number)
 
 
 def _hush() -> None:
@@ -71,6 +144,14 @@ def _hush() -> None:
         start_logging("debug", "text")
     else:
         logging.root.addHandler(logging.NullHandler())
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once, with what was printed shown; nothing is waited for."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _loop_run(work: Coroutine[object, object, T]) -> T:

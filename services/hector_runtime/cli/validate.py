@@ -1,66 +1,104 @@
 """`hector validate`: everything that is wrong with config files, at once."""
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from hector_config import ConfigInvalid, Loaded, Problem
-from hector_runtime.config import Config, load_config
+from .documented import Documented, flag
+from .running import run
 
-from .options import USUAL_FILES
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from hector_config import ConfigInvalid, Loaded, Problem
+    from hector_runtime.config import Config
+
+    Checked = Loaded[Config] | ConfigInvalid
 
 
-@click.command("validate")
-@click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
-@click.option(
-    "-c", "--config", "named", metavar="FILE", type=click.Path(path_type=Path), help="The same as FILE."
+@click.command(
+    "validate",
+    cls=Documented,
+    examples=(
+        ("hector validate hector.yaml", "A line for each problem."),
+        ("hector validate *.yaml --format json", "For an editor or CI."),
+        ("hector validate --print-config", "What is in effect, defaults and all, without secrets."),
+    ),
 )
-@click.option(
+@click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
+@flag(
+    "-c",
+    "--config",
+    "named",
+    metavar="FILE",
+    type=click.Path(path_type=Path, readable=False),
+    show_default="hector.yaml, .hector/config.yaml",
+    help="The same as FILE.",
+)
+@flag(
     "-f",
     "--format",
     "form",
     type=click.Choice(["compact", "verbose", "json"]),
     default="compact",
-    show_default=True,
     help="compact: a line for each problem. verbose: what was found and is allowed, on lines of their own.",
 )
-def command(paths: tuple[Path, ...], named: Path | None, form: str) -> None:
-    """Check config files: exit code 0 when all are good, 1 when one is not.
+@flag("-p", "--print-config", is_flag=True, help="Print what is in effect, as YAML without secrets.")
+def command(paths: tuple[Path, ...], named: Path | None, form: str, print_config: bool) -> None:
+    """Check config files: exit code 0 when all are good, 1 when one is not. Warnings make no file bad."""
 
-    Without FILE it is hector.yaml, or .hector/config.yaml. Warnings make no file bad.
-    """
-    files = [*paths, *([named] if named else [])] or [
-        usual for usual in USUAL_FILES if os.path.lexists(usual)
-    ][:1]
-    if not files:
-        raise click.UsageError("there is no hector.yaml here: name the file, as `hector validate FILE`")
-    checked = [(file, _checked(file)) for file in files]
-    if form == "json":
-        found = [_fields(file, result) for file, result in checked]
-        click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2, ensure_ascii=False))
-    else:
-        for file, result in checked:
-            _report(file, result, verbose=form == "verbose")
-    sys.exit(any(isinstance(result, ConfigInvalid) for _, result in checked))
+    async def work() -> bool:
+        from hector_config import ConfigInvalid
+
+        from .settings import usual_file
+
+        usual = usual_file()
+        files = [*paths, *([named] if named else [])] or ([usual] if usual else [])
+        if not files:
+            raise click.UsageError("there is no hector.yaml here: name the file, as `hector validate FILE`")
+        checked = [(file, _checked(file)) for file in files]
+        if form == "json":
+            found = [_fields(file, result) for file, result in checked]
+            click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2, ensure_ascii=False))
+        else:
+            for file, result in checked:
+                _report(file, result, verbose=form == "verbose", quiet=print_config)
+        if print_config and form != "json":
+            _print([result for _, result in checked])
+        return any(isinstance(result, ConfigInvalid) for _, result in checked)
+
+    sys.exit(run(work()))
 
 
-def _checked(file: Path) -> Loaded[Config] | ConfigInvalid:
+def _checked(file: Path) -> "Checked":
+    from hector_config import ConfigInvalid
+    from hector_runtime.config import load_config
+
     try:
         return load_config(file)
     except ConfigInvalid as error:
         return error
 
 
-def _report(file: Path, result: Loaded[Config] | ConfigInvalid, *, verbose: bool) -> None:
+def _print(checked: "list[Checked]") -> None:
+    from hector_config import ConfigInvalid, dump
+
+    good = [result for result in checked if not isinstance(result, ConfigInvalid)]
+    click.echo("---\n".join(dump(cast("Loaded[BaseModel]", result)) for result in good), nl=False)
+
+
+def _report(file: Path, result: "Checked", *, verbose: bool, quiet: bool) -> None:
+    from hector_config import ConfigInvalid
+
     for warning in result.warnings:
         click.echo(f"warning: {warning}", err=True)
     if not isinstance(result, ConfigInvalid):
         agents = ", ".join(result.config.agents) or "assistant (by default)"
-        click.echo(f"{file}: valid (agents: {agents})")
+        click.echo(f"{file}: valid (agents: {agents})", err=quiet)
         return
     for problem in result.problems:
         click.echo("\n".join(_verbose(problem)) if verbose else str(problem), err=True)
@@ -68,14 +106,16 @@ def _report(file: Path, result: Loaded[Config] | ConfigInvalid, *, verbose: bool
     click.echo(f"{file}: {count} problem{'s' if count != 1 else ''}", err=True)
 
 
-def _verbose(problem: Problem) -> list[str]:
+def _verbose(problem: "Problem") -> list[str]:
     place = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
     head = f"{place}: {problem.path}: {problem.message}" if problem.path else f"{place}: {problem.message}"
     more = {"found": problem.found, "allowed": problem.allowed, "hint": problem.hint}
     return [head, *(f"    {name}: {value}" for name, value in more.items() if value)]
 
 
-def _fields(file: Path, result: Loaded[Config] | ConfigInvalid) -> dict[str, object]:
+def _fields(file: Path, result: "Checked") -> dict[str, object]:
+    from hector_config import ConfigInvalid
+
     problems = result.problems if isinstance(result, ConfigInvalid) else ()
     return {
         "file": str(file),

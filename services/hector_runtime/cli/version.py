@@ -1,22 +1,33 @@
-"""`hector version`: which Hector this is."""
+"""`hector version`: which Hector this is, from which commit, built when."""
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
+import json
 
 import click
 
+from hector_runtime.build import build_facts
 
-@click.command("version")
-def command() -> None:
-    """Print the version."""
-    click.echo(
-        f"hector {installed_version()} (Python {platform.python_version()}, {platform.system().lower()})"
-    )
+from .documented import Documented
+from .options import format_option
 
 
-def installed_version() -> str:
-    """Return the version of the installed package."""
-    try:
-        return version("hector")
-    except PackageNotFoundError:
-        return "0+unknown"
+@click.command(
+    "version",
+    cls=Documented,
+    examples=(
+        ("hector version", ""),
+        ("hector version --format json", "Version, commit, build date, Python, system: one object."),
+    ),
+)
+@format_option("text", "json")
+def command(form: str) -> None:
+    """Print the version, the commit it was built from, and when."""
+    facts = build_facts()
+    if form == "json":
+        click.echo(json.dumps(facts, indent=2))
+        return
+    told = [f"Python {facts['python']}", facts["system"]]
+    if facts["commit"]:
+        told.insert(0, f"commit {facts['commit'][:12]}")
+    if facts["built"]:
+        told.insert(1, f"built {facts['built']}")
+    click.echo(f"hector {facts['version']} ({', '.join(told)})")
