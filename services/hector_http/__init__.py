@@ -12,6 +12,7 @@ from hector_http.errors import (
     TooLarge,
     TooManyRedirects,
     Unreachable,
+    Untrusted,
 )
 from hector_http.limits import NO_RETRIES, Retries, Timeouts
 from hector_http.request import Request
@@ -35,5 +36,6 @@ __all__ = [
     "TooLarge",
     "TooManyRedirects",
     "Unreachable",
+    "Untrusted",
     "why_refused",
 ]

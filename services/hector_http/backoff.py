@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from hector_http.errors import HttpError, TimedOut, Unreachable
+from hector_http.errors import HttpError, TimedOut, Unreachable, Untrusted
 from hector_http.request import Request
 
 _REFUSED_UNREAD = frozenset({408, 425, 429, 503, 529})
@@ -58,6 +58,8 @@ class Backoff:
         """Return the seconds to wait before the next try; None means let the error through."""
         retries = self.request.retries
         sent = error.sent if isinstance(error, Unreachable) else True
+        if isinstance(error, Untrusted):
+            return None  # it will be the same certificate
         if not isinstance(error, Unreachable) and not (
             isinstance(error, TimedOut) and error.phase == "connect"
         ):

@@ -40,6 +40,12 @@ class Unreachable(HttpError):
         """The request may have reached the server."""
 
 
+class Untrusted(Unreachable):
+    """The server's certificate is not one that we trust."""
+
+    reason = "HTTP_CERTIFICATE_NOT_TRUSTED"
+
+
 class TimedOut(HttpError):
     """The server took too long: to accept a connection, to answer, to go on, or altogether."""
 

@@ -4,7 +4,7 @@ import aiohttp
 from yarl import URL
 
 from hector_http.connecting import RefusedAddress
-from hector_http.errors import AddressRefused, BadUrl, BrokeOff, HttpError, TimedOut, Unreachable
+from hector_http.errors import AddressRefused, BadUrl, BrokeOff, HttpError, TimedOut, Unreachable, Untrusted
 
 
 def translated(error: Exception, url: URL, lost: type[HttpError] = Unreachable) -> HttpError:
@@ -25,6 +25,9 @@ def translated(error: Exception, url: URL, lost: type[HttpError] = Unreachable) 
         return BadUrl(f"not a usable URL at {origin}", origin=origin)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return TimedOut(f"{origin} took too long to accept a connection", origin=origin, phase="connect")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "") or "no known authority vouches for it"
+        return Untrusted(f"the certificate of {origin} is not trusted: {why}", origin=origin, sent=False)
     if isinstance(error, aiohttp.ClientConnectorError):
         return Unreachable(f"cannot connect to {origin}: {_why(error)}", origin=origin, sent=False)
     if isinstance(error, aiohttp.ClientResponseError):
@@ -37,8 +40,6 @@ def translated(error: Exception, url: URL, lost: type[HttpError] = Unreachable) 
 def _why(error: aiohttp.ClientConnectorError) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name cannot be looked up"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "its certificate is not trusted"
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return "it does not speak TLS as we do"
     if isinstance(error.os_error, ConnectionRefusedError):

@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from support.scripted_server import hangs, scripted
 
 import hector_a2a as a2a
+from hector_a2a import client as client_module
 from hector_a2a.client import Client
+from hector_http import Timeouts
 from hector_mesh import HectorError
 
 
@@ -82,6 +85,22 @@ async def test_no_server_is_said_with_how_to_start_one() -> None:
         async with Client(url) as client:
             with pytest.raises(HectorError, match=f"no server answers at {url}.*hector serve.*--url"):
                 await client.send(request("x"))
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "http://ada:secret@localhost:8080", "nowhere"])
+async def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
+    async with Client(url) as client:
+        with pytest.raises(HectorError, match="no address of a server; write --url as") as refused:
+            await client.send(request("x"))
+    assert url.rpartition("@")[2] in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_server_that_takes_the_connection_and_keeps_silent_is_given_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr(client_module, "_STREAMING", Timeouts(first_byte_s=0.2))
+    async with scripted(hangs()) as server, Client(server.url) as client:
+        with pytest.raises(HectorError, match=f"{server.url} took the request and kept silent.*--url"):
+            await read(client.ask(request("x")))
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.scripted_server import scripted, whole
 
-from hector_http import NO_RETRIES, CertificatesUnusable, HttpClient, Request, Tls, Unreachable
+from hector_http import NO_RETRIES, CertificatesUnusable, HttpClient, Request, Tls, Untrusted
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ async def get(certificate: Path, tls: Tls | None) -> bytes:
 
 
 async def test_a_certificate_nobody_vouches_for_is_refused(certificate: Path) -> None:
-    with pytest.raises(Unreachable, match="certificate is not trusted"):
+    with pytest.raises(Untrusted, match="is not trusted: self-signed certificate"):
         await get(certificate, None)
 
 

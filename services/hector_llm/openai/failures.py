@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from hector_http import BrokeOff, HttpError, Response, TimedOut, TooLarge
+from hector_http import BrokeOff, HttpError, Response, TimedOut, TooLarge, Untrusted
 from hector_http.backoff import retry_after_s
 from hector_llm.errors import (
     ContextTooLong,
@@ -99,6 +99,12 @@ class Failures:
                 "or raise the limit",
                 **facts,
                 phase=error.phase,
+            )
+        if isinstance(error, Untrusted):
+            return ModelUnreachable(
+                f"{error}; name a PEM file with its authority in "
+                f"llms.{endpoint.name}.ca_certificate, or check llms.{endpoint.name}.base_url",
+                **facts,
             )
         return ModelUnreachable(f"{error}; {self._check()}", **facts)
 
