@@ -74,21 +74,27 @@ def _together(connection: Connection, works: Sequence[AnyWork]) -> None:
 
 
 def _alone(connection: Connection, work: AnyWork, fault: Callable[[Exception], Fault]) -> None:
-    connection.exec_driver_sql(_SAVE)
+    connection.exec_driver_sql(_SAVE_ALONE)
     try:
         (work.outcome,) = work.many(connection, [work.item])
     except Exception as error:
         if fault(error) is not Fault.OF_ITEM:
             raise  # the savepoint is gone with its transaction
-        connection.exec_driver_sql(_UNDO)
+        connection.exec_driver_sql(_UNDO_ALONE)
         work.outcome = error
     else:
-        connection.exec_driver_sql(_KEEP)
+        connection.exec_driver_sql(_KEEP_ALONE)
 
 
 # Spelt out: all three databases say it like this, and SQLAlchemy's own is compiled anew every time.
+# Two names, because MySQL forgets an outer savepoint when an inner one has the same.
 _SAVE, _UNDO, _KEEP = (
     "SAVEPOINT hector_write",
     "ROLLBACK TO SAVEPOINT hector_write",
     "RELEASE SAVEPOINT hector_write",
+)
+_SAVE_ALONE, _UNDO_ALONE, _KEEP_ALONE = (
+    "SAVEPOINT hector_alone",
+    "ROLLBACK TO SAVEPOINT hector_alone",
+    "RELEASE SAVEPOINT hector_alone",
 )

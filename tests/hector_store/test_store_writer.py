@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, insert, select, text
+from sqlalchemy.util import await_only as await_
 
 from hector_mesh import HectorError
 from hector_store import Database, NewEvent, NewRun, RunLog, opened
@@ -42,17 +43,26 @@ def numbers(connection: Connection) -> list[int]:
 
 
 class Gate:
-    """A write that holds the writer until it is let go."""
+    """A write that holds the writer, be it a thread or a task, until it is let go."""
 
     def __init__(self) -> None:
-        self.reached, self._go = threading.Event(), threading.Event()
+        self._reached, self._go = threading.Event(), threading.Event()
 
     def __call__(self, connection: Connection) -> None:
-        self.reached.set()
-        assert self._go.wait(20)
+        self._reached.set()
+        if isinstance(threading.current_thread(), threading._MainThread):
+            await_(asyncio.to_thread(self._wait))  # type: ignore[no-untyped-call]
+        else:
+            self._wait()
+
+    async def reached(self) -> None:
+        assert await asyncio.to_thread(self._reached.wait, 10)
 
     def open(self) -> None:
         self._go.set()
+
+    def _wait(self) -> None:
+        assert self._go.wait(20)
 
 
 @pytest.fixture
@@ -108,7 +118,7 @@ async def test_readers_do_not_see_a_transaction_that_is_under_way(database: Data
 
     async with asyncio.timeout(20):
         writing = asyncio.create_task(database.write(slow))
-        await asyncio.to_thread(gate.reached.wait, 10)
+        await gate.reached()
         reading = asyncio.create_task(database.read(numbers))
         gate.open()
         assert await reading in ([], [1])
@@ -120,7 +130,7 @@ async def test_readers_of_a_file_do_not_wait_for_the_writer(small: Database) -> 
     gate = Gate()
     async with asyncio.timeout(20):
         writing = asyncio.create_task(small.write(gate))
-        await asyncio.to_thread(gate.reached.wait, 10)
+        await gate.reached()
         assert await small.read(numbers) == []
         gate.open()
         await writing
@@ -137,7 +147,7 @@ async def test_a_full_queue_refuses_at_once_and_loses_nothing(small: Database) -
     gate = Gate()
     async with asyncio.timeout(20):
         holding = asyncio.create_task(small.write(gate))
-        await asyncio.to_thread(gate.reached.wait, 10)
+        await gate.reached()
         waiting = [asyncio.create_task(small.write(partial(add, n))) for n in range(9)]
         await asyncio.sleep(0)
         with pytest.raises(HectorError) as caught:
@@ -153,7 +163,7 @@ async def test_the_queue_is_bounded_in_bytes_too(small: Database) -> None:
     gate = Gate()
     async with asyncio.timeout(20):
         holding = asyncio.create_task(small.write(gate, size_bytes=600))
-        await asyncio.to_thread(gate.reached.wait, 10)
+        await gate.reached()
         with pytest.raises(HectorError) as full:
             await small.write(partial(add, 1), size_bytes=500)
         with pytest.raises(HectorError) as never:
@@ -171,7 +181,7 @@ async def test_a_cancelled_append_waits_for_its_outcome(tmp_path: Path) -> None:
         created = await log.create(a_run())
         gate = Gate()
         holding = asyncio.create_task(database.write(gate))
-        await asyncio.to_thread(gate.reached.wait, 10)
+        await gate.reached()
         appending = asyncio.create_task(log.append(created.run_id, 1, [NewEvent("a")]))
         await asyncio.sleep(0)
         for _ in range(3):  # impatience does not help
@@ -191,7 +201,7 @@ async def test_a_cancelled_write_that_fails_is_only_cancelled(database: Database
     asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
     async with asyncio.timeout(20):
         holding = asyncio.create_task(database.write(gate))
-        await asyncio.to_thread(gate.reached.wait, 10)
+        await gate.reached()
         failing = asyncio.create_task(database.write(lambda connection: 1 // 0))
         await asyncio.sleep(0)
         failing.cancel()
@@ -278,6 +288,7 @@ async def test_another_process_that_stays_in_the_way_is_named(small: Database, t
     assert await small.read(numbers) == [1]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite", "inmemory"], indirect=True)
 async def test_a_full_disk_fails_the_batch_and_the_server_goes_on(database: Database) -> None:
     def limit(pages: int, connection: Connection) -> None:
         used = connection.execute(text("PRAGMA page_count")).scalar_one()
@@ -308,7 +319,7 @@ async def test_a_write_that_the_loop_leaves_behind_hurts_nobody(tmp_path: Path) 
         database = Database(parse(f"sqlite://{tmp_path}/x.db"))
         await database.open()
         writing = asyncio.create_task(database.write(gate))
-        await asyncio.to_thread(gate.reached.wait, 10)
+        await gate.reached()
         writing.get_coro().close()  # the caller is gone without waiting
         writing._log_destroy_pending = False  # type: ignore[attr-defined]
 
