@@ -73,3 +73,16 @@ class ModelGarbled(ModelError):
     """What came back is not the answer of a model: a web page, broken JSON, an empty object."""
 
     reason = "MODEL_GARBLED"
+
+
+class OllamaHostUnusable(ModelError):
+    """The environment's OLLAMA_HOST says no place."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "OLLAMA_HOST_UNUSABLE"
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"OLLAMA_HOST is {found!r}; write HOST, HOST:PORT or an http:// URL, or name the place in "
+            "llms.<name>.base_url instead"
+        )

@@ -26,11 +26,12 @@ async def detected(environment: Mapping[str, str]) -> tuple[dict[str, str], str]
 
 def _ollama_address(environment: Mapping[str, str]) -> str:
     """Return where Ollama would be, without a slash at the end; empty when its variable says no address."""
+    from hector_llm.errors import OllamaHostUnusable
     from hector_llm.openai.endpoint import ollama_url
 
     try:
         return ollama_url(environment).rstrip("/")
-    except (ValueError, KeyError):
+    except OllamaHostUnusable:
         return ""
 
 

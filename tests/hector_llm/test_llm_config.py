@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from hector_llm import LLMConfig, ThinkingConfig
+from hector_llm.errors import OllamaHostUnusable
 from hector_llm.openai.endpoint import endpoint_of, ollama_url
 
 
@@ -93,3 +94,9 @@ def test_a_base_url_may_end_as_people_write_it() -> None:
         assert endpoint_of("a", LLMConfig(base_url=url), {}).url("/models") == "http://x/v1/models"
     ollama = LLMConfig(provider="ollama", base_url="http://x:1/v1/")
     assert endpoint_of("a", ollama, {}).url("/models") == "http://x:1/v1/models"
+
+
+@pytest.mark.parametrize("host", ["tcp://x", "host:port", "http://[::1", "a:99999"])
+def test_an_address_of_ollama_that_is_none_is_named(host: str) -> None:
+    with pytest.raises(OllamaHostUnusable, match="OLLAMA_HOST is"):
+        ollama_url({"OLLAMA_HOST": host})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from hector_llm.config import LLMConfig
+from hector_llm.errors import OllamaHostUnusable
 
 OPENAI_URL = "https://api.openai.com/v1"
 OLLAMA_URL = "http://localhost:11434"
@@ -66,11 +67,20 @@ def endpoint_of(name: str, config: LLMConfig, environ: Mapping[str, str]) -> End
 
 
 def ollama_url(environ: Mapping[str, str]) -> str:
-    """Return where Ollama listens, by its own variable `OLLAMA_HOST` ("host", "host:port" or a URL)."""
+    """Return where Ollama listens, by its own variable `OLLAMA_HOST` ("host", "host:port" or a URL).
+
+    Raises:
+        OllamaHostUnusable: It is none of these.
+    """
     host = environ.get("OLLAMA_HOST", "").strip().rstrip("/")
     if not host:
         return OLLAMA_URL
-    parts = urlsplit(host if "://" in host else f"http://{host}")
+    try:
+        parts = urlsplit(host if "://" in host else f"http://{host}")
+        if parts.scheme not in ("http", "https") or (parts.port or 1) > 65535:
+            raise OllamaHostUnusable(host)
+    except ValueError:
+        raise OllamaHostUnusable(host) from None
     # A server listens on 0.0.0.0; a client cannot connect to it everywhere.
     name = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(parts.hostname or "", parts.hostname)
     assert name is not None

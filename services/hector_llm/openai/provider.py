@@ -61,6 +61,9 @@ class OpenAIProvider(LLMProviderServicer):
         if config.insecure_skip_verify:
             log.warning("will not check a model server's certificate", extra={"llm": endpoint.name})
         quiet_s = min(config.timeout, QUIET_S)
+        if endpoint.missing_key:
+            facts = {"llm": endpoint.name, "base_url": endpoint.base_url, "set": endpoint.missing_key}
+            log.warning("model has no key and will refuse every question", extra=facts)
         self._retries = Retries(
             times=config.max_retries,
             base_s=config.retry_delay,
