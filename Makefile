@@ -38,8 +38,9 @@ format: setup ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-generate: setup ## make proto/gen anew from proto/
+generate: setup ## make proto/gen anew from proto/, and the reference pages from the code
 	$(BIN)/python proto/generate.py
+	$(BIN)/python scripts/write_cli_reference.py
 
 setup: ## make .venv from the locks (quick when nothing changed)
 	@$(PYTHON) scripts/setup.py dev
