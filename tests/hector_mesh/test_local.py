@@ -1,6 +1,7 @@
 """What only the transport inside the process has: its server's end, and what it keeps."""
 
 import asyncio
+import gc
 import random
 from contextlib import suppress
 
@@ -128,6 +129,25 @@ async def test_nothing_is_left_of_calls_that_ended_in_any_way(server, echo):
         assert call.children == set()
     assert asyncio.all_tasks() <= before
     assert complaints == []
+
+
+async def test_a_call_that_ended_leaves_nothing_to_the_collector(server, echo):
+    async def one_of_each():
+        with scope(Call(request_id="r")):
+            await echo.Say(EchoRequest())
+            async with streaming(echo.Spell(EchoRequest(text="3"))) as messages:
+                assert [message.text async for message in messages] == ["0", "1", "2"]
+        await server.stop(5)
+        await server.start()
+
+    await one_of_each()  # what is made once, on first use
+    gc.collect()
+    gc.disable()
+    try:
+        await one_of_each()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 async def test_a_room_is_what_its_package_gives_the_process(servicer):

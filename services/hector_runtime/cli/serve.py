@@ -170,6 +170,7 @@ async def _serve_until(
 
     from hector_gateway.admin_secret import admin_secret
     from hector_gateway.listening import bound
+    from hector_runtime.collector import settle
     from hector_runtime.process import running
     from hector_runtime.roles import chosen
 
@@ -198,6 +199,7 @@ async def _serve_until(
         stopping = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait((becoming, stopping), return_when=asyncio.FIRST_COMPLETED)
+            settle()
             if not stop.is_set():
                 say(f"Ready in {time.monotonic() - begun:.2f} s. Ctrl-C stops.")
             await stopping

@@ -1,0 +1,16 @@
+"""Python's garbage collector, set up for a server that is long-lived and whose answers leave no garbage."""
+
+import gc
+
+YOUNG = 10_000
+"""New containers before the collector looks at them. By default it is 700: a few answers at once."""
+
+
+def settle() -> None:
+    """Look no more at what the start has left, and less often at what comes after it.
+
+    Modules, models and descriptors stay as long as the process: looking through them again and again took
+    a tenth of the time of an answer. What answers leave behind is freed without the collector.
+    """
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 20)
