@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def stored_hash(file: Path) -> bytes | None:
     try:
         text = file.read_text("ascii").strip()
         found = bytes.fromhex(text)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it holds no hash"
@@ -81,6 +82,9 @@ def _keep(file: Path, text: str) -> bool:
     draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:  # FileExistsError too: it is no folder
+        raise SecretUnreadable(_unkept(file, error)) from error
+    try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
             handle.write(text + "\n")
             handle.flush()
@@ -89,10 +93,21 @@ def _keep(file: Path, text: str) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise SecretUnreadable(_unusable(file, error.strerror or str(error))) from error
+        raise SecretUnreadable(_unkept(file, error)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
     return True
+
+
+def _unkept(file: Path, error: OSError) -> str:
+    why = (
+        f"{file.parent} is no folder" if isinstance(error, FileExistsError) else error.strerror or str(error)
+    )
+    return (
+        f"the admin secret's hash cannot be kept in {file}: {why}; let this user write there, or set "
+        "server.auth.secret (HECTOR_AUTH_SECRET)"
+    )
 
 
 def _unusable(file: Path, why: str) -> str:

@@ -177,14 +177,15 @@ class StorageReadOnly(HectorError):
 
 
 class StorageFolderMissing(HectorError):
-    """The folder that should hold the database is not there."""
+    """The folder that should hold the database is not there, or is no folder."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "STORAGE_FOLDER_MISSING"
 
-    def __init__(self, database: str, folder: str) -> None:
+    def __init__(self, database: str, folder: str, *, is_file: bool = False) -> None:
+        what, do = ("is a file", "move it away") if is_file else ("does not exist", "create it")
         super().__init__(
-            f"the folder {folder} for the database {database} does not exist; create it, or set"
+            f"the folder {folder} for the database {database} {what}; {do}, or set"
             " storage.database to another place",
             database=database,
             folder=folder,

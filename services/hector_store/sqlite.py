@@ -45,6 +45,7 @@ _SETTINGS = (
     "wal_autocheckpoint = 8000",  # pages, 32 MiB: a checkpoint holds all writers up while it syncs
     "journal_size_limit = 67108864",
 )
+_LEAST_SPACE_BYTES = 64 * 1024
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -74,7 +75,7 @@ def prepare_file(place: Place) -> None:
         if folder.name == STATE_FOLDER and not folder.exists() and folder.parent.is_dir():
             folder.mkdir(mode=0o700, exist_ok=True)
         if not folder.is_dir():
-            raise StorageFolderMissing(place.name, str(folder))
+            raise StorageFolderMissing(place.name, str(folder), is_file=os.path.lexists(folder))
         if not file.exists():
             # SQLite gives the -wal and -shm files the mode of this one.
             os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
@@ -107,7 +108,7 @@ def explained(error: Exception, place: Place) -> Exception:
     found: HectorError
     if name in _BUSY:
         found = StorageBusy(place.name)
-    elif name == "SQLITE_FULL":
+    elif name == "SQLITE_FULL" or (name == "SQLITE_IOERR" and _is_full(place)):
         found = StorageFull(place.name)
     elif name in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
         found = StorageCorrupt(place.name, detail)
@@ -119,6 +120,15 @@ def explained(error: Exception, place: Place) -> Exception:
         return error
     found.__cause__ = error
     return found
+
+
+def _is_full(place: Place) -> bool:
+    """Tell whether there is no space: SQLite says "disk I/O error" when its shared memory finds none."""
+    try:
+        found = os.statvfs(place.file.parent) if place.file else None
+    except OSError:
+        return False
+    return found is not None and found.f_bavail * found.f_frsize < _LEAST_SPACE_BYTES
 
 
 def _name_of(error: Exception) -> str:

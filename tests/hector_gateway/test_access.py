@@ -245,3 +245,10 @@ def request(text: str) -> a2a.SendMessageRequest:
     found.message.message_id, found.message.role = "m", a2a.ROLE_USER
     found.message.parts.add(text=text)
     return found
+
+
+def test_a_secret_that_cannot_be_kept_is_not_made(tmp_path: Any) -> None:
+    (tmp_path / ".hector").write_text("")
+    server = {"auth": {"enabled": True, "secret_file": tmp_path / ".hector" / "secret"}}
+    with pytest.raises(HectorError, match=r"\.hector is no folder.*HECTOR_AUTH_SECRET"):
+        admin_secret(GatewaySection.model_validate({"server": server}))

@@ -114,6 +114,13 @@ async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "no").exists()
 
 
+async def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".hector").write_text("")
+    error = await refusal(f"sqlite://{tmp_path}/.hector/hector.db")
+    assert f"{tmp_path}/.hector for the database" in str(error)
+    assert "is a file; move it away" in str(error)
+
+
 async def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("my notes, " * 1000)
