@@ -56,6 +56,8 @@ def bound(host: str, port: int, *, key: str = "server.port", flag: str = "--port
             raise
     except OSError as error:
         why = (error.strerror or str(error)).lower()
+        if error.errno == errno.EACCES and 0 < port < 1024:
+            why += " (ports below 1024 take root, or the capability CAP_NET_BIND_SERVICE)"
         nowhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         if nowhere and key == "server.port":
             key, flag = "server.host", "--host"
