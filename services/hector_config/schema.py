@@ -12,13 +12,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from hector_config.former import add_aliases
-from hector_config.spelling import Alias
+from hector_config.spelling import Spelling
 
 VARIABLE: Mapping[str, object] = {"type": "string", "pattern": r"\$\{"}
 """A string with a variable in it: what it will be is known only when it is filled."""
 
 
-def json_schema(model: type[BaseModel], aliases: Sequence[Alias] = ()) -> dict[str, Any]:
+def json_schema(model: type[BaseModel], aliases: Sequence[Spelling] = ()) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the files that `load` accepts, old spellings included.
 
     A value that is no string may also be a string with `${` in it, and top-level keys that begin with `x-`

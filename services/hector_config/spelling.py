@@ -42,7 +42,9 @@ class Reform:
     says whether this was the old form. A path says that it was, and that the new place is taken."""
     note: str = ""
     schema: Mapping[str, object] = field(default_factory=dict)
-    """What the JSON Schema takes at `old` because of it; nothing: it takes that already."""
+    """What the JSON Schema takes at `old` because of it; nothing: it takes that already, or not yet."""
+    like: str = ""
+    """A path whose schema `old` takes too."""
 
 
 Spelling = Alias | Reform

@@ -113,7 +113,7 @@ async def test_defaults_are_for_those_that_say_nothing():
 async def test_a_default_must_be_declared(tmp_path):
     path = tmp_path / "hector.yaml"
     path.write_text("defaults: {llm: fsat}\nllms: {fast: {}}\n")
-    with pytest.raises(ConfigInvalid, match='"fsat" is not declared under llms:.*did you mean "fast"'):
+    with pytest.raises(ConfigInvalid, match=r'"fsat" is not declared under llms:.*did you mean "fast"'):
         load_config(path, {})
 
 

@@ -8,7 +8,12 @@ from hector_config.tree import Node, child_of, node_at
 _AGENT = "agents.*"
 _SLOTS, _MEMORY, _TASK = f"{_AGENT}.prompt.prompt_slots", f"{_AGENT}.memory", f"{_AGENT}.task"
 _WINDOW = ("strategy", "budget", "window_size", "threshold", "target", "preserve_recent", "summarizer_llm")
-_NAMED = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+_NAMED = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string"}, "config": {"type": "object"}},
+    "additionalProperties": False,
+}
 
 
 def _tool_object(root: Map, path: Path, node: Node) -> bool | Path:
@@ -58,7 +63,7 @@ INLINE: tuple[Spelling, ...] = (
         f"{_AGENT}.llm_config",
         "an entry of llms:, and its name as llm",
         _inline_model,
-        schema={"type": "object"},
+        like="llms.*",
     ),
     Reform(
         f"{_AGENT}.docs_folder",
