@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 3.0
 """How long a claim is waited for: a server needs a moment to notice that a process is gone."""
 
-LOOK_S = 5.0
+LOOK_S = 2.0
 """How often the connection is looked after."""
 
 ANSWER_S = 10.0
@@ -87,7 +87,7 @@ class ServerClaim:
         """Look whether the connection lives; if not, take the claim again as soon as the server is back."""
         name, was_lost = self._server.place.name, False
         while True:
-            await asyncio.sleep(LOOK_S if not was_lost else 1.0)
+            await asyncio.sleep(LOOK_S)
             try:
                 if self._connection is None:
                     await self._take(0.0)

@@ -1,6 +1,6 @@
 """Every database that the store's suite runs on: another one is another line in DATABASES."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,17 @@ def lasting_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     server, name = request.getfixturevalue("used_databases")(request.param)
     url: str = server.url(name)
     return url
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables."""
+    if request.param in DATABASES:
+        yield DATABASES[request.param](tmp_path)
+        return
+    server = request.getfixturevalue("database_servers")(request.param)
+    with server.new_database() as name:
+        yield server.url(name)
 
 
 @pytest.fixture(params=SERVERS)

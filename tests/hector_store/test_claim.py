@@ -1,16 +1,19 @@
+import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
+from support.database_server import PASSWORD
+from support.databases import DatabaseServer
 
-from hector_store import DatabaseInUse, opened
+from hector_store import Database, DatabaseInUse, opened
+from hector_store.url import parse
 
 HOLDER = """
 import asyncio, sys
-from pathlib import Path
 from hector_store import opened
 
 async def hold():
@@ -32,16 +35,44 @@ def holding(url: str) -> Iterator["subprocess.Popen[str]"]:
         yield holder
 
 
-async def test_the_runs_of_a_database_have_one_owner_until_it_dies(tmp_path: Path) -> None:
-    url = f"sqlite://{tmp_path}/runs.db"
-    with holding(url) as holder:
-        async with opened(url) as database:
-            with pytest.raises(DatabaseInUse, match=f"process {holder.pid} works on the runs in .*runs.db"):
+async def test_the_runs_of_a_database_have_one_owner_until_it_dies(lasting_url: str) -> None:
+    with holding(lasting_url) as holder:
+        async with asyncio.timeout(30), opened(lasting_url) as database:
+            with pytest.raises(DatabaseInUse, match=f"process {holder.pid} .*works on the runs in") as caught:
                 await database.claimed().__aenter__()
+            assert database.name in str(caught.value)
+            assert PASSWORD not in str(caught.value)
             holder.kill()
             holder.wait(10)
             async with database.claimed():
                 pass
+
+
+async def test_who_lets_go_of_the_runs_leaves_them_to_the_next(lasting_url: str) -> None:
+    async with asyncio.timeout(30), opened(lasting_url) as database:
+        for _ in range(2):
+            async with database.claimed():
+                pass
+
+
+async def test_a_claim_is_taken_again_when_its_connection_was_ended(
+    database_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was restarted, or an administrator who ends connections."""
+    monkeypatch.setattr("hector_store.server_claim.LOOK_S", 0.05)
+    monkeypatch.setattr("hector_store.server_claim.PATIENCE_S", 0.0)
+    taken = asyncio.Event()
+    monkeypatch.setattr("hector_store.server_claim.log.info", lambda *_, **__: taken.set())
+    with database_server.new_database() as name:
+        url = database_server.url(name)
+        async with asyncio.timeout(60), opened(url) as database, database.claimed():
+            await asyncio.to_thread(database_server.disconnect, name)
+            await taken.wait()
+            other = Database(parse(url))
+            await other.open()
+            with pytest.raises(DatabaseInUse, match=f"process {os.getpid()} on host"):
+                await other.claimed().__aenter__()
+            await other.close()
 
 
 async def test_a_database_in_memory_needs_no_owner() -> None:

@@ -4,7 +4,10 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +15,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, LargeBinary, Text, event
+from sqlalchemy import Connection, Engine, LargeBinary, Text, event, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
+from support.databases import DatabaseServer
 
 import hector_store.migrations
 from hector_mesh import HectorError
@@ -31,6 +35,9 @@ from hector_store import (
 )
 from hector_store.compiled import ByIds, ManyRows
 from hector_store.schema import INLINE_BYTES, metadata
+from hector_store.server import server_of, writer_engine
+from hector_store.server_url import ServerPlace
+from hector_store.url import parse
 
 DIALECTS: dict[str, Any] = {
     "postgresql": postgresql.asyncpg.dialect,
@@ -79,19 +86,55 @@ def test_a_database_that_is_current_is_opened_without_alembic(tmp_path: Path) ->
     assert outcomes == [1, 0]  # the first one migrates
 
 
-async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "x.db"
-    async with opened(f"sqlite://{file}"):
-        pass
-    with sqlite3.connect(file) as connection:
-        connection.execute(f"UPDATE {hector_store.migrations.VERSION_TABLE} SET version_num = '0999'")
-    connection.close()
+async def test_a_newer_database_is_refused_and_left_alone(new_url: str) -> None:
+    async with opened(new_url) as database:
+        newer = f"UPDATE {hector_store.migrations.VERSION_TABLE} SET version_num = '0999'"
+        await database.write(lambda connection: connection.exec_driver_sql(newer).rowcount)
     with pytest.raises(HectorError, match="newer version") as caught:
-        async with opened(f"sqlite://{file}"):
+        async with opened(new_url):
             pass
     assert caught.value.reason == "STORAGE_NEWER"
     assert caught.value.facts["found"] == "0999"
-    assert str(file) in str(caught.value)
+    assert parse(new_url).name in str(caught.value)
+
+
+async def test_an_older_database_is_migrated_and_keeps_what_it_holds(new_url: str) -> None:
+    def become_old(connection: Connection) -> None:
+        connection.exec_driver_sql("DROP TABLE writers")
+        connection.exec_driver_sql(f"UPDATE {hector_store.migrations.VERSION_TABLE} SET version_num = '0001'")
+
+    async with opened(new_url) as database:
+        created = await RunLog(database).create(NewRun(app="a", owner="", agent="a"), [NewEvent("e", b"x")])
+    await alter(new_url, become_old)
+    async with opened(new_url) as database:
+        assert len(await RunLog(database).events("a", created.run_id)) == 1
+        found = await database.read(lambda c: c.execute(text("SELECT count(*) FROM writers")).scalar())
+        assert found == (0 if database.file else 1)
+
+
+async def test_tables_of_somebody_else_are_left_alone(new_url: str) -> None:
+    await alter(new_url, lambda c: c.exec_driver_sql("CREATE TABLE documents (title VARCHAR(20))"))
+    with pytest.raises(HectorError, match=r"table 'documents' that is not Hector's") as caught:
+        async with opened(new_url):
+            pass
+    assert caught.value.reason == "STORAGE_OCCUPIED"
+    await alter(new_url, lambda c: c.exec_driver_sql("DROP TABLE documents"))
+    async with opened(new_url):
+        pass
+
+
+async def alter(url: str, function: Callable[[Connection], object]) -> None:
+    """Do something to a database before the store looks at it."""
+    place = parse(url)
+    if not isinstance(place, ServerPlace):
+        with closing(sqlite3.connect(str(place.file))) as connection:
+            function(SimpleNamespace(exec_driver_sql=connection.execute))  # type: ignore[arg-type]
+            connection.commit()
+        return
+    engine = writer_engine(server_of(place))
+    async with engine.begin() as connecting:
+        await connecting.run_sync(function)
+    await engine.dispose()
 
 
 WORKER = """
@@ -106,15 +149,31 @@ asyncio.run(main())
 """
 
 
-async def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
+async def test_many_processes_may_migrate_at_once(new_url: str) -> None:
     """decisions.md: migrations are safe to run from many replicas at once; so are positions."""
-    command = [sys.executable, "-c", WORKER, f"sqlite://{tmp_path}/x.db"]
+    command = [sys.executable, "-c", WORKER, new_url]
     async with asyncio.timeout(90):
         workers = [
             await asyncio.create_subprocess_exec(*command, stdin=-1, stdout=-1, stderr=-1) for _ in range(4)
         ]
         said = await asyncio.gather(*(worker.communicate(b"go\n") for worker in workers))
     assert sorted(out.decode().strip() for out, _ in said) == ["1", "2", "3", "4"], said
+
+
+@pytest.mark.parametrize("kept", [0, 1, 4, 7])
+async def test_a_migration_that_was_killed_is_gone_on_with(
+    database_servers: Callable[[str], DatabaseServer], kept: int
+) -> None:
+    """MariaDB commits each change of a table by itself: the next process finds some of them."""
+    server = database_servers("mariadb")
+    with server.new_database() as name:
+        async with opened(server.url(name)):
+            pass
+        for table in [table.name for table in reversed(metadata.sorted_tables)][: 8 - kept]:
+            server.run(f"DROP TABLE {table}", database=name)
+        server.run(f"DELETE FROM {hector_store.migrations.VERSION_TABLE}", database=name)
+        async with opened(server.url(name)) as database:
+            assert await RunLog(database).unfinished() == []
 
 
 async def test_two_databases_may_be_migrated_at_once_in_one_process(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@
 
 FOLDER gets `server.json` (how to reach it) or `failed` (why not). Whoever uses the server has a shared lock
 on FOLDER/users; the kernel lets go of it however that process ends, so no server outlives its tests.
+A server that is killed is started again, as an init system would.
 """
 
 import contextlib
+import datetime
 import fcntl
 import json
 import os
@@ -21,11 +23,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 START_S = 60.0
+LOOK_S = 0.1
 PASSWORD = "s3cret/p@ss"  # what a URL has to quote
 NEEDED = (
     "the tests need PostgreSQL (initdb, postgres) and MariaDB (mariadbd, mariadb-install-db), and {missing}"
     " is not here: run scripts/databases.sh, or on Debian: apt-get install postgresql-15 mariadb-server"
 )
+
+Words = list[str | Path]
 
 
 class Unavailable(Exception):
@@ -40,73 +45,113 @@ def main() -> None:
         if os.getuid() == 0:
             shutil.chown(place, "nobody")
         place.chmod(0o755)
-        process, found = KINDS[kind](place)
-        _publish(folder / "server.json", json.dumps({"kind": kind, "pid": process.pid, **found}))
-        with (folder / "users").open("a") as users:
-            fcntl.flock(users, fcntl.LOCK_EX)
+        certify(place)
+        command, unix_socket, found = KINDS[kind](place)
+        while not _is_left(folder):
+            if process is None or process.poll() is not None:
+                process = _started(command, unix_socket, place / "log")
+                _publish(folder / "server.json", json.dumps({"kind": kind, "pid": process.pid, **found}))
+            time.sleep(LOOK_S)
     except (Unavailable, OSError, subprocess.SubprocessError) as error:
         _publish(folder / "failed", str(error))
     finally:
         if process is not None:
-            process.kill()  # its data is of no use to anybody
-            process.wait()
+            _end(process, at_once=kind == "mariadb")
         shutil.rmtree(place, ignore_errors=True)
 
 
-def postgresql(place: Path) -> tuple[subprocess.Popen[bytes], Mapping[str, object]]:
-    """Start PostgreSQL; its administrator hector has a password on TCP, and needs none on the socket."""
+def postgresql(place: Path) -> tuple[Words, Path, Mapping[str, object]]:
+    """Prepare PostgreSQL; its administrator hector has a password on TCP, and needs none on the socket."""
     bin_folder = _postgresql_folder()
-    data, port = place / "data", _free_port()
-    password = place / "password"
+    data, port, password = place / "data", _free_port(), place / "password"
     password.write_text(PASSWORD)
-    password.chmod(0o644)
     _run(bin_folder / "initdb", "-D", data, "-U", "hector", "--pwfile", password, "--no-sync",
          "-E", "UTF8", "--locale=C", "--auth-local=trust", "--auth-host=scram-sha-256")  # fmt: skip
+    (data / "pg_hba.conf").write_text(
+        "local all all trust\n"
+        "hostnossl all encrypted 127.0.0.1/32 reject\n"
+        "host all all 127.0.0.1/32 scram-sha-256\n"
+    )
     settings = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": place,
         "port": port,
         "max_connections": 300,
         "shared_buffers": "64MB",
-        # Durability in a power cut is not what these tests are about; in a crash of the process all is kept.
+        "ssl": "on",
+        "ssl_cert_file": place / "certificate.pem",
+        "ssl_key_file": place / "key.pem",
+        # Durability in a power cut is not what these tests are about; in a crash of the server all is kept.
         "fsync": "off",
         "full_page_writes": "off",
         "autovacuum": "off",
     }
-    words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    process = _start(bin_folder / "postgres", "-D", data, *words, log=place / "log")
-    _wait(process, place / f".s.PGSQL.{port}", place / "log")
-    return process, {
-        "socket": str(place), "port": port, "user": "hector", "password": PASSWORD,
-    }  # fmt: skip
+    words: Words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    found = {"socket": str(place), "port": port, "user": "hector", "password": PASSWORD}
+    return [bin_folder / "postgres", "-D", data, *words], place / f".s.PGSQL.{port}", found
 
 
-def mariadb(place: Path) -> tuple[subprocess.Popen[bytes], Mapping[str, object]]:
-    """Start MariaDB; hector is an administrator with a password."""
+def mariadb(place: Path) -> tuple[Words, Path, Mapping[str, object]]:
+    """Prepare MariaDB, whose administrator hector has a password."""
     install, server = _found("mariadb-install-db"), _found("mariadbd")
-    data, port, setup = place / "data", _free_port(), place / "setup.sql"
+    data, port, setup, unix_socket = place / "data", _free_port(), place / "setup.sql", place / "my.sock"
     _run(install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
          "--skip-test-db", "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0")  # fmt: skip
     setup.write_text(
-        f"CREATE USER hector@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO hector@'%';\n"
-        f"CREATE USER hector@localhost IDENTIFIED BY '{PASSWORD}';\n"
-        "GRANT ALL ON *.* TO hector@localhost;\nFLUSH PRIVILEGES;\n"
+        f"CREATE USER IF NOT EXISTS hector@'%' IDENTIFIED BY '{PASSWORD}';\n"
+        "GRANT ALL ON *.* TO hector@'%' WITH GRANT OPTION;\n"
+        f"CREATE USER IF NOT EXISTS hector@localhost IDENTIFIED BY '{PASSWORD}';\n"
+        "GRANT ALL ON *.* TO hector@localhost WITH GRANT OPTION;\nFLUSH PRIVILEGES;\n"
     )
-    process = _start(
-        server, "--no-defaults", f"--datadir={data}", f"--socket={place}/my.sock", f"--port={port}",
+    command: Words = [
+        server, "--no-defaults", f"--datadir={data}", f"--socket={unix_socket}", f"--port={port}",
         "--bind-address=127.0.0.1", f"--pid-file={place}/pid", f"--init-file={setup}", "--skip-name-resolve",
-        # As for PostgreSQL: what a crash of the process alone would lose is not risked.
-        "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--sync-binlog=0", "--skip-log-bin",
+        f"--ssl-cert={place}/certificate.pem", f"--ssl-key={place}/key.pem", f"--ssl-ca={place}/certificate.pem",
+        # As for PostgreSQL: what a crash of the server would lose is not risked.
+        "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--skip-log-bin",
         "--innodb-flush-method=nosync", "--max-connections=300", "--performance-schema=OFF",
-        log=place / "log",
-    )  # fmt: skip
-    _wait(process, place / "my.sock", place / "log")
-    return process, {
-        "socket": f"{place}/my.sock", "port": port, "user": "hector", "password": PASSWORD,
-    }  # fmt: skip
+    ]  # fmt: skip
+    return (
+        command,
+        unix_socket,
+        {"socket": str(unix_socket), "port": port, "user": "hector", "password": PASSWORD},
+    )
 
 
 KINDS = {"postgresql": postgresql, "mariadb": mariadb}
+
+
+def certify(place: Path) -> None:
+    """Write a key, and a certificate for 127.0.0.1 that signs itself."""
+    from ipaddress import ip_address
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hector-tests")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (place / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (place / "key.pem").write_bytes(secret)
+    (place / "key.pem").chmod(0o600)
+    if os.getuid() == 0:
+        shutil.chown(place / "key.pem", "nobody")
 
 
 def _postgresql_folder() -> Path:
@@ -130,37 +175,53 @@ def _unprivileged() -> list[str]:
     return [*ending, "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
 
 
-def _run(*words: object) -> None:
-    done = subprocess.run(
-        [*_unprivileged(), *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        cwd="/",
-        check=False,
-    )
+def _run(*words: str | Path) -> None:
+    command = [*_unprivileged(), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=START_S, cwd="/", check=False)
     if done.returncode:
         raise Unavailable(f"{words[0]} failed: {(done.stderr or done.stdout)[-2000:]}")
 
 
-def _start(*words: object, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [*_unprivileged(), *map(str, words)],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
-        )  # fmt: skip
-
-
-def _wait(process: subprocess.Popen[bytes], unix_socket: Path, log: Path) -> None:
+def _started(command: Words, unix_socket: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it can be reached."""
     gives_up = time.monotonic() + START_S
-    while time.monotonic() < gives_up and process.poll() is None:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(str(unix_socket))
-            return
-        time.sleep(0.02)
+    while time.monotonic() < gives_up:
+        unix_socket.unlink(missing_ok=True)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*_unprivileged(), *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/"
+            )
+        while process.poll() is None and time.monotonic() < gives_up:
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(unix_socket))
+                return process
+            time.sleep(0.02)
+        time.sleep(0.1)  # what the last one left behind may still be ending
     process.kill()
     process.wait()
     raise Unavailable(f"the server did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> None:
+    """End a server whose data is of no use to anybody. PostgreSQL has children and shared memory to let go."""
+    if not at_once:
+        process.send_signal(signal.SIGQUIT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+    process.kill()
+    process.wait()
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether nobody uses the server any more."""
+    try:
+        with (folder / "users").open("a") as users:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _free_port() -> int:
@@ -170,9 +231,10 @@ def _free_port() -> int:
 
 
 def _publish(path: Path, text: str) -> None:
-    unfinished = path.with_suffix(".new")
-    unfinished.write_text(text)
-    unfinished.replace(path)
+    with contextlib.suppress(FileNotFoundError):  # who asked is gone already
+        unfinished = path.with_suffix(".new")
+        unfinished.write_text(text)
+        unfinished.replace(path)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -32,6 +32,12 @@ class DatabaseServer:
     port: int
     user: str
     password: str
+
+    @property
+    def certificate(self) -> str:
+        """The file of the certificate that it shows on TCP."""
+        folder = Path(self.socket) if self.kind == "postgresql" else Path(self.socket).parent
+        return str(folder / "certificate.pem")
 
     def url(
         self, database: str, *, tcp: bool = False, user: str = "", password: str = "", **options: str
@@ -61,6 +67,17 @@ class DatabaseServer:
             self.run(f"TRUNCATE {', '.join(names)}", database=database)
         else:
             self.run(*(f"DELETE FROM {name}" for name in names), database=database)
+
+    def disconnect(self, database: str) -> None:
+        """End every connection to a database, as an administrator might, or a server that restarts."""
+        if self.kind == "postgresql":
+            found = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname"
+            self.run(f"{found} = '{database}' AND pid <> pg_backend_pid()")
+            return
+        found = "SELECT id FROM information_schema.processlist WHERE db"
+        for (number,) in self.run(f"{found} = '{database}'"):
+            with suppress(Exception):  # it may have left by itself
+                self.run(f"KILL {number}")
 
     @contextmanager
     def new_database(self) -> Iterator[str]:
