@@ -3,11 +3,11 @@
 import asyncio
 import json
 import logging
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ OURS = (
 """Loggers that the level is for. Others only warn: at lower levels they quote what they are given."""
 
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+_plain = re.compile(r"[\w.:/+@%#~*;<>?!&$|{}\[\]^'-]+").fullmatch
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ def start_logging(level: str, form: str, file: Path | None = None) -> None:
         logging.getLogger(name).setLevel(LEVELS[level])
     # Nothing looks at these, and each of them costs time in every line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    setattr(logging, "_srcfile", None)  # noqa: B010  # "Optimization" in Python's Logging HOWTO
     logging.raiseExceptions = False  # a full disk must not fill the screen with tracebacks
 
 
@@ -132,10 +135,14 @@ class JsonLines(logging.Formatter):
         import orjson
 
         self._dumps: Callable[..., bytes] = orjson.dumps
+        self._second, self._shown = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
+        second = int(record.created)
+        if second != self._second:
+            self._shown, self._second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)), second
         line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": f"{self._shown}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -157,8 +164,7 @@ def facts_of(record: logging.LogRecord) -> dict[str, object]:
 def _shown(value: object) -> str:
     """Return a fact that cannot be taken for two, or for a line of its own."""
     text = str(value)
-    plain = text and text.isprintable() and not any(sign in text for sign in ' ,="()')
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if _plain(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _handler(file: Path | None) -> logging.Handler:

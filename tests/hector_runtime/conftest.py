@@ -7,7 +7,7 @@ import pytest
 
 from hector_runtime.logs import OURS
 
-SWITCHES = ("logThreads", "logProcesses", "logMultiprocessing", "raiseExceptions")
+SWITCHES = ("logThreads", "logProcesses", "logMultiprocessing", "raiseExceptions", "_srcfile")
 
 
 @pytest.fixture(autouse=True)
