@@ -19,6 +19,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
 
+LINGER = 8
+"""How many times of what a body may have is read, and thrown away, before its sender is cut off."""
+
 _PLAIN = (b"x-content-type-options", b"nosniff")
 
 
@@ -84,6 +87,8 @@ class Exchange:
     async def _body(self, limit: int) -> bytes:
         length = self._headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:
+            if int(length) <= LINGER * limit and not self.header(b"expect"):
+                await self._discard(LINGER * limit)
             raise BodyTooLarge(limit)
         pieces, size = [], 0
         while True:
@@ -93,10 +98,22 @@ class Exchange:
             piece = message.get("body", b"")
             size += len(piece)
             if size > limit:
+                if message.get("more_body", False):
+                    await self._discard(LINGER * limit)
                 raise BodyTooLarge(limit)
             pieces.append(piece)
             if not message.get("more_body", False):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _discard(self, most: int) -> None:
+        """Read on, for those who hear a refusal only when they have sent everything: most clients do."""
+        more = True
+        while more and most > 0:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            most -= len(message.get("body", b""))
+            more = message.get("more_body", False)
 
     async def reply(self, status: int, body: bytes, *, kind: bytes = JSON, headers: Headers = ()) -> None:
         """Answer as a whole. A HEAD request gets the headers only."""

@@ -1,8 +1,10 @@
 """Paths, verbs, sizes, types, cards, the list of agents and the probes."""
 
 import asyncio
+import contextlib
 import json
 import socket
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -67,7 +69,7 @@ async def test_a_private_agent_looks_like_none(gateway: Any) -> None:
     assert found[0] == found[1]
 
 
-async def test_a_request_that_is_too_large_is_refused_before_it_is_read(start_gateway: Any) -> None:
+async def test_a_request_that_is_too_large_is_refused(start_gateway: Any) -> None:
     """features.md gateway.edge: 413."""
     gateway = await start_gateway(limits={"max_body_size": "10kB"})
     for data in (b"x" * 20_000, chunks()):
@@ -76,6 +78,18 @@ async def test_a_request_that_is_too_large_is_refused_before_it_is_read(start_ga
             assert answer.status == 413
             assert "max_body_size" in (await answer.json())["error"]["message"]
     assert "result" in await gateway.rpc("GetTask", {"id": "t"})
+
+
+async def test_a_client_that_sends_before_it_reads_hears_that_it_sends_too_much(start_gateway: Any) -> None:
+    """Ours: most clients do, and would see a connection that was reset."""
+    gateway = await start_gateway(limits={"max_body_size": "1MB"})
+
+    def post() -> int:
+        with contextlib.closing(HTTPConnection(gateway.url.removeprefix("http://"), timeout=20)) as asked:
+            asked.request("POST", "/agents/helper", b"x" * 7_000_000, {"Content-Type": "application/json"})
+            return asked.getresponse().status
+
+    assert await asyncio.to_thread(post) == 413
 
 
 async def test_a_request_that_does_not_arrive_is_given_up(start_gateway: Any) -> None:
