@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
-import uvicorn
+from uvicorn.config import Config
+from uvicorn.server import Server as UvicornServer
 
 from .config import LimitsConfig
 from .errors import CannotServe
@@ -20,10 +21,10 @@ from .protocol import Protocol
 BACKLOG = 2048
 
 
-class Server(uvicorn.Server):
+class Server(UvicornServer):
     """uvicorn's own, without its signal handlers: whoever runs the process decides when it ends."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.listens = asyncio.Event()
 
@@ -85,7 +86,7 @@ async def serving_http(
         limits: What clients may take.
         tls: Speak TLS with this; None is plain text.
     """
-    config = uvicorn.Config(
+    config = Config(
         app,
         http=partial(Protocol, limits=limits or LimitsConfig()),  # type: ignore[arg-type]  # called like a class
         ws="none",

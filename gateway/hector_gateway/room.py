@@ -4,10 +4,10 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 from hector.agent.v1 import agent_pb2
 from hector_a2a.service import SERVICE_DESCRIPTOR
+from hector_config.version import VERSION
 from hector_mesh import Mesh, Room, wire_server
 from hector_mesh.addresses import CannotListen
 
@@ -157,17 +157,9 @@ def public_of(server: ServerConfig, port: int, grpc_address: str, access: Access
         url=server.public_url or f"http{'s' if server.tls.wanted else ''}://{reachable(server.host)}:{port}",
         # Behind another name we cannot know whether, and where, the gRPC port can be reached.
         grpc_address=server.public_grpc if server.public_url else server.public_grpc or grpc_address,
-        version=installed_version(),
+        version=VERSION,
         authenticates=access.required,
     )
-
-
-def installed_version() -> str:
-    """Return the version of the installed package."""
-    try:
-        return version("hector")
-    except PackageNotFoundError:
-        return "0+unknown"
 
 
 def _to_stderr(made: AdminSecret) -> None:

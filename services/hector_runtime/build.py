@@ -2,27 +2,20 @@
 
 import json
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from hector_config.version import VERSION
 
 STAMP = Path(__file__).with_name("build.json")
 """Written into the wheel when it is built (scripts/build_hook.py); a clone has none."""
 CLONE = Path(__file__).resolve().parents[2]
 
 
-def installed_version() -> str:
-    """Return the version of the installed package."""
-    try:
-        return version("hector")
-    except PackageNotFoundError:
-        return "0+unknown"
-
-
 def build_facts() -> dict[str, str]:
     """Return version, commit, build date, Python and system; what nobody knows is empty."""
     stamp = _stamp() if STAMP.is_file() else {"commit": _commit_of(CLONE), "built": ""}
     return {
-        "version": installed_version(),
+        "version": VERSION,
         "commit": str(stamp.get("commit", "")),
         "built": str(stamp.get("built", "")),
         "python": platform.python_version(),

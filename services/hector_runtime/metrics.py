@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from hector_config.version import VERSION
 from hector_mesh import metrics
 from hector_mesh.metrics import Gauge, Instrument
 
 from .config import Config
 from .metrics_config import MetricsConfig
-from .tracing import installed_version
 
 BUILD = Gauge("hector_build_info", "Always 1; the labels say what is running.", ("version", "python"))
 
@@ -61,7 +61,7 @@ async def measured(config: Config) -> AsyncIterator[None]:
         return
     models = {f"llms.{name}": (entry.provider, entry.model_name) for name, entry in config.llms.items()}
     metrics.enable(Prometheus(), models, path="" if wanted.listen else wanted.endpoint)
-    BUILD.set(installed_version(), platform.python_version(), value=1)
+    BUILD.set(VERSION, platform.python_version(), value=1)
     try:
         yield
     finally:

@@ -5,10 +5,10 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
 
 from grpc import StatusCode
 
+from hector_config.version import VERSION
 from hector_mesh import HectorError
 from hector_mesh import tracing as mesh_tracing
 
@@ -49,7 +49,7 @@ async def traced(config: TracingConfig) -> AsyncIterator[None]:
         from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
     except ImportError as error:
         raise TracingNotInstalled(error.name or "opentelemetry") from error
-    named = Resource.create({"service.name": config.service_name, "service.version": installed_version()})
+    named = Resource.create({"service.name": config.service_name, "service.version": VERSION})
     provider = TracerProvider(
         sampler=ParentBasedTraceIdRatio(config.sampling_rate), resource=named, shutdown_on_exit=False
     )
@@ -80,11 +80,3 @@ async def _leave(shutdown: Callable[[], None]) -> None:
             await sent.wait()
     except TimeoutError:
         log.warning("spans lost: the collector did not take them in time")
-
-
-def installed_version() -> str:
-    """Return the version of the installed package."""
-    try:
-        return version("hector")
-    except PackageNotFoundError:
-        return "0+unknown"

@@ -4,8 +4,6 @@ No partial indexes, no server defaults, no NULL where a zero will do. VARCHAR le
 below InnoDB's 3072 bytes in utf8mb4. Times are BIGINT microseconds UTC from the database's clock.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -35,13 +33,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-# MySQL compares text without case unless told otherwise; ids must not.
-_OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-}
 
 
 def _text(name: str, length: int, *, primary_key: bool = False) -> Column[str]:
@@ -102,7 +93,6 @@ runs = Table(
     UniqueConstraint("app", "owner", "idempotency_key", name="uq_runs_idempotency_key"),
     Index("ix_runs_status_time", "app", "owner", "status_time", "id"),
     Index("ix_runs_unfinished", "finished", "lease_until"),
-    **_OPTIONS,
 )
 
 run_events = Table(
@@ -116,7 +106,6 @@ run_events = Table(
     _big("time"),
     Column("blob_id", String(RUN_ID), nullable=True),  # the payload is there, not here
     _bytes("payload"),
-    **_OPTIONS,
 )
 
 run_signals = Table(
@@ -131,7 +120,6 @@ run_signals = Table(
     _bytes("payload"),
     Index("ix_run_signals_waiting", "run_id", "consumed_time", "id"),
     sqlite_autoincrement=True,  # an id is never given twice, even after the last signal was deleted
-    **_OPTIONS,
 )
 
 effects = Table(
@@ -147,7 +135,6 @@ effects = Table(
     _big("started_time"),
     _big("finished_time"),  # 0: in doubt
     _text("result_ref", CONTEXT_ID),
-    **_OPTIONS,
 )
 
 revisions = Table(
@@ -161,7 +148,6 @@ revisions = Table(
     Column("text", Text(2**24 - 1).with_variant(Text(), "postgresql"), nullable=False),
     Column("applicable", Boolean, nullable=False),
     UniqueConstraint("app", "number", name="uq_revisions_number"),
-    **_OPTIONS,
 )
 
 blobs = Table(
@@ -175,7 +161,6 @@ blobs = Table(
     Column("run_id", String(RUN_ID), ForeignKey("runs.id", ondelete="CASCADE"), nullable=True, index=True),
     _big("size_bytes"),  # of all parts together
     _bytes("data"),
-    **_OPTIONS,
 )
 
 documents = Table(
@@ -193,7 +178,6 @@ documents = Table(
     _big("size_bytes"),
     _big("modified_time"),
     _big("indexed_time"),
-    **_OPTIONS,
 )
 
 # Who writes to a database on a server; see `commits`.
@@ -206,5 +190,4 @@ writers = Table(
     _big("claim"),  # the server's number of the connection that holds the claim on the runs; 0: none
     _big("batch"),  # the last one that was committed
     _big("time"),
-    **_OPTIONS,
 )

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 import click
 
+from hector_runtime import collector, quick_start
+
 # grpc's C core writes lines of its own to the terminal; what they say is in our errors.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
@@ -60,6 +62,8 @@ def hector(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; no error ever shows a traceback. Exit codes are in `exits`."""
+    collector.wait()
+    quick_start.begin()
     try:
         hector.main(prog_name="hector", standalone_mode=True)
     except KeyboardInterrupt:

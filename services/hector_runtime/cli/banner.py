@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from hector_config import Loaded
+from hector_config.version import VERSION
 from hector_gateway.admin_secret import AdminSecret
-from hector_runtime.build import installed_version
 from hector_runtime.config import Config
 from hector_runtime.process import Process
 from hector_store.url import parse
@@ -28,7 +28,7 @@ def say(line: str) -> None:
 
 def introduction(config: Config, loaded: Loaded[Config], notes: Iterable[str], process: Process) -> list[str]:
     """Return the lines that say what runs here."""
-    title = click.style(f"hector {installed_version()}", bold=True)
+    title = click.style(f"hector {VERSION}", bold=True)
     lines = [f"{title} · {loaded.file} · revision {loaded.revision[:12]}"]
     facts = [*_facts(config, process)]
     width = max((len(name) for name, _ in facts), default=0)

@@ -95,7 +95,7 @@ async def _of_server(source: Source, agent: str) -> Facts:
 
 
 async def _of_file(source: Source) -> Facts:
-    from hector_runtime.build import installed_version
+    from hector_config.version import VERSION
 
     from .settings import read_config, whole_config
 
@@ -103,7 +103,7 @@ async def _of_file(source: Source) -> Facts:
     config, notes = await whole_config(loaded, {})
     return {
         "file": loaded.file,
-        "version": installed_version(),
+        "version": VERSION,
         "revision": loaded.revision,
         "notes": notes,
         "agents": [
