@@ -23,9 +23,9 @@ class Parse(Protocol):
 
 @pytest.fixture(scope="module")
 def services(root: Path) -> dict[str, dict[str, Any]]:
-    """The services of compose.yaml, merge keys resolved."""
+    """The services of compose.yaml that run Hector, merge keys resolved."""
     found: dict[str, dict[str, Any]] = yaml.safe_load((root / "compose.yaml").read_text())["services"]
-    return found
+    return {name: service for name, service in found.items() if service["image"] == "hector"}
 
 
 def test_every_role_is_a_service_of_one_image(services: dict[str, dict[str, Any]]) -> None:
@@ -80,6 +80,26 @@ def test_the_image_runs_hector_as_nobody_special(root: Path, parsed: Parse) -> N
     assert int(said["USER"]) > 0
     assert said["EXPOSE"] == "8080 50051"
     assert "HECTOR_HOST=0.0.0.0" in last
+
+
+def test_the_image_holds_bytecode_and_no_secret(root: Path) -> None:
+    text = dockerfile(root)
+    assert "python -m compileall" in text
+    assert not re.search(r"(?i)(secret|password|token|api_key)\s*=", text)
+    assert not re.search(r"^ARG", text, re.MULTILINE)
+
+
+def test_secrets_come_from_outside_and_reach_only_who_needs_them(
+    root: Path, services: dict[str, dict[str, Any]]
+) -> None:
+    text = (root / "compose.yaml").read_text()
+    given = re.findall(r"^\s+(\w*(?:TOKEN|PASSWORD|SECRET|KEY)\w*): (.*)$", text, re.MULTILINE)
+    assert given
+    assert all(value.startswith("${") and ":?" in value for _, value in given), given
+    with_password = {
+        name for name, service in services.items() if "POSTGRES_PASSWORD" in service["environment"]
+    }
+    assert with_password == {"agent", "document"}
 
 
 def test_what_the_image_copies_is_there_and_not_ignored(root: Path) -> None:
