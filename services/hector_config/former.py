@@ -86,9 +86,10 @@ def _let(holder: Schema, key: str, allowed: Schema) -> None:
 
 def _also(schema: Schema, allowed: Schema) -> None:
     before = dict(schema)
-    above = {key: before.pop(key) for key in ("description", "default") if key in before}
+    above = {key: before.pop(key) for key in ("description", "default", "deprecated") if key in before}
     schema.clear()
-    schema |= {"anyOf": [before, allowed], **above}
+    schema |= above
+    schema["anyOf"] = [before, allowed]
 
 
 def _words(root: Schema, schema: Schema) -> Iterator[object]:
@@ -119,7 +120,8 @@ def _at(root: Schema, schema: Schema, steps: Sequence[str], *, make: bool = Fals
         if step == "*":
             inner = holder.get("additionalProperties", holder.get("items"))
         elif make and holder.get("type") == "object":
-            fresh: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
+            fresh: Schema = {"type": "object", "additionalProperties": False, "minProperties": 1}
+            fresh |= {"deprecated": True, "description": "Holds older spellings only."}
             inner = holder.setdefault("properties", {}).setdefault(step, fresh)
             if not _holders(root, inner):
                 _also(inner, fresh)
@@ -139,6 +141,7 @@ def _flat(root: Schema, schema: Schema, seen: Collection[str] = ()) -> list[Sche
     if "$ref" in schema:
         ref = schema["$ref"]
         return [] if ref in seen else _flat(root, root["$defs"][ref.rsplit("/", 1)[1]], (*seen, ref))
-    if "anyOf" in schema and "type" not in schema:
-        return [inner for arm in schema["anyOf"] for inner in _flat(root, arm, seen)]
+    if "type" not in schema and ("anyOf" in schema or "allOf" in schema):
+        arms = [*schema.get("anyOf", ()), *schema.get("allOf", ())]
+        return [inner for arm in arms for inner in _flat(root, arm, seen)]
     return [schema]

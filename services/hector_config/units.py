@@ -72,9 +72,8 @@ class _DurationSchema:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {
-            "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": rf"{_DURATION}|\$\{{"}]
-        }
+        number = {"type": "number", "minimum": 0, **_bounds(schema)}
+        return {"anyOf": [number, {"type": "string", "pattern": rf"{_DURATION}|\$\{{"}]}
 
 
 class _SizeSchema:
@@ -84,9 +83,21 @@ class _SizeSchema:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {
-            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": rf"{_SIZE}|\$\{{"}]
-        }
+        number = {"type": "integer", "minimum": 0, **_bounds(schema)}
+        return {"anyOf": [number, {"type": "string", "pattern": rf"{_SIZE}|\$\{{"}]}
+
+
+def _bounds(schema: CoreSchema) -> dict[str, Any]:
+    """Return the bounds that `Field` sets, in JSON Schema's words. Those of texts only the loader knows."""
+    words = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+    found: dict[str, Any] = {}
+    inner: Any = schema
+    while isinstance(inner, dict):
+        # pydantic checks a bound in a function around ours, and keeps the bound in its keywords.
+        bound = getattr((inner.get("function") or {}).get("function"), "keywords", {})
+        found |= {words[name]: value for name, value in bound.items() if name in words}
+        inner = inner.get("schema")
+    return found
 
 
 class _TextSchema:

@@ -19,10 +19,10 @@ OWN: dict[str, set[str]] = {
 """The tools of this version, each with the keys that it reads beyond COMMON."""
 
 LATER = (
-    "agent_call", "apply_patch", "ask_user", "bash", "command", "delete_file", "evaluate_rag", "execute_command", "mcp",
-    "plugin", "search_replace", "text_editor", "web_fetch", "web_request", "web_search", "write_file",
-    "agenttool", "approvaltool", "commandtool", "controltool", "filetool", "functiontool", "memorytool",
-    "todotool", "webtool",
+    "agent_call", "apply_patch", "ask_user", "bash", "command", "delete_file", "evaluate_rag",
+    "execute_command", "mcp", "plugin", "search_replace", "text_editor", "web_fetch", "web_request",
+    "web_search", "write_file", "agenttool", "approvaltool", "commandtool", "controltool", "filetool",
+    "functiontool", "memorytool", "todotool", "webtool",
 )  # fmt: skip
 """Tools and groups of tools that later versions have."""
 MCP = {"url", "command", "transport", "args"}
@@ -118,13 +118,22 @@ class ToolConfig(Section):
         return self
 
 
+def _named_schema(schema: dict[str, Any]) -> None:
+    """Say in the JSON Schema that an entry named like a tool needs nothing, and another one a type."""
+    for arm in schema.get("anyOf", ()):
+        if entry := arm.get("additionalProperties"):
+            typed = [{"required": ["type"]}, {"required": ["handler"]}]
+            arm["properties"] = {name: {"anyOf": [dict(entry), {"type": "null"}]} for name in OWN}
+            arm["additionalProperties"] = {"allOf": [dict(entry), {"anyOf": typed}]}
+
+
 ToolName = Annotated[str, AfterValidator(_usable)]
 
 
 class ToolSection(Section):
     """What this room reads of the configuration."""
 
-    tools: dict[ToolName, ToolConfig] | None = None
+    tools: Annotated[dict[ToolName, ToolConfig] | None, Field(json_schema_extra=_named_schema)] = None
     """Tools by name. Left out: `todo_write`, and `search` if there are document stores. {}: none."""
 
     @field_validator("tools", mode="before")
@@ -147,6 +156,6 @@ def default_tools(*, has_documents: bool) -> dict[str, ToolConfig]:
 
 def _named(name: Any, entry: Any) -> Any:
     entry = {} if entry is None else entry
-    if isinstance(entry, dict) and not entry.get("handler") and entry.get("type") in (None, "function"):
+    if isinstance(entry, dict) and not entry.get("handler") and entry.get("type", "function") == "function":
         return {**entry, "type": "mcp" if "type" not in entry and MCP & entry.keys() else name}
     return entry

@@ -32,7 +32,7 @@ def _config_beside_type(root: Map, path: Path, node: Node) -> bool | Path:
 TOOLS: tuple[Spelling, ...] = (
     Alias("tools.*.type", "tools.*.type", values={"todo": "todo_write", "command": "execute_command"}),
     Reform("tools.*.type", "type: plugin:NAME and config.tool_name", _plugin_and_tool),
-    Reform("tools.*.config", "its keys beside type", _config_beside_type, like="tools.*"),
+    Reform("tools.*.config", "its keys beside type", _config_beside_type, like="tools.search"),
     Alias("tools.*.enable_approval", "tools.*.require_approval"),
     Alias("tools.*.requires_approval", "tools.*.require_approval"),
     Alias("tools.*.max_execution_time", "tools.*.timeout"),

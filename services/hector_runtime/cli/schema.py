@@ -25,11 +25,9 @@ def command(compact: bool) -> None:
     """
 
     async def work() -> dict[str, object]:
-        from hector_config import Alias, json_schema
-        from hector_runtime.aliases import ALIASES
-        from hector_runtime.config import Config
+        from hector_runtime.schema import schema
 
-        return json_schema(Config, [alias for alias in ALIASES if isinstance(alias, Alias)])
+        return schema()
 
     found = run(work())
     if compact:
