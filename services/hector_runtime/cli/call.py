@@ -1,6 +1,7 @@
 """`hector call`: one question, one answer, streamed."""
 
 import json
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -170,9 +171,7 @@ def _split(words: tuple[str, ...], agent: str | None) -> tuple[str, str]:
     text = read_stdin() if not words or words[-1] == "-" else words[-1]
     if not text.strip():
         raise click.UsageError("there is no text to ask")
-    _must_be_text(text, "the text")
-    _must_be_text(name, "the agent's name")
-    return name, text
+    return _utf8(name, "the agent's name"), _utf8(text, "the text")
 
 
 def read_stdin() -> str:
@@ -187,8 +186,11 @@ def read_stdin() -> str:
         raise click.UsageError("standard input is not UTF-8 text") from None
 
 
-def _must_be_text(text: str, what: str) -> None:
+def _utf8(text: str, what: str) -> str:
+    """Return an argument's text; where the locale has few letters, its bytes are UTF-8 all the same."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
+        return (
+            os.fsencode(text).decode("utf-8") if any("\ud800" <= sign <= "\udfff" for sign in text) else text
+        )
+    except UnicodeError:
         raise click.UsageError(f"{what} is not UTF-8") from None

@@ -15,6 +15,7 @@ from .running import leave, reason_of, run, told
 from .terminal import editable, line, restore
 
 if TYPE_CHECKING:
+    import hector_a2a as a2a
     from hector_a2a.client import AgentEntry
     from hector_runtime.asking import Asker
 
@@ -177,7 +178,7 @@ class Chat:
         from .answer import Show, followed, nothing
 
         writer = self._writer
-        show = Show(text=writer.text if self._stream else nothing, tool=writer.tool)
+        show = Show(text=writer.text if self._stream else nothing, tool=writer.tool, update=self._heard)
         wanted = question(text, self._agent, self._session, self._llm)
         self._answering, self._cancelled = asyncio.ensure_future(followed(self._there, wanted, show)), False
         try:
@@ -198,6 +199,11 @@ class Chat:
         finally:
             self._answering = None
         self._conclude(answer)
+
+    def _heard(self, update: "a2a.StreamResponse") -> None:
+        """Know the conversation as soon as it has a name: it goes on, however this answer ends."""
+        if update.HasField("task"):
+            self._session = update.task.context_id or self._session
 
     def _conclude(self, answer: "Answer") -> None:
         self._session = answer.context or self._session

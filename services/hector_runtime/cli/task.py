@@ -177,7 +177,8 @@ async def _found(client: "Client", name: str, task_id: str) -> "tuple[str, a2a.T
         if not isinstance(answer, Refused):
             return owner, answer
     whose = f"agent {name!r} has" if name else "there is"
-    raise Refused(f"{whose} no task {task_id!r} of yours; `hector task list` shows those there are")
+    message = f"{whose} no task {task_id!r} of yours; `hector task list` shows those there are"
+    raise Refused(message, reason="TASK_NOT_FOUND")
 
 
 async def _cancelled(client: "Client", name: str, task_id: str) -> "tuple[str, a2a.Task, bool]":
