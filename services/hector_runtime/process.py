@@ -82,7 +82,12 @@ async def running(
         local = LocalServer(interceptors())
         stack.push_async_callback(local.stop, 0)
         health.register(local)
-        wire = wire_server(listen, token=token, health=health, merges=MERGES) if listen else None
+        drain_s = config.server.shutdown_timeout
+        wire = (
+            wire_server(listen, token=token, health=health, merges=MERGES, drain_s=drain_s)
+            if listen
+            else None
+        )
         routes: dict[str, grpc.aio.Channel] = {}
         for role in here:
             routes |= dict.fromkeys(ROLES[role].serves, LocalChannel(local))

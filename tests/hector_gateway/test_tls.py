@@ -11,6 +11,7 @@ import pytest
 from support.certificates import Authority
 
 from hector.agent.v1 import AgentServiceStub, ListAgentsRequest
+from hector_gateway import tls as tls_module
 from hector_gateway.tls import TLS, TLSUnusable
 from hector_gateway.tls_config import TLSConfig
 
@@ -62,6 +63,26 @@ async def test_a_renewed_certificate_is_taken_into_use_without_a_restart(start_g
     pair.cert_file.write_text("nonsense")
     tls.look()
     assert serial(tls, authority) == second
+
+
+async def test_clients_of_both_ports_see_the_renewed_certificate(start_gateway, authority, monkeypatch):
+    monkeypatch.setattr(tls_module, "LOOK_S", 0.02)
+    pair = authority.issue("rotated")
+    gateway = await start_gateway(tls={"cert_file": pair.cert_file, "key_file": pair.key_file})
+    places = [gateway.url.removeprefix("http://"), gateway.grpc_address]
+
+    async def shown():
+        addresses = [(host, int(port)) for host, _, port in (place.rpartition(":") for place in places)]
+        return [await asyncio.to_thread(ssl.get_server_certificate, address) for address in addresses]
+
+    before = pair.cert_file.read_text()
+    assert await shown() == [before, before]
+    authority.issue("rotated")
+    after = pair.cert_file.read_text()
+    assert after != before
+    async with asyncio.timeout(10):
+        while await shown() != [after, after]:
+            pass
 
 
 def serial(tls, authority):
