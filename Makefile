@@ -16,6 +16,7 @@ serve: setup-run ## start the quickstart's agent, ask it a question, and go on s
 	@$(BIN)/python scripts/serve_demo.py $(if $(ONCE),--once) --port $(PORT)
 
 test: setup ## run every test
+	@scripts/databases.sh || true  # the tests that need what it could not get fail, and say so
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --maxprocesses 4 --session-timeout 1200
 
 bench: setup ## measure speed and memory against a mock model, some minutes (ARGS=--quick: half a minute; ARGS=--help)
