@@ -54,7 +54,8 @@ class Directory:
             found = list(self._walk(root, root, "", "" if inside == "." else inside))
         except OSError as error:
             raise SourceUnavailable(
-                f"the folder {self._config.path} cannot be read: {error.strerror or error}",
+                f"the folder {self._config.path} cannot be read: {error.strerror or error}; what was indexed "
+                "stays, and it is tried again: bring the folder back, or correct source.path",
                 path=self._config.path,
             ) from error
         return sorted(found, key=lambda file: file.document)
@@ -84,7 +85,10 @@ class Directory:
             if not stat.S_ISREG(found.st_mode):
                 raise DocumentUnreadable("it is not a file")
             if found.st_size > limit:
-                message = f"it has {found.st_size} bytes, more than max_file_size allows ({limit})"
+                message = (
+                    f"it has {found.st_size} bytes, more than source.max_file_size allows ({limit}); "
+                    "raise that, or leave it out with source.exclude"
+                )
                 raise DocumentUnreadable(message, found=found.st_size, allowed=limit)
             return content.read(limit + 1)
 

@@ -209,7 +209,9 @@ class Update:
     async def _fail(self, file: File, why: str, *, for_good: bool) -> None:
         """Count a document as failed; unless it failed for good, it is tried again in the next pass."""
         facts = {"document_store": self._name, "document": file.document, "error": why}
-        log.warning("document could not be indexed", extra=facts)
+        known = self._rows.get(file.document)
+        is_news = known is None or (known.state, known.error) != (FAILED, why)
+        log.log(logging.WARNING if is_news else logging.DEBUG, "document could not be indexed", extra=facts)
         REFUSED.add(self._name)
         before = self._known_chunks(file.document)
         if before:
