@@ -143,6 +143,8 @@ class MySQL:
         if isinstance(error, HectorError | PoolTimeout):
             return Fault.OF_ITEM
         number = _number(error)
+        if number == 2026 or isinstance(_origin(error), ssl.SSLCertVerificationError):
+            return Fault.OF_STORAGE
         if number in _BUSY:
             return Fault.RETRY
         if number in _GONE or isinstance(error, OSError | EOFError):

@@ -57,7 +57,7 @@ class Postgres:
         encrypted: object = place.tls.mode
         if place.socket or place.tls.mode == "disable":
             encrypted = False
-        elif place.tls.verified or place.tls.certificate:
+        elif place.tls.verified or place.tls.root or place.tls.certificate:
             encrypted = tls_context(place)
         connection = await asyncpg.connect(
             host=place.socket or place.host,
@@ -116,6 +116,8 @@ class Postgres:
             return Fault.OF_ITEM
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             return Fault.OF_CONNECTION
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return Fault.OF_STORAGE
         state = _state(error)
         if state in _AGAIN or _is_stale_plan(error):
             return Fault.RETRY
@@ -178,9 +180,9 @@ class Postgres:
 
 
 def _driver_error(error: Exception) -> BaseException:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    # SQLAlchemy wraps asyncpg's errors to give them the names of the DBAPI's.
-    return getattr(cause, "__cause__", None) or cause or error
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return error
+    return error.orig.__cause__ or error.orig  # SQLAlchemy gives asyncpg's errors the names of the DBAPI's
 
 
 def _state(error: Exception) -> str:

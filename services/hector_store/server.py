@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import ssl
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 LOCK_S = 10
 """How long a statement waits for somebody else's lock; the transaction is tried again then."""
+
+POOL_S = 10.0
+"""How long a reader waits for a connection that nobody uses."""
 
 MIGRATION_S = 120
 """How long another process's migration is waited for."""
@@ -104,7 +108,7 @@ def reader_engine(server: Server) -> AsyncEngine:
         poolclass=AsyncAdaptedQueuePool,
         pool_size=server.place.pool_size,
         max_overflow=0,
-        pool_timeout=LOCK_S,
+        pool_timeout=POOL_S,
         pool_recycle=RECYCLE_S,
         pool_reset_on_return=None,  # every reader ends its transaction itself
         isolation_level="REPEATABLE READ",
@@ -131,7 +135,7 @@ def tls_context(place: ServerPlace) -> ssl.SSLContext:
     tls = place.tls
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = tls.mode == "verify-full"
-    if not tls.verified:
+    if not tls.verified and not tls.root:
         context.verify_mode = ssl.CERT_NONE
     try:
         if tls.root:
@@ -150,7 +154,9 @@ def tls_context(place: ServerPlace) -> ssl.SSLContext:
 
 def detail_of(error: BaseException) -> str:
     """Return what a network error says, in one line; their texts name addresses and addresses only."""
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)  # asyncio's own says nothing of the cause
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())

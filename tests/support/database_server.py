@@ -106,7 +106,7 @@ def mariadb(place: Path) -> tuple[Words, Path, Mapping[str, object]]:
     command: Words = [
         server, "--no-defaults", f"--datadir={data}", f"--socket={unix_socket}", f"--port={port}",
         "--bind-address=127.0.0.1", f"--pid-file={place}/pid", f"--init-file={setup}", "--skip-name-resolve",
-        f"--ssl-cert={place}/certificate.pem", f"--ssl-key={place}/key.pem", f"--ssl-ca={place}/certificate.pem",
+        f"--ssl-cert={place}/certificate.pem", f"--ssl-key={place}/key.pem",
         # As for PostgreSQL: what a crash of the server would lose is not risked.
         "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--skip-log-bin",
         "--innodb-flush-method=nosync", "--max-connections=300", "--performance-schema=OFF",
@@ -203,7 +203,7 @@ def _started(command: Words, unix_socket: Path, log: Path) -> subprocess.Popen[b
 
 
 def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> None:
-    """End a server whose data is of no use to anybody. PostgreSQL has children and shared memory to let go."""
+    """End a server whose data is of no use to anybody. PostgreSQL has children and memory to let go of."""
     if not at_once:
         process.send_signal(signal.SIGQUIT)
         with contextlib.suppress(subprocess.TimeoutExpired):
