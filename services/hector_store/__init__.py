@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .file_lock import FileLock, Held
     from .ids import new_id
     from .opening import opened
+    from .revisions import Revision, Revisions
     from .run_log import RunLog
     from .skipping import EVENT_FORMAT, readable
     from .values import (
@@ -49,6 +50,8 @@ __all__ = [
     "Held",
     "NewEvent",
     "NewRun",
+    "Revision",
+    "Revisions",
     "RunChanges",
     "RunLog",
     "RunPage",
@@ -72,6 +75,8 @@ _ELSEWHERE = {
     "Held": "file_lock",
     "new_id": "ids",
     "opened": "opening",
+    "Revision": "revisions",
+    "Revisions": "revisions",
     "RunLog": "run_log",
     "EVENT_FORMAT": "skipping",
     "readable": "skipping",

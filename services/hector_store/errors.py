@@ -42,6 +42,20 @@ class RunFenced(HectorError):
         )
 
 
+class RevisionContested(HectorError):
+    """Other processes kept taking the number that a new config should have."""
+
+    code = StatusCode.ABORTED
+    reason = "REVISION_CONTESTED"
+
+    def __init__(self, revision_id: str, tries: int) -> None:
+        super().__init__(
+            f"the config {revision_id[:12]} got no number in {tries} tries: other processes store theirs at the "
+            "same time; start again",
+            revision=revision_id,
+        )
+
+
 class IdempotencyMismatch(HectorError):
     """The idempotency key was used before, for something else."""
 

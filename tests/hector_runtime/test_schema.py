@@ -36,8 +36,9 @@ VALUES = [0, -1, None, True, "text", "30s", ["a"], {}, {"a": "b"}]
 FREE = ("metadata", "agents.n.reasoning.options")
 """What a user writes there is his own."""
 ONLY_THE_LOADER = re.compile(
-    r"not declared under|known, but not available|required, but not there|is needed|is no |no database|cannot dial|"
-    r"needs (cert|key)_file|in this order|less than size|has no effect|would let everybody in|models read the"
+    r"not declared under|known, but not available|required, but not there|is needed|is no |no database|"
+    r"cannot dial|needs (cert|key)_file|in this order|less than size|has no effect|models read the|"
+    r"would let everybody in"
 )
 """What is wrong besides the shape: references, spellings of one text, values that do not go together."""
 
