@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppended
 from hector.common.v1 import Message
@@ -162,9 +164,11 @@ class Run:
             except HectorError:
                 self._reopen(text)
                 raise
+            time = Timestamp()
+            time.FromMicroseconds(committed.time_us)
             for seq, event in enumerate(events, self._next_seq):
                 event.run, event.seq = self.place.run, seq
-                event.time.FromMicroseconds(committed.time_us)
+                event.time.CopyFrom(time)
             self._next_seq = committed.last_seq + 1
             if state is not None:
                 self.state = state

@@ -42,7 +42,7 @@ from .order import InOrder
 from .run import Place, Run, row_of
 from .state import state_of_session
 from .turn import Turn
-from .view import fold, listed, new_task
+from .view import TASK_STATES, listed, new_task
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +182,9 @@ class Runs:
             RunEvent(message_received=MessageReceived(message=packed(message))),
             RunEvent(status_changed=StatusChanged(state=state)),
         ]
-        task = fold(new_task(run_id, message.context_id), events)
+        task = new_task(run_id, message.context_id)
+        task.history.append(message)
+        task.status.state = TASK_STATES[state]
         new = NewRun(
             id=run_id,
             app=app,
