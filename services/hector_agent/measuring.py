@@ -40,6 +40,10 @@ TOKENS = Counter(
     ("agent", "type"),
 )
 
+COST = Counter(
+    "hector_cost_usd_total", "What model calls cost, where llms.*.price says what tokens do.", _MODEL
+)
+
 CALLED = Counter("hector_tool_calls_total", "Tool calls, by outcome.", ("agent", "tool", "status"))
 CALLED_S = Histogram("hector_tool_call_duration_seconds", "Tool calls.", ("agent", "tool"), bounds=LONG)
 
@@ -96,7 +100,7 @@ async def ask(
     finally:
         ASKED.add(*labels)
         ASKED_S.since(begun, *labels)
-        _spend(agent, usage)
+        _spend(labels, name, usage)
         facts = {"agent": agent, "llm": name, "duration_ms": _ms(begun), "tokens": usage.total_tokens}
         log.debug("model call ended", extra=facts | ({"reason": reason} if reason else {}))
     return turn
@@ -156,7 +160,13 @@ def reason_of(error: HectorError | grpc.aio.AioRpcError) -> str:
     return info_of(error).reason or error.code().name
 
 
-def _spend(agent: str, usage: TokenUsage) -> None:
+def _spend(labels: tuple[str, ...], llm: str, usage: TokenUsage) -> None:
+    agent = labels[0]
+    if price := metrics.price(llm):
+        read, cached, written = price
+        fresh = usage.prompt_tokens - usage.cached_prompt_tokens
+        dollars = fresh * read + usage.cached_prompt_tokens * cached + usage.completion_tokens * written
+        COST.add(*labels, amount=max(0.0, dollars))
     for kind, field in _TYPES:
         if amount := getattr(usage, field):
             TOKENS.add(agent, kind, amount=amount)

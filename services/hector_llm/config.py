@@ -31,6 +31,22 @@ class ThinkingConfig(Section):
     `high` above."""
 
 
+class PriceConfig(Section):
+    """What a provider takes for a million tokens, in US dollars, for hector_cost_usd_total alone."""
+
+    prompt: Annotated[float, Field(ge=0)]
+    """For tokens that the model reads."""
+    completion: Annotated[float, Field(ge=0)]
+    """For tokens that it writes, thoughts included."""
+    cached_prompt: Annotated[float | None, Field(ge=0)] = None
+    """For tokens that it reads from its cache. Default: as `prompt`."""
+
+    def each(self) -> tuple[float, float, float]:
+        """Return the price of one token read, read from the cache, and written."""
+        cached = self.prompt if self.cached_prompt is None else self.cached_prompt
+        return self.prompt / 1e6, cached / 1e6, self.completion / 1e6
+
+
 class LLMConfig(Section):
     """One model, under the name by which agents refer to it."""
 
@@ -63,6 +79,8 @@ class LLMConfig(Section):
     """How often to ask again when the provider is overloaded or fails before its answer begins."""
     retry_delay: Duration = 2.0
     """First wait between two tries; it doubles each time. A provider's `Retry-After` wins."""
+    price: PriceConfig | None = None
+    """What tokens cost, to be counted in hector_cost_usd_total."""
     headers: dict[str, Secret] = {}
     """Headers to send with every request, for gateways that want more than a key."""
     ca_certificate: ProjectPath | None = None

@@ -140,6 +140,7 @@ class _Enabled:
 
     backend: Backend | None = None
     entries: Mapping[str, tuple[str, ...]] = {}
+    prices: Mapping[str, tuple[float, float, float]] = {}
     path: str = ""
 
 
@@ -153,22 +154,30 @@ ERRORS = Counter(
 )
 
 
-def enable(backend: Backend, entries: Mapping[str, tuple[str, ...]] | None = None, *, path: str = "") -> None:
+def enable(
+    backend: Backend,
+    entries: Mapping[str, tuple[str, ...]] | None = None,
+    *,
+    prices: Mapping[str, tuple[float, float, float]] | None = None,
+    path: str = "",
+) -> None:
     """Keep values from now on, those of instruments that are declared later included.
 
     Args:
         backend: Where.
         entries: What labels say of configured entries, as {"llms.fast": ("openai", "gpt-4o")}.
+        prices: What a prompt's token, a cached one of these, and a token of the answer cost by entry, in USD.
         path: Where the public port shows them; empty if it does not.
     """
-    _enabled.backend, _enabled.entries, _enabled.path = backend, entries or {}, path
+    _enabled.backend, _enabled.entries = backend, entries or {}
+    _enabled.prices, _enabled.path = prices or {}, path
     for instrument in _declared.values():
         instrument.bind(backend)
 
 
 def disable() -> None:
     """Keep nothing from now on."""
-    _enabled.backend, _enabled.entries, _enabled.path = None, {}, ""
+    _enabled.backend, _enabled.entries, _enabled.prices, _enabled.path = None, {}, {}, ""
     for instrument in _declared.values():
         instrument.bind(None)
 
@@ -181,6 +190,11 @@ def enabled() -> bool:
 def entry(instance: str, size: int = 2) -> tuple[str, ...]:
     """Return what labels say of a configured entry; `size` times OTHER if it is not known."""
     return _enabled.entries.get(instance) or (OTHER,) * size
+
+
+def price(instance: str) -> tuple[float, float, float] | None:
+    """Return what a configured entry's tokens cost; None if nobody said."""
+    return _enabled.prices.get(instance)
 
 
 def path() -> str:

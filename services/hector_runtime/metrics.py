@@ -60,7 +60,10 @@ async def measured(config: Config) -> AsyncIterator[None]:
         yield
         return
     models = {f"llms.{name}": (entry.provider, entry.model_name) for name, entry in config.llms.items()}
-    metrics.enable(Prometheus(), models, path="" if wanted.listen else wanted.endpoint)
+    prices = {
+        f"llms.{name}": entry.price.each() for name, entry in config.llms.items() if entry.price is not None
+    }
+    metrics.enable(Prometheus(), models, prices=prices, path="" if wanted.listen else wanted.endpoint)
     BUILD.set(VERSION, platform.python_version(), value=1)
     try:
         yield

@@ -25,7 +25,8 @@ from hector_runtime.process import running
 CONFIG = """
 agents: {{assistant: {{tools: [todo_write]}}, other: {{llm: second, tools: []}}}}
 llms:
-  default: {{provider: openai, model: some-model, base_url: "{url}/v1", api_key: k, max_retries: 0}}
+  default: {{provider: openai, model: some-model, base_url: "{url}/v1", api_key: k, max_retries: 0,
+    price: {{prompt: 2, completion: 10, cached_prompt: 1}}}}
   second: {{provider: local}}
 tools: {{todo_write: {{type: todo_write}}}}
 server: {{port: 0, grpc_port: 0, {server}}}
@@ -118,6 +119,8 @@ async def test_ten_calls_are_counted_exactly():
     assert of(found, "hector_llm_requests_total", **local) == 1
     for kind, each in (("prompt", 11), ("completion", 7), ("cached", 3), ("reasoning", 2)):
         assert of(found, "hector_llm_tokens_total", agent=agent, type=kind) == 10 * each
+    dollars = 10 * ((11 - 3) * 2 + 3 * 1 + 7 * 10) / 1e6
+    assert of(found, "hector_cost_usd_total", **asked) == pytest.approx(dollars)
     assert of(found, "hector_tool_calls_total", agent=agent, tool="todo_write", status="success") == 1
     assert of(found, "hector_tool_calls_total", agent=agent, tool=OTHER, status="error") == 1
     assert of(found, "hector_tool_call_duration_seconds_count", agent=agent, tool="todo_write") == 1
