@@ -1,8 +1,6 @@
 """Calls into the mesh that clients wait for, so that they can be ended when a client or the server leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
 from .errors import Busy, Stopping
@@ -43,15 +41,9 @@ class InFlight:
         if len(self._streams) >= self._most_streams:
             raise Busy("open streams", self._most_streams, "max_streams")
 
-    @contextmanager
-    def counted(self, rpc: Rpc, *, streams: bool) -> Iterator[None]:
-        """Keep a call while it lasts."""
-        kept = self._streams if streams else self._calls
-        kept.add(rpc)
-        try:
-            yield
-        finally:
-            kept.discard(rpc)
+    def counted(self, rpc: Rpc, *, streams: bool) -> "_Kept":
+        """Keep a call while it lasts: for `with`."""
+        return _Kept(self._streams if streams else self._calls, rpc)
 
     def end_streams(self) -> None:
         """End all streams; the tasks they follow are not theirs to end."""
@@ -65,36 +57,63 @@ class InFlight:
         for rpc in tuple(self._calls):
             rpc.cancel()
 
-    @asynccontextmanager
-    async def watched(self, exchange: Exchange, rpc: Rpc) -> AsyncIterator[None]:
-        """Wait for a call as long as there is somebody to answer.
+    def watched(self, exchange: Exchange, rpc: Rpc) -> "_Watch":
+        """Wait for a call as long as there is somebody to answer: for `async with`.
 
         Raises:
             ClientLeft: The client closed the connection.
             Stopping: The server stops.
         """
-        watch: asyncio.Task[None] | None = None
+        return _Watch(self, exchange, rpc)
 
-        def begin() -> None:
-            nonlocal watch
-            watch = asyncio.create_task(_cancelled_when_left(exchange, rpc))
 
+class _Kept:
+    """Keeps a call in a set. A class: every answer goes through here, and generators cost more."""
+
+    __slots__ = ("_kept", "_rpc")
+
+    def __init__(self, kept: set[Rpc], rpc: Rpc) -> None:
+        self._kept, self._rpc = kept, rpc
+
+    def __enter__(self) -> None:
+        self._kept.add(self._rpc)
+
+    def __exit__(self, *_: object) -> None:
+        self._kept.discard(self._rpc)
+
+
+class _Watch:
+    """Looks after the client of a call that takes its time."""
+
+    __slots__ = ("_beginning", "_exchange", "_in_flight", "_looking", "_rpc")
+
+    def __init__(self, in_flight: InFlight, exchange: Exchange, rpc: Rpc) -> None:
+        self._in_flight, self._exchange, self._rpc = in_flight, exchange, rpc
+        self._beginning: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
         # Most clients of a quick answer are still there when it comes.
-        beginning = asyncio.get_running_loop().call_later(WATCH_AFTER_S, begin)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if cancelled_from_outside():
-                raise
-            if watch is not None and watch.done():
-                raise ClientLeft from None
-            if self.stopping:
-                raise Stopping from None
-            raise
-        finally:
-            beginning.cancel()
-            if watch is not None:
-                watch.cancel()
+        self._beginning = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        looking = self._looking
+        if self._beginning is not None:
+            self._beginning.cancel()
+            self._beginning = None  # it refers to us
+        if looking is not None:
+            looking.cancel()
+        if not isinstance(error, asyncio.CancelledError) or cancelled_from_outside():
+            return
+        if looking is not None and looking.done():
+            raise ClientLeft from None
+        if self._in_flight.stopping:
+            raise Stopping from None
+
+    def _begin(self) -> None:
+        self._looking = asyncio.get_running_loop().create_task(
+            _cancelled_when_left(self._exchange, self._rpc)
+        )
 
 
 def cancelled_from_outside() -> bool:

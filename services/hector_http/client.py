@@ -5,8 +5,7 @@ import importlib
 import ipaddress
 import logging
 import time
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 from functools import partial
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Self
@@ -70,9 +69,10 @@ class HttpClient:
             _, session = self._sessions.popitem()
             await session.close()
 
-    @asynccontextmanager
-    async def send(self, request: Request) -> AsyncIterator[Response]:
-        """Send a request and give its answer, whatever its status; leaving early closes the connection.
+    def send(self, request: Request) -> "_Sending":
+        """Send a request and give its answer, whatever its status: for `async with`.
+
+        Leaving early closes the connection.
 
         Tries again as `request.retries` says, as long as no answer worth reading has come. The deadline of
         the call being served bounds everything.
@@ -80,12 +80,7 @@ class HttpClient:
         Raises:
             HttpError: There is no answer; the subclass says why.
         """
-        deadline = min(time.monotonic() + request.timeouts.total_s, current_call.get().deadline)
-        response = await self._answered(request, deadline)
-        try:
-            yield response
-        finally:
-            response.close()
+        return _Sending(self, request)
 
     async def _answered(self, request: Request, deadline: float) -> Response:
         backoff = Backoff(request)
@@ -175,3 +170,22 @@ class HttpClient:
                 self._targets.clear()  # a few are asked for again and again, the rest once
             found = self._targets[url] = target_of(url, self._trusted)
         return found
+
+
+class _Sending:
+    """One request under way, and then its answer."""
+
+    __slots__ = ("_client", "_request", "_response")
+
+    def __init__(self, client: HttpClient, request: Request) -> None:
+        self._client, self._request = client, request
+        self._response: Response | None = None
+
+    async def __aenter__(self) -> Response:
+        deadline = min(time.monotonic() + self._request.timeouts.total_s, current_call.get().deadline)
+        self._response = await self._client._answered(self._request, deadline)
+        return self._response
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._response is not None:
+            self._response.close()

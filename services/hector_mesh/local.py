@@ -155,6 +155,6 @@ class _Start:
         self._deserialize = deserialize or _unchanged
         self._shape = shape
 
-    def __call__(self, request: Any, *, timeout: float | None, metadata: Any, **_: Any) -> Any:
+    def __call__(self, request: Any, *, timeout: float | None = None, metadata: Any = None, **_: Any) -> Any:
         wire = self._serialize(request)
         return self._shape(self._server, self._method, wire, timeout, metadata, self._deserialize)
