@@ -45,7 +45,9 @@ async def until_ready(process: Process) -> None:
         if live and seen:
             click.echo("\033[K", err=True, nl=False)
     if seen:
-        click.echo(f"  {told(await statuses(process))} ({time.monotonic() - begun:.1f} s)", err=True)
+        click.echo(
+            f"  {told(await statuses(process), whole=True)} ({time.monotonic() - begun:.1f} s)", err=True
+        )
 
 
 async def statuses(process: Process) -> Sequence[IndexStatus]:
@@ -61,16 +63,22 @@ async def statuses(process: Process) -> Sequence[IndexStatus]:
     return answer.statuses
 
 
-def told(found: Sequence[IndexStatus]) -> str:
-    """Return how far all stores are, on one line."""
-    return "; ".join(map(_told, found))
+def told(found: Sequence[IndexStatus], *, whole: bool = False) -> str:
+    """Return how far all stores are, on one line; `whole` says of what could not be read why."""
+    return "; ".join(_told(status, whole=whole) for status in found)
 
 
-def _told(status: IndexStatus) -> str:
+def _told(status: IndexStatus, *, whole: bool) -> str:
+    if not status.documents_total and not whole:
+        return f"{status.document_store}: looking for documents" + (
+            f" ({status.error})" if status.error else ""
+        )
     done = status.documents_indexed + status.documents_failed
-    text = f"{status.document_store}: {done}/{status.documents_total} documents, {status.passages} passages"
+    text = f"{status.document_store}: {done:,}/{status.documents_total:,} documents"
+    text += f", {status.passages:,} passages"
     if status.documents_failed:
-        text += f", {status.documents_failed} could not be read"
-        if status.failures:
-            text += f" ({status.failures[0].document}: {status.failures[0].error})"
+        text += f", {status.documents_failed:,} could not be read"
+    if whole and status.failures:
+        first = "; ".join(f"{failure.document}: {failure.error}" for failure in status.failures[:3])
+        text += f" ({first}{'; …' if status.documents_failed > 3 else ''})"
     return text + (f" ({status.error})" if status.error else "")
