@@ -7,16 +7,23 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 
 import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_UNSPECIFIED, OwnerChanged, RunError, RunEvent, RunState, StatusChanged
-from hector_store import EventRow, RunChanges, RunLog, RunRow
+from hector_store import EventRow, RunChanges, RunLog, RunRow, readable
 
 from .run import row_of
 from .view import TASK_STATES, fold, listed_after, new_task
 
+KINDS = frozenset(field.name for field in RunEvent.DESCRIPTOR.oneofs_by_name["event"].fields)
+"""Kinds of events that this version knows."""
+
 
 def events_of(rows: Iterable[EventRow]) -> list[RunEvent]:
-    """Return stored events whole again. What a newer version wrote and this one cannot read comes empty."""
+    """Return stored events whole again. Kinds that a newer version added are left out.
+
+    Raises:
+        HectorError: EVENT_NEEDS_NEWER_VERSION: one of those must not be left out.
+    """
     events = []
-    for row in rows:
+    for row in readable(rows, KINDS):
         event = RunEvent.FromString(row.payload)
         event.run, event.seq = row.run_id, row.seq
         event.time.FromMicroseconds(row.time_us)
