@@ -1,17 +1,26 @@
-"""How many events a second the run log makes durable: python bench/store.py [--seconds 3] [--folder DIR]."""
+"""How many events a second the run log makes durable.
+
+    python bench/store.py [--seconds 3] [--folder DIR] [--database URL]...
+
+Without --database: SQLite in its three ways. `--servers` starts PostgreSQL and MariaDB as the tests do, but with
+every commit on disk; they are ended with it.
+"""
 
 import argparse
 import asyncio
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import uvloop
 
 from hector_store import NewEvent, NewRun, RunChanges, RunLog, opened
+from hector_store.url import parse
 
 Work = Callable[[float, list[float]], Coroutine[None, None, None]]
 
@@ -65,18 +74,42 @@ async def round_of(work: Work, name: str, clients: int, seconds: float, each: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument(
         "--folder", type=Path, help="where the database is made; a temporary folder if left out"
     )
+    parser.add_argument("--database", action="append", default=[], metavar="URL", help="measure this one")
+    parser.add_argument("--servers", action="store_true", help="measure PostgreSQL and MariaDB")
     options = parser.parse_args()
-    print(f"{'SQLite':<28} {'c':>4} {'events/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'CPU us':>8}")
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        file = Path(folder, "bench.db").absolute()
-        uvloop.run(measure(f"sqlite://{file}", "FULL", options.seconds))
-        uvloop.run(measure(f"sqlite://{file}?synchronous=normal", "NORMAL", options.seconds))
-        uvloop.run(measure("inmemory", "in memory", options.seconds))
+    print(f"{'':<28} {'c':>4} {'events/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'CPU us':>8}")
+    with ExitStack() as closing:
+        urls = [(parse(url).name, url) for url in options.database]
+        if options.servers:
+            urls += [closing.enter_context(server_of(kind)) for kind in ("postgresql", "mariadb")]
+        if not urls:
+            folder = closing.enter_context(tempfile.TemporaryDirectory(dir=options.folder))
+            file = Path(folder, "bench.db").absolute()
+            urls = [
+                ("SQLite, FULL", f"sqlite://{file}"),
+                ("SQLite, NORMAL", f"sqlite://{file}?synchronous=normal"),
+                ("SQLite, in memory", "inmemory"),
+            ]
+        for name, url in urls:
+            uvloop.run(measure(url, name, options.seconds))
+
+
+@contextmanager
+def server_of(kind: str) -> Iterator[tuple[str, str]]:
+    """Start a server that writes to the disk before it says so, as in production."""
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    from support.databases import server_of_its_own
+
+    with server_of_its_own(kind, durable=True) as server:
+        server.run("CREATE DATABASE bench")
+        yield {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}[kind], server.url("bench")
 
 
 if __name__ == "__main__":

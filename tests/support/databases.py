@@ -137,20 +137,25 @@ def used_databases(
 
 
 @contextmanager
-def server_of_its_own(kind: str) -> Iterator[DatabaseServer]:
-    """Start a server for one test, which may do to it what it likes."""
+def server_of_its_own(kind: str, *, durable: bool = False) -> Iterator[DatabaseServer]:
+    """Start a server for one test, which may do to it what it likes.
+
+    Args:
+        kind: One of SERVERS.
+        durable: Whether a commit waits for the disk, as in production.
+    """
     with tempfile.TemporaryDirectory() as folder, Path(folder, "users").open("a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
-        yield _started(kind, Path(folder))
+        yield _started(kind, Path(folder), durable=durable)
 
 
-def _started(kind: str, folder: Path) -> DatabaseServer:
+def _started(kind: str, folder: Path, *, durable: bool = False) -> DatabaseServer:
     found, failed = folder / "server.json", folder / "failed"
     with (folder / "starting").open("a") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if not found.exists() and not failed.exists():
             subprocess.run(
-                [sys.executable, Path(__file__).with_name("database_server.py"), kind, folder],
+                [sys.executable, Path(__file__).with_name("database_server.py"), kind, folder, *(["durable"] * durable)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 check=True, timeout=START_S,
             )  # fmt: skip
