@@ -1,0 +1,168 @@
+"""kill -9 at any moment, again and again: what was acknowledged is there and whole, and nothing is twice."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import random
+import re
+import sqlite3
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+from support.model_server import calls, says
+from support.processes import answer_of, message, post
+from support.scripted_server import scripted
+
+KILLS = 10
+CLIENTS = 8
+OVER = {"TASK_STATE_COMPLETED", "TASK_STATE_FAILED"}
+CONFIG = """
+agents: {{assistant: {{tools: [todo_write]}}}}
+llms: {{default: {{provider: openai, base_url: "{url}/v1", model: m, api_key: k, max_retries: 0}}}}
+document_stores: {{docs: {{source: {{type: directory, path: ./docs, include: ["*.md"]}}, watch: true}}}}
+"""
+TODO = json.dumps({"todos": [{"id": "1", "content": "answer", "status": "pending"}]})
+
+
+def whole(question):
+    return f"the whole answer to {question} and to nothing else"
+
+
+async def model(received, line):
+    """Take a tool first for every other question, and answer word by word."""
+    messages = received.json["messages"]
+    question = [said["content"] for said in messages if said["role"] == "user"][-1]
+    if messages[-1]["role"] != "tool" and int(question.split("-")[1]) % 2:
+        await calls(("call-1", "todo_write", TODO))(received, line)
+    else:
+        await says(whole(question), pause_s=random.choice((0, 0.005, 0.05)))(received, line)
+
+
+class Load:
+    """Clients that ask until their server is gone, and remember what it has acknowledged."""
+
+    def __init__(self):
+        self.number = 0
+        self.asked = set()
+        self.acknowledged = {}
+        self.first = threading.Event()
+
+    def ask_on(self, url, docs):
+        while True:
+            self.number += 1
+            question = f"question-{self.number}"
+            self.asked.add(question)
+            ask = self._streamed if self.number % 3 == 0 else self._blocking
+            try:
+                task_id, text = ask(url, question)
+            except (OSError, http.client.HTTPException, json.JSONDecodeError):
+                return  # killed
+            assert text == whole(question)
+            self.acknowledged[task_id] = question
+            if self.number % 5 == 0:
+                (docs / f"{question}.md").write_text(f"# {question}\n\nAsked.\n")
+            self.first.set()
+
+    def _blocking(self, url, question):
+        task = post(url, "SendMessage", asking(question))["result"]["task"]
+        return task["id"], answer_of(task)
+
+    def _streamed(self, url, question):
+        """Return the task of a stream that has told its end; one that was cut acknowledged nothing."""
+        place = urlsplit(url)
+        body = {"jsonrpc": "2.0", "id": 1, "method": "SendStreamingMessage", "params": asking(question)}
+        headers = {"Content-Type": "application/json", "A2A-Version": "1.0"}
+        task, texts, ended = "", {}, False
+        with contextlib.closing(http.client.HTTPConnection(place.netloc, timeout=60)) as connection:
+            connection.request("POST", place.path, json.dumps(body), headers)
+            for line in connection.getresponse():
+                if not line.startswith(b"data:"):
+                    continue
+                event = json.loads(line[5:])["result"]
+                task = event.get("task", {}).get("id", task)
+                if update := event.get("artifactUpdate"):
+                    name, pieces = update["artifact"]["artifactId"], update["artifact"].get("parts", [])
+                    before = texts.get(name, "") if update.get("append") else ""
+                    texts[name] = before + "".join(piece["text"] for piece in pieces)
+                ended = ended or event.get("statusUpdate", {}).get("status", {}).get("state") in OVER
+        if not ended:
+            raise http.client.IncompleteRead(b"")
+        return task, "\n".join(text for text in texts.values() if text)
+
+
+def asking(question):
+    return {**message(question), "message": {**message(question)["message"], "messageId": question}}
+
+
+def all_tasks(url):
+    """Return every task there is, page by page."""
+    tasks, token = [], ""
+    while True:
+        wanted = {"pageSize": 100, "pageToken": token, "includeArtifacts": True, "historyLength": 10}
+        found = post(url, "ListTasks", wanted)["result"]
+        tasks += found.get("tasks", [])
+        token = found.get("nextPageToken", "")
+        if not token:
+            return tasks
+
+
+def check(url, load):
+    """Compare what the server has with what it had acknowledged."""
+    tasks = {task["id"]: task for task in all_tasks(url)}
+    for task_id, question in load.acknowledged.items():
+        task = tasks[task_id]
+        assert task["status"]["state"] == "TASK_STATE_COMPLETED"
+        assert answer_of(task) == whole(question)
+    for task in tasks.values():
+        # Nothing runs yet, and so nothing may look as if it did.
+        assert task["status"]["state"] in OVER, task
+        if task["status"]["state"] == "TASK_STATE_FAILED":
+            assert "the server stopped while it worked on this" in json.dumps(task["status"])
+            told = answer_of(task)
+            assert told in whole(task["history"][0]["parts"][0]["text"]), "text that nobody wrote"
+    questions = Counter(task["history"][0]["messageId"] for task in tasks.values())
+    assert set(questions) <= load.asked
+    assert set(questions.values()) <= {1}, "a message was worked on twice"
+
+
+async def test_what_was_acknowledged_survives_a_server_that_is_killed_again_and_again(hector, folder):
+    docs, load, moments = folder / "docs", Load(), random.Random(4)
+    docs.mkdir()
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(CLIENTS + 2) as threads:
+        async with scripted(model) as served, asyncio.timeout(300):
+            hector.write(CONFIG.format(url=served.url))
+            for _ in range(KILLS):
+                server = await loop.run_in_executor(threads, hector.serve, "--config", "hector.yaml")
+                url = f"{server.url}/agents/assistant"
+                await loop.run_in_executor(threads, check, url, load)
+                load.first.clear()
+                clients = [loop.run_in_executor(threads, load.ask_on, url, docs) for _ in range(CLIENTS)]
+                await loop.run_in_executor(threads, load.first.wait, 30)
+                await asyncio.sleep(
+                    random_s.uniform(0, 0.4)
+                )  # any moment will do: what is checked holds at each
+                server.kill()
+                await asyncio.gather(*clients)
+                assert "Traceback" not in server.output()
+            last = await loop.run_in_executor(threads, hector.serve, "--config", "hector.yaml")
+            await loop.run_in_executor(threads, check, f"{last.url}/agents/assistant", load)
+    assert len(load.acknowledged) >= KILLS
+    check_documents(last, folder, {file.name for file in docs.iterdir()})
+
+
+def check_documents(server, folder, files):
+    """Every document is indexed once, with its one passage, whatever the index did when it was killed."""
+    assert server.stop() == 0
+    assert "Traceback" not in server.output()
+    (documents, failed, passages), *_ = re.findall(
+        r"brought up to date .*documents=(\d+), failed=(\d+), passages=(\d+)", server.output()
+    )
+    assert (int(documents), int(failed), int(passages)) == (len(files), 0, len(files))
+    with contextlib.closing(sqlite3.connect(folder / ".hector" / "hector.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        rows = database.execute("SELECT document_id, state, chunk_count FROM documents").fetchall()
+    assert sorted(rows) == sorted((name, "indexed", 1) for name in files)
