@@ -17,12 +17,15 @@ from hector_http import (
     BadUrl,
     HttpClient,
     HttpError,
+    PlainClient,
+    PlainResponse,
     Request,
     Response,
     TimedOut,
     Timeouts,
     Tls,
     Unreachable,
+    Untrusted,
 )
 
 from .client_errors import (
@@ -31,6 +34,7 @@ from .client_errors import (
     NoSuchAddress,
     NotAnA2AServer,
     Refused,
+    ServerNotTrusted,
     SilentServer,
     TokenRefused,
     refused,
@@ -68,13 +72,16 @@ class Client:
     The agent is the request's `tenant`; empty means the server's default agent.
     """
 
-    def __init__(self, url: str, *, token: str | None = None, ca_certificate: Path | None = None) -> None:
+    def __init__(
+        self, url: str, *, token: str | None = None, ca_certificate: Path | None = None, pooled: bool = True
+    ) -> None:
         """Prepare a client; nothing is sent yet.
 
         Args:
             url: The server's address, as "http://127.0.0.1:8080". It may be private: somebody typed it.
             token: The bearer credential, if the server wants one.
             ca_certificate: PEM file of authorities to trust besides the system's.
+            pooled: Keep connections, for many requests. A program that asks once starts sooner without.
         """
         self.url = url.rstrip("/")
         self._headers = {"Content-Type": "application/json", "A2A-Version": "1.0"}
@@ -82,7 +89,9 @@ class Client:
             self._headers["Authorization"] = f"Bearer {token}"
         self._has_token = bool(token)
         tls = Tls(ca_file=ca_certificate) if ca_certificate else None
-        self._http = HttpClient(trusted=[self.url], tls=tls)
+        self._http: HttpClient | PlainClient = (
+            HttpClient(trusted=[self.url], tls=tls) if pooled else PlainClient(tls=tls)
+        )
         self._ids = 0
 
     async def __aenter__(self) -> Self:
@@ -167,7 +176,7 @@ class Client:
     @asynccontextmanager
     async def _posted(
         self, method: str, request: Message, agent: str, timeouts: Timeouts
-    ) -> AsyncIterator[Response]:
+    ) -> AsyncIterator[Response | PlainResponse]:
         self._ids += 1
         params = to_json(request)
         params.pop("tenant", None)  # the path says it
@@ -179,7 +188,7 @@ class Client:
     @asynccontextmanager
     async def _sent(
         self, method: str, path: str, body: bytes | None, timeouts: Timeouts
-    ) -> AsyncIterator[Response]:
+    ) -> AsyncIterator[Response | PlainResponse]:
         request = Request(
             method,
             self.url + path,
@@ -198,20 +207,22 @@ class Client:
                 yield response
         except BadUrl as error:
             raise NoSuchAddress(self.url) from error
+        except Untrusted as error:
+            raise ServerNotTrusted(self.url, str(error)) from error
         except Unreachable as error:
             raise NoServerThere(self.url, str(error)) from error
         except TimedOut as error:
             raise SilentServer(self.url, str(error)) from error
 
 
-def _result(url: str, data: bytes, response: Response | None = None) -> Json:
+def _result(url: str, data: bytes, response: Response | PlainResponse | None = None) -> Json:
     envelope = _envelope(url, response, data)
     if "error" in envelope:
         raise _unexpected(url, envelope)
     return envelope.get("result")
 
 
-def _envelope(url: str, response: Response | None, data: bytes) -> dict[str, Any]:
+def _envelope(url: str, response: Response | PlainResponse | None, data: bytes) -> dict[str, Any]:
     try:
         found = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -221,7 +232,7 @@ def _envelope(url: str, response: Response | None, data: bytes) -> dict[str, Any
     return found
 
 
-def _object(url: str, response: Response, data: bytes) -> dict[str, Any]:
+def _object(url: str, response: Response | PlainResponse, data: bytes) -> dict[str, Any]:
     try:
         found = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -236,7 +247,7 @@ def _unexpected(url: str, found: Mapping[str, Any]) -> Refused | NotAnA2AServer:
     return refused(error) if isinstance(error, dict) else NotAnA2AServer(url, 200)
 
 
-def _is(response: Response, media_type: str) -> bool:
+def _is(response: Response | PlainResponse, media_type: str) -> bool:
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == media_type
 
 

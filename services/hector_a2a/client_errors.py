@@ -16,13 +16,25 @@ class NoServerThere(HectorError):
 
     def __init__(self, url: str, why: str) -> None:
         why = why.rpartition(": ")[2]  # it names the address too
-        if "certificate" in why:
-            step = "name the authority that signed it with --ca-certificate FILE"
-        elif "TLS" in why:
+        if "TLS" in why:
             step = "if it speaks plain HTTP, write http:// in --url"
         else:
             step = "start one with `hector serve`, or name another with --url"
         super().__init__(f"no server answers at {url} ({why}); {step}", url=url)
+
+
+class ServerNotTrusted(HectorError):
+    """The server's certificate is not one that we trust."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "SERVER_NOT_TRUSTED"
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"the certificate of {url} is not trusted ({why.rpartition(': ')[2]}); name the authority that "
+            "signed it with --ca-certificate FILE",
+            url=url,
+        )
 
 
 class NoSuchAddress(HectorError):

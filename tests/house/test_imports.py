@@ -40,7 +40,6 @@ OPTIONAL_FOR_PLUGINS = {
 
 LOADED_BY_NAME = {
     "cryptography",  # pymysql's, for passwords of MySQL 8
-    "httptools",  # uvicorn's parser
     "hector-plugin",  # ours
     "opentelemetry-exporter-otlp-proto-grpc",  # the OpenTelemetry SDK's, by entry point
     "pymysql",  # aiomysql's

@@ -57,6 +57,7 @@ _REASONS: Mapping[str, Exit] = {
     "BAD_URL": Exit.USAGE,
     "NO_SUCH_ADDRESS": Exit.USAGE,
     "SILENT_SERVER": Exit.UNREACHABLE,
+    "SERVER_NOT_TRUSTED": Exit.UNREACHABLE,
     "ANSWER_TIMED_OUT": Exit.TIMED_OUT,
 }
 

@@ -200,13 +200,21 @@ def source_of(options: MutableMapping[str, Any]) -> Source:
     """Take what `server_options`, and perhaps `here_options`, add out of a command's options."""
     return Source(
         url=options.pop("url"),
-        token=options.pop("token"),
+        token=_credential(options.pop("token")),
         ca_certificate=options.pop("ca_certificate"),
         config_file=options.pop("config_file", None),
         database=options.pop("database", None),
         flags=flags_of(options),
         url_is_said=is_said("url"),
     )
+
+
+def _credential(token: str | None) -> str | None:
+    """Return a credential as a header can carry it; read from a file, it may end in a line break."""
+    token = (token or "").strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise click.UsageError("--token: a credential has visible ASCII characters, and no spaces")
+    return token or None
 
 
 def flags_of(options: MutableMapping[str, Any]) -> Flags:

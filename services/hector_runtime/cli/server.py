@@ -42,7 +42,8 @@ def client(source: Source, url: str | None = None) -> "Client":
     """Return a client of the server that the options name, to be opened with `async with`."""
     from hector_a2a.client import Client
 
-    return Client(url or source.url or DEFAULT_URL, token=source.token, ca_certificate=source.ca_certificate)
+    address = url or source.url or DEFAULT_URL
+    return Client(address, token=source.token, ca_certificate=source.ca_certificate, pooled=False)
 
 
 async def _server(source: Source) -> str | None:
