@@ -2,8 +2,8 @@
 
     python bench/store.py [--seconds 3] [--folder DIR] [--database URL]...
 
-Without --database: SQLite in its three ways. `--servers` starts PostgreSQL and MariaDB as the tests do, but with
-every commit on disk; they are ended with it.
+Without --database: SQLite in its three ways. `--servers` starts PostgreSQL and MariaDB as the tests do, but
+with every commit on disk; they end with it.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Runs one PostgreSQL or MariaDB for tests, until nobody holds its lock any more: then it is ended, and gone.
 
-    python database_server.py {postgresql|mariadb} FOLDER
+    python database_server.py {postgresql|mariadb} FOLDER [durable]
 
 FOLDER gets `server.json` (how to reach it) or `failed` (why not). Whoever uses the server has a shared lock
 on FOLDER/users; the kernel lets go of it however that process ends, so no server outlives its tests.
@@ -47,6 +47,8 @@ def main() -> None:
         place.chmod(0o755)
         certify(place)
         command, unix_socket, found = KINDS[kind](place)
+        if "durable" not in sys.argv:
+            command += HASTY[kind]
         while not _is_left(folder):
             if process is None or process.poll() is not None:
                 process = _started(command, unix_socket, place / "log")
@@ -81,10 +83,6 @@ def postgresql(place: Path) -> tuple[Words, Path, Mapping[str, object]]:
         "ssl": "on",
         "ssl_cert_file": place / "certificate.pem",
         "ssl_key_file": place / "key.pem",
-        # Durability in a power cut is not what these tests are about; in a crash of the server all is kept.
-        "fsync": "off",
-        "full_page_writes": "off",
-        "autovacuum": "off",
     }
     words: Words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     found = {"socket": str(place), "port": port, "user": "hector", "password": PASSWORD}
@@ -107,18 +105,22 @@ def mariadb(place: Path) -> tuple[Words, Path, Mapping[str, object]]:
         server, "--no-defaults", f"--datadir={data}", f"--socket={unix_socket}", f"--port={port}",
         "--bind-address=127.0.0.1", f"--pid-file={place}/pid", f"--init-file={setup}", "--skip-name-resolve",
         f"--ssl-cert={place}/certificate.pem", f"--ssl-key={place}/key.pem",
-        # As for PostgreSQL: what a crash of the server would lose is not risked.
-        "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--skip-log-bin",
-        "--innodb-flush-method=nosync", "--max-connections=300", "--performance-schema=OFF",
+        "--skip-log-bin", "--max-connections=300", "--performance-schema=OFF",
     ]  # fmt: skip
-    return (
-        command,
-        unix_socket,
-        {"socket": str(unix_socket), "port": port, "user": "hector", "password": PASSWORD},
-    )
+    found = {"socket": str(unix_socket), "port": port, "user": "hector", "password": PASSWORD}
+    return command, unix_socket, found
 
 
 KINDS = {"postgresql": postgresql, "mariadb": mariadb}
+HASTY: dict[str, Words] = {
+    "postgresql": ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=off"],
+    "mariadb": [
+        "--innodb-flush-log-at-trx-commit=2",
+        "--innodb-flush-method=nosync",
+        "--innodb-doublewrite=0",
+    ],
+}
+"""Durability in a power cut is not what tests are about. In a crash of the server all is kept."""
 
 
 def certify(place: Path) -> None:

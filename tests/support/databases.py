@@ -155,7 +155,11 @@ def _started(kind: str, folder: Path, *, durable: bool = False) -> DatabaseServe
         fcntl.flock(turn, fcntl.LOCK_EX)
         if not found.exists() and not failed.exists():
             subprocess.run(
-                [sys.executable, Path(__file__).with_name("database_server.py"), kind, folder, *(["durable"] * durable)],
+                [
+                    sys.executable,
+                    Path(__file__).with_name("database_server.py"),
+                    *(kind, folder, *(["durable"] if durable else [])),
+                ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 check=True, timeout=START_S,
             )  # fmt: skip
