@@ -45,12 +45,17 @@ def public(error: Failure, request_id: str) -> Status:
     code = StatusCode.UNAVAILABLE if inside else StatusCode[code_name(status)]
     log.warning(
         "call behind the border failed in the mesh",
-        extra={"code": code.name, "details": status.message, "request_id": request_id},
+        extra={"code": code.name, "details": _grpcs_own(code, status.message), "request_id": request_id},
     )
     words = _PLAIN.get(code, f"an unexpected error; logged as {request_id}")
     if info.reason == "ROLE_UNAVAILABLE" and inside:  # its name helps; its address is nobody's business
         words = f"role {info.metadata['role']} of this server cannot be reached at the moment; try again"
     return Status(code=code.value[0], message=words)
+
+
+def _grpcs_own(code: StatusCode, words: str) -> str:
+    """Return what grpc says of a connection; in other words there may be what somebody said."""
+    return words if code in (StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED) else ""
 
 
 def unexpected(error: BaseException, request_id: str) -> Status:
