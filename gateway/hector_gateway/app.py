@@ -10,6 +10,7 @@ from hector_mesh import Call, HectorError, Principal, metrics, scope
 
 from .access import Access
 from .cards import Cards
+from .config_pages import ConfigPages
 from .cors import Cors
 from .cors_config import CorsConfig
 from .errors import Headers, NotForYou, NothingHere, Refusal, WrongVerb
@@ -35,6 +36,7 @@ class App:
         rpc: JsonRpc,
         profile: Profile,
         *,
+        pages: ConfigPages | None = None,
         cors: Cors | None = None,
         always: Headers = (),
     ) -> None:
@@ -46,10 +48,12 @@ class App:
             cards: Shows agents.
             rpc: Answers A2A.
             profile: Which edition of A2A decides the codes of errors.
+            pages: Shows the config; None: nobody may see it here.
             cors: Which pages may call; None: none.
             always: Headers of every answer.
         """
         self._access, self._cards, self._rpc, self._profile = access, cards, rpc, profile
+        self._pages = pages
         self._cors, self._always = cors or Cors(CorsConfig()), always
         self._metrics = metrics.path()
         self._probes = {"/live": probes.live, "/ready": probes.ready, "/health": probes.health}
@@ -96,6 +100,11 @@ class App:
         exchange.principal = principal
         if self._metrics and exchange.path == self._metrics:
             await self._show_metrics(exchange, principal)
+            return
+        if self._pages is not None and self._pages.has(exchange.path):
+            exchange.what = "config"
+            _check_verb(exchange, READ)
+            await self._pages.serve(exchange, principal)
             return
         what, name, lenient = target_of(exchange.path)
         if what is Target.NOTHING:

@@ -11,7 +11,7 @@ from hector_mesh import Principal
 from .access import Access
 from .directory import Directory
 from .errors import NoSuchAgent
-from .exchange import Exchange
+from .exchange import JSON, Exchange
 from .public import Public
 from .versions import said
 
@@ -47,12 +47,13 @@ class Cards:
             authenticated=self._public.authenticates,
         )
         shared = b"private" if agent.visibility == VISIBILITY_INTERNAL else b"public"
-        await _cacheable(exchange, card_json(card, view), b"%s, max-age=%d" % (shared, MAX_AGE_S))
+        await cacheable(exchange, _sorted(card_json(card, view)), b"%s, max-age=%d" % (shared, MAX_AGE_S))
 
     async def list(self, exchange: Exchange, principal: Principal) -> None:
         """Answer with the agents that the caller may see."""
         agents = await self._directory.visible(principal)
-        await _cacheable(exchange, {"agents": [self._entry(agent) for agent in agents]}, b"private, no-cache")
+        found = {"agents": [self._entry(agent) for agent in agents]}
+        await cacheable(exchange, _sorted(found), b"private, no-cache")
 
     def _entry(self, agent: Agent) -> dict[str, object]:
         url = self._public.url_of(agent)
@@ -69,14 +70,18 @@ class Cards:
         }
 
 
-async def _cacheable(exchange: Exchange, found: object, control: bytes) -> None:
-    body = orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
+def _sorted(found: object) -> bytes:
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
+
+
+async def cacheable(exchange: Exchange, body: bytes, control: bytes, *, kind: bytes = JSON) -> None:
+    """Answer with a body and its ETag, or with 304 where the client has it already."""
     tag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
     headers = ((b"etag", tag), (b"cache-control", control), (b"vary", b"A2A-Version, Authorization"))
     if _matches(exchange.header(b"if-none-match"), tag.decode()):
         await exchange.reply(304, b"", kind=b"", headers=headers)
     else:
-        await exchange.reply(200, body, headers=headers)
+        await exchange.reply(200, body, kind=kind, headers=headers)
 
 
 def _matches(header: str | None, tag: str) -> bool:

@@ -53,8 +53,8 @@ class NothingHere(Refusal):
     status = 404
 
     def __init__(self, path: str) -> None:
-        known = "/health, /ready, /live, /agents, /agents/{name}, /.well-known/agent-card.json"
-        super().__init__(f"nothing is at {path[:200]!r} (there is: {known})")
+        known = "/health, /ready, /live, /agents, /agents/{name}, /.well-known/agent-card.json, /schema"
+        super().__init__(f"nothing is at {path[:200]!r} (there is: {known}, /api/config)")
 
 
 class NoSuchAgent(Refusal):
@@ -180,6 +180,28 @@ class NotForYou(Refusal):
 
     def __init__(self, what: str, role: str) -> None:
         super().__init__(f"{what} needs the role {role}; send a credential that has it", role=role)
+
+
+class NoSuchRevision(Refusal):
+    """There is no revision of that number or id."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "REVISION_NOT_FOUND"
+    status = 404
+
+    def __init__(self, which: str) -> None:
+        super().__init__(f"there is no revision {which[:80]!r}; GET /api/config/revisions lists them")
+
+
+class QueryRefused(Refusal):
+    """A query parameter has a value that means nothing."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "QUERY_REFUSED"
+    status = 400
+
+    def __init__(self, name: str, found: str, allowed: str) -> None:
+        super().__init__(f"{name}={found[:80]!r} in the query; allowed is {allowed}")
 
 
 class NotJson(Refusal):

@@ -16,6 +16,8 @@ from .admin_secret import AdminSecret, admin_secret
 from .app import App
 from .cards import Cards
 from .config import GatewaySection, ServerConfig
+from .config_pages import ConfigPages
+from .config_source import ConfigSource
 from .cors import Cors
 from .directory import Directory
 from .edge import Door, Edge
@@ -35,15 +37,22 @@ _STRICT = ((b"strict-transport-security", b"max-age=31536000"),)
 _AGENTS = agent_pb2.DESCRIPTOR.services_by_name["AgentService"]
 
 
-def build(config: GatewaySection, mesh: Mesh, *, show: Callable[[AdminSecret], None] | None = None) -> Room:
+def build(
+    config: GatewaySection,
+    mesh: Mesh,
+    *,
+    show: Callable[[AdminSecret], None] | None = None,
+    source: ConfigSource | None = None,
+) -> Room:
     """Return the border of a mesh; it listens while it runs.
 
     Args:
         config: The `server:` section.
         mesh: Where the agents are.
         show: Gets the admin secret if one has to be made and nobody has called `admin_secret` before.
+        source: Gives the config's pages what they show; without it there are none.
     """
-    border = Border(config, mesh, show or _to_stderr)
+    border = Border(config, mesh, show or _to_stderr, source)
     return Room(
         register=lambda server: None, running=border.running, addresses=lambda: dict(border.addresses)
     )
@@ -52,7 +61,14 @@ def build(config: GatewaySection, mesh: Mesh, *, show: Callable[[AdminSecret], N
 class Border:
     """The two public ports. Their addresses are known while it runs."""
 
-    def __init__(self, config: GatewaySection, mesh: Mesh, show: Callable[[AdminSecret], None]) -> None:
+    def __init__(
+        self,
+        config: GatewaySection,
+        mesh: Mesh,
+        show: Callable[[AdminSecret], None],
+        source: ConfigSource | None = None,
+    ) -> None:
+        self._source = source
         self._config, self._server, self._mesh, self._show = config, config.server, mesh, show
         self._in_flight = InFlight(self._server.limits.max_streams)
         self._directory = Directory(mesh)
@@ -96,6 +112,7 @@ class Border:
                     methods_of(SERVICE_DESCRIPTOR, self._mesh), self._directory, self._server, self._in_flight
                 ),
                 self._server.a2a_errors,
+                pages=ConfigPages(access, self._source),
                 cors=Cors(self._server.cors),
                 always=_STRICT if tls else (),
             )

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from hector_config.invalid import ConfigInvalid
     from hector_config.loading import Loaded, load
     from hector_config.schema import json_schema
-    from hector_config.show import dump
+    from hector_config.sealing import Sealed, sealed
+    from hector_config.show import dump, masked_data
     from hector_config.spelling import Alias, Reform, Spelling
     from hector_config.tree import Data, Map, Marks, Scalar, Seq
     from hector_config.validate import Check
@@ -41,6 +42,7 @@ __all__ = [
     "RefersTo",
     "Reform",
     "Scalar",
+    "Sealed",
     "Secret",
     "Section",
     "Seq",
@@ -49,9 +51,11 @@ __all__ = [
     "dump",
     "json_schema",
     "load",
+    "masked_data",
     "project_dir_for",
     "project_dir_of",
     "read_environment",
+    "sealed",
 ]
 
 # Models need pydantic alone; what reads files (PyYAML; gRPC for the error) comes when asked for.
@@ -65,12 +69,15 @@ _LATER = {
     "Marks": "tree",
     "Reform": "spelling",
     "Scalar": "tree",
+    "Sealed": "sealing",
     "Seq": "tree",
     "Spelling": "spelling",
     "dump": "show",
     "json_schema": "schema",
     "load": "loading",
+    "masked_data": "show",
     "read_environment": "dotenv",
+    "sealed": "sealing",
 }
 
 

@@ -86,7 +86,9 @@ def _let(holder: Schema, key: str, allowed: Schema) -> None:
 
 def _also(schema: Schema, allowed: Schema) -> None:
     before = dict(schema)
-    above: Schema = {key: before.pop(key) for key in ("description", "default", "deprecated") if key in before}
+    above: Schema = {
+        key: before.pop(key) for key in ("description", "default", "deprecated") if key in before
+    }
     schema.clear()
     schema |= above
     schema["anyOf"] = [before, allowed]

@@ -1,6 +1,5 @@
 """Turns a config file into a model, or into a list of everything that is wrong with it."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +12,13 @@ from hector_config.events import Unreadable
 from hector_config.interpolate import interpolate
 from hector_config.parse import parse
 from hector_config.paths import project_dir_for
+from hector_config.private import Literal, hidden, literals_of
 from hector_config.problem import Problem, in_order
+from hector_config.secret import MASK
 from hector_config.shape import Shape
 from hector_config.spelling import Spelling, modernise
 from hector_config.text import checked, read_text
-from hector_config.tree import Map, Marks
+from hector_config.tree import Marks
 from hector_config.validate import Check, Validation
 
 if TYPE_CHECKING:
@@ -35,14 +36,19 @@ class Loaded(Generic[M]):
     """Old spellings and the like, by position."""
     text: str = field(repr=False)
     """The file before variables were filled in. Literal secrets stand in it; `masked` has none."""
-    masked: str = field(repr=False)
-    """The same text with `***` for every literal secret: fit to be shown, not to be loaded."""
-    revision: str
-    """Hash of `text`: the same on every machine that reads the same file."""
+    literals: tuple[Literal, ...] = field(repr=False)
+    """The secrets that are written out in it."""
     file: str
+    """As it was named; what a text is called in messages, where there is no file."""
+    is_file: bool
     project_dir: Path
     marks: Marks = field(repr=False)
     """Where each value was written."""
+
+    @property
+    def masked(self) -> str:
+        """The text with `***` for every literal secret: fit to be shown, not to be loaded."""
+        return hidden(self.text, self.literals, lambda _: MASK)
 
 
 def load(
@@ -88,29 +94,16 @@ def load(
         raise _invalid([*problems, error.problem], warnings) from None
     if environment is None:
         environment = read_environment(beside, folder, warnings=warnings)
-    for key in [key for key in root.entries if key.startswith("x-")]:
-        root.take(key)  # the file's own: a place for anchors, read by nobody
+    # The file's own: a place for anchors, read by nobody.
+    free = [root.take(key)[1] for key in [key for key in root.entries if key.startswith("x-")]]
     interpolate(root, text, environment, problems)
     modernise(root, aliases, problems, warnings)
     config = Validation(root, folder, known or {}, later or {}).run(model, checks, environment, problems)
     if config is None or problems:
         raise _invalid(problems, warnings)
-    revision = hashlib.sha256(text.encode()).hexdigest()[:32]
-    masked = _masked(text, root, Shape(model))
-    return Loaded(config, in_order(warnings), text, masked, revision, file, folder, Marks(root))
-
-
-def _masked(text: str, root: Map, shape: Shape) -> str:
-    """Return the text with `***` where a secret itself is written, not just the variable that holds it."""
-    literal = {
-        (scalar.start, scalar.end)
-        for scalar in shape.secrets_in(root)
-        if scalar.end and scalar.text and not scalar.only_variables
-    }
-    for start, end in sorted(literal, reverse=True):
-        end = start + len(text[start:end].rstrip())  # a block ends after its line break
-        text = f'{text[:start]}"***"{text[end:]}'
-    return text
+    literals = literals_of(text, root, free, Shape(model))
+    of_file = isinstance(source, Path)
+    return Loaded(config, in_order(warnings), text, literals, file, of_file, folder, Marks(root))
 
 
 def _invalid(problems: Iterable[Problem], warnings: Iterable[Problem]) -> "ConfigInvalid":

@@ -1,20 +1,14 @@
 """Prints the config that is in effect, without its secrets."""
 
-import re
 from collections.abc import Iterator
 
 import yaml
 from pydantic import BaseModel
 
 from hector_config.loading import Loaded
+from hector_config.private import SHORTEST, is_private, without_passwords
 from hector_config.scalars import resolve
 from hector_config.secret import MASK, Secret
-
-_PRIVATE_KEY = re.compile(
-    r"(?i)(?:^|[._-])(?:password|passwd|secret|token|api[_-]?key|authorization|credentials?)$"
-)
-_PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]+@")
-_SHORTEST = 6  # characters; masking shorter values everywhere would only garble what is shown
 
 
 def dump(loaded: Loaded[BaseModel], *, defaults: bool = True) -> str:
@@ -27,13 +21,15 @@ def dump(loaded: Loaded[BaseModel], *, defaults: bool = True) -> str:
         loaded: What `load` returned.
         defaults: Whether values that the file does not set are shown.
     """
-    shown = loaded.config.model_dump(mode="json", by_alias=True, exclude_unset=not defaults)
-    secrets = sorted(
-        {text for text in _secrets(loaded.config) if len(text) >= _SHORTEST}, key=len, reverse=True
-    )
-    return yaml.dump(
-        _masked(shown, "", secrets), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
-    )
+    shown = masked_data(loaded.config, defaults=defaults)
+    return yaml.dump(shown, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def masked_data(config: BaseModel, *, defaults: bool = True) -> object:
+    """Return a config's values, as JSON has them, with the same masks."""
+    shown = config.model_dump(mode="json", by_alias=True, exclude_unset=not defaults)
+    secrets = {text for text in _secrets(config) if len(text) >= SHORTEST}
+    return _masked(shown, "", sorted(secrets, key=len, reverse=True))
 
 
 def _secrets(value: object) -> Iterator[str]:
@@ -57,11 +53,11 @@ def _masked(value: object, key: str, secrets: list[str]) -> object:
         return [_masked(inner, key, secrets) for inner in value]
     if not isinstance(value, str):
         return value
-    if value and _PRIVATE_KEY.search(key):
+    if value and is_private(key):
         return MASK
     for secret in secrets:
         value = value.replace(secret, MASK)
-    return _PASSWORD_IN_URL.sub(rf"\1:{MASK}@", value)
+    return without_passwords(value)
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # libyaml, where it is

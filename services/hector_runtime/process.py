@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import grpc.aio
 from grpc import StatusCode
@@ -28,6 +29,9 @@ from .metrics import measured
 from .roles import ROLES, chosen, elsewhere
 from .tracing import traced
 from .watch_port import watched
+
+if TYPE_CHECKING:
+    from hector_gateway.config_source import ConfigSource
 
 
 class ListeningWithoutToken(HectorError):
@@ -59,9 +63,19 @@ class Process:
 
 @asynccontextmanager
 async def running(
-    config: Config, roles: Collection[str] = (), listen: str | None = None
+    config: Config,
+    roles: Collection[str] = (),
+    listen: str | None = None,
+    *,
+    source: "ConfigSource | None" = None,
 ) -> AsyncIterator[Process]:
     """Run roles until the block ends: all that the configuration needs, or those named.
+
+    Args:
+        config: What the roles read.
+        roles: Which of them run here; none named: all.
+        listen: Where other roles reach these.
+        source: What the gateway shows of the config; None: nothing.
 
     Raises:
         UnknownRole: There is no such role.
@@ -95,7 +109,8 @@ async def running(
             channel = await stack.enter_async_context(wire_channel(address, token=token, role=role))
             routes |= dict.fromkeys(ROLES[role].serves, channel)
         mesh = Mesh(routes)
-        rooms = {role: ROLES[role].build(config, mesh) for role in here}
+        more = {"gateway": {"source": source}}
+        rooms = {role: ROLES[role].build(config, mesh, **more.get(role, {})) for role in here}
         for room in rooms.values():
             room.register(local)
             if wire is not None:

@@ -35,9 +35,9 @@ class Role:
     needed: Needed = always
     """Whether a mesh with this configuration has the role at all."""
 
-    def build(self, config: Config, mesh: Mesh) -> Room:
-        """Import the package and build its room."""
-        room: Room = import_module(self.package).build(config, mesh)
+    def build(self, config: Config, mesh: Mesh, **more: object) -> Room:
+        """Import the package and build its room; `more` is what this role alone is given."""
+        room: Room = import_module(self.package).build(config, mesh, **more)
         return room
 
 

@@ -321,10 +321,3 @@ def test_messages_name_the_file_as_it_was_given(tmp_path, monkeypatch):
     Path("h.yaml").write_text("b: 1")
     with pytest.raises(ConfigInvalid, match=r"^h.yaml:1:1: b: unknown key, allowed: a$"):
         load(Path("h.yaml"), _Numbers, environment={})
-
-
-def test_a_config_is_identified_by_its_text(loads):
-    one, same, other = loads("env: {A: 1}"), loads("env: {A: 1}", {"X": "y"}), loads("env: {A: 2}")
-    assert one.revision == same.revision != other.revision
-    assert len(one.revision) == 32
-    assert one.text == "env: {A: 1}"

@@ -51,7 +51,7 @@ def test_flags_build_the_same_agent_as_a_file_would(tmp_path):
 def test_the_key_is_in_no_text_and_changes_no_revision(tmp_path):
     with_key, with_other = made(tmp_path, api_key=KEY), made(tmp_path, api_key="another")
     assert KEY not in with_key.text + with_key.masked + repr(with_key) + repr(with_key.config)
-    assert with_key.revision == with_other.revision
+    assert with_key.text == with_other.text
 
 
 def test_a_key_that_looks_like_a_variable_is_taken_as_it_is(tmp_path):

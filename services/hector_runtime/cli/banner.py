@@ -11,6 +11,7 @@ from hector_config import Loaded
 from hector_config.version import VERSION
 from hector_gateway.admin_secret import AdminSecret
 from hector_runtime.config import Config
+from hector_runtime.pages import Pages
 from hector_runtime.process import Process
 from hector_store.url import parse
 
@@ -26,10 +27,13 @@ def say(line: str) -> None:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def introduction(config: Config, loaded: Loaded[Config], notes: Iterable[str], process: Process) -> list[str]:
+def introduction(
+    config: Config, loaded: Loaded[Config], notes: Iterable[str], process: Process, pages: Pages
+) -> list[str]:
     """Return the lines that say what runs here."""
     title = click.style(f"hector {VERSION}", bold=True)
-    lines = [f"{title} · {loaded.file} · revision {loaded.revision[:12]}"]
+    number = f"{pages.stored.number} " if pages.stored else ""
+    lines = [f"{title} · {loaded.file} · revision {number}({pages.id[:12]})"]
     facts = [*_facts(config, process)]
     width = max((len(name) for name, _ in facts), default=0)
     return [*lines, *(f"  {note}" for note in notes), *(f"  {name:<{width}}  {fact}" for name, fact in facts)]

@@ -96,6 +96,7 @@ async def _of_server(source: Source, agent: str) -> Facts:
 
 async def _of_file(source: Source) -> Facts:
     from hector_config.version import VERSION
+    from hector_runtime.revision import revision_id
 
     from .settings import read_config, whole_config
 
@@ -104,7 +105,7 @@ async def _of_file(source: Source) -> Facts:
     return {
         "file": loaded.file,
         "version": VERSION,
-        "revision": loaded.revision,
+        "revision": revision_id(loaded),
         "notes": notes,
         "agents": [
             {

@@ -171,11 +171,14 @@ async def _serve_until(
     from hector_gateway.admin_secret import admin_secret
     from hector_gateway.listening import bound
     from hector_runtime.collector import settle
+    from hector_runtime.pages import Pages
     from hector_runtime.process import running
+    from hector_runtime.revision import sealed_config
     from hector_runtime.roles import chosen
 
-    from .banner import introduction, say, secret_lines
+    from .banner import KEEPERS, introduction, say, secret_lines
     from .progress import until_ready
+    from .rereading import reread_on_hangup
     from .settings import indexed_anew, whole_config
 
     config, notes = await whole_config(loaded, overrides)
@@ -192,17 +195,21 @@ async def _serve_until(
         if (made := admin_secret(config)) is not None:
             for line in secret_lines(made):
                 say(line)
-    async with running(config, roles, listen) as process:
-        for line in introduction(config, loaded, notes, process):
+    pages = Pages(config, loaded, sealed_config(loaded))
+    async with running(config, roles, listen, source=pages.source()) as process:
+        if KEEPERS & set(here):
+            await pages.record()
+        for line in introduction(config, loaded, notes, process, pages):
             say(line)
         becoming = asyncio.ensure_future(until_ready(process))
         stopping = asyncio.ensure_future(stop.wait())
         try:
-            await asyncio.wait((becoming, stopping), return_when=asyncio.FIRST_COMPLETED)
-            settle()
-            if not stop.is_set():
-                say(f"Ready in {time.monotonic() - begun:.2f} s. Ctrl-C stops.")
-            await stopping
+            with reread_on_hangup(loaded, pages.id):
+                await asyncio.wait((becoming, stopping), return_when=asyncio.FIRST_COMPLETED)
+                settle()
+                if not stop.is_set():
+                    say(f"Ready in {time.monotonic() - begun:.2f} s. Ctrl-C stops.")
+                await stopping
         finally:
             becoming.cancel()
             stopping.cancel()
