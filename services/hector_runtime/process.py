@@ -109,7 +109,7 @@ async def running(
             channel = await stack.enter_async_context(wire_channel(address, token=token, role=role))
             routes |= dict.fromkeys(ROLES[role].serves, channel)
         mesh = Mesh(routes)
-        more = {"gateway": {"source": source}}
+        more = {"gateway": {"source": source}} if source else {}
         rooms = {role: ROLES[role].build(config, mesh, **more.get(role, {})) for role in here}
         for room in rooms.values():
             room.register(local)
