@@ -11,7 +11,7 @@ from hector_mesh import HectorError, streaming
 from .config import LimitsConfig
 from .exchange import ClientLeft, Exchange
 from .faults import Failure
-from .in_flight import InFlight, Rpc, cancelled_from_outside
+from .in_flight import WATCH_AFTER_S, InFlight, Rpc, cancelled_from_outside
 
 EVENTS = b"text/event-stream"
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
@@ -46,6 +46,7 @@ class EventStream:
         self._sent_at = 0.0
         self._sending = False
         self._left = False
+        self._company: asyncio.Task[None] | None = None
 
     async def follow(self, rpc: Any) -> None:
         """Send everything that comes, as it comes.
@@ -54,7 +55,8 @@ class EventStream:
             AioRpcError: The call failed before its first message: there is no stream to end.
             ClientLeft: The client went, or read nothing for too long.
         """
-        company = asyncio.create_task(self._keep_company(rpc))
+        # What is told within a moment needs no company.
+        beginning = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin_company, rpc)
         try:
             async with streaming(rpc):
                 with self._in_flight.counted(rpc, streams=True):
@@ -64,7 +66,9 @@ class EventStream:
                 raise
             await self._broken_off()
         finally:
-            company.cancel()
+            beginning.cancel()
+            if self._company is not None:
+                self._company.cancel()
 
     async def _send_all(self, messages: AsyncIterator[Any]) -> None:
         try:
@@ -94,6 +98,9 @@ class EventStream:
         self._sent_at, self._sending = self._now(), True
         await self._exchange.send(event, more=True)
         self._sending = False
+
+    def _begin_company(self, rpc: Rpc) -> None:
+        self._company = asyncio.get_running_loop().create_task(self._keep_company(rpc))
 
     async def _keep_company(self, rpc: Rpc) -> None:
         """Notice that the client leaves or does not read, and show it signs of life in between."""

@@ -6,8 +6,8 @@ from typing import Protocol
 from .errors import Busy, Stopping
 from .exchange import ClientLeft, Exchange
 
-WATCH_AFTER_S = 0.05
-"""An answer that takes longer is worth noticing that its client leaves."""
+WATCH_AFTER_S = 0.5
+"""An answer that takes longer is worth noticing that its client leaves. Quick ones take a while under load."""
 
 
 class Rpc(Protocol):

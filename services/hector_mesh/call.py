@@ -67,18 +67,6 @@ class Call:
             object.__setattr__(self, "_carried", carried)  # frozen, so it stays true
         return (*carried, (names.INSTANCE, encoded(instance))) if instance else carried
 
-    def child(self, instance: str, deadline: float) -> "Call":
-        """Return the call of a child for `instance`: what it would `read` from our metadata."""
-        return Call(
-            self.principal,
-            self.app,
-            deadline,
-            self.traceparent,
-            self.request_id,
-            instance,
-            self.revision,
-        )
-
     def _pairs(self) -> Iterator[tuple[str, str | bytes]]:
         if self.principal.id:
             yield names.PRINCIPAL, encoded(self.principal.id)
@@ -143,7 +131,16 @@ class Carried:
 
     def child(self, deadline: float) -> Call:
         """Return the call that a servicer is to be in; all of it is immutable, so nothing is shared."""
-        return self._call.child(self._instance, deadline)
+        call = self._call
+        return Call(
+            call.principal,
+            call.app,
+            deadline,
+            call.traceparent,
+            call.request_id,
+            self._instance,
+            call.revision,
+        )
 
 
 ROOT = Call()

@@ -132,8 +132,9 @@ class LocalCall:
     def take_initial_metadata(self, pairs: tuple[Pair, ...]) -> None:
         if self._initial is None:
             self._initial = pairs
-            waiters, self._initial_waiters = self._initial_waiters, ()
-            wake(waiters)
+            if self._initial_waiters:
+                waiters, self._initial_waiters = self._initial_waiters, ()
+                wake(waiters)
 
     def take_status(self, code: StatusCode, details: str, trailers: tuple[Pair, ...]) -> None:
         self._end(Ending(code, details, trailers))
@@ -147,9 +148,11 @@ class LocalCall:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.take_initial_metadata(())
-        waiters, self._waiters = self._waiters, ()
-        wake(waiters)
+        if self._initial is None:
+            self.take_initial_metadata(())
+        if self._waiters:
+            waiters, self._waiters = self._waiters, ()
+            wake(waiters)
         callbacks, self._callbacks = self._callbacks, ()
         for callback in callbacks:
             callback(self)
