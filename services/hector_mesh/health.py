@@ -40,6 +40,7 @@ class Health:
         """Begin with `services` known and not serving. A process that expects none is serving."""
         self._servicer = _Servicer()
         self._serving: dict[str, bool] = dict.fromkeys(services, False)
+        self._noted: dict[str, bool] = {}
         for service in ("", *self._serving) if self._serving else ():
             # Nobody watches yet, so there is nobody to wake.
             self._servicer._server_status[service] = _NOT_SERVING
@@ -56,7 +57,12 @@ class Health:
 
     async def note(self, part: str, *, well: bool) -> None:
         """Say how something behind the services is, as "database"; they are served all the same."""
+        self._noted[part] = well
         await self._servicer.set(part, _SERVING if well else _NOT_SERVING)
+
+    def noted(self, part: str) -> bool:
+        """Return what was said of something behind the services; nothing said is well."""
+        return self._noted.get(part, True)
 
     def serving(self, service: str = "") -> bool:
         """Return what would be answered."""

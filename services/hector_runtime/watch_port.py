@@ -12,6 +12,9 @@ from .metrics_config import MetricsConfig
 Answer = tuple[int, bytes, bytes]
 """Status, content type, body."""
 
+DATABASE = "database"
+"""What a room that stands on a database calls its check."""
+
 PLAIN = b"text/plain; charset=utf-8"
 
 
@@ -53,6 +56,7 @@ class WatchPort:
             reasons = ["the process is stopping"]
         else:
             reasons = [f"{service}: not ready yet" for service in self._health.waiting_for()]
+            reasons += [] if self._health.noted(DATABASE) else ["the database cannot be used"]
         found = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
         return 503 if reasons else 200, b"application/json", json.dumps(found).encode()
 

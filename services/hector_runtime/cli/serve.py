@@ -190,8 +190,13 @@ async def _serve_until(
             f"config has for it, as --listen unix:///run/{here[0]}.sock"
         )
     if "gateway" in here:
-        # A start that fails on its address must not have shown, once and for all, a secret that nobody reads.
+        # A start that fails on its address or its certificate must not have shown, once and for all, a
+        # secret that nobody reads.
         bound(config.server.host, config.server.port).close()
+        if config.server.tls.wanted:
+            from hector_gateway.tls import TLS
+
+            TLS(config.server.tls)
         if (made := admin_secret(config)) is not None:
             for line in secret_lines(made):
                 say(line)

@@ -1,0 +1,47 @@
+"""Whether a database says that it is well."""
+
+import sqlite3
+
+import pytest
+
+from hector_mesh import HectorError
+from hector_store import database as database_module
+from hector_store import opened, writer
+
+
+async def write(database):
+    await database.write(lambda connection: connection.exec_driver_sql("SELECT 1"))
+
+
+async def test_a_commit_that_fails_is_remembered_until_another_succeeds(tmp_path, monkeypatch):
+    async with opened(f"sqlite://{tmp_path}/hector.db") as database:
+        assert await database.is_well()
+        commit = writer.commit
+
+        def fails(*_):
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorname = "SQLITE_FULL"
+            raise error
+
+        monkeypatch.setattr(writer, "commit", fails)
+        with pytest.raises(HectorError, match="no space left"):
+            await write(database)
+        assert not await database.is_well()
+        monkeypatch.setattr(writer, "commit", commit)
+        await write(database)
+        assert await database.is_well()
+
+
+async def test_a_failure_that_is_long_past_is_forgotten_so_that_somebody_tries_again(tmp_path, monkeypatch):
+    async with opened(f"sqlite://{tmp_path}/hector.db") as database:
+        database._queue.failed_at = database_module.perf_counter()
+        assert not await database.is_well()
+        monkeypatch.setattr(database_module, "TROUBLE_S", 0.0)
+        assert await database.is_well()
+
+
+async def test_a_database_that_is_closed_is_not_well(tmp_path):
+    async with opened(f"sqlite://{tmp_path}/hector.db") as database:
+        pass
+    with pytest.raises(HectorError):
+        await database.is_well()
