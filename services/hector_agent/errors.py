@@ -13,8 +13,12 @@ class AgentNotFound(HectorError):
     code, reason = StatusCode.NOT_FOUND, "AGENT_NOT_FOUND"
 
     def __init__(self, agent: str, configured: Collection[str]) -> None:
+        from difflib import get_close_matches  # only where somebody has mistyped
+
+        near = get_close_matches(agent, configured, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
         names = ", ".join(configured) or "none"
-        super().__init__(f"no agent named {agent!r}; there are: {names}", agent=agent)
+        super().__init__(f"no agent named {agent!r}; there are: {names}{hint}", agent=agent)
 
 
 class RunNotFound(HectorError):

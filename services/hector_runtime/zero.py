@@ -54,9 +54,10 @@ class _Written:
     """A config in the making, and where each part of it comes from."""
 
     config: dict[str, object] = field(default_factory=dict)
-    origins: dict[str, Mark] = field(default_factory=dict)
+    origins: dict[str, tuple[Mark, str]] = field(default_factory=dict)
+    """By path: where a person wrote it, and under which key there."""
 
-    def put(self, value: object, origin: Mark, *path: str) -> None:
+    def put(self, value: object, origin: Mark, *path: str, key: str = "") -> None:
         """Set a value at a path, and remember whose it is."""
         place: dict[str, object] = self.config
         for step in path[:-1]:
@@ -64,15 +65,16 @@ class _Written:
             assert isinstance(inner, dict)
             place = inner
         place[path[-1]] = _literal(value)
-        self.origins[".".join(path)] = origin
+        self.origins[".".join(path)] = (origin, key)
 
     def traced(self, problem: Problem) -> Problem:
         """Return a problem at the place that a person knows: a flag, a variable, a line of SKILL.md."""
         for path in _outwards(problem.path):
             if path in self.origins:
-                file, line, column = self.origins[path]
+                (file, line, column), key = self.origins[path]
                 rest = problem.path.removeprefix(path).lstrip(".").removesuffix(".type")
-                return replace(problem, file=file, line=line, column=column, path=rest)
+                named = f"{key}: {rest}" if key and rest else key or rest
+                return replace(problem, file=file, line=line, column=column, path=named)
         return problem
 
 
@@ -80,20 +82,21 @@ def _write_agent(written: _Written, flags: Flags, skill: Skill | None) -> None:
     me, nobody = ("agents", "assistant"), Mark("the command line", 0, 0)
     written.put((skill and skill.description) or "A helpful assistant.", nobody, *me, "description")
     if skill:
-        written.put(skill.name, skill.place("name"), *me, "name")
+        written.put(skill.name, skill.place("name"), *me, "name", key="name")
     origin = _flag(flags, "instruction") if flags.instruction else skill.place() if skill else nobody
     instruction = flags.instruction or (skill and skill.instruction) or INSTRUCTION
     written.put(instruction, origin, *me, "instruction")
     if flags.streaming is not None:
         written.put(flags.streaming, _flag(flags, "streaming"), *me, "streaming")
     if flags.tools is not None:
-        wanted, origin = _names(flags.tools), _flag(flags, "tools")
+        wanted, origin, key = _names(flags.tools), _flag(flags, "tools"), ""
     elif skill and skill.allowed_tools is not None:
-        wanted, origin = skill.allowed_tools, skill.place("allowed-tools")
+        key = "allowed-tools"
+        wanted, origin = skill.allowed_tools, skill.place(key)
     else:
         return
-    written.put(list(wanted), origin, *me, "tools")
-    written.put({name: {"type": name} for name in wanted}, origin, "tools")
+    written.put(list(wanted), origin, *me, "tools", key=key)
+    written.put({name: {"type": name} for name in wanted}, origin, "tools", key=key)
 
 
 def _write_model(written: _Written, flags: Flags, environment: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from hector_runtime.cli import COMMANDS, hector
 from hector_runtime.cli import server as cli_server
 from hector_runtime.cli.running import run, told
 from hector_runtime.cli.serve import overrides_of
-from hector_runtime.cli.settings import FlagRefused, overridden
+from hector_runtime.cli.settings import FlagRefused, indexed_anew, overridden
 from hector_runtime.config import load_config
 
 UNSET = ("HECTOR_URL", "HECTOR_TOKEN", "HECTOR_HOST", "HECTOR_AUTH_SECRET", "HECTOR_DEBUG", "OPENAI_API_KEY")
@@ -176,6 +176,17 @@ def test_a_session_goes_on_where_it_is_kept(folder):
         ["call", "--format", "yaml", "text"],
         ["serve", "--listen", "127.0.0.1:0"],
         ["serve", "--port", "70000"],
+        ["serve", "--config", "x.yaml", "--model", "m"],
+        ["call", "--config", "x.yaml", "--provider", "local", "text"],
+        ["call", "--timeout", "0", "text"],
+        ["call", "--token", "two words", "text"],
+        ["chat", "one", "--agent", "another"],
+        ["info", "--config", "x.yaml", "--url", "http://127.0.0.1:9"],
+        ["task"],
+        ["task", "get"],
+        ["task", "list", "--page", "x"],
+        ["task", "list", "--state", "busy"],
+        ["completion", "tcsh"],
         ["serve", "--docs-folder", "missing"],
         ["validate", "--format", "yaml", "x"],
     ],
@@ -279,7 +290,10 @@ def over(folder, text="{}", environment=None, **flags):
     path = folder / "hector.yaml"
     path.write_text(text)
     # As the options of the command itself would give them.
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
+    words = [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, value in flags.items()
+    ]
     with pytest.MonkeyPatch.context() as patched:
         for name, value in (environment or {}).items():
             patched.setenv(name, value)
@@ -313,6 +327,95 @@ def test_a_tracing_endpoint_switches_tracing_on(folder):
     text = "observability: {tracing: {service_name: mine}}\n"
     tracing = over(folder, text, tracing_endpoint="collector:4317").observability.tracing
     assert (tracing.enabled, tracing.endpoint, tracing.service_name) == (True, "collector:4317", "mine")
+
+
+def test_observing_counts_and_traces(folder):
+    observed = over(folder, observe=True).observability
+    assert (observed.metrics.enabled, observed.tracing.enabled) == (True, True)
+    assert observed.tracing.endpoint == "localhost:4317"
+    counted = over(folder, metrics=True, metrics_listen="127.0.0.1:9464").observability
+    assert (counted.metrics.enabled, counted.tracing.enabled) == (True, False)
+    assert counted.metrics.listen == "127.0.0.1:9464"
+
+
+def test_what_is_kept_can_be_said_in_three_ways(folder):
+    assert over(folder, ephemeral=True).storage.database == "inmemory"
+    assert over(folder, storage="inmemory").storage.database == "inmemory"
+    assert over(folder, storage="sqlite").storage.database.startswith("sqlite://")
+    assert over(folder, storage="sqlite", storage_db="sqlite://x.db").storage.database.endswith("x.db")
+    for flags in (
+        {"ephemeral": True, "database": "sqlite://x.db"},
+        {"storage": "postgres"},
+        {"storage": "postgres", "database": "sqlite://x.db"},
+    ):
+        with pytest.raises(click.UsageError, match="--database"):
+            over(folder, **flags)
+
+
+def test_the_door_and_the_address_outside_can_be_set(folder):
+    server = over(folder, auth_required=True, public_url="https://agents.example.com/").server
+    assert (server.auth.enabled, server.public_url) == (True, "https://agents.example.com")
+    assert over(folder, no_auth_required=True).server.auth.enabled is False
+    assert over(folder, a2a_base_url="https://x.example.com").server.public_url == "https://x.example.com"
+
+
+def test_indexing_anew_is_for_every_store(folder):
+    text = "document_stores: {a: {}, b: {incremental_indexing: true}}\n"
+    stores = indexed_anew(over(folder, text)).document_stores
+    assert [store.incremental_indexing for store in stores.values()] == [False, False]
+
+
+def test_the_model_of_one_question_can_be_chosen_without_a_server_too(folder):
+    default, off = "{provider: openai, base_url: 'http://127.0.0.1:9'}", "{provider: local}"
+    text = f"agents: {{a: {{tools: []}}}}\nllms: {{default: {default}, off: {off}}}\n"
+    (folder / "hector.yaml").write_text(text)
+    assert "offline model" in hector_does("call", "-c", "hector.yaml", "--llm", "off", "Hello").stdout
+    gone = hector_does("call", "-c", "hector.yaml", "--llm", "of", "Hello")
+    assert gone.exit_code == 1
+    assert "llms.off" in gone.stderr
+
+
+def test_a_session_that_nobody_keeps_is_said_to_begin_anew(folder):
+    asked = hector_does("call", "--provider", "local", "--session", "s-1", "Hello")
+    assert asked.exit_code == 0
+    assert "the session begins anew" in asked.stderr
+
+
+def test_info_of_a_file_has_what_it_offers(folder):
+    (folder / "hector.yaml").write_text("agents: {writer: {llm: m}}\nllms: {m: {provider: local}}\n")
+    found = json.loads(hector_does("info", "--config", "hector.yaml", "-f", "json").stdout)
+    assert [agent["name"] for agent in found["agents"]] == ["writer"]
+    assert found["llms"] == [{"name": "m", "provider": "local", "model": "offline"}]
+    assert "writer (default): " in hector_does("info", "-c", "hector.yaml").stdout
+    missing = hector_does("info", "writr", "-c", "hector.yaml")
+    assert missing.exit_code == 1
+    assert "did you mean 'writer'?" in missing.stderr
+
+
+def test_version_is_json_for_programs():
+    facts = json.loads(hector_does("version", "--format", "json").stdout)
+    assert facts.keys() == {"version", "commit", "built", "python", "system"}
+
+
+def test_schema_is_json_on_many_lines_or_on_one():
+    whole, compact = hector_does("schema").stdout, hector_does("schema", "--compact").stdout
+    assert json.loads(whole) == json.loads(compact)
+    assert compact.count("\n") == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_how_to_complete(shell):
+    told_ = hector_does("completion", shell).stdout
+    assert "_HECTOR_COMPLETE" in told_
+
+
+def test_the_config_in_effect_is_printed_without_secrets(folder):
+    (folder / "hector.yaml").write_text("llms: {m: {api_key: very-secret}}\n")
+    shown = hector_does("validate", "-p")
+    assert shown.exit_code == 0
+    assert "***" in shown.stdout
+    assert "very-secret" not in shown.stdout
+    assert "valid" in shown.stderr
 
 
 @pytest.mark.parametrize(

@@ -102,3 +102,49 @@ def test_flags_win_over_the_skill(tmp_path):
 def test_what_was_given_is_named_as_it_is_written():
     assert Flags(api_key=KEY, docs_folder=Path()).given() == ["--api-key", "--docs-folder"]
     assert Flags().given() == []
+
+
+def test_what_is_wrong_is_traced_to_the_flag_the_variable_or_the_line(tmp_path):
+    """Ours: nobody has written "the command line" anywhere."""
+    (tmp_path / "SKILL.md").write_text("---\nname: reader\nallowed-tools: read_file Bash\n---\nRead.\n")
+    with pytest.raises(ConfigInvalid) as refused:
+        made(tmp_path, {"HECTOR_PROVIDER": "opnai"}, temperature=9.0, max_tokens=0)
+    told = [str(problem) for problem in refused.value.problems]
+    begins = (
+        "--max-tokens: ",
+        "--temperature: ",
+        f"{tmp_path}/SKILL.md:3:1: allowed-tools: Bash: ",
+        "HECTOR_PROVIDER: ",
+    )
+    assert len(told) == len(begins)
+    for line, begin in zip(told, begins, strict=True):
+        assert line.startswith(begin)
+
+
+def test_the_environment_names_a_model_where_flags_do_not(tmp_path):
+    environment = {"HECTOR_PROVIDER": "openai", "HECTOR_MODEL": "m", "HECTOR_BASE_URL": "http://127.0.0.1:9"}
+    assert made(tmp_path, environment).config.llms["default"].model == "m"
+    assert made(tmp_path, environment, model="n").config.llms["default"].model == "n"
+
+
+def test_every_flag_reaches_its_key(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    config = made(
+        tmp_path,
+        temperature=0.0,
+        max_tokens=9000,
+        thinking_budget=2048,
+        streaming=False,
+        docs_folder=docs,
+        docs_watch=False,
+        embedder_provider="local",
+        vector_type="embedded",
+    ).config
+    llm = config.llms["default"]
+    assert (llm.temperature, llm.max_tokens, llm.thinking_budget_tokens) == (0.0, 9000, 2048)
+    assert made(tmp_path, thinking=False).config.llms["default"].thinking_budget_tokens == 0
+    assert config.agents["assistant"].streaming is False
+    assert config.document_stores["docs"].watch is False
+    assert config.embedders["default"].provider == "local"
+    assert "default" in config.vector_stores
