@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hector_store import Revision
 
 Shown = dict[str, object]
+RECORD_S = 30.0
 
 
 class NoRevisionsHere(HectorError):
@@ -32,8 +33,16 @@ class NoRevisionsHere(HectorError):
 class Pages:
     """The running config, for those who may see it."""
 
-    def __init__(self, config: Config, loaded: Loaded[Config], sealed: Sealed) -> None:
-        """Take the config that runs (the command line's own included), the file behind it, and its seal."""
+    def __init__(self, config: Config, loaded: Loaded[Config], sealed: Sealed, *, keeps: bool) -> None:
+        """Take what there is to show.
+
+        Args:
+            config: What runs, the command line's own included.
+            loaded: The file behind it.
+            sealed: The file as it is kept.
+            keeps: Whether this process has the database, and will `record`.
+        """
+        self._keeps, self._recorded = keeps, asyncio.Event()
         self._config, self._sealed = config, sealed
         self._source = _source(loaded)
         self.stored: Revision | None = None
@@ -60,6 +69,7 @@ class Pages:
             self.stored = await Revisions(database).put(
                 self._sealed.id, self._sealed.text, source=self._source, applicable=self._sealed.applicable
             )
+        self._recorded.set()
 
     async def schema(self) -> bytes:
         """Return the JSON Schema of config files."""
@@ -67,6 +77,7 @@ class Pages:
 
     async def config(self) -> Shown:
         """Return the values in effect, without secrets, and which revision they are from."""
+        await self._settled()
         return await asyncio.to_thread(self._shown)
 
     async def revisions(self, before: int | None, limit: int) -> list[Mapping[str, object]]:
@@ -75,8 +86,9 @@ class Pages:
         Raises:
             NoRevisionsHere: They are kept elsewhere.
         """
-        if self.stored is None:
+        if not self._keeps:
             raise NoRevisionsHere
+        await self._settled()
         from hector_store import Revisions, opened
         from hector_store.revisions import LAST
 
@@ -90,14 +102,21 @@ class Pages:
         Raises:
             NoRevisionsHere: They are kept elsewhere.
         """
-        if self.stored is None:
+        if not self._keeps:
             raise NoRevisionsHere
+        await self._settled()
         from hector_store import Revisions, opened
 
         number = int(which) if which.isdecimal() and len(which) < 10 else None
         async with opened(self._config.storage.database) as database:
             found = await Revisions(database).get(which if number is None else number)
         return None if found is None else {**_described(found), "text": found.text}
+
+    async def _settled(self) -> None:
+        """Wait for `record`: the border listens a moment before it is done."""
+        if self._keeps:
+            async with asyncio.timeout(RECORD_S):
+                await self._recorded.wait()
 
     def _shown(self) -> Shown:
         from hector_config import masked_data  # brings YAML's writer along

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from hector_config import ConfigInvalid, Loaded
@@ -15,8 +15,8 @@ from hector_runtime.revision import sealed_config
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def reread_on_hangup(loaded: Loaded[Config], running_id: str) -> Iterator[None]:
+@asynccontextmanager
+async def reread_on_hangup(loaded: Loaded[Config], running_id: str) -> AsyncIterator[None]:
     """Until the block ends, answer each SIGHUP with what a restart would bring; nothing changes by it.
 
     Without this the signal would end the process, and with it the answers that are being given.

@@ -200,21 +200,24 @@ async def _serve_until(
         if (made := admin_secret(config)) is not None:
             for line in secret_lines(made):
                 say(line)
-    pages = Pages(config, loaded, sealed_config(loaded))
-    async with running(config, roles, listen, source=pages.source()) as process:
-        if KEEPERS & set(here):
+    keeps = bool(KEEPERS & set(here))
+    pages = Pages(config, loaded, sealed_config(loaded), keeps=keeps)
+    async with (
+        reread_on_hangup(loaded, pages.id),
+        running(config, roles, listen, source=pages.source()) as process,
+    ):
+        if keeps:
             await pages.record()
         for line in introduction(config, loaded, notes, process, pages):
             say(line)
         becoming = asyncio.ensure_future(until_ready(process))
         stopping = asyncio.ensure_future(stop.wait())
         try:
-            with reread_on_hangup(loaded, pages.id):
-                await asyncio.wait((becoming, stopping), return_when=asyncio.FIRST_COMPLETED)
-                settle()
-                if not stop.is_set():
-                    say(f"Ready in {time.monotonic() - begun:.2f} s. Ctrl-C stops.")
-                await stopping
+            await asyncio.wait((becoming, stopping), return_when=asyncio.FIRST_COMPLETED)
+            settle()
+            if not stop.is_set():
+                say(f"Ready in {time.monotonic() - begun:.2f} s. Ctrl-C stops.")
+            await stopping
         finally:
             becoming.cancel()
             stopping.cancel()

@@ -1,0 +1,66 @@
+"""The key that hides literal secrets in stored configs: the owner's alone, made when one is needed."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hector_config import Loaded
+from hector_runtime.config import Config, load_config
+from hector_runtime.revision import KEY_FILE, RevisionKeyUnreadable, revision_id, sealed_config
+
+
+def loaded(folder: Path, text: str = "llms: {default: {provider: local, api_key: sk-1}}") -> Loaded[Config]:
+    file = folder / "hector.yaml"
+    file.write_text(text)
+    return load_config(file, {})
+
+
+def test_without_literal_secrets_nothing_is_written(tmp_path: Path) -> None:
+    found = loaded(tmp_path, "name: x\n")
+    assert sealed_config(found).applicable
+    assert revision_id(found) == sealed_config(found).id
+    assert not (tmp_path / ".hector").exists()
+
+
+def test_the_key_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
+    found = loaded(tmp_path)
+    assert revision_id(found) == ""  # nobody has run it: nothing is made to tell
+    first = sealed_config(found)
+    key = tmp_path / KEY_FILE
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+    assert sealed_config(loaded(tmp_path)) == first
+    assert revision_id(found) == first.id
+    assert [path.name for path in key.parent.iterdir()] == ["revision.key"]
+
+
+def test_processes_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
+    found = loaded(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        assert len({one.id for one in pool.map(lambda _: sealed_config(found), range(8))}) == 1
+
+
+@pytest.mark.parametrize("content", ["", "xyz", "ab" * 31])
+def test_what_is_no_key_is_told_with_what_to_do(tmp_path: Path, content: str) -> None:
+    (tmp_path / ".hector").mkdir()
+    (tmp_path / KEY_FILE).write_text(content)
+    with pytest.raises(RevisionKeyUnreadable, match=r"it holds no key.*delete it"):
+        sealed_config(loaded(tmp_path))
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_same_number_after_a_restart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".hector").write_text("a file where the folder should be")
+    with pytest.raises(RevisionKeyUnreadable):
+        sealed_config(loaded(tmp_path))
+    (tmp_path / ".hector").unlink()
+    (tmp_path / "gone").mkdir()
+    found = loaded(tmp_path / "gone")
+    (tmp_path / "gone" / "hector.yaml").unlink()
+    (tmp_path / "gone").rmdir()
+    (tmp_path / "gone").write_text("")
+    with pytest.raises(RevisionKeyUnreadable):
+        sealed_config(found)
