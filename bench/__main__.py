@@ -14,8 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import beside
+import durable
 import many_processes
 import one_process
+import quickstart
 from figures import Figure, table, table_of
 from plan import Plan
 from processes import mock_model
@@ -26,7 +28,9 @@ PARTS: dict[str, Part] = {
     "answers": one_process.answers,
     "first-word": one_process.first_word,
     "growth": one_process.growth,
+    "events": durable.events,
     "mesh": many_processes.mesh,
+    "quickstart": quickstart.quickstart,
     "peers": beside.peers,
 }
 UNASKED = [name for name in PARTS if name != "peers"]  # peers are downloaded first
@@ -43,6 +47,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each round")
     parser.add_argument("--clients", type=int, nargs="+", help="how many at once")
+    parser.add_argument("--answers", type=int, nargs=2, help="after how many of them memory is looked at")
     parser.add_argument(
         "--folder", type=Path, help="where databases are made; a temporary folder if left out"
     )
@@ -80,6 +85,7 @@ def plan_of(given: argparse.Namespace, folder: Path) -> Plan:
         "rounds": given.rounds,
         "seconds": given.seconds,
         "clients": given.clients and tuple(given.clients),
+        "answers": given.answers and tuple(given.answers),
     }
     changes = {name: value for name, value in chosen.items() if value}
     return Plan(folder, **{**(quick if given.quick else {}), **changes})  # type: ignore[arg-type]

@@ -89,7 +89,9 @@ def held_to(middle: dict[tuple[str, int], Round], direct: Round) -> list[Figure]
     for name in BARS:
         if (name, CROWD) in middle:
             one = middle[name, CROWD]
-            figures.append(Figure(f"p99 over p50: {name}, {CROWD} clients", one.p99_ms / one.p50_ms, "", 4))
+            figures.append(
+                Figure(f"p99 over p50: {name}, {CROWD} clients", one.p99_ms / max(one.p50_ms, 0.001), "", 4)
+            )
     errors = sum(one.errors for one in middle.values())
     figures.append(Figure(f"errors, up to {max(clients for _, clients in middle)} clients", errors, "", 0))
     return figures
