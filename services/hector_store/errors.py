@@ -50,8 +50,8 @@ class RevisionContested(HectorError):
 
     def __init__(self, revision_id: str, tries: int) -> None:
         super().__init__(
-            f"the config {revision_id[:12]} got no number in {tries} tries: other processes store theirs at the "
-            "same time; start again",
+            f"the config {revision_id[:12]} got no number in {tries} tries: other processes store theirs at "
+            "the same time; start again",
             revision=revision_id,
         )
 
@@ -216,6 +216,20 @@ class StorageCorrupt(HectorError):
         super().__init__(
             f"{database} is not a usable database ({detail}); restore it from a backup, or move it away and a"
             " new one is made",
+            database=database,
+        )
+
+
+class StorageGone(HectorError):
+    """The database's file was taken away, or replaced, while it was in use. Nothing was written."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "STORAGE_GONE"
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"the database {database} was removed or replaced while it was in use; move it back, or restart"
+            " hector to use what is there now",
             database=database,
         )
 

@@ -24,6 +24,7 @@ from .group_commit import Fault
 from .url import Place
 
 STATE_FOLDER = ".hector"
+Identity = tuple[int, int] | None
 _MAGIC = b"SQLite format 3\0"
 _BUSY = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"}
 _LOST = {
@@ -94,6 +95,15 @@ def prepare_file(place: Place) -> None:
         raise StorageReadOnly(place.name, error.strerror or type(error).__name__) from error
     if start and start != _MAGIC:
         raise StorageCorrupt(place.name, "the file is something else")
+
+
+def identity(place: Place) -> Identity:
+    """Return which file it is that stands at a database's path; None when there is none, or need not be."""
+    try:
+        found = place.file.stat() if place.file is not None else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def fault_of(error: Exception) -> Fault:

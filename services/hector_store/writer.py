@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, Engine
 
+from .errors import StorageGone
 from .group_commit import Fault, commit
 from .measuring import committed
-from .sqlite import explained, fault_of
+from .sqlite import Identity, explained, fault_of, identity
 from .url import Place
 from .work import AnyWork
 
@@ -40,9 +41,11 @@ class WriterThread:
         self._thread = threading.Thread(target=self._run, name="hector-store-writer", daemon=True)
         self._ended = self._loop.create_future()
         self._connection: Connection | None = None
+        self._file: Identity = None
 
     def start(self) -> None:
         """Begin to write. The database must be prepared."""
+        self._file = identity(self._place)
         self._thread.start()
 
     def put(self, works: list[AnyWork]) -> None:
@@ -98,6 +101,9 @@ class WriterThread:
 
     def _commit(self, works: Sequence[AnyWork]) -> None:
         gives_up = time.monotonic() + self._busy_s
+        if identity(self._place) != self._file:
+            # A file that was deleted takes writes as well as any, and keeps none of them.
+            raise StorageGone(self._place.name)
         while True:
             try:
                 if self._connection is None:

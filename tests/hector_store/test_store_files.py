@@ -15,6 +15,7 @@ from hector_config.loading import load
 from hector_mesh import HectorError
 from hector_store import NewEvent, NewRun, RunLog, StorageSection, opened
 from hector_store.database import Database
+from hector_store.errors import StorageGone
 from hector_store.url import Place, parse, placed
 
 
@@ -128,6 +129,24 @@ async def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> No
     assert error.reason == "STORAGE_CORRUPT"
     assert str(file) in str(error)
     assert file.read_text() == "my notes, " * 1000
+
+
+@pytest.mark.parametrize("fate", ["removed", "replaced"])
+async def test_nothing_is_acknowledged_into_a_file_that_is_gone(tmp_path: Path, fate: str) -> None:
+    """Ours: a deleted file takes writes as well as any, and keeps none."""
+    file, away = tmp_path / "x.db", tmp_path / "away.db"
+    async with opened(f"sqlite://{file}") as database:
+        log = RunLog(database)
+        await log.create(NewRun(app="a", owner="", agent="a"), [])
+        file.rename(away)
+        if fate == "replaced":
+            file.write_bytes(away.read_bytes())
+        for _ in range(2):
+            with pytest.raises(StorageGone, match=f"{file} was removed or replaced.*or restart"):
+                await log.create(NewRun(app="a", owner="", agent="a"), [])
+        assert file.exists() == (fate == "replaced")
+        away.rename(file)
+        await log.create(NewRun(app="a", owner="", agent="a"), [])
 
 
 async def test_a_damaged_database_is_named(tmp_path: Path) -> None:
