@@ -7,7 +7,7 @@ from .errors import Busy, Stopping
 from .exchange import ClientLeft, Exchange
 
 WATCH_AFTER_S = 0.5
-"""An answer that takes longer is worth noticing that its client leaves. Quick ones take a while under load."""
+"""An answer that takes longer is worth noticing that its client leaves; under load, many do take a while."""
 
 
 class Rpc(Protocol):

@@ -78,6 +78,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._expects_headers, self._unread_bytes = True, 0
+        self.scope["hector.arrived"] = True  # type: ignore[typeddict-unknown-key]
         if not self._refused:
             super().on_message_complete()
 

@@ -7,12 +7,21 @@ from typing import Any
 
 import orjson
 
-from hector.common.v1 import Blob, Message, Part, Role, ToolResult
+from hector.common.v1 import (
+    ROLE_ASSISTANT,
+    ROLE_SYSTEM,
+    ROLE_TOOL,
+    ROLE_USER,
+    Blob,
+    Message,
+    Part,
+    ToolResult,
+)
 from hector_llm.errors import ModelRefused
 
 Wire = dict[str, Any]
 
-_NAMES = {Role.ROLE_SYSTEM: "system", Role.ROLE_USER: "user", Role.ROLE_ASSISTANT: "assistant"}
+_NAMES = {ROLE_SYSTEM: "system", ROLE_USER: "user", ROLE_ASSISTANT: "assistant"}
 _speakable = re.compile(r"[a-zA-Z0-9_-]{1,64}").fullmatch
 _SOUNDS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 
@@ -32,9 +41,9 @@ def wire_messages(prompt: str, messages: Sequence[Message], tool_output_limit: i
         return [{"role": "user", "content": prompt}]
     wire: list[Wire] = []
     for message in messages:
-        if message.role == Role.ROLE_ASSISTANT:
+        if message.role == ROLE_ASSISTANT:
             wire.append(_assistant(message))
-        elif message.role == Role.ROLE_TOOL:
+        elif message.role == ROLE_TOOL:
             wire.extend(_results(message, tool_output_limit))
         else:
             wire.append(_said(message))

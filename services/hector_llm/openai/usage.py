@@ -3,23 +3,30 @@
 from typing import Any
 
 from hector.common.v1 import TokenUsage
-from hector.llm.v1 import FinishReason
+from hector.llm.v1 import (
+    FINISH_REASON_CONTENT_FILTER,
+    FINISH_REASON_ERROR,
+    FINISH_REASON_LENGTH,
+    FINISH_REASON_STOP,
+    FINISH_REASON_TOOL_CALLS,
+    FinishReason,
+)
 
 _REASONS = {
-    "stop": FinishReason.FINISH_REASON_STOP,
-    "length": FinishReason.FINISH_REASON_LENGTH,
-    "tool_calls": FinishReason.FINISH_REASON_TOOL_CALLS,
-    "function_call": FinishReason.FINISH_REASON_TOOL_CALLS,
-    "content_filter": FinishReason.FINISH_REASON_CONTENT_FILTER,
-    "error": FinishReason.FINISH_REASON_ERROR,
+    "stop": FINISH_REASON_STOP,
+    "length": FINISH_REASON_LENGTH,
+    "tool_calls": FINISH_REASON_TOOL_CALLS,
+    "function_call": FINISH_REASON_TOOL_CALLS,
+    "content_filter": FINISH_REASON_CONTENT_FILTER,
+    "error": FINISH_REASON_ERROR,
 }
 
 
 def finish_reason_of(word: str | None, *, calls: bool) -> FinishReason.ValueType:
     """Return why a model stopped; an answer that asks for tools stopped for that, whatever the word."""
-    reason = _REASONS.get(word or "stop", FinishReason.FINISH_REASON_STOP)
-    if calls and reason == FinishReason.FINISH_REASON_STOP:
-        return FinishReason.FINISH_REASON_TOOL_CALLS
+    reason = _REASONS.get(word or "stop", FINISH_REASON_STOP)
+    if calls and reason == FINISH_REASON_STOP:
+        return FINISH_REASON_TOOL_CALLS
     return reason
 
 
