@@ -10,8 +10,6 @@ RUN python -m venv --without-pip /opt/hector \
     && pip install --require-hashes -r requirements/build.txt \
     && pip --python /opt/hector/bin/python install --no-compile --require-hashes -r requirements/run.txt
 COPY . .
-# --build-arg HECTOR_COMMIT=$(git rev-parse HEAD): what `hector version` says.
-ARG HECTOR_COMMIT=""
 # Unchecked bytecode: nothing is compiled, nor any source's time looked at, when a container starts.
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels ./plugins . \
     && pip --python /opt/hector/bin/python install --no-compile --no-deps --no-index /wheels/*.whl \

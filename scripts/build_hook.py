@@ -1,6 +1,6 @@
 """Writes into the wheel which commit it was built from, and when: `hector version` tells it.
 
-The commit is git's, or HECTOR_COMMIT where the sources are no clone (an image); the date is that of
+The commit is git's, or HECTOR_COMMIT where the sources are no clone; the date is that of
 SOURCE_DATE_EPOCH, or today. An sdist carries the stamp along.
 """
 
