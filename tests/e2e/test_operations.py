@@ -25,6 +25,7 @@ ROLES = ("llm", "tool", "reasoning", "agent")
 MESH = """
 agents: {{assistant: {{tools: [], instruction: quicksilver-instruction}}}}
 llms: {{default: {{provider: local}}}}
+logger: {{level: debug, format: json}}
 mesh:
   token: planted-mesh-token
 {addresses}
@@ -61,22 +62,22 @@ def mesh(hector, folder):
     hector.write(MESH.format(addresses=lines))
     watch = {role: free_port() for role in (*ROLES, "gateway")}
     for role, address in addresses.items():
-        own = ("--metrics", "--metrics-listen", f"127.0.0.1:{watch[role]}", "--log-format", "json")
+        own = ("--metrics", "--metrics-listen", f"127.0.0.1:{watch[role]}")
         hector.start("--config", "hector.yaml", "--role", role, "--listen", address, *own)
     port = free_port()
     gateway = hector.start(
         *("--config", "hector.yaml", "--role", "gateway", "--port", str(port), "--grpc-port", "0"),
-        *("--metrics", "--metrics-listen", f"127.0.0.1:{watch['gateway']}", "--log-format", "json"),
+        *("--metrics", "--metrics-listen", f"127.0.0.1:{watch['gateway']}"),
         url=f"http://127.0.0.1:{port}",
     )
     wait_until_ready(gateway)
     return gateway, {role: f"http://127.0.0.1:{number}" for role, number in watch.items()}
 
 
-def test_ten_calls_through_many_processes_are_counted_exactly(mesh):
+def test_ten_calls_through_many_processes_are_counted_exactly_and_logged_without_words(mesh, hector):
     gateway, watch = mesh
     for _ in range(10):
-        task = post(f"{gateway.url}/agents/assistant", "SendMessage", message("Hello"))["result"]["task"]
+        task = post(f"{gateway.url}/agents/assistant", "SendMessage", message(WORDS[0]))["result"]["task"]
         assert task["status"]["state"] == "TASK_STATE_COMPLETED"
     ended = ("hector_agent_requests_total", ("agent", "assistant"), ("outcome", "completed"))
 
@@ -100,6 +101,9 @@ def test_ten_calls_through_many_processes_are_counted_exactly(mesh):
     for role in ROLES:
         assert json.loads(page(f"{watch[role]}/live")) == {"status": "alive"}
         assert json.loads(page(f"{watch[role]}/ready")) == {"status": "ready"}
+    for server in hector.servers:
+        for planted in (*PLANTED, *WORDS):
+            assert planted not in server.output()
     promtool = shutil.which("promtool")
     if promtool:  # of Debian's package "prometheus"
         text = page(f"{watch['agent']}/metrics")
