@@ -9,7 +9,10 @@ from hector_mesh import HectorError, info_of, status_of
 def error_of(error: HectorError | grpc.aio.AioRpcError) -> RunError:
     """Return an error as the log keeps it: reason, facts and a sentence for people."""
     status, info = status_of(error), info_of(error)
-    reason = info.reason
+    reason, message = info.reason, status.message
+    if reason == "ROLE_UNAVAILABLE":  # its name helps; its address, which the log has, is nobody's business
+        role = info.metadata["role"]
+        message = f"role {role} of this server cannot be reached at the moment; ask again when it is back"
     if not reason and isinstance(error, grpc.aio.AioRpcError):
         reason = error.code().name
-    return RunError(reason=reason, message=status.message, code=status.code, metadata=dict(info.metadata))
+    return RunError(reason=reason, message=message, code=status.code, metadata=dict(info.metadata))

@@ -53,7 +53,7 @@ _TYPES = (
     ("cached", "cached_prompt_tokens"),
     ("reasoning", "reasoning_tokens"),
 )
-TOLD = ("llm", "base_url", "status", "phase", "retry_after_s", "limit", "database", "tool")
+TOLD = ("llm", "base_url", "status", "phase", "retry_after_s", "limit", "database", "tool", "role", "target")
 """Facts of a failure that are logged: they name things. Others may hold what somebody said."""
 OUTCOMES = {"RUN_STATE_COMPLETED": "completed", "RUN_STATE_CANCELED": "canceled"}
 
