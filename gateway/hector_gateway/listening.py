@@ -12,10 +12,11 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import Server as UvicornServer
 
+from hector_mesh.occupant import occupant
+
 from .config import LimitsConfig
 from .errors import CannotServe
 from .measuring import CONNECTIONS
-from .occupant import occupant
 from .protocol import Protocol
 
 BACKLOG = 2048

@@ -27,7 +27,6 @@ from .in_flight import InFlight
 from .listening import bound, serving_http
 from .measuring import STREAMS
 from .methods import methods_of
-from .occupant import occupant
 from .probes import Probes
 from .public import Public, reachable
 from .rpc import JsonRpc
@@ -153,10 +152,7 @@ class Border:
             await stack.enter_async_context(wire)
         except CannotListen as error:
             why = str(error).partition(": ")[2]
-            by = occupant(server.grpc_port)
-            raise CannotServe(
-                f"{host}:{server.grpc_port}", why, "server.grpc_port", "--grpc-port", by
-            ) from error
+            raise CannotServe(f"{host}:{server.grpc_port}", why, "server.grpc_port", "--grpc-port") from error
         return f"{reachable(server.host)}:{wire.address.rpartition(':')[2]}"
 
     async def _leave(self, probes: Probes) -> None:

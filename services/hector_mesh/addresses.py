@@ -1,5 +1,6 @@
 """Where a server listens: what may be written, and making the place ready."""
 
+import errno
 import os
 import secrets
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 from grpc import StatusCode
 
 from .errors import HectorError
+from .occupant import occupant
 
 UNIX_PATH_BYTES = 107
 """The longest path that a unix socket can have on Linux."""
@@ -104,5 +106,7 @@ def why_not(listen: str) -> str:
     except ValueError:
         return "it is not host:port, [ip6]:port or unix:/path"
     except OSError as error:
-        return (error.strerror or str(error)).lower()
+        why = (error.strerror or str(error)).lower()
+        by = occupant(int(port)) if error.errno == errno.EADDRINUSE else ""
+        return f"{why} by {by}" if by else why
     return "the address cannot be bound"

@@ -10,7 +10,7 @@ import pytest
 
 from hector_gateway.errors import CannotServe
 from hector_gateway.listening import bound
-from hector_gateway.occupant import occupant
+from hector_mesh.occupant import occupant
 
 
 @contextlib.asynccontextmanager
