@@ -45,6 +45,32 @@ async def test_a_conversation_is_told_run_by_run(log: RunLog) -> None:
     assert told(await log.conversation(*ask, kinds=["in"], limit=1, before_position=2)) == ["1a"]
 
 
+async def test_runs_are_told_with_the_events_they_had_when_they_were_read(log: RunLog) -> None:
+    made = [await log.create(a_run(), [NewEvent("in", b"%da" % n), NewEvent("x")]) for n in range(3)]
+    story = await log.story("default", "ann", made[1].run_id, ["in", "out"])
+    page = await log.list("default", "ann")
+    await log.append(made[1].run_id, 1, [NewEvent("out", b"late")])
+    found = await log.events_of(page.runs, ["in", "out"])
+    assert story is not None
+    assert (story[0].id, told(story[1])) == (made[1].run_id, ["1a"])
+    assert {run_id: told(events) for run_id, events in found.items()} == {
+        created.run_id: [f"{n}a"] for n, created in enumerate(made)
+    }
+    again = await log.story("default", None, made[1].run_id, ["out"])
+    assert again is not None
+    assert told(again[1]) == ["late"]
+    assert await log.story("default", "bob", made[1].run_id, ["in"]) is None
+    assert await log.events_of([], ["in"]) == {}
+
+
+async def test_a_new_context_that_is_not_new_is_refused_and_loses_nothing(log: RunLog) -> None:
+    first, second = await asyncio.gather(*(log.create(a_run(new_context=True, context_id=c)) for c in "xy"))
+    assert (first.context_position, second.context_position) == (1, 1)
+    with pytest.raises(HectorError, match="begun in context 'x' at once"):
+        await log.create(a_run(new_context=True, context_id="x"))
+    assert (await log.create(a_run(context_id="x"))).context_position == 2
+
+
 async def test_runs_without_a_context_are_no_conversation(log: RunLog) -> None:
     created = await log.create(a_run(context_id="", kind="index"), [NewEvent("in", b"x")])
     assert await log.conversation("default", "ann", "") == []
