@@ -65,9 +65,13 @@ class NoSuchAgent(Refusal):
     status = 404
 
     def __init__(self, name: str, visible: Iterable[str]) -> None:
-        known = ", ".join(visible) or "none"
-        wanted = f"agent {name[:200]!r}" if name else "default agent"
-        super().__init__(f"there is no {wanted} (agents: {known})", agent=name[:200])
+        from difflib import get_close_matches  # only where somebody has mistyped
+
+        known, name = list(visible), name[:200]
+        wanted = f"agent {name!r}" if name else "default agent"
+        near = get_close_matches(name, known[:200], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        super().__init__(f"there is no {wanted} (agents: {', '.join(known) or 'none'}){hint}", agent=name)
 
 
 class WrongVerb(Refusal):
