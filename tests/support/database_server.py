@@ -217,7 +217,7 @@ def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> None:
 def _is_left(folder: Path) -> bool:
     """Whether nobody uses the server any more."""
     try:
-        with (folder / "users").open("a") as users:
+        with (folder / "users").open() as users:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return True

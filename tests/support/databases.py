@@ -144,7 +144,10 @@ def server_of_its_own(kind: str, *, durable: bool = False) -> Iterator[DatabaseS
         kind: One of SERVERS.
         durable: Whether a commit waits for the disk, as in production.
     """
-    with tempfile.TemporaryDirectory() as folder, Path(folder, "users").open("a") as users:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        Path(folder, "users").open("a") as users,
+    ):
         fcntl.flock(users, fcntl.LOCK_SH)
         yield _started(kind, Path(folder), durable=durable)
 
