@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, Engine
 
+from hector_mesh import HectorError
+
 from .errors import StorageGone
 from .group_commit import Fault, commit
 from .measuring import committed
@@ -89,7 +91,7 @@ class WriterThread:
             committed(works, begun, failure)
             log.error(
                 "batch was not written",
-                exc_info=None if failure is not error else error,
+                exc_info=None if isinstance(failure, HectorError) else error,
                 extra={"database": self._place.name, "writes": len(works), "error": str(failure)},
             )
             for work in works:
