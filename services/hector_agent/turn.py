@@ -39,6 +39,7 @@ from hector_mesh import HectorError, info_of
 from . import tools as toolbox
 from .agent import Agent
 from .artifacts import to_a2a
+from .concluding import concludes
 from .conversation import result_of
 from .errors import ActionNotSupported, IterationLimit, StrategyFailed
 from .failure import error_of
@@ -87,15 +88,20 @@ class Turn:
         history = self.conversation[:history_length] if begun.wants_history else []
         request = ProcessIterationRequest(input=said, history=history)
         iteration = 0
+        decision = begun.first if begun.HasField("first") else await self._decide(request, 1)
         while True:
             iteration += 1
-            decision = await self._decide(request, iteration)
+            self._take(decision, iteration)
             if decision.done:
                 break
             if not decision.actions:
                 raise StrategyFailed("it neither answered nor wanted anything done")
-            request = ProcessIterationRequest(observations=await self._act(decision, iteration))
-        if not decision.finalized:
+            observations = await self._act(decision, iteration)
+            if concludes(decision.actions, observations):
+                break
+            request = ProcessIterationRequest(observations=observations)
+            decision = await self._decide(request, iteration + 1)
+        if decision.done and not decision.finalized:
             await self._finalize(truncated=False)
         await self._commit(RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED)), last=True)
 
@@ -104,17 +110,18 @@ class Turn:
         request.iteration = iteration
         request.remaining_iterations = max(0, self.agent.config.reasoning.max_iterations - self.asked)
         try:
-            decision = await self.agent.strategy.ProcessIteration(request)
+            return await self.agent.strategy.ProcessIteration(request)
         except grpc.aio.AioRpcError as error:
             if self.failure is not None and info_of(error).reason == "ASK_FAILED":
                 raise self.failure from None
             raise
+
+    def _take(self, decision: ProcessIterationResponse, iteration: int) -> None:
         if decision.error:
             raise StrategyFailed(decision.error)
         self.memory = decision.state
         if decision.result:
             self._note(f"note-{iteration}", decision.result)
-        return decision
 
     async def _act(self, decision: ProcessIterationResponse, iteration: int) -> list[Observation]:
         asks = [action for action in decision.actions if action.WhichOneof("action") == "ask"]

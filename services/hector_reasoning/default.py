@@ -48,10 +48,10 @@ def decide(memory: Memory, observations: Sequence[Observation]) -> tuple[Memory,
     results = [seen.tool_result for seen in observations if seen.HasField("tool_result")]
     memory, warning = came_of_it(memory, results)
     memory = replace(memory, asked=memory.asked + 1)
-    ask = Ask(conversation=Ask.CONVERSATION_APPEND)
+    ask = Ask(conversation=Ask.CONVERSATION_APPEND, may_conclude=True)
     if warning:
         aside = Message(role=ROLE_USER, parts=[Part(text=warning)])
-        ask = Ask(conversation=Ask.CONVERSATION_ASIDE, messages=[aside])
+        ask = Ask(conversation=Ask.CONVERSATION_ASIDE, messages=[aside], may_conclude=True)
     question = Action(id=f"ask-{memory.asked}", ask=ask)
     return memory, ProcessIterationResponse(success=True, actions=[question])
 

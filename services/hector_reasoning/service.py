@@ -1,10 +1,13 @@
 """Serves the strategies: reads the state, lets the strategy decide, writes the state."""
 
+from collections.abc import Sequence
+
 from hector.reasoning.v1 import (
     FinalizeRequest,
     FinalizeResponse,
     InitializeRequest,
     InitializeResponse,
+    Observation,
     ProcessIterationRequest,
     ProcessIterationResponse,
     ReasoningStrategyServicer,
@@ -20,21 +23,24 @@ class ReasoningServicer(ReasoningStrategyServicer):
 
     async def Initialize(self, request: InitializeRequest, context: Context) -> InitializeResponse:
         memory = Memory(chosen(request.options_json), limit=request.max_iterations)
-        return InitializeResponse(success=True, state=written(memory))
+        return InitializeResponse(success=True, state=written(memory), first=_decided(memory, ()))
 
     async def ProcessIteration(
         self, request: ProcessIterationRequest, context: Context
     ) -> ProcessIterationResponse:
-        memory = read(request.state)
-        memory, decision = _strategy(memory).decide(memory, request.observations)
-        decision.state.CopyFrom(written(memory))
-        return decision
+        return _decided(read(request.state), request.observations)
 
     async def Finalize(self, request: FinalizeRequest, context: Context) -> FinalizeResponse:
         memory = read(request.state)
         agent = current_call.get().instance
         said = _strategy(memory).conclude(memory, agent, truncated=request.truncated)
         return FinalizeResponse(success=True, result=said)
+
+
+def _decided(memory: Memory, observations: Sequence[Observation]) -> ProcessIterationResponse:
+    memory, decision = _strategy(memory).decide(memory, observations)
+    decision.state.CopyFrom(written(memory))
+    return decision
 
 
 def _strategy(memory: Memory) -> Strategy:

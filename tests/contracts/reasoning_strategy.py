@@ -72,6 +72,8 @@ class Played:
             request.remaining_iterations = max(0, self._limit - self.asked)
             decision = await self._strategy().ProcessIteration(request)
             assert not decision.error
+            if iteration == 1 and begun.HasField("first"):
+                assert begun.first == decision, "what is decided in advance is what would be decided"
             self.decisions.append(decision)
             state = decision.state
             if decision.done:

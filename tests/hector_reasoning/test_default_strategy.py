@@ -19,7 +19,8 @@ def answer(*parts: Part, why=FINISH_REASON_STOP) -> Observation:
 
 def test_nothing_seen_yet_means_asking_the_agents_own_conversation():
     memory, decision = decide(START, [])
-    assert [action.ask for action in decision.actions] == [Ask(conversation=Ask.CONVERSATION_APPEND)]
+    wanted = Ask(conversation=Ask.CONVERSATION_APPEND, may_conclude=True)
+    assert [action.ask for action in decision.actions] == [wanted]
     assert not decision.done
     assert memory.asked == 1
 

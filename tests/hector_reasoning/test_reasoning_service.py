@@ -25,6 +25,13 @@ class FreshProcess:
         return lambda request: getattr(ReasoningServicer(), method)(request, None)
 
 
+async def test_the_first_decision_comes_with_the_first_state():
+    begun = await FreshProcess().Initialize(InitializeRequest())
+    asked = await FreshProcess().ProcessIteration(ProcessIterationRequest(state=begun.state, iteration=1))
+    assert begun.first == asked
+    assert [action.ask.may_conclude for action in begun.first.actions] == [True]
+
+
 async def test_a_fresh_process_continues_from_any_state():
     def model(question):
         return never_stops(question) if question < 4 else says("done")

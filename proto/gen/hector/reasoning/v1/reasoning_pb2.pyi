@@ -116,6 +116,7 @@ class InitializeResponse(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     WANTS_HISTORY_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
     """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
@@ -126,6 +127,12 @@ class InitializeResponse(_message.Message):
     def state(self) -> Global___State:
         """The first state."""
 
+    @_builtins.property
+    def first(self) -> Global___ProcessIterationResponse:
+        """What the first call of ProcessIteration would return, where that depends on nothing that was said. The agent
+        may do it without that call, which is then iteration 1 all the same.
+        """
+
     def __init__(
         self,
         *,
@@ -133,10 +140,11 @@ class InitializeResponse(_message.Message):
         error: _builtins.str = ...,
         state: Global___State | None = ...,
         wants_history: _builtins.bool = ...,
+        first: Global___ProcessIterationResponse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "state", b"state", "success", b"success", "wants_history", b"wants_history"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "first", b"first", "state", b"state", "success", b"success", "wants_history", b"wants_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -184,6 +192,7 @@ class Ask(_message.Message):
     HIDDEN_FIELD_NUMBER: _builtins.int
     WITHOUT_TOOLS_FIELD_NUMBER: _builtins.int
     TOOLS_FIELD_NUMBER: _builtins.int
+    MAY_CONCLUDE_FIELD_NUMBER: _builtins.int
     conversation: Global___Ask.Conversation.ValueType
     """What the model reads."""
     llm: _builtins.str
@@ -192,6 +201,11 @@ class Ask(_message.Message):
     """Do not stream this answer to the user, and leave it out of the conversation."""
     without_tools: _builtins.bool
     """Offer no tools."""
+    may_conclude: _builtins.bool
+    """A turn that the model ended by itself (FINISH_REASON_STOP), that says something and calls no tool, is the
+    answer: the agent may end the run with it, as if the strategy had returned `done` and `finalized`. For an
+    Ask that is the only action and not `hidden`.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_message_pb2.Message]:
         """Messages to add, or all there is to read."""
@@ -214,10 +228,11 @@ class Ask(_message.Message):
         hidden: _builtins.bool = ...,
         without_tools: _builtins.bool = ...,
         tools: _abc.Iterable[_builtins.str] | None = ...,
+        may_conclude: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "hidden", b"hidden", "llm", b"llm", "messages", b"messages", "options", b"options", "tools", b"tools", "without_tools", b"without_tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "hidden", b"hidden", "llm", b"llm", "may_conclude", b"may_conclude", "messages", b"messages", "options", b"options", "tools", b"tools", "without_tools", b"without_tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
