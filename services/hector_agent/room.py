@@ -38,9 +38,9 @@ def build(config: Config, mesh: Mesh) -> Room:
     async def running() -> AsyncIterator[None]:
         async with opened(config.storage.database) as database:
             databases.append(database)
-            async with database.claimed():  # else this would end, as interrupted, what another works on
-                async with runs.running(RunLog(database)):
-                    yield
+            # Claimed, else this would end, as interrupted, what another process works on.
+            async with database.claimed(), runs.running(RunLog(database)):
+                yield
 
     async def database_is_well() -> bool:
         return all([await database.is_well() for database in databases])
