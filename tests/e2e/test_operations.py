@@ -272,7 +272,7 @@ async def test_a_stream_gets_its_end_when_the_server_is_told_to_stop(hector):
 
     words = " ".join(f"word{number}" for number in range(20))
     async with scripted(says(words, pause_s=0.05)) as model:
-        hector.write(STOPPING.format(url=model.url, timeout="10s", delay="300ms"))
+        hector.write(STOPPING.format(url=model.url, timeout="10s", delay="2s"))
         server = await asyncio.to_thread(hector.serve, "--config", "hector.yaml")
 
         def follow():

@@ -162,7 +162,7 @@ def test_a_port_that_nobody_has_belongs_to_nobody():
 
 
 async def test_a_server_that_is_told_to_stop_says_so_before_it_goes(start_gateway):
-    gateway = await start_gateway(shutdown_delay=0.5)
+    gateway = await start_gateway(shutdown_delay=2)
     stopping = asyncio.create_task(gateway.stop())
     async with asyncio.timeout(5):
         while True:
