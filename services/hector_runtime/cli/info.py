@@ -77,7 +77,7 @@ async def _of_server(source: Source, agent: str) -> Facts:
 
     async with client(source) as found:
         health = await found.page("/health")
-        agents = []
+        agents: list[Facts] = []
         for entry in await found.agents():
             shown: Facts = {"name": entry.name, "title": entry.title, "type": entry.type}
             shown |= {"description": entry.description, "streaming": entry.streaming, "url": entry.url}
@@ -87,11 +87,14 @@ async def _of_server(source: Source, agent: str) -> Facts:
             agents.append(shown)
         facts: Facts = {"server": found.url, **health, "agents": agents}
         try:
-            config = await found.page("/api/config")
-            facts |= {name: config[name] for name in ("revision", "number") if name in config}
+            shown = await found.page("/api/config")
         except HectorError:
-            pass  # for the admin only, and not of every server
-    return facts
+            return facts  # for the admin only, and not of every server
+    told = {name: shown[name] for name in ("revision", "number", "source") if name in shown}
+    config = shown.get("config", {})
+    for one in agents:
+        one |= _beside(one["name"], config)
+    return facts | told | _offers(config)
 
 
 async def _of_file(source: Source) -> Facts:
@@ -102,36 +105,52 @@ async def _of_file(source: Source) -> Facts:
 
     loaded: Loaded[Config] = read_config(source.config_file, source.flags)
     config, notes = await whole_config(loaded, {})
+    shown = config.model_dump(mode="json", by_alias=True)
+    for name, llm in config.llms.items():
+        shown["llms"][name]["model"] = llm.model_name
+    first = next(iter(config.agents))
+    agents = [
+        {
+            "name": name,
+            "title": agent.name or name,
+            "type": agent.type,
+            "description": agent.description,
+            "streaming": agent.streaming,
+            "default": name == first,
+            **_beside(name, shown),
+        }
+        for name, agent in config.agents.items()
+    ]
+    facts = {"file": loaded.file, "version": VERSION, "revision": revision_id(loaded), "notes": notes}
+    return {**facts, "agents": agents, **_offers(shown)}
+
+
+def _beside(agent: str, config: Mapping[str, Any]) -> Facts:
+    """Return what the config says of an agent and its card does not."""
+    found = config.get("agents", {}).get(agent, {})
+    tools = found.get("tools")
+    every = [name for name, tool in (config.get("tools") or {}).items() if tool.get("enabled", True)]
     return {
-        "file": loaded.file,
-        "version": VERSION,
-        "revision": revision_id(loaded),
-        "notes": notes,
-        "agents": [
-            {
-                "name": name,
-                "title": agent.name or name,
-                "type": agent.type,
-                "description": agent.description,
-                "streaming": agent.streaming,
-                "visibility": agent.visibility,
-                "llm": agent.llm,
-                "tools": list(config.tools or {}) if agent.tools is None else agent.tools,
-                "default": name == next(iter(config.agents)),
-            }
-            for name, agent in config.agents.items()
-        ],
+        "visibility": found.get("visibility", ""),
+        "llm": found.get("llm", ""),
+        "tools": every if tools is None else tools,
+    }
+
+
+def _offers(config: Mapping[str, Any]) -> Facts:
+    """Return the models, tools and document stores of a config."""
+    return {
         "llms": [
-            {"name": name, "provider": llm.provider, "model": llm.model_name}
-            for name, llm in config.llms.items()
+            {"name": name, "provider": llm["provider"], "model": llm["model"]}
+            for name, llm in config.get("llms", {}).items()
         ],
         "tools": [
-            {"name": name, "type": tool.tool, "enabled": tool.enabled}
-            for name, tool in (config.tools or {}).items()
+            {"name": name, "type": tool["type"], "enabled": tool["enabled"]}
+            for name, tool in (config.get("tools") or {}).items()
         ],
         "document_stores": [
-            {"name": name, "type": store.source.type, "path": str(store.source.path)}
-            for name, store in config.document_stores.items()
+            {"name": name, "type": store["source"]["type"], "path": store["source"].get("path", "")}
+            for name, store in config.get("document_stores", {}).items()
         ],
     }
 
