@@ -133,13 +133,12 @@ class Directory:
 
 
 def _shown(name: str, longest: int) -> str:
-    """Return a file name as text, and not too long to be an id; another name stays another name."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        # Bytes that are no UTF-8.
+    """Return a file name as one line of text, not too long to be an id; another name stays another name."""
+    if not name.isprintable():
+        # Bytes that are no UTF-8, and line feeds: a model would read what follows as something else.
         digest = blake2b(os.fsencode(name), digest_size=6).hexdigest()
-        name = os.fsencode(name).decode("utf-8", "replace") + f"~{digest}"
+        text = os.fsencode(name).decode("utf-8", "replace")
+        name = "".join(letter if letter.isprintable() else "\ufffd" for letter in text) + f"~{digest}"
     if len(name) <= longest and len(name.encode()) <= 2 * longest:
         return name
     digest = blake2b(name.encode(), digest_size=12).hexdigest()
