@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import beside
+import databases
 import durable
 import many_processes
 import one_process
@@ -31,9 +32,10 @@ PARTS: dict[str, Part] = {
     "events": durable.events,
     "mesh": many_processes.mesh,
     "quickstart": quickstart.quickstart,
+    "databases": databases.databases,
     "peers": beside.peers,
 }
-UNASKED = [name for name in PARTS if name != "peers"]  # peers are downloaded first
+UNASKED = [name for name in PARTS if name not in ("databases", "peers")]  # which need more than is here
 
 
 def main() -> None:
@@ -41,7 +43,10 @@ def main() -> None:
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but peers if left out"
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"of {', '.join(PARTS)}; all but databases and peers if left out",
     )
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument("--rounds", type=int)

@@ -23,7 +23,7 @@ from mock_model import TEXT, WORDS
 WHOLE, WHOLE_BUT_FIRST = TEXT, "".join(WORDS[1:])
 METHODS = {"blocking": "SendMessage", "streamed": "SendStreamingMessage"}
 MODEL_KINDS = {"model": True, "model-whole": False}  # kind -> whether it streams
-PIECE_OF_TASK = re.compile(rb'"text":"([^"]*)"')
+PIECE_OF_TASK = re.compile(rb'"text": ?"([^"]*)"')
 PIECE_OF_MODEL = re.compile(rb'"content": ?"([^"]*)"')
 STAMP = re.compile(rb'"(\d{12,19}) *"')
 MORE_S = 20.0

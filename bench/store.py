@@ -9,15 +9,15 @@ with every commit on disk; they end with it.
 import argparse
 import asyncio
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import uvloop
+from databases import SERVERS, durable
 
 from hector_store import NewEvent, NewRun, RunChanges, RunLog, opened
 from hector_store.url import parse
@@ -88,7 +88,7 @@ def main() -> None:
     with ExitStack() as closing:
         urls = [(parse(url).name, url) for url in options.database]
         if options.servers:
-            urls += [closing.enter_context(server_of(kind)) for kind in ("postgresql", "mariadb")]
+            urls += [(name, closing.enter_context(durable(kind))) for kind, name in SERVERS.items()]
         if not urls:
             folder = closing.enter_context(tempfile.TemporaryDirectory(dir=options.folder))
             file = Path(folder, "bench.db").absolute()
@@ -99,17 +99,6 @@ def main() -> None:
             ]
         for name, url in urls:
             uvloop.run(measure(url, name, options.seconds))
-
-
-@contextmanager
-def server_of(kind: str) -> Iterator[tuple[str, str]]:
-    """Start a server that writes to the disk before it says so, as in production."""
-    sys.path.append(str(Path(__file__).parents[1] / "tests"))
-    from support.databases import server_of_its_own
-
-    with server_of_its_own(kind, durable=True) as server:
-        server.run("CREATE DATABASE bench")
-        yield {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}[kind], server.url("bench")
 
 
 if __name__ == "__main__":

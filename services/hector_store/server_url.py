@@ -96,7 +96,7 @@ class ServerPlace:
     @property
     def _authority(self) -> str:
         if self.socket:
-            return ""
+            return f":{self.port}" if self.port else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 

@@ -23,6 +23,7 @@ from hector_store.url import parse, placed
         ("mysql://ann:pw@h/db", ServerPlace(MYSQL, "db", "h", 3306, user="ann", password="pw")),
         ("mariadb://[::1]:3307/my%20db", ServerPlace(MARIADB, "my db", "::1", 3307)),
         ("postgres://a@/db?host=/run/pg", ServerPlace(POSTGRESQL, "db", "", 0, "/run/pg", "a")),
+        ("postgres://a@:6000/db?host=/run/pg", ServerPlace(POSTGRESQL, "db", "", 6000, "/run/pg", "a")),
         ("mysql://a@/db?unix_socket=/run/my.sock", ServerPlace(MYSQL, "db", "", 0, "/run/my.sock", "a")),
         (
             "postgres://h/db?pool_size=9&connect_timeout=3&sslmode=verify-full&sslrootcert=ca.pem",

@@ -196,12 +196,19 @@ def _started(command: Words, unix_socket: Path, log: Path) -> subprocess.Popen[b
         while process.poll() is None and time.monotonic() < gives_up:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(str(unix_socket))
-                return process
+                if _is_ready(unix_socket.parent):
+                    return process
             time.sleep(0.02)
         time.sleep(0.1)  # what the last one left behind may still be ending
     process.kill()
     process.wait()
     raise Unavailable(f"the server did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _is_ready(place: Path) -> bool:
+    """Whether a server that can be reached has started: PostgreSQL listens before, and notes it in a file."""
+    noted = place / "data" / "postmaster.pid"
+    return not noted.exists() or noted.read_text().split()[-1] == "ready"
 
 
 def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> None:
