@@ -77,6 +77,7 @@ async def serving_http(
     drain_s: float,
     limits: LimitsConfig | None = None,
     tls: ssl.SSLContext | None = None,
+    counted: bool = True,
 ) -> AsyncIterator[None]:
     """Answer requests until the block ends, then let those in flight finish within `drain_s` seconds.
 
@@ -86,6 +87,7 @@ async def serving_http(
         drain_s: How long answers in flight may take at the end.
         limits: What clients may take.
         tls: Speak TLS with this; None is plain text.
+        counted: Show its connections in metrics.
     """
     config = Config(
         app,
@@ -105,7 +107,8 @@ async def serving_http(
     config.load()
     config.ssl = tls  # made elsewhere, and renewed there
     server = Server(config)
-    CONNECTIONS.follow(lambda: len(server.server_state.connections))
+    if counted:
+        CONNECTIONS.follow(lambda: len(server.server_state.connections))
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve(sockets=[place]))
         await server.listens.wait()

@@ -1,6 +1,7 @@
 """One HTTP connection: uvicorn's protocol, with limits on what arrives before a request is one."""
 
 import asyncio
+import logging
 import secrets
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,8 @@ from .config import LimitsConfig
 from .errors import Busy, HeadersTooLarge, HeadersTooSlow, NotHttp, Refusal
 from .faults import http_error
 from .open_files import most_connections
+
+log = logging.getLogger(__name__)
 
 
 class Protocol(HttpToolsProtocol):
@@ -110,6 +113,7 @@ class Protocol(HttpToolsProtocol):
         self._refused = True
         self._stop_waiting()
         ERRORS.add("gateway", error.reason)
+        log.warning("connection was refused", extra={"reason": error.reason, "status": error.status})
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # in the middle of another answer, this would be read as a part of it
             return

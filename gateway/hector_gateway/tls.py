@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import ssl
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 
 import grpc
@@ -17,6 +17,8 @@ from .tls_config import TLSConfig
 
 LOOK_S = 60.0
 """How often the files are looked at."""
+SOON_S, REMIND_S = 14 * 86400.0, 86400.0
+"""How long before a certificate expires the log begins to say so, and how often."""
 
 EXPIRES = Gauge(
     "hector_tls_certificate_expiry_timestamp_seconds",
@@ -71,6 +73,7 @@ class TLS:
         while True:
             await asyncio.sleep(LOOK_S)
             await asyncio.to_thread(self.look)
+            self._remind()
 
     def look(self) -> None:
         """Take new files into use, if there are any."""
@@ -90,13 +93,17 @@ class TLS:
         log.info("certificate was renewed", extra={"cert_file": str(self._cert)})
 
     def _note(self) -> None:
-        expires = ssl.cert_time_to_seconds(str(_tried(self.context, self._cert)["notAfter"]))
-        EXPIRES.set(value=expires)
-        left_days = (expires - datetime.now(UTC).timestamp()) / 86400
-        if left_days < 14:
-            log.warning(
-                "certificate expires soon", extra={"cert_file": str(self._cert), "days": round(left_days, 1)}
-            )
+        self._expires = ssl.cert_time_to_seconds(str(_tried(self.context, self._cert)["notAfter"]))
+        self._reminded_at = 0.0
+        EXPIRES.set(value=self._expires)
+        self._remind()
+
+    def _remind(self) -> None:
+        now = time.time()
+        if self._expires - now < SOON_S and now - self._reminded_at >= REMIND_S:
+            self._reminded_at = now
+            left = round((self._expires - now) / 86400, 1)
+            log.warning("certificate expires soon", extra={"cert_file": str(self._cert), "days": left})
 
     def _looks(self) -> tuple[int, ...]:
         found = []

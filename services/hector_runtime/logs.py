@@ -97,6 +97,16 @@ def catch_strays(loop: asyncio.AbstractEventLoop) -> None:
     threading.excepthook = in_thread
 
 
+class RotatedFile(WatchedFileHandler):
+    """A file that may be moved away; while it cannot be made again, lines are lost and nothing else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:  # Python's own lets this out, into whatever wanted to log
+            self.handleError(record)
+
+
 def circumstances(record: logging.LogRecord) -> bool:
     """Add which request a line belongs to, where one is being served; a filter that keeps every line."""
     call = current_call.get()
@@ -171,6 +181,6 @@ def _handler(file: Path | None) -> logging.Handler:
     if file is None:
         return logging.StreamHandler(sys.stderr)
     try:
-        return WatchedFileHandler(file, encoding="utf-8", errors="backslashreplace")
+        return RotatedFile(file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise LogFileUnusable(file, (error.strerror or str(error)).lower()) from error

@@ -82,7 +82,7 @@ async def watched(config: MetricsConfig, health: Health) -> AsyncIterator[WatchP
     where = {"key": "observability.metrics.listen", "flag": "--metrics-listen"}
     place = bound(host.strip("[]"), int(number), **where)
     try:
-        async with serving_http(port, place, drain_s=1):
+        async with serving_http(port, place, drain_s=1, counted=False):
             yield port
     finally:
         place.close()

@@ -85,6 +85,16 @@ async def test_clients_of_both_ports_see_the_renewed_certificate(start_gateway, 
             pass
 
 
+def test_a_certificate_that_expires_soon_is_told_of_once_a_day(authority, caplog, monkeypatch):
+    tls = TLS(config(authority.issue("soon", days=(-1, 3))))
+    tls._remind()
+    told = [record for record in caplog.records if record.getMessage() == "certificate expires soon"]
+    assert [record.days for record in told] == [pytest.approx(3, abs=0.1)]
+    monkeypatch.setattr(tls_module, "REMIND_S", 0.0)
+    tls._remind()
+    assert len(caplog.records) == 2
+
+
 def serial(tls, authority):
     client = ssl.create_default_context(cafile=str(authority.file))
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -133,6 +133,24 @@ def test_a_file_that_is_moved_away_is_made_again(tmp_path):
     assert "before" not in file.read_text()
 
 
+def test_a_folder_that_vanishes_costs_lines_and_nothing_else(tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    start_logging("info", "text", folder / "hector.log")
+    log.info("before")
+    (folder / "hector.log").unlink()
+    folder.rmdir()
+    log.info("lost")
+    log.info("lost, too")
+    folder.mkdir()
+    log.info("after")
+    log.info("and so on")
+    text = (folder / "hector.log").read_text()
+    assert "lost" not in text
+    assert "after" in text
+    assert "and so on" in text
+
+
 def test_a_file_that_cannot_be_written_is_an_error_with_the_way_out(tmp_path):
     with pytest.raises(LogFileUnusable, match=r"gone/hector.log: no such file.*--log-file or `logger.file:`"):
         start_logging("info", "text", tmp_path / "gone" / "hector.log")
