@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -291,3 +292,58 @@ def test_a_terminal_without_our_letters_gets_others(served):
     found = asked(plain, "call", "Grüße …")
     assert found.returncode == 0
     assert found.stdout.startswith("usual heard Gr")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_nothing(served, closed):
+    """Started so by cron and by daemons: the next socket would get the number of a standard stream."""
+    shell = ["sh", "-c", f'"{HECTOR}" call Hello {closed}']
+    found = subprocess.run(
+        shell,
+        cwd=served.folder,
+        env=dict(served.environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout == ("" if ">&-" in closed.replace("2>&-", "") else "usual heard Hello\n")
+
+
+def test_without_text_and_without_input_there_is_nothing_to_ask(served):
+    shell = ["sh", "-c", f'"{HECTOR}" call <&-']
+    found = subprocess.run(
+        shell,
+        cwd=served.folder,
+        env=dict(served.environment),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert found.returncode == 2
+    assert "there is no text to ask" in found.stderr
+
+
+def test_a_server_that_hangs_does_not_hold_who_leaves(served, tmp_path):
+    """The first Ctrl-C asks for the task's end, a second one waits for nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        call = subprocess.Popen(
+            [HECTOR, "call", "--url", url, "Hello"],
+            cwd=served.folder,
+            env=dict(served.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        )
+        silent.settimeout(LIMIT_S)
+        with silent.accept()[0] as line:
+            assert line.recv(1024)
+            call.send_signal(signal.SIGINT)
+            call.send_signal(signal.SIGINT)
+            told = call.communicate(timeout=LIMIT_S)
+    assert (call.returncode, *told) == (130, b"", b"")

@@ -1,5 +1,6 @@
 """What commands print: answers on standard output, everything beside them dim on standard error."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -14,7 +15,16 @@ NARROWEST = 20
 
 
 def prepare_streams() -> None:
-    """Let no character that the terminal lacks end a program: it is shown as "?" there."""
+    """Make standard input and output usable, whatever the program was started with.
+
+    A character that the terminal lacks is shown as "?". A stream that is closed leads nowhere: else the next
+    file or socket would take its number, and be written to as if it were the terminal.
+    """
+    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                if os.open(os.devnull, os.O_RDWR) == number:
+                    setattr(sys, name, os.fdopen(number, mode, closefd=False))
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
