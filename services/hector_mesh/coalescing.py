@@ -51,6 +51,7 @@ class Coalescing(grpc.aio.ServerInterceptor):
 
     def __init__(self, merges: Merges) -> None:
         self._merges = dict(merges)
+        self._made: dict[str, tuple[Handler, Handler]] = {}
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
@@ -59,11 +60,15 @@ class Coalescing(grpc.aio.ServerInterceptor):
         merge = self._merges.get(handler_call_details.method)
         if merge is None or handler is None or not handler.response_streaming:
             return handler
-        return grpc.unary_stream_rpc_method_handler(
-            _coalesced(handler.unary_stream, merge),
-            handler.request_deserializer,
-            handler.response_serializer,
-        )
+        known, coalescing = self._made.get(handler_call_details.method, (None, None))
+        if handler is not known:
+            coalescing = grpc.unary_stream_rpc_method_handler(
+                _coalesced(handler.unary_stream, merge),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+            self._made[handler_call_details.method] = handler, coalescing
+        return coalescing
 
 
 def _coalesced(behavior: Callable[..., Any], merge: Merge[Any]) -> Any:

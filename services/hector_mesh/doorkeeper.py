@@ -43,6 +43,8 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         self._header = header
         self._token = token.encode() if token else None
         self._inside: set[asyncio.Task[Any]] = set()
+        self._guarded: dict[str, tuple[Handler, Handler]] = {}
+        """By method: what is served, and the same behind the door. Made once, not for each call."""
 
     async def gone(self, timeout_s: float) -> None:
         """Wait until what was let in has ended, for a server that has stopped.
@@ -79,6 +81,13 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming:
             return handler
+        known, guarded = self._guarded.get(handler_call_details.method, (None, None))
+        if handler is not known:
+            guarded = self._behind(handler)
+            self._guarded[handler_call_details.method] = handler, guarded
+        return guarded
+
+    def _behind(self, handler: Handler) -> Handler:
         coders = (handler.request_deserializer, handler.response_serializer)
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream), *coders)

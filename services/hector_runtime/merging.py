@@ -6,13 +6,19 @@ from typing import Any
 import hector_a2a as a2a
 from hector.llm.v1 import StreamTextResponse
 
+TEXT = frozenset({"text", "model", "response_id"})
+AFTER_TEXT = TEXT | {"tool_calls", "done", "usage", "finish_reason"}
+"""What a reader takes out of a piece after its text, so that the order stays as it was."""
+
 
 def merge_pieces(first: StreamTextResponse, second: StreamTextResponse) -> StreamTextResponse | None:
-    """Return two pieces of a model's answer as one: only text is joined."""
-    if _only_text(first) and _only_text(second):
-        first.text += second.text
-        return first
-    return None
+    """Return two pieces of a model's answer as one: text, and after text the end or calls of tools."""
+    if not (_holds(first, TEXT) and _holds(second, AFTER_TEXT)):
+        return None
+    text = first.text + second.text
+    first.MergeFrom(second)
+    first.text = text
+    return first
 
 
 def merge_updates(first: "a2a.StreamResponse", second: "a2a.StreamResponse") -> "a2a.StreamResponse | None":
@@ -31,8 +37,8 @@ def merge_updates(first: "a2a.StreamResponse", second: "a2a.StreamResponse") -> 
     return first
 
 
-def _only_text(piece: StreamTextResponse) -> bool:
-    return all(field.name == "text" for field, _ in piece.ListFields())
+def _holds(piece: StreamTextResponse, allowed: frozenset[str]) -> bool:
+    return all(field.name in allowed for field, _ in piece.ListFields())
 
 
 MERGES: Mapping[str, Callable[[Any, Any], Any]] = {

@@ -6,7 +6,8 @@ import random
 import pytest
 
 import hector_a2a as a2a
-from hector.llm.v1 import StreamTextResponse
+from hector.common.v1 import Reasoning, TokenUsage
+from hector.llm.v1 import FINISH_REASON_STOP, StreamTextResponse, ToolCallDelta
 from hector_runtime.merging import MERGES, merge_pieces, merge_updates
 
 
@@ -130,12 +131,37 @@ def test_what_is_not_more_text_of_the_same_artifact_is_not_joined(pair):
     assert merged(pair, merge_updates) == list(pair)
 
 
-def test_pieces_of_a_models_text_are_joined_and_nothing_else_is():
-    pieces = [StreamTextResponse(text=word) for word in ("a", "b")]
-    assert [piece.text for piece in merged(pieces, merge_pieces)] == ["ab"]
-    other = StreamTextResponse(text="c", done=True)
-    assert merged([pieces[0], other], merge_pieces) == [pieces[0], other]
-    assert merged([other, pieces[0]], merge_pieces) == [other, pieces[0]]
+def test_pieces_of_a_models_text_are_joined_with_what_comes_after_it():
+    pieces = [StreamTextResponse(text="a", model="m"), StreamTextResponse(text="b")]
+    call = StreamTextResponse(tool_calls=[ToolCallDelta(name="look")])
+    end = StreamTextResponse(done=True, usage=TokenUsage(total_tokens=2), finish_reason=FINISH_REASON_STOP)
+    both = StreamTextResponse(text="ab", model="m")
+    assert merged(pieces, merge_pieces) == [both]
+    both.MergeFrom(end)
+    assert merged([*pieces, end], merge_pieces) == [both]
+    assert merged([*pieces, call], merge_pieces) == [
+        StreamTextResponse(text="ab", model="m", tool_calls=call.tool_calls)
+    ]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        StreamTextResponse(text="c", done=True),
+        StreamTextResponse(tool_calls=[ToolCallDelta(name="look")]),
+        StreamTextResponse(reasoning=Reasoning(text="hm")),
+    ],
+    ids=["end", "call", "thought"],
+)
+def test_text_that_comes_after_something_else_stays_after_it(first):
+    text = StreamTextResponse(text="a")
+    assert merged([first, text], merge_pieces) == [first, text]
+
+
+def test_a_thought_or_a_failure_after_text_stays_apart():
+    text = StreamTextResponse(text="a")
+    for other in (StreamTextResponse(reasoning=Reasoning(text="hm")), StreamTextResponse(error="gone")):
+        assert merged([text, other], merge_pieces) == [text, other]
 
 
 def test_every_method_that_is_merged_exists_and_streams():
