@@ -42,7 +42,7 @@ _LOST = {
 _SETTINGS = (
     "foreign_keys = ON",
     "temp_store = MEMORY",
-    "cache_size = -16384",  # 16 MiB
+    "cache_size = -4096",  # 4 MiB: what is written lies together at the end
     # Pages, 16 MiB. A checkpoint holds all writers up; but until the first one the log grows, and a file that
     # grows takes twice as long to sync as one that is written over.
     "wal_autocheckpoint = 4000",
