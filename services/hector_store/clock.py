@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Connection, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from .compiled import OneRow
+from .compiled import Rows
 
 _MYSQL = "timestampdiff(MICROSECOND, '1970-01-01 00:00:00', utc_timestamp(6))"
 _SPELLINGS = {
@@ -31,10 +31,10 @@ def _spell(element: database_time, compiler: Any, **_: Any) -> str:
     return _SPELLINGS.get(compiler.dialect.name, "database_time()")
 
 
-_NOW = OneRow(select(database_time()))
+_NOW = Rows(select(database_time()))
 
 
 def now(connection: Connection) -> int:
     """Return the database's time."""
-    (time_us,) = _NOW.row(connection) or (0,)
+    (time_us,) = _NOW.one(connection) or (0,)
     return int(time_us)

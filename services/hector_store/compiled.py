@@ -23,6 +23,9 @@ from sqlalchemy.exc import DBAPIError
 
 Values = tuple[object, ...]
 
+ANY_NUMBER = 2**62
+"""A limit that limits nothing: so that a statement with a limit is the only one."""
+
 _MOST_IDS = 512  # in one statement; SQLite takes 32,766 parameters, others fewer
 
 
@@ -41,62 +44,71 @@ class ManyRows:
     def _for(self, dialect: Dialect) -> tuple[str, Callable[[Values], Values] | None]:
         found = self._compiled.get(dialect.name)
         if found is None:
-            sql, names = _compile(self._statement, dialect)
-            places = [self._names.index(name) for name in names]
+            compiled: Any = self._statement.compile(dialect=dialect)
+            sql, places = str(compiled), [self._names.index(name) for name in compiled.positiontup]
             reorder = None if places == list(range(len(self._names))) else itemgetter(*places)
             found = self._compiled[dialect.name] = sql, reorder
         return found
 
 
-class OneRow:
-    """A SELECT that finds one row at most, by the values of `names`."""
+class Rows:
+    """A SELECT, by the values of `names`. What it finds is as the driver has it: a boolean may be a number."""
 
     def __init__(self, statement: Select[Any], names: Sequence[str] = ()) -> None:
         self._statement, self._names = statement, tuple(names)
-        self._compiled: dict[str, tuple[str, list[int]]] = {}
+        self._compiled: dict[str, tuple[str, list[int], Values]] = {}
 
-    def row(self, connection: Connection, *values: object) -> Sequence[Any] | None:
-        """Return the row; None when there is none."""
-        found = self._compiled.get(connection.dialect.name)
-        if found is None:
-            sql, names = _compile(self._statement, connection.dialect)
-            found = self._compiled[connection.dialect.name] = sql, [self._names.index(name) for name in names]
-        sql, places = found
-        rows: list[Sequence[Any]] = _execute(
-            connection, sql, tuple([values[place] for place in places])
-        ).fetchall()
+    def one(self, connection: Connection, *values: object) -> Sequence[Any] | None:
+        """Return the first row; None when there is none."""
+        rows = self.all(connection, *values)
         return rows[0] if rows else None
+
+    def all(self, connection: Connection, *values: object) -> list[Sequence[Any]]:
+        """Return the rows."""
+        sql, places, fixed = self._for(connection.dialect)
+        values += fixed
+        ordered = tuple([values[place] for place in places])
+        rows: list[Sequence[Any]] = _execute(connection, sql, ordered).fetchall()
+        return rows
+
+    def _for(self, dialect: Dialect) -> tuple[str, list[int], Values]:
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            compiled: Any = self._statement.compile(dialect=dialect)
+            names = [*self._names, *(name for name in compiled.positiontup or () if name not in self._names)]
+            fixed = tuple([compiled.params[name] for name in names[len(self._names) :]])
+            places = [names.index(name) for name in compiled.positiontup or ()]
+            found = self._compiled[dialect.name] = str(compiled), places, fixed
+        return found
 
 
 class ByIds:
-    """A SELECT of the rows whose id is one of many."""
+    """A SELECT of the rows whose id is one of many, by the values of `names` besides."""
 
-    def __init__(self, statement: Select[Any], column: ColumnElement[str]) -> None:
-        self._statement, self._column = statement, column
-        self._compiled: dict[tuple[str, int], str] = {}
+    def __init__(self, statement: Select[Any], column: ColumnElement[str], names: Sequence[str] = ()) -> None:
+        self._statement, self._column, self._names = statement, column, tuple(names)
+        self._compiled: dict[int, Rows] = {}
 
-    def rows(self, connection: Connection, ids: Sequence[str]) -> list[Sequence[Any]]:
+    def rows(
+        self, connection: Connection, ids: Sequence[str], values: Sequence[object] = ()
+    ) -> list[Sequence[Any]]:
         """Return the rows; a statement takes 512 ids at most, and each orders its own."""
         rows: list[Sequence[Any]] = []
         for start in range(0, len(ids), _MOST_IDS):
             some = ids[start : start + _MOST_IDS]
             size = 1 << (len(some) - 1).bit_length()  # few different statements, filled up with the last id
             padding = (some[-1],) * (size - len(some))
-            rows += _execute(connection, self._for(connection.dialect, size), (*some, *padding)).fetchall()
+            rows += self._for(size).all(connection, *values, *some, *padding)
         return rows
 
-    def _for(self, dialect: Dialect, size: int) -> str:
-        found = self._compiled.get((dialect.name, size))
+    def _for(self, size: int) -> Rows:
+        found = self._compiled.get(size)
         if found is None:
-            ids: list[BindParameter[str]] = [bindparam(f"id_{number}") for number in range(size)]
-            found, _ = _compile(self._statement.where(self._column.in_(ids)), dialect)
-            self._compiled[dialect.name, size] = found
+            names = [f"id_{number}" for number in range(size)]
+            ids: list[BindParameter[str]] = [bindparam(name) for name in names]
+            found = Rows(self._statement.where(self._column.in_(ids)), (*self._names, *names))
+            self._compiled[size] = found
         return found
-
-
-def _compile(statement: Insert | Update | Select[Any], dialect: Dialect) -> tuple[str, tuple[str, ...]]:
-    compiled: Any = statement.compile(dialect=dialect)
-    return str(compiled), tuple(compiled.positiontup or ())
 
 
 def _execute(connection: Connection, sql: str, values: Any, *, many: bool = False) -> Any:

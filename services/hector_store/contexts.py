@@ -1,11 +1,13 @@
 """Contexts, also known as sessions: what the runs of one context say together."""
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, or_, select
 from sqlalchemy import delete as delete_from
 
+from .compiled import ANY_NUMBER, Rows
 from .paging import key_of, token_after
 from .payloads import EVENT_COLUMNS, event_rows
 from .schema import run_events, runs
@@ -22,20 +24,10 @@ def conversation(
     limit: int | None,
 ) -> Sequence[EventRow]:
     """Return the events of a context's runs, oldest first; the latest ones when limited."""
-    statement = (
-        select(*EVENT_COLUMNS)
-        .join_from(runs, run_events, run_events.c.run_id == runs.c.id)
-        .where(runs.c.app == app, runs.c.owner == owner, runs.c.context_id == context_id)
-        .where(runs.c.context_position.is_not(None))
-        .order_by(runs.c.context_position.desc(), run_events.c.seq.desc())
-    )
-    if before_position is not None:
-        statement = statement.where(runs.c.context_position < before_position)
-    if kinds is not None:
-        statement = statement.where(run_events.c.kind.in_(sorted(kinds)))
-    if limit is not None:
-        statement = statement.limit(limit)
-    rows = connection.execute(statement).all()
+    before = ANY_NUMBER if before_position is None else before_position
+    most = ANY_NUMBER if limit is None else limit
+    found = _conversation(None if kinds is None else len(kinds))
+    rows = found.all(connection, app, owner, context_id, before, most, *sorted(kinds or ()))
     return event_rows(connection, reversed(rows))
 
 
@@ -75,6 +67,23 @@ def delete(connection: Connection, app: str, owner: str, context_id: str) -> int
         runs.c.context_position.is_not(None),  # the empty context is nobody's session
     )
     return connection.execute(statement).rowcount
+
+
+@cache
+def _conversation(kinds: int | None) -> Rows:
+    names = [f"kind_{number}" for number in range(kinds or 0)]
+    statement = (
+        select(*EVENT_COLUMNS)
+        .join_from(runs, run_events, run_events.c.run_id == runs.c.id)
+        .where(runs.c.app == bindparam("app"), runs.c.owner == bindparam("owner"))
+        .where(runs.c.context_id == bindparam("context_id"))
+        .where(runs.c.context_position < bindparam("before"))  # and not NULL
+        .order_by(runs.c.context_position.desc(), run_events.c.seq.desc())
+        .limit(bindparam("most", type_=BigInteger))
+    )
+    if kinds is not None:
+        statement = statement.where(run_events.c.kind.in_([bindparam(name) for name in names]))
+    return Rows(statement, ("app", "owner", "context_id", "before", "most", *names))
 
 
 def _contexts(app: str, owner: str | None, context_id: str | None, agent: str | None) -> Select[Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from .clock import now
-from .compiled import ManyRows, OneRow, Values
+from .compiled import ManyRows, Rows, Values
 from .errors import IdempotencyMismatch
 from .payloads import EventRows
 from .schema import runs
@@ -24,7 +24,7 @@ class Creation:
 
 _COLUMNS = tuple(column.name for column in runs.columns)
 _INSERT = ManyRows(insert(runs), _COLUMNS)
-_LAST_POSITION = OneRow(
+_LAST_POSITION = Rows(
     select(func.max(runs.c.context_position)).where(
         runs.c.app == bindparam("app"),
         runs.c.owner == bindparam("owner"),
@@ -90,7 +90,7 @@ def _next_position(connection: Connection, run: NewRun, positions: dict[Context,
     context = (run.app, run.owner, run.context_id)
     last = positions.get(context)
     if last is None:
-        (found,) = (not run.new_context and _LAST_POSITION.row(connection, *context)) or (None,)
+        (found,) = (not run.new_context and _LAST_POSITION.one(connection, *context)) or (None,)
         last = found or 0
     positions[context] = last + 1
     return last + 1

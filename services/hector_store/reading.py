@@ -1,11 +1,24 @@
 """Reads runs, their events and their effects."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+)
 
+from .compiled import ANY_NUMBER, ByIds, Rows
 from .paging import key_of, token_after
 from .payloads import EVENT_COLUMNS, event_rows
 from .schema import effects as effects_table
@@ -43,17 +56,18 @@ _GET: Select[Any] = select(*_LISTED, runs.c.strategy_state).where(
     runs.c.id == bindparam("run_id"), runs.c.app == bindparam("app")
 )
 _EXISTS = select(literal(1)).where(runs.c.id == bindparam("run_id"))
-_EVENTS = (
+_GET_ANY, _GET_OWN = (
+    Rows(_GET, ("app", "run_id")),
+    Rows(_GET.where(runs.c.owner == bindparam("owner")), ("app", "run_id", "owner")),
+)
+_IS_TASK = [field.name for field in fields(RunRow)].index("is_task")
+_EVENTS = Rows(
     select(*EVENT_COLUMNS)
     .where(run_events.c.run_id == bindparam("run_id"), run_events.c.app == bindparam("app"))
     .where(run_events.c.seq > bindparam("after"))
     .order_by(run_events.c.seq)
-)
-_OF_RUNS = (
-    select(*EVENT_COLUMNS)
-    .where(run_events.c.run_id.in_(bindparam("run_ids", expanding=True)))
-    .where(run_events.c.kind.in_(bindparam("kinds", expanding=True)))
-    .order_by(run_events.c.run_id, run_events.c.seq)
+    .limit(bindparam("most", type_=BigInteger)),
+    ("app", "run_id", "after", "most"),
 )
 _EFFECTS = (
     select(
@@ -107,9 +121,15 @@ class Wanted:
 
 def run(connection: Connection, app: str, owner: str | None, run_id: str) -> RunRow | None:
     """Return one run, with its strategy's state."""
-    statement = _GET if owner is None else _GET.where(runs.c.owner == owner)
-    row = connection.execute(statement, {"run_id": run_id, "app": app}).one_or_none()
-    return None if row is None else RunRow(*row)
+    if owner is None:
+        row = _GET_ANY.one(connection, app, run_id)
+    else:
+        row = _GET_OWN.one(connection, app, run_id, owner)
+    if row is None:
+        return None
+    values = list(row)
+    values[_IS_TASK] = bool(values[_IS_TASK])
+    return RunRow(*values)
 
 
 def exists(connection: Connection, run_id: str) -> bool:
@@ -121,9 +141,8 @@ def events(
     connection: Connection, app: str, run_id: str, after: int, limit: int | None
 ) -> Sequence[EventRow]:
     """Return a run's events in order."""
-    statement = _EVENTS if limit is None else _EVENTS.limit(limit)
-    rows = connection.execute(statement, {"app": app, "run_id": run_id, "after": after}).all()
-    return event_rows(connection, rows)
+    most = ANY_NUMBER if limit is None else limit
+    return event_rows(connection, _EVENTS.all(connection, app, run_id, after, most))
 
 
 def events_of(
@@ -133,11 +152,19 @@ def events_of(
     next_seq = {row.id: row.next_seq for row in rows}
     found: dict[str, list[EventRow]] = {run_id: [] for run_id in next_seq}
     if found:
-        keys = {"run_ids": sorted(found), "kinds": sorted(kinds)}
-        for event in event_rows(connection, connection.execute(_OF_RUNS, keys).all()):
+        selected = _of_runs(len(kinds)).rows(connection, sorted(found), sorted(kinds))
+        for event in event_rows(connection, selected):
             if event.seq < next_seq[event.run_id]:
                 found[event.run_id].append(event)
     return found
+
+
+@cache
+def _of_runs(kinds: int) -> ByIds:
+    names = [f"kind_{number}" for number in range(kinds)]
+    of_kinds = run_events.c.kind.in_([bindparam(name) for name in names])
+    statement = select(*EVENT_COLUMNS).where(of_kinds).order_by(run_events.c.run_id, run_events.c.seq)
+    return ByIds(statement, run_events.c.run_id, names)
 
 
 def story(

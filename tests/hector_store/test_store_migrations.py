@@ -33,7 +33,7 @@ from hector_store import (
     RunLog,
     opened,
 )
-from hector_store.compiled import ByIds, ManyRows
+from hector_store.compiled import ManyRows, Rows
 from hector_store.schema import INLINE_BYTES, metadata
 from hector_store.server import server_of, writer_engine
 from hector_store.server_url import ServerPlace
@@ -272,6 +272,7 @@ async def use_everything(database: Database) -> None:
             await log.contexts("a", owner, agent="g", page_token=token)
         await log.context("a", owner, "c")
     assert page.total_size == 1
+    await log.story("a", "o", created.run_id, ["e"])
     await log.events("a", created.run_id)
     await log.events("a", created.run_id, after=1, limit=1)
     await log.conversation("a", "o", "c", before_position=2, kinds=["e"], limit=1)
@@ -291,22 +292,22 @@ async def use_everything(database: Database) -> None:
 
 async def test_every_statement_can_be_said_in_every_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[Any] = []
-    execute, rows = ManyRows.execute, ByIds.rows
+    execute, find = ManyRows.execute, Rows.all
 
     def remember(many: ManyRows, connection: Connection, rows: Any) -> None:
         said.append(many._statement)
         execute(many, connection, rows)
 
-    def remember_ids(by_ids: ByIds, connection: Connection, ids: Any) -> Any:
-        said.append(by_ids._statement.where(by_ids._column.in_(ids)))
-        return rows(by_ids, connection, ids)
+    def remember_rows(rows: Rows, connection: Connection, *values: object) -> Any:
+        said.append(rows._statement)
+        return find(rows, connection, *values)
 
     def listen(connection: Connection, statement: Any, *_: object) -> None:
         said.append(statement)
 
     async with opened("inmemory") as database:
         monkeypatch.setattr(ManyRows, "execute", remember)
-        monkeypatch.setattr(ByIds, "rows", remember_ids)
+        monkeypatch.setattr(Rows, "all", remember_rows)
         event.listen(Engine, "before_execute", listen)
         try:
             await use_everything(database)
