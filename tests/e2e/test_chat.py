@@ -154,6 +154,15 @@ def test_commands_change_who_is_asked_and_in_which_conversation(hector, served):
         assert chat.ends() == 0
 
 
+def test_without_colours_there_is_not_one_of_their_signs(hector, served):
+    hector.environment = {**hector.environment, "NO_COLOR": "1"}
+    with terminal(hector, "call", "Hello") as call:
+        assert call.ends() == 0
+    assert "I heard Hello" in call.shown
+    assert "[session " in call.shown
+    assert "\033" not in call.shown
+
+
 def test_from_a_pipe_the_exit_code_says_whether_all_was_answered(hector, served):
     good = hector.run("chat", text="one\ntwo\n")
     assert (good.returncode, good.stdout) == (0, "I heard one\nI heard one and two\n")

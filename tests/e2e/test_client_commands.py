@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
+from support.certificates import Authority
 from support.model_server import calls, says, trickles
 from support.model_thread import model_in_a_thread
-from support.processes import HECTOR, Hector, hector_in
+from support.processes import HECTOR, Hector, free_port, hector_in
 
 LIMIT_S = 30
 CONFIG = """
@@ -347,3 +349,25 @@ def test_a_server_that_hangs_does_not_hold_who_leaves(served, tmp_path):
             call.send_signal(signal.SIGINT)
             told = call.communicate(timeout=LIMIT_S)
     assert (call.returncode, *told) == (130, b"", b"")
+
+
+def test_a_server_behind_tls_is_trusted_by_its_authority_alone(hector):
+    authority = Authority(hector.folder)
+    pair = authority.issue()
+    hector.write(
+        f"server: {{tls: {{cert_file: {pair.cert_file}, key_file: {pair.key_file}}}}}\n"
+        "llms: {default: {provider: local}}\n"
+    )
+    server = hector.start("--port", str(port := free_port()), "--grpc-port", "0")
+    url = f"https://127.0.0.1:{port}"
+    deadline = time.monotonic() + LIMIT_S
+    while "Ready" not in server.output():
+        assert time.monotonic() < deadline, server.output()
+        time.sleep(0.05)
+    stranger = asked(hector, "call", "--url", url, "Hello")
+    assert stranger.returncode == 3
+    assert "--ca-certificate FILE" in stranger.stderr
+    known = asked(hector, "call", "--url", url, "--ca-certificate", str(authority.file), "Hello")
+    assert (known.returncode, known.stderr) == (0, "")
+    plain = asked(hector, "call", "--url", url.replace("https", "http"), "Hello")
+    assert plain.returncode == 3
