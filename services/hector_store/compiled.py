@@ -52,7 +52,7 @@ class ManyRows:
 
 
 class Rows:
-    """A SELECT, by the values of `names`. What it finds is as the driver has it: a boolean may be a number."""
+    """A SELECT, by the values of `names`. What it finds is as the driver has it: booleans may be numbers."""
 
     def __init__(self, statement: Select[Any], names: Sequence[str] = ()) -> None:
         self._statement, self._names = statement, tuple(names)
