@@ -42,6 +42,7 @@ format: setup ## rewrite the code in the project's style
 generate: setup ## make proto/gen anew from proto/, and the reference pages from the code
 	$(BIN)/python proto/generate.py
 	$(BIN)/python scripts/write_cli_reference.py
+	$(BIN)/python scripts/write_config_reference.py
 
 setup: ## make .venv from the locks (quick when nothing changed)
 	@$(PYTHON) scripts/setup.py dev

@@ -54,7 +54,9 @@ class OneOf:
         )
 
 
-class _OffSchema:
+class OffSchema:
+    """What makes a boolean an `Off`."""
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(_is_off, handler(source))
 
@@ -70,5 +72,5 @@ def _is_off(value: bool) -> bool:
     return value
 
 
-Off = Annotated[bool, _OffSchema()]
+Off = Annotated[bool, OffSchema()]
 """A switch of something that a later version can do: it may be said to be off, and not on."""

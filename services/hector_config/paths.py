@@ -45,7 +45,7 @@ class _ProjectPathSchema:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"type": "string", "minLength": 1}
+        return {"type": "string", "minLength": 1, "format": "path"}
 
 
 ProjectPath = Annotated[Path, _ProjectPathSchema()]

@@ -16,8 +16,8 @@ _BYTES = {
     **{letter: 1000**power for power, letter in enumerate("kmgt", 1)},
 }
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-_DURATION = rf"^(?:{_NUMBER}|(?:{_NUMBER}(?:ms|s|m|h|d))+)$"
-_SIZE = rf"^{_NUMBER} ?(?:[kKmMgGtT]?[bB]|[kKmMgGtT](?:i[bB]?)?)?$"
+DURATION_PATTERN = rf"^(?:{_NUMBER}|(?:{_NUMBER}(?:ms|s|m|h|d))+)$"
+SIZE_PATTERN = rf"^{_NUMBER} ?(?:[kKmMgGtT]?[bB]|[kKmMgGtT](?:i[bB]?)?)?$"
 
 
 def parse_duration(value: object) -> float:
@@ -28,7 +28,7 @@ def parse_duration(value: object) -> float:
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
         return float(value)
-    if isinstance(value, str) and len(value) <= 64 and re.match(_DURATION, value):
+    if isinstance(value, str) and len(value) <= 64 and re.match(DURATION_PATTERN, value):
         parts = re.findall(rf"({_NUMBER})(ms|s|m|h|d)?", value)
         return float(sum(float(number) * _SECONDS[unit or "s"] for number, unit in parts))
     raise PydanticCustomError("duration", 'a duration such as 30, "250ms", "30s", "5m" or "1h30m"')
@@ -42,7 +42,7 @@ def parse_size(value: object) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    if isinstance(value, str) and len(value) <= 64 and re.match(_SIZE, value):
+    if isinstance(value, str) and len(value) <= 64 and re.match(SIZE_PATTERN, value):
         number = re.match(_NUMBER, value)
         assert number is not None
         size = float(number[0]) * _BYTES[value[number.end() :].strip().lower()]
@@ -73,7 +73,7 @@ class _DurationSchema:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         number = {"type": "number", "minimum": 0, **_bounds(schema)}
-        return {"anyOf": [number, {"type": "string", "pattern": rf"{_DURATION}|\$\{{"}]}
+        return {"anyOf": [number, {"type": "string", "pattern": rf"{DURATION_PATTERN}|\$\{{"}]}
 
 
 class _SizeSchema:
@@ -84,7 +84,7 @@ class _SizeSchema:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         number = {"type": "integer", "minimum": 0, **_bounds(schema)}
-        return {"anyOf": [number, {"type": "string", "pattern": rf"{_SIZE}|\$\{{"}]}
+        return {"anyOf": [number, {"type": "string", "pattern": rf"{SIZE_PATTERN}|\$\{{"}]}
 
 
 def _bounds(schema: CoreSchema) -> dict[str, Any]:
