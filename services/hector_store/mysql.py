@@ -5,17 +5,18 @@ import hashlib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hector_mesh import HectorError
 
 from .errors import StorageBusy, StorageFailed, StorageFull, StorageReadOnly
 from .group_commit import Fault
+from .mysql_driver import driver, execute_at_once
 from .schema import INLINE_BYTES
 from .server import LOCK_S, MIGRATION_S, detail_of, tls_context
 from .server_errors import (
@@ -27,6 +28,7 @@ from .server_errors import (
     StorageTooOld,
     StorageUnreachable,
     StorageUnsuitable,
+    TextTooLong,
 )
 from .server_url import ServerPlace
 
@@ -38,7 +40,6 @@ _SETTINGS = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO',"
     f" SESSION innodb_lock_wait_timeout = {LOCK_S}, SESSION wait_timeout = 28800"
 )
-_CLIENT_SSL = 0x800
 
 _BUSY = {1205, 1213, 1020}  # lock not to be had in time, deadlock, row changed since it was read
 _GONE = {1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927}
@@ -73,7 +74,7 @@ class MySQL:
     async def _connect(self, settings: str) -> Any:
         place = self.place
         encrypted = None if place.socket or place.tls.mode == "disable" else tls_context(place)
-        connection = _driver()(
+        connection = driver()(
             host=place.host,
             port=place.port,
             unix_socket=place.socket or None,
@@ -138,6 +139,10 @@ class MySQL:
         """Return the connection's id."""
         return int(connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one())
 
+    def hasten(self, engine: AsyncEngine) -> None:
+        """Send many rows at once: the driver would wait for the answer to each."""
+        event.listen(engine.sync_engine, "do_executemany", execute_at_once)
+
     def fault_of(self, error: Exception) -> Fault:
         """Tell by number."""
         if isinstance(error, HectorError | PoolTimeout):
@@ -192,9 +197,7 @@ class MySQL:
         if number in _BUSY:
             return StorageBusy(place.name, "another transaction; end what holds it (SHOW PROCESSLIST)")
         if number == 1153:
-            return StorageUnsuitable(
-                place, detail, "raise the server's max_allowed_packet, or write less at once"
-            )
+            return TextTooLong(place, detail)
         fault = self.fault_of(error)
         if fault is Fault.OF_CONNECTION:
             return StorageUnreachable(place, detail)
@@ -205,46 +208,6 @@ class MySQL:
     def _read_only(self, detail: str) -> StorageReadOnly:
         advice = "name the primary server in storage.database, not a replica"
         return StorageReadOnly(self.place.name, detail, advice)
-
-
-@cache
-def _driver() -> Any:
-    """Return the driver's class of connections, made careful."""
-    import aiomysql
-    from aiomysql.connection import Connection as Driver
-
-    class Careful(Driver):  # type: ignore[misc]
-        needs_tls = False
-        longest = 0
-
-        async def know_limit(self) -> None:
-            """Ask how long a statement may be: for a longer one the server hangs up without a word."""
-            cursor = await self.cursor()
-            await cursor.execute("SELECT @@max_allowed_packet")
-            (self.longest,) = await cursor.fetchone()
-            await cursor.close()
-            await self.commit()
-
-        async def _execute_command(self, command: int, sql: str | bytes) -> None:
-            size_bytes = len(sql)
-            if self.longest and size_bytes >= self.longest:
-                raise aiomysql.DataError(
-                    1153, f"a statement of {size_bytes} bytes, and max_allowed_packet is {self.longest}"
-                )
-            await super()._execute_command(command, sql)
-
-        async def _request_authentication(self) -> None:
-            # The driver would go on in the clear.
-            if self.needs_tls and not self.server_capabilities & _CLIENT_SSL:
-                raise aiomysql.OperationalError(2026, "the server does not encrypt")
-            await super()._request_authentication()
-
-        async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> None:
-            if plugin_name == b"mysql_clear_password" and not self._secure:
-                raise aiomysql.OperationalError(2026, "the server wants the password in the clear")
-            await super()._process_auth(plugin_name, auth_packet)
-
-    return Careful
 
 
 def _driver_error(error: Exception) -> BaseException:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hector_mesh import HectorError
 
@@ -109,6 +110,9 @@ class Postgres:
     def number(self, connection: Connection) -> int:
         """Return the number of the server's process."""
         return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+
+    def hasten(self, engine: AsyncEngine) -> None:
+        """Nothing to do: the driver sends many rows without waiting for each."""
 
     def fault_of(self, error: Exception) -> Fault:
         """Tell by SQLSTATE."""

@@ -72,6 +72,9 @@ class Server(Protocol):
     def number(self, connection: Connection) -> int:
         """Return the server's number of this connection."""
 
+    def hasten(self, engine: AsyncEngine) -> None:
+        """Do what makes an engine that writes faster."""
+
     def fault_of(self, error: Exception) -> Fault:
         """Say what an exception means for the transaction it happened in."""
 
@@ -92,12 +95,14 @@ def server_of(place: ServerPlace) -> Server:
 
 def writer_engine(server: Server) -> AsyncEngine:
     """Return an engine whose connections are each new, and see what is committed at each statement."""
-    return create_async_engine(
+    engine = create_async_engine(
         f"{server.dialect}://",
         async_creator=server.connect,
         poolclass=NullPool,
         isolation_level="READ COMMITTED",
     )
+    server.hasten(engine)
+    return engine
 
 
 def reader_engine(server: Server) -> AsyncEngine:

@@ -86,7 +86,8 @@ class ServerBackend:
                 fault = self._server.fault_of(error)
                 again = fault in (Fault.RETRY, Fault.OF_CONNECTION) and not isinstance(error, TimeoutError)
                 if again and clock() < gives_up:
-                    log.debug("database was away", extra={"database": self._place.name})
+                    if pause_s == LONGEST_PAUSE_S:  # somebody wonders by now
+                        log.warning("database was away", extra={"error": str(self._server.explained(error))})
                     await asyncio.sleep(pause_s)
                     pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                     continue

@@ -139,6 +139,20 @@ class StorageTooOld(HectorError):
         )
 
 
+class TextTooLong(HectorError):
+    """One write is longer than this server takes at once. Others of its batch were written."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "PAYLOAD_TOO_LARGE"
+
+    def __init__(self, place: ServerPlace, detail: str) -> None:
+        super().__init__(
+            f"a write is too large for the database {place.name} ({detail}); raise the server's"
+            " max_allowed_packet, or keep the content in a file and write its address",
+            database=place.name,
+        )
+
+
 class StorageUnsuitable(HectorError):
     """A setting of the server does not let the store keep what it must."""
 

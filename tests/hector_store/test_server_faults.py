@@ -197,7 +197,7 @@ async def test_what_is_too_long_for_mariadb_fails_alone(database_servers) -> Non
                 log.append(made[2].run_id, 1, [NewEvent("c")], RunChanges(view=b"small")),
                 return_exceptions=True,
             )
-            assert [getattr(outcome, "reason", "") for outcome in outcomes] == ["", "STORAGE_UNSUITABLE", ""]
+            assert [getattr(outcome, "reason", "") for outcome in outcomes] == ["", "PAYLOAD_TOO_LARGE", ""]
             assert "raise the server's max_allowed_packet" in str(outcomes[1])
             for run, count in zip(made, (1, 0, 1), strict=True):
                 assert len(await log.events("a", run.run_id)) == count
