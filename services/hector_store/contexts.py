@@ -52,10 +52,9 @@ def page(
         statement = every.where(or_(updated < time_us, and_(updated == time_us, earlier)))
     found = [ContextRow(*row) for row in connection.execute(statement.limit(page_size + 1))]
     more, found = len(found) > page_size, found[:page_size]
-    total = connection.execute(select(func.count()).select_from(every.order_by(None).subquery())).scalar_one()
     last = found[-1] if more else None
     next_token = token_after(last.updated_time_us, last.owner, last.context_id) if last else ""
-    return ContextPage(tuple(found), next_token, total)
+    return ContextPage(tuple(found), next_token)
 
 
 def delete(connection: Connection, app: str, owner: str, context_id: str) -> int:

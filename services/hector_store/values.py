@@ -184,7 +184,6 @@ class ContextPage:
 
     contexts: tuple[ContextRow, ...]
     next_page_token: str
-    total_size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ async def test_the_last_page_has_no_token(log: RunLog) -> None:
     contexts = await log.contexts("default", "ann", page_size=2)
     rest = await log.contexts("default", "ann", page_size=2, page_token=contexts.next_page_token)
     assert [row.context_id for row in (*contexts.contexts, *rest.contexts)] == ["c3", "c2", "c1", "c0"]
-    assert (rest.next_page_token, rest.total_size) == ("", 4)
+    assert rest.next_page_token == ""
 
 
 @pytest.mark.parametrize("token", ["x", "ä", "MQ", "MQAx", "MQBhAGI", "===", "MQAxADIAMwA0", "\0"])
