@@ -1,7 +1,6 @@
 """The mesh's border on the servicer's side: every method runs inside its caller's Call."""
 
 import asyncio
-import inspect
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -125,7 +124,7 @@ def _serve_stream(handler: Handler, method: str) -> Any:
         current_call.set(call := _call_of(context))
         try:
             produced = behavior(_decoded(handler, wire, method), _Writing(context, encode))
-            if inspect.isawaitable(produced):
+            if not hasattr(produced, "__aiter__"):
                 await produced  # it writes its messages itself, as grpc's health servicer does
                 return
             async with aclosing(produced):

@@ -1,7 +1,6 @@
 """The servicer's side of a local call: grpc.aio.ServicerContext, and what runs the servicer under it."""
 
 import asyncio
-import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -101,7 +100,7 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
             self._say_status(code or StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}")
 
     async def _serve_stream(self, produced: Any) -> None:
-        if inspect.isawaitable(produced):
+        if not hasattr(produced, "__aiter__"):
             await produced  # it writes its messages itself
             return
         async with aclosing(produced):
