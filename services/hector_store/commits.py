@@ -24,6 +24,7 @@ _THIS = writers.c.id == bindparam("writer")
 _MARK = update(writers).where(_THIS).values(batch=bindparam("number"), time=database_time())
 _BATCH = select(writers.c.batch).where(_THIS).with_for_update()
 _CLAIM = update(writers).where(_THIS).values(claim=bindparam("number"), time=database_time())
+_UNCLAIM = update(writers).where(writers.c.claim == bindparam("number")).values(claim=0)
 _OWNER = select(writers.c.host, writers.c.pid).where(writers.c.claim == bindparam("number"))
 
 
@@ -54,6 +55,7 @@ def is_there(connection: Connection, writer: str, batch: int) -> bool:
 def claimed(connection: Connection, writer: str, number: int) -> None:
     """Note which connection of a writer holds the claim on the runs."""
     with connection.begin():
+        connection.execute(_UNCLAIM, {"number": number})  # a server that restarts counts anew
         connection.execute(_CLAIM, {"writer": writer, "number": number})
 
 

@@ -32,6 +32,9 @@ class DocumentRow:
     """0: the time of the commit."""
 
 
+ERROR = 4000
+"""Characters of an error that are kept: some databases end a text at 64 KiB."""
+
 _COLUMNS = tuple(documents.columns)  # in the order of DocumentRow's fields
 _FIELDS = tuple(field.name for field in fields(DocumentRow))
 _THIS = (
@@ -57,8 +60,9 @@ class DocumentIndex:
         """
         for row in rows:
             _fit(row, self._app, self._store)
-        if rows:
-            await self._database.write(lambda connection: _put(connection, rows), rows=len(rows))
+        kept = [replace(row, error=row.error.replace("\0", "")[:ERROR]) for row in rows]
+        if kept:
+            await self._database.write(lambda connection: _put(connection, kept), rows=len(kept))
 
     async def get(self, document_id: str) -> DocumentRow | None:
         """Return what is known of one document."""

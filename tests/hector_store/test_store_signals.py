@@ -129,6 +129,14 @@ async def test_stores_and_apps_do_not_see_each_other(database: Database) -> None
         await other.put([a_document("a.md")])
 
 
+async def test_an_error_may_say_anything_and_is_kept_as_far_as_it_helps(database: Database) -> None:
+    index = DocumentIndex(database, "default", "docs")
+    await index.put([a_document("a.md", state="failed", error="a\0b " + "ä" * 100_000)])
+    found = await index.get("a.md")
+    assert found is not None
+    assert found.error == "ab " + "ä" * 3997
+
+
 async def test_a_document_given_twice_at_once_is_there_once(database: Database) -> None:
     index = DocumentIndex(database, "default", "docs")
     await index.put([a_document("a.md", content_hash="1"), a_document("a.md", content_hash="2")])
