@@ -8,6 +8,8 @@ from dataclasses import dataclass
 class ConfigSource:
     """Functions of whoever read the config. What they give holds no secret."""
 
+    revision_id: str
+    """Which revision this process runs on; every call that enters here says so."""
     schema: Callable[[], Awaitable[bytes]]
     """The JSON Schema of config files."""
     config: Callable[[], Awaitable[Mapping[str, object]]]

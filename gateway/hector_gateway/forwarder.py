@@ -34,7 +34,9 @@ class Forwarder:
         directory: Directory,
         in_flight: InFlight,
         server: ServerConfig,
+        revision: str = "",
     ) -> None:
+        self._revision = revision
         self._services = {service.full_name: methods_of(service, mesh) for service in services}
         self._edge, self._directory, self._in_flight, self._server = edge, directory, in_flight, server
 
@@ -57,7 +59,7 @@ class Forwarder:
 
     def _unary(self, method: Method) -> Callable[[Any, Visit], Awaitable[Any]]:
         async def unary(request: Any, visit: Visit) -> Any:
-            with scope(_call(visit, self._server.request_timeout)):
+            with scope(_call(visit, self._server.request_timeout, self._revision)):
                 await self._prepare(method, request, visit)
                 rpc = method.call(request)
                 with self._in_flight.counted(rpc, streams=False):
@@ -67,7 +69,7 @@ class Forwarder:
 
     def _stream(self, method: Method) -> Callable[[Any, Visit], AsyncIterator[Any]]:
         async def stream(request: Any, visit: Visit) -> AsyncIterator[Any]:
-            with scope(_call(visit, STREAM_S)):
+            with scope(_call(visit, STREAM_S, self._revision)):
                 await self._prepare(method, request, visit)
                 self._in_flight.admit_stream()
                 rpc = method.call(request)
@@ -94,13 +96,14 @@ class Forwarder:
             request.agent = (await self._directory.agent(request.agent, visit.principal)).name
 
 
-def _call(visit: Visit, patience_s: float) -> Call:
+def _call(visit: Visit, patience_s: float, revision: str) -> Call:
     wait_s = patience_s if visit.time_left_s is None else min(patience_s, visit.time_left_s)
     return Call(
         principal=visit.principal,
         deadline=time.monotonic() + wait_s,
         traceparent=visit.traceparent,
         request_id=visit.request_id,
+        revision=revision,
     )
 
 

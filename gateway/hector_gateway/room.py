@@ -68,6 +68,7 @@ class Border:
         source: ConfigSource | None = None,
     ) -> None:
         self._source = source
+        self._revision = source.revision_id if source else ""
         self._config, self._server, self._mesh, self._show = config, config.server, mesh, show
         self._in_flight = InFlight(self._server.limits.max_streams)
         self._directory = Directory(mesh)
@@ -108,7 +109,11 @@ class Border:
                 probes,
                 Cards(self._directory, access, self.public),
                 JsonRpc(
-                    methods_of(SERVICE_DESCRIPTOR, self._mesh), self._directory, self._server, self._in_flight
+                    methods_of(SERVICE_DESCRIPTOR, self._mesh),
+                    self._directory,
+                    self._server,
+                    self._in_flight,
+                    revision=self._revision,
                 ),
                 self._server.a2a_errors,
                 pages=ConfigPages(access, self._source),
@@ -147,6 +152,7 @@ class Border:
             directory=self._directory,
             in_flight=self._in_flight,
             server=server,
+            revision=self._revision,
         ).register(wire)
         try:
             await stack.enter_async_context(wire)

@@ -53,9 +53,15 @@ class JsonRpc:
     """Serves every method of A2A; one conversion in, one out."""
 
     def __init__(
-        self, methods: Mapping[str, Method], directory: Directory, server: ServerConfig, in_flight: InFlight
+        self,
+        methods: Mapping[str, Method],
+        directory: Directory,
+        server: ServerConfig,
+        in_flight: InFlight,
+        *,
+        revision: str = "",
     ) -> None:
-        self._methods, self._directory = methods, directory
+        self._methods, self._directory, self._revision = methods, directory, revision
         self._server, self._in_flight = server, in_flight
         self._names = [*methods, *v03.METHODS]
 
@@ -71,6 +77,7 @@ class JsonRpc:
             deadline=time.monotonic() + self._server.request_timeout,
             traceparent=exchange.traceparent,
             request_id=exchange.request_id,
+            revision=self._revision,
         )
         with scope(call):
             agent = await self._directory.agent(name, principal) if name else None
@@ -173,6 +180,7 @@ class JsonRpc:
             deadline=time.monotonic() + STREAM_S,
             traceparent=call.traceparent,
             request_id=call.request_id,
+            revision=call.revision,
         )
         with scope(lasting):
             await answer.follow(asked.method.call(asked.message))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from hector_agent.config import AgentConfig, AgentSection
-from hector_config import Loaded, Misfit, Secret, Text, load
+from hector_config import Loaded, Misfit, Secret, Section, Text, load
 from hector_document.config import DocumentSection
 from hector_embedder.config import EmbedderSection
 from hector_gateway.config import GatewaySection
@@ -36,21 +36,8 @@ def _known_version(version: str) -> str:
     return version
 
 
-class Config(
-    AgentSection,
-    LLMSection,
-    EmbedderSection,
-    VectorSection,
-    DocumentSection,
-    ToolSection,
-    StorageSection,
-    GatewaySection,
-    DefaultsSection,
-    MeshSection,
-    ObservabilitySection,
-    LoggerSection,
-):
-    """One YAML file."""
+class FileSection(Section):
+    """What a file says of itself."""
 
     version: Annotated[Text, AfterValidator(_known_version)] = "2"
     """The version of this format."""
@@ -60,6 +47,25 @@ class Config(
     """What the project is for."""
     metadata: dict[str, Text] = {}
     """Labels of your own; Hector shows them with the config and does nothing else with them."""
+
+
+# Pydantic collects fields from the last base to the first: this is the order of files, backwards.
+class Config(
+    MeshSection,
+    LoggerSection,
+    ObservabilitySection,
+    GatewaySection,
+    DefaultsSection,
+    EmbedderSection,
+    VectorSection,
+    DocumentSection,
+    StorageSection,
+    ToolSection,
+    LLMSection,
+    AgentSection,
+    FileSection,
+):
+    """One YAML file."""
 
     later = {
         "config": "the config is a file: hector serve --config FILE",

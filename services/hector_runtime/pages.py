@@ -50,7 +50,7 @@ class Pages:
 
     def source(self) -> ConfigSource:
         """Return what the border needs."""
-        return ConfigSource(self.schema, self.config, self.revisions, self.revision)
+        return ConfigSource(self.id, self.schema, self.config, self.revisions, self.revision)
 
     @property
     def id(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+import hector_a2a as a2a
 from hector_gateway.config import GatewaySection
 from hector_gateway.config_source import ConfigSource
 from hector_gateway.room import Border
@@ -35,11 +36,15 @@ class Source:
         )
 
 
+def shown() -> ConfigSource:
+    given = Source()
+    return ConfigSource("hash60", given.schema, given.config, given.revisions, given.revision)
+
+
 @pytest.fixture
 async def served(mesh_under_test: Any, tmp_path: Any) -> AsyncIterator[Any]:
     """Return what starts a border that shows a config, and gives a session for it."""
-    given, source = Source(), None
-    source = ConfigSource(given.schema, given.config, given.revisions, given.revision)
+    source = shown()
     async with AsyncExitStack() as stack, asyncio.timeout(60):
 
         async def start(**auth: Any) -> aiohttp.ClientSession:
@@ -129,3 +134,16 @@ async def test_a_border_without_a_source_has_no_such_pages(gateway: Any) -> None
     for path in ("/schema", "/api/config"):
         async with gateway.http.get(gateway.url + path) as answer:
             assert answer.status == 404
+
+
+async def test_every_call_says_which_revision_it_came_in_on(start_gateway: Any) -> None:
+    """Architecture: a run finishes on the config it began with, so it has to know which that was."""
+    gateway = await start_gateway(source=shown())
+    await gateway.rpc("SendMessage", gateway.said("hello"))
+    await gateway.events("SendStreamingMessage", gateway.said("hello"))
+    async with gateway.channel() as channel:
+        request = a2a.SendMessageRequest()
+        request.message.message_id, request.message.role = "m", a2a.ROLE_USER
+        request.message.parts.add(text="hello")
+        await a2a.A2AServiceStub(channel).SendMessage(request, timeout=20)
+    assert [call.revision for call in gateway.fake.calls] == ["hash60"] * 3
