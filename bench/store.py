@@ -19,7 +19,7 @@ from pathlib import Path
 import uvloop
 from databases import SERVERS, durable
 
-from hector_store import NewEvent, NewRun, RunChanges, RunLog, opened
+from hector_store import NewEvent, NewRun, RunChanges, RunLog, new_id, opened
 from hector_store.url import parse
 
 Work = Callable[[float, list[float]], Coroutine[None, None, None]]
@@ -36,14 +36,15 @@ async def writer(log: RunLog, view: bool, until: float, took_s: list[float]) -> 
         took_s.append(time.perf_counter() - began)
 
 
-async def turns(log: RunLog, until: float, took_s: list[float]) -> None:
-    """What one answer costs: a run with two events, then three appends, the last one final."""
+async def answers(log: RunLog, until: float, took_s: list[float]) -> None:
+    """What one answer in a new session writes: a run with two events, and its end with three."""
+    event, end = NewEvent("e", PAYLOAD), RunChanges(state="RUN_STATE_COMPLETED")
     while (began := time.perf_counter()) < until:
-        event = NewEvent("e", PAYLOAD)
-        run = await log.create(NewRun(app="default", owner="bench", agent="a", context_id=""), [event, event])
-        await log.append(run.run_id, run.epoch, [event], RunChanges(view=VIEW))
-        await log.append(run.run_id, run.epoch, [event], RunChanges(view=VIEW))
-        await log.append(run.run_id, run.epoch, [event], RunChanges(view=VIEW, state="RUN_STATE_COMPLETED"))
+        new = NewRun(
+            app="default", owner="bench", agent="a", context_id=new_id(), new_context=True, view=PAYLOAD
+        )
+        run = await log.create(new, [event, event])
+        await log.append(run.run_id, run.epoch, [event, event, event], end)
         took_s.append(time.perf_counter() - began)
 
 
@@ -55,7 +56,7 @@ async def measure(url: str, name: str, seconds: float) -> None:
                 work = partial(writer, log, view)
                 await round_of(work, f"{name}{', with view' if view else ''}", clients, seconds, 1)
         for clients in (1, 32):
-            await round_of(partial(turns, log), f"{name}, turns of 5 events", clients, seconds, 5)
+            await round_of(partial(answers, log), f"{name}, answers of 5 events", clients, seconds, 5)
 
 
 async def round_of(work: Work, name: str, clients: int, seconds: float, each: int) -> None:
@@ -68,7 +69,7 @@ async def round_of(work: Work, name: str, clients: int, seconds: float, each: in
     events = each * len(took_s)
     cuts = statistics.quantiles(took_s, n=100)
     print(
-        f"{name:<28} {clients:>4} {events / seconds:>10,.0f} {cuts[49] * 1e3:>8.2f} {cuts[98] * 1e3:>8.2f}"
+        f"{name:<36} {clients:>4} {events / seconds:>10,.0f} {cuts[49] * 1e3:>8.2f} {cuts[98] * 1e3:>8.2f}"
         f" {cpu_s / events * 1e6:>8.0f}"
     )
 
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--database", action="append", default=[], metavar="URL", help="measure this one")
     parser.add_argument("--servers", action="store_true", help="measure PostgreSQL and MariaDB")
     options = parser.parse_args()
-    print(f"{'':<28} {'c':>4} {'events/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'CPU us':>8}")
+    print(f"{'':<36} {'c':>4} {'events/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'CPU us':>8}")
     with ExitStack() as closing:
         urls = [(parse(url).name, url) for url in options.database]
         if options.servers:
