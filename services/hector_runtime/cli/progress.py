@@ -1,6 +1,7 @@
 """Shows how far the indexes are while a process becomes ready."""
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
@@ -37,17 +38,21 @@ async def until_ready(process: Process) -> None:
             if live and line:
                 # The cursor goes back, so that a line of the log takes this one's place.
                 shown = cut(f"  {line} ({time.monotonic() - begun:.1f} s)", columns() - 1)
-                click.echo(f"\r\033[K{shown}\r", err=True, nl=False)
+                _print(f"\r\033[K{shown}\r", nl=False)
             elif line != last:
-                click.echo(f"  {line} ({time.monotonic() - begun:.0f} s)", err=True)
+                _print(f"  {line} ({time.monotonic() - begun:.0f} s)")
             last, seen = line, seen or bool(line)
     finally:
         if live and seen:
-            click.echo("\033[K", err=True, nl=False)
+            _print("\033[K", nl=False)
     if seen:
-        click.echo(
-            f"  {told(await statuses(process), whole=True)} ({time.monotonic() - begun:.1f} s)", err=True
-        )
+        _print(f"  {told(await statuses(process), whole=True)} ({time.monotonic() - begun:.1f} s)")
+
+
+def _print(text: str, *, nl: bool = True) -> None:
+    """Print beside the answer; that nobody reads it ends nothing."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True, nl=nl)
 
 
 async def statuses(process: Process) -> Sequence[IndexStatus]:

@@ -126,7 +126,8 @@ def command(
 
     Flags win over the environment, and that over the file. Ctrl-C or SIGTERM stops the server: answers that
     are waited for may take server.shutdown_timeout to finish, and what is not finished then ends as
-    interrupted. A second Ctrl-C leaves at once.
+    interrupted. A second Ctrl-C leaves at once. SIGHUP reads the config file again and says what a restart
+    would bring.
     """
     if listen and not roles:
         raise click.UsageError("--listen is for roles that others call: add --role ROLE")
