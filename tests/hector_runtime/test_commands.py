@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+from contextlib import asynccontextmanager
 
 import click
 import grpc
 import pytest
 from click.testing import CliRunner
 
+import hector_a2a as a2a
 from hector_mesh import HectorError
 from hector_runtime.cli import COMMANDS, hector
 from hector_runtime.cli import server as cli_server
@@ -211,6 +213,46 @@ def test_nobody_at_the_url_is_said_with_the_next_step():
     assert result.exit_code == 3
     assert result.stderr.startswith("Error: no server answers at http://127.0.0.1:9")
     assert "hector serve" in result.stderr
+
+
+class Says:
+    """A server whose agent answers what the test says."""
+
+    def __init__(self, *responses):
+        self.responses = responses
+
+    async def ask(self, request):
+        for response in self.responses:
+            yield response
+
+
+def answering(monkeypatch, state, text):
+    first, last = a2a.StreamResponse(), a2a.StreamResponse()
+    first.task.id, first.task.context_id = "t-1", "c-1"
+    last.status_update.status.state = state
+    last.status_update.status.message.parts.add(text=text)
+
+    @asynccontextmanager
+    async def asker(source, session=""):
+        yield Says(first, last)
+
+    monkeypatch.setattr(cli_server, "asker", asker)
+
+
+def test_an_agent_that_waits_for_more_is_an_exit_code_of_its_own(monkeypatch):
+    answering(monkeypatch, a2a.TASK_STATE_INPUT_REQUIRED, "Which one?")
+    asked = hector_does("call", "Hello")
+    assert (asked.exit_code, asked.stdout) == (5, "Which one?\n")
+    assert "hector call --session c-1" in asked.stderr
+    found = json.loads(hector_does("call", "Hello", "-f", "json").stdout)
+    assert (found["state"], found["error"]) == ("input_required", "Which one?")
+
+
+@pytest.mark.parametrize("state", [a2a.TASK_STATE_FAILED, a2a.TASK_STATE_CANCELED, a2a.TASK_STATE_REJECTED])
+def test_an_agent_that_does_not_answer_fails_the_command(monkeypatch, state):
+    answering(monkeypatch, state, "not today")
+    asked = hector_does("call", "Hello")
+    assert (asked.exit_code, asked.stdout, asked.stderr) == (1, "", "Error: not today\n")
 
 
 # what stops a start

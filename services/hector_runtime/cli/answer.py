@@ -41,8 +41,8 @@ class Answer:
     """A lf.a2a.v1.TaskState."""
     problem: str = ""
     """What the server says beside the state: why it failed, or what it waits for."""
-    artifacts: dict[str, str] = field(default_factory=dict)
-    """Text by artifact, in the order in which they came."""
+    artifacts: dict[str, list[str]] = field(default_factory=dict)
+    """Pieces of text by artifact, in the order in which they came."""
     tools: dict[str, ToolUse] = field(default_factory=dict)
     """Calls of tools by their ids."""
 
@@ -59,7 +59,7 @@ class Answer:
     @property
     def text(self) -> str:
         """All the text there is, a blank line between two artifacts."""
-        return "\n\n".join(text for text in self.artifacts.values() if text)
+        return "\n\n".join(text for pieces in self.artifacts.values() if (text := "".join(pieces)))
 
     @property
     def state_name(self) -> str:
@@ -140,14 +140,16 @@ class _Following:
                     self._take_whole(artifact)
             elif kind == "message":
                 text = text_of(response.message.parts)
-                answer.artifacts["message"], answer.state = text, a2a.TASK_STATE_COMPLETED
+                answer.artifacts["message"], answer.state = [text], a2a.TASK_STATE_COMPLETED
                 answer.context = response.message.context_id
                 self._show.text(text)
             elif kind == "artifact_update":
                 update = response.artifact_update
                 name, text = update.artifact.artifact_id, text_of(update.artifact.parts)
-                kept = answer.artifacts.get(name, "") if update.append else ""
-                answer.artifacts[name] = kept + text
+                if update.append:
+                    answer.artifacts.setdefault(name, []).append(text)
+                else:
+                    answer.artifacts[name] = [text]
                 self._write(name, text)
             elif kind == "status_update":
                 self._take_status(response.status_update.status)
@@ -156,8 +158,8 @@ class _Following:
     def _take_whole(self, artifact: "a2a.Artifact") -> None:
         """Take in an artifact as it is now, and show what is new of it."""
         name, text = artifact.artifact_id, text_of(artifact.parts)
-        known = self.answer.artifacts.get(name, "")
-        self.answer.artifacts[name] = text
+        known = "".join(self.answer.artifacts.get(name, ()))
+        self.answer.artifacts[name] = [text]
         self._write(name, text.removeprefix(known) if text.startswith(known) else text)
 
     def _write(self, name: str, text: str) -> None:
