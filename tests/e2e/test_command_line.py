@@ -267,3 +267,19 @@ def test_a_start_that_fails_on_its_address_makes_no_admin_secret(hector):
     assert "--host" in failed.stderr
     assert "secret" not in failed.stdout
     assert not list(Path(hector.folder).rglob("admin_secret*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("hector ta", "task"),
+        ("hector task ca", "cancel"),
+        ("hector call --form", "--format"),
+        ("hector call -f jso", "json"),
+    ],
+)
+def test_a_shell_completes_commands_flags_and_choices(hector, words, completed):
+    asked = {"_HECTOR_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    hector.environment = {**hector.environment, **asked}
+    found = hector.run()
+    assert f"plain,{completed}" in found.stdout.splitlines()
