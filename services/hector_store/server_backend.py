@@ -20,7 +20,7 @@ from .work import AnyWork, WriteQueue
 
 log = logging.getLogger(__name__)
 
-READ_S = 60.0
+READ_S = 30.0
 """How long one read may take."""
 
 PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0

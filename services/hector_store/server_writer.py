@@ -22,7 +22,7 @@ from .work import AnyWork, Work
 
 log = logging.getLogger(__name__)
 
-BATCH_S = 60.0
+BATCH_S = 30.0
 """How long one attempt at a batch may take: a server that hangs must not hold its callers for ever."""
 
 AWAY_S = 30.0
@@ -116,7 +116,7 @@ class ServerWriter:
             log.error(
                 "batch was not written",
                 exc_info=None if failure is not error else error,
-                extra={"database": self._server.place.name, "writes": len(works), "error": str(failure)},
+                extra={**self._facts(error), "writes": len(works)},
             )
             for work in works:
                 work.outcome = failure
@@ -140,6 +140,7 @@ class ServerWriter:
         self._is_marked = False
         busy_until, pause_s = clock() + self._busy_s, PAUSE_S
         while True:
+            begun = clock()
             try:
                 async with asyncio.timeout(BATCH_S):
                     await self._attempt(works)
@@ -147,7 +148,9 @@ class ServerWriter:
                 fault = self._server.fault_of(error)
                 if fault is Fault.OF_CONNECTION:
                     await self._disconnect()
-                    self._away_since = self._away_since or clock()
+                    if not self._away_since:
+                        self._away_since = begun
+                        log.warning("database was lost", extra=self._facts(error))
                     gives_up = self._away_since + AWAY_S
                 elif fault is Fault.RETRY:
                     gives_up = busy_until
@@ -161,8 +164,13 @@ class ServerWriter:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             else:
-                self._away_since = 0.0
+                if self._away_since:
+                    self._away_since = 0.0
+                    log.info("database was found again", extra={"database": self._server.place.name})
                 return
+
+    def _facts(self, error: Exception) -> dict[str, str]:
+        return {"database": self._server.place.name, "error": str(self._server.explained(error))}
 
     async def _attempt(self, works: list[AnyWork]) -> None:
         connection = await self._connected()
