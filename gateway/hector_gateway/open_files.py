@@ -2,14 +2,37 @@
 
 from functools import lru_cache
 
+from grpc import StatusCode
+
+from hector_mesh import HectorError
+
 RESERVED = 128
 """Files for everything else: the database, other roles, models."""
 
 ENOUGH = 65_536
+LEAST = 64
+
+
+class TooFewFiles(HectorError):
+    """The system lets the process open hardly any files."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "TOO_FEW_FILES"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"this process may have only {limit} files open, and needs {LEAST} to begin with; raise the "
+            "limit, as with `ulimit -n 4096` or LimitNOFILE= in its systemd unit",
+            limit=limit,
+        )
 
 
 def raise_limit() -> None:
-    """Let the process open as many files as the system lets it, as servers do."""
+    """Let the process open as many files as the system lets it, as servers do.
+
+    Raises:
+        TooFewFiles: That is next to none; libraries below us would abort without a word.
+    """
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -19,6 +42,8 @@ def raise_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         _open_files.cache_clear()
+    if _open_files() < LEAST:
+        raise TooFewFiles(_open_files())
 
 
 def most_connections(configured: int) -> int:

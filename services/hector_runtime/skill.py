@@ -8,6 +8,7 @@ import yaml
 from grpc import StatusCode
 
 from hector_config import Mark
+from hector_config.reading import read_bytes
 from hector_mesh import HectorError
 
 SKILL_FILE = "SKILL.md"
@@ -53,8 +54,7 @@ def read_skill(folder: Path) -> Skill | None:
     """
     path = folder / SKILL_FILE
     try:
-        with path.open("rb") as file:
-            raw = file.read(LIMIT_BYTES + 1)
+        raw = read_bytes(path, LIMIT_BYTES)
         if len(raw) > LIMIT_BYTES:
             raise SkillUnreadable(path, f"it is larger than {LIMIT_BYTES} bytes")
         text = raw.decode("utf-8-sig")

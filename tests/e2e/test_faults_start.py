@@ -142,6 +142,20 @@ def test_a_port_that_is_taken_is_named_with_the_key_to_change_it(flag, key, here
     assert f"choose another with {flag} or `{key}:` in the config" in said
 
 
+def test_a_limit_of_hardly_any_open_files_is_named(hector):
+    limited = subprocess.run(
+        ["sh", "-c", f"ulimit -n 20 && exec {HECTOR} serve --port 0 --grpc-port 0"],
+        cwd=hector.folder,
+        env=dict(hector.environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert limited.returncode == 1
+    assert limited.stderr.startswith("Error: this process may have only 20 files open")
+
+
 # a disk that is full, or cannot be written
 
 

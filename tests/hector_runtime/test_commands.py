@@ -288,6 +288,24 @@ STARTS = {
 }
 
 
+def test_a_working_folder_that_is_gone_is_said_to_be(folder, monkeypatch):
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        refused = hector_does("serve", "--port", "0")
+    finally:
+        monkeypatch.chdir(folder)
+    assert refused.exit_code == 2
+    assert "the working folder is gone" in refused.output
+
+
+def test_a_line_of_the_environment_that_means_nothing_is_a_warning_without_a_file_too(folder):
+    (folder / ".env").write_text('KEY="never closed\n')
+    assert ".env:1:1: ignored: this is not NAME=value" in hector_does("call", "Hello").stderr
+
+
 def test_a_role_that_nobody_could_reach_is_not_started(folder):
     refused = hector_does("serve", "--role", "llm")
     assert refused.exit_code == 2

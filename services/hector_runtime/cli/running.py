@@ -1,6 +1,7 @@
 """Runs a command's coroutine and turns what can go wrong into one line and an exit code."""
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -68,6 +69,8 @@ def told(error: BaseException) -> str:
         details, reason = error.details(), reason_of(error)  # type: ignore[attr-defined]
         return f"{details}" + (f" [{reason}]" if reason else "")
     if isinstance(error, OSError):
+        if error.errno == errno.ENOSPC and not error.filename:
+            return "no space left on device: nothing more can be written to where standard output goes"
         return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     return (
         f"something in Hector went wrong ({type(error).__name__}: {error}); please report it, "

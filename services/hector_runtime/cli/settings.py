@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from grpc import StatusCode
 from pydantic import ValidationError
 
-from hector_config import Loaded, Section, read_environment
+from hector_config import Loaded, Problem, Section, read_environment
 from hector_mesh import HectorError
 from hector_runtime.config import Config, completed, load_config
 from hector_runtime.flags import Flags
@@ -50,8 +51,9 @@ def read_config(config_file: Path | None, flags: Flags) -> Loaded[Config]:
     """
     file = config_file or usual_file()
     if file is None:
-        folder = Path.cwd()
-        return zero_config(folder, flags, read_environment(folder))
+        folder, warnings = _working_folder(), list[Problem]()
+        loaded = zero_config(folder, flags, read_environment(folder, warnings=warnings))
+        return replace(loaded, warnings=(*loaded.warnings, *warnings))
     if flags.given():
         what = flags.given()[0]
         if config_file is not None:
@@ -60,6 +62,14 @@ def read_config(config_file: Path | None, flags: Flags) -> Loaded[Config]:
             f"{what} is for running without a file, and there is one: put it into {file} instead"
         )
     return load_config(file)
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        why = "the working folder is gone, or may not be entered: cd into one that can"
+        raise click.UsageError(why) from error
 
 
 async def whole_config(loaded: Loaded[Config], overrides: Overrides) -> tuple[Config, list[str]]:
