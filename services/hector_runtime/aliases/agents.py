@@ -24,6 +24,11 @@ def _tool_object(root: Map, path: Path, node: Node) -> bool | Path:
         return False
     mark, _ = node.take("name")
     holder.items[int(path[-1])] = name
+    config, kind = node.entries.get("config"), child_of(node, "type")
+    if isinstance(config, Map) and not (isinstance(kind, Scalar) and kind.text.startswith("plugin:")):
+        node.take("config")
+        if clash := put_at(root, ("tools", name.text), mark, config):
+            return clash
     return put_at(root, ("tools", name.text), mark, node) or True
 
 
@@ -91,9 +96,9 @@ AGENTS: tuple[Spelling, ...] = (
     Alias(f"{_AGENT}.prompt.include_context", f"{_AGENT}.include_context"),
     Alias(f"{_AGENT}.prompt.include_context_limit", f"{_AGENT}.include_context_limit"),
     Alias(f"{_AGENT}.prompt.include_context_max_length", f"{_AGENT}.include_context_max_length"),
+    Alias(f"{_MEMORY}.working.max_tokens", f"{_AGENT}.context.budget"),
     Alias(f"{_MEMORY}.working", f"{_AGENT}.context"),
     *(Alias(f"{_MEMORY}.{key}", f"{_AGENT}.context.{key}") for key in _WINDOW),
-    Alias(f"{_AGENT}.context.max_tokens", f"{_AGENT}.context.budget"),
     Alias(f"{_MEMORY}.longterm", f"{_MEMORY}.long_term"),
     Alias(f"{_MEMORY}.long_term.auto_recall", f"{_MEMORY}.long_term.enable_auto_recall"),
     Alias(f"{_AGENT}.a2a.input_modes", f"{_AGENT}.input_modes"),
