@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from figures import Figure, number
-from load import Round
+from load import Round, cpu_of
 from plan import Plan
 from processes import load, memory_mb, serving
 
@@ -43,13 +43,15 @@ def folder_for(plan: Plan, name: str, model: int, *, pace: str = "burst", stream
 def starts(plan: Plan, model: int) -> list[Figure]:
     """Cold start to ready, and what an idle server holds."""
     folder = folder_for(plan, "starts", model)
-    ready, idle = [], []
+    ready, cpu, idle = [], [], []
     for _ in range(plan.starts):
         with serving(folder) as server:
             ready.append(server.ready_s)
+            cpu.append(cpu_of(server.pids["hector"]))
             idle.append(memory_mb(server.pids["hector"]))
     return [
         Figure("start to ready", statistics.median(ready), "s", 0.55, 0.35),
+        Figure("CPU time of a start", statistics.median(cpu), "s"),
         Figure("idle memory (PSS)", statistics.median(idle), "MB", 80, 66),
     ]
 
