@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import hector_a2a as a2a
 from hector_mesh import Context, current_call
 
-from .conversation import from_a2a
 from .errors import RunLost
 from .ledger import task_of
 from .listing import list_tasks
@@ -130,7 +129,7 @@ def _check(message: "a2a.Message") -> None:
         wrong["message.role"] = "must be ROLE_USER"
     if not message.parts:
         wrong["message.parts"] = "must have at least one part"
-    elif not from_a2a(message).parts:
+    elif not any(part.WhichOneof("content") for part in message.parts):
         wrong["message.parts"] = "must have text, raw, url or data"
     if len(message.context_id) > 128:
         wrong["message.contextId"] = "may have at most 128 characters"
