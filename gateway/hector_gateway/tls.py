@@ -47,8 +47,10 @@ class TLS:
         assert config.key_file is not None
         self._cert, self._key = config.cert_file, config.key_file
         self._seen = self._looks()
-        self._pair = (_read("cert_file", self._cert), _read("key_file", self._key))
-        self.context = _context(self._cert, self._key, *self._pair)
+        self._pair = self._read()
+        self.context = self._newest = _context(self._cert, self._key, *self._pair)
+        # Never changed under way: whoever calls is handed to the newest one.
+        self.context.sni_callback = lambda ssl_object, *_: setattr(ssl_object, "context", self._newest)
         self._note()
 
     def credentials(self) -> grpc.ServerCredentials:
@@ -82,18 +84,24 @@ class TLS:
             return
         self._seen = looks
         try:
-            pair = (_read("cert_file", self._cert), _read("key_file", self._key))
-            _context(self._cert, self._key, *pair)  # in a context of its own: this one goes on serving
+            pair = self._read()
+            context = _context(self._cert, self._key, *pair)
+            is_whole = self._read() == pair
         except TLSUnusable as error:
             log.error("renewed certificate cannot be used; the old one stays", extra={"error": str(error)})
             return
-        self.context.load_cert_chain(self._cert, self._key)
-        self._pair = pair
+        if not is_whole:  # one file was new, and the other was not yet
+            self._seen = ()
+            return
+        self._pair, self._newest = pair, context
         self._note()
         log.info("certificate was renewed", extra={"cert_file": str(self._cert)})
 
+    def _read(self) -> tuple[bytes, bytes]:
+        return _read("cert_file", self._cert), _read("key_file", self._key)
+
     def _note(self) -> None:
-        self._expires = ssl.cert_time_to_seconds(str(_tried(self.context, self._cert)["notAfter"]))
+        self._expires = ssl.cert_time_to_seconds(str(_tried(self._newest, self._cert)["notAfter"]))
         self._reminded_at = 0.0
         EXPIRES.set(value=self._expires)
         self._remind()

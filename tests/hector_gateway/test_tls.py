@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 
 import aiohttp
@@ -72,8 +73,7 @@ async def test_clients_of_both_ports_see_the_renewed_certificate(start_gateway, 
     places = [gateway.url.removeprefix("http://"), gateway.grpc_address]
 
     async def shown():
-        addresses = [(host, int(port)) for host, _, port in (place.rpartition(":") for place in places)]
-        return [await asyncio.to_thread(ssl.get_server_certificate, address) for address in addresses]
+        return [await asyncio.to_thread(certificate_at, place, authority) for place in places]
 
     before = pair.cert_file.read_text()
     assert await shown() == [before, before]
@@ -83,6 +83,17 @@ async def test_clients_of_both_ports_see_the_renewed_certificate(start_gateway, 
     async with asyncio.timeout(10):
         while await shown() != [after, after]:
             pass
+
+
+def certificate_at(place, authority):
+    host, _, port = place.rpartition(":")
+    context = ssl.create_default_context(cafile=str(authority.file))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection((host, int(port)), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secured,
+    ):
+        return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True))
 
 
 def test_a_certificate_that_expires_soon_is_told_of_once_a_day(authority, caplog, monkeypatch):
