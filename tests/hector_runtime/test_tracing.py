@@ -74,7 +74,7 @@ async def test_one_question_is_one_trace_from_the_gateway_to_the_model():
         traces[span.trace_id].add(span.name.strip("/"))
     wanted = {
         "lf.a2a.v1.A2AService/SendMessage",
-        "hector.reasoning.v1.ReasoningStrategy/ProcessIteration",
+        "hector.reasoning.v1.ReasoningStrategy/Initialize",
         "hector.llm.v1.LLMProvider/StreamText",
     }
     whole = [names for names in traces.values() if wanted <= names]
