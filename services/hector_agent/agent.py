@@ -7,6 +7,7 @@ from hector.llm.v1 import LLMProviderStub
 from hector.reasoning.v1 import ReasoningStrategyStub
 from hector_mesh import Mesh
 
+from .beginning import Beginning
 from .config import AgentConfig
 from .conversation import system
 from .tools import Toolbox
@@ -18,6 +19,7 @@ class Agent:
     def __init__(self, name: str, config: AgentConfig, mesh: Mesh, toolbox: Toolbox) -> None:
         self.name, self.config, self.toolbox = name, config, toolbox
         self.strategy = ReasoningStrategyStub(mesh.at(f"agents.{name}"))
+        self.beginning = Beginning(self.strategy)
         self.instruction = instruction_of(config)
         self.options_json = json.dumps({"strategy": config.reasoning.strategy, **config.reasoning.options})
         self._mesh = mesh

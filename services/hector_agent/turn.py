@@ -73,15 +73,12 @@ class Turn:
         """
         config = self.agent.config
         self.tools = await self.agent.toolbox.listed(config.tools)
-        begun = await self.agent.strategy.Initialize(
-            InitializeRequest(
-                max_iterations=config.reasoning.max_iterations,
-                tools=self.tools,
-                options_json=self.agent.options_json,
-                run=self.run.place.run,
-                history_length=history_length,
-            )
+        wanted = InitializeRequest(
+            max_iterations=config.reasoning.max_iterations,
+            tools=self.tools,
+            options_json=self.agent.options_json,
         )
+        begun = await self.agent.beginning.begin(wanted, self.run.place.run, history_length)
         if begun.error:
             raise StrategyFailed(begun.error)
         self.memory = begun.state

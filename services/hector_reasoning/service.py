@@ -23,7 +23,8 @@ class ReasoningServicer(ReasoningStrategyServicer):
 
     async def Initialize(self, request: InitializeRequest, context: Context) -> InitializeResponse:
         memory = Memory(chosen(request.options_json), limit=request.max_iterations)
-        return InitializeResponse(success=True, state=written(memory), first=_decided(memory, ()))
+        first = _decided(memory, ())
+        return InitializeResponse(success=True, state=written(memory), first=first, reusable=True)
 
     async def ProcessIteration(
         self, request: ProcessIterationRequest, context: Context

@@ -172,6 +172,18 @@ class ReasoningStrategySuite:
         assert list(first.actions) == list(again.actions)
         assert first.done == again.done
 
+    async def test_a_beginning_that_may_be_used_again_is_the_same_for_every_run(
+        self, reasoning: ReasoningStrategyStub
+    ) -> None:
+        """Contract: InitializeResponse.reusable."""
+        async with asyncio.timeout(10):
+            one = await reasoning.Initialize(InitializeRequest(max_iterations=3, run="r1"))
+            other = await reasoning.Initialize(
+                InitializeRequest(max_iterations=3, run="r2", history_length=7)
+            )
+        assert one.reusable == other.reusable
+        assert not one.reusable or one == other
+
     @pytest.mark.parametrize("rpc", ["ProcessIteration", "Finalize"])
     async def test_a_state_of_another_version_is_unreadable(
         self, reasoning: ReasoningStrategyStub, rpc: str

@@ -27,7 +27,7 @@ from hector.common.v1 import tool_pb2 as hector_dot_common_dot_v1_dot_tool__pb2
 from hector.llm.v1 import llm_pb2 as hector_dot_llm_dot_v1_dot_llm__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#hector/reasoning/v1/reasoning.proto\x12\x13hector.reasoning.v1\x1a\x1ehector/common/v1/message.proto\x1a\x1bhector/common/v1/tool.proto\x1a\x17hector/llm/v1/llm.proto\"\xc7\x01\n\x11InitializeRequest\x12\x16\n\x0emax_iterations\x18\x01 \x01(\r\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12%\n\x05tools\x18\x03 \x03(\x0b\x32\x16.hector.common.v1.Tool\x12\x0e\n\x06\x61gents\x18\x04 \x03(\t\x12\x14\n\x0coptions_json\x18\x05 \x01(\t\x12\x0b\n\x03run\x18\x06 \x01(\t\x12\x16\n\x0ehistory_length\x18\x07 \x01(\rB\x0e\n\x0c_temperature\"<\n\x05State\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\"\xb4\x01\n\x12InitializeResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0b\x32\x1a.hector.reasoning.v1.State\x12\x15\n\rwants_history\x18\x04 \x01(\x08\x12<\n\x05\x66irst\x18\x05 \x01(\x0b\x32-.hector.reasoning.v1.ProcessIterationResponse\"\xf4\x02\n\x03\x41sk\x12;\n\x0c\x63onversation\x18\x01 \x01(\x0e\x32%.hector.reasoning.v1.Ask.Conversation\x12+\n\x08messages\x18\x02 \x03(\x0b\x32\x19.hector.common.v1.Message\x12\x0b\n\x03llm\x18\x03 \x01(\t\x12\x31\n\x07options\x18\x04 \x01(\x0b\x32 .hector.llm.v1.GenerationOptions\x12\x0e\n\x06hidden\x18\x05 \x01(\x08\x12\x15\n\rwithout_tools\x18\x06 \x01(\x08\x12\r\n\x05tools\x18\x07 \x03(\t\x12\x14\n\x0cmay_conclude\x18\x08 \x01(\x08\"w\n\x0c\x43onversation\x12\x1c\n\x18\x43ONVERSATION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43ONVERSATION_APPEND\x10\x01\x12\x16\n\x12\x43ONVERSATION_ASIDE\x10\x02\x12\x18\n\x14\x43ONVERSATION_REPLACE\x10\x03\"E\n\x08\x44\x65legate\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12*\n\x07message\x18\x02 \x01(\x0b\x32\x19.hector.common.v1.Message\".\n\x07\x41skUser\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x13\n\x0bschema_json\x18\x02 \x01(\t\"\xdd\x01\n\x06\x41\x63tion\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x03\x61sk\x18\x02 \x01(\x0b\x32\x18.hector.reasoning.v1.AskH\x00\x12/\n\ttool_call\x18\x03 \x01(\x0b\x32\x1a.hector.common.v1.ToolCallH\x00\x12\x31\n\x08\x64\x65legate\x18\x04 \x01(\x0b\x32\x1d.hector.reasoning.v1.DelegateH\x00\x12\x30\n\x08\x61sk_user\x18\x05 \x01(\x0b\x32\x1c.hector.reasoning.v1.AskUserH\x00\x42\x08\n\x06\x61\x63tion\"\x95\x02\n\x0bObservation\x12\x11\n\taction_id\x18\x01 \x01(\t\x12,\n\x07message\x18\x02 \x01(\x0b\x32\x19.hector.common.v1.MessageH\x00\x12\x33\n\x0btool_result\x18\x03 \x01(\x0b\x32\x1c.hector.common.v1.ToolResultH\x00\x12\x0f\n\x05\x65rror\x18\x04 \x01(\tH\x00\x12+\n\x05usage\x18\x05 \x01(\x0b\x32\x1c.hector.common.v1.TokenUsage\x12\x32\n\rfinish_reason\x18\x06 \x01(\x0e\x32\x1b.hector.llm.v1.FinishReason\x12\x14\n\x0c\x65rror_reason\x18\x07 \x01(\tB\x08\n\x06result\"\x83\x02\n\x17ProcessIterationRequest\x12)\n\x05state\x18\x01 \x01(\x0b\x32\x1a.hector.reasoning.v1.State\x12(\n\x05input\x18\x02 \x03(\x0b\x32\x19.hector.common.v1.Message\x12\x36\n\x0cobservations\x18\x03 \x03(\x0b\x32 .hector.reasoning.v1.Observation\x12\x11\n\titeration\x18\x04 \x01(\r\x12\x1c\n\x14remaining_iterations\x18\x05 \x01(\r\x12*\n\x07history\x18\x06 \x03(\x0b\x32\x19.hector.common.v1.Message\"\xe9\x01\n\x18ProcessIterationResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0e\n\x06result\x18\x03 \x01(\t\x12\x0c\n\x04\x64one\x18\x04 \x01(\x08\x12)\n\x05state\x18\x05 \x01(\x0b\x32\x1a.hector.reasoning.v1.State\x12,\n\x07\x61\x63tions\x18\x06 \x03(\x0b\x32\x1b.hector.reasoning.v1.Action\x12\x12\n\nsequential\x18\x07 \x01(\x08\x12\x0f\n\x07thought\x18\x08 \x01(\t\x12\x11\n\tfinalized\x18\t \x01(\x08\"O\n\x0f\x46inalizeRequest\x12)\n\x05state\x18\x01 \x01(\x0b\x32\x1a.hector.reasoning.v1.State\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"B\n\x10\x46inalizeResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0e\n\x06result\x18\x03 \x01(\t2\xbc\x02\n\x11ReasoningStrategy\x12]\n\nInitialize\x12&.hector.reasoning.v1.InitializeRequest\x1a\'.hector.reasoning.v1.InitializeResponse\x12o\n\x10ProcessIteration\x12,.hector.reasoning.v1.ProcessIterationRequest\x1a-.hector.reasoning.v1.ProcessIterationResponse\x12W\n\x08\x46inalize\x12$.hector.reasoning.v1.FinalizeRequest\x1a%.hector.reasoning.v1.FinalizeResponseBu\n\x17\x64\x65v.hector.reasoning.v1B\x16ReasoningStrategyProtoP\x01Z@github.com/hector-mesh/hector-go/hector/reasoning/v1;reasoningv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#hector/reasoning/v1/reasoning.proto\x12\x13hector.reasoning.v1\x1a\x1ehector/common/v1/message.proto\x1a\x1bhector/common/v1/tool.proto\x1a\x17hector/llm/v1/llm.proto\"\xc7\x01\n\x11InitializeRequest\x12\x16\n\x0emax_iterations\x18\x01 \x01(\r\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12%\n\x05tools\x18\x03 \x03(\x0b\x32\x16.hector.common.v1.Tool\x12\x0e\n\x06\x61gents\x18\x04 \x03(\t\x12\x14\n\x0coptions_json\x18\x05 \x01(\t\x12\x0b\n\x03run\x18\x06 \x01(\t\x12\x16\n\x0ehistory_length\x18\x07 \x01(\rB\x0e\n\x0c_temperature\"<\n\x05State\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\"\xc6\x01\n\x12InitializeResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0b\x32\x1a.hector.reasoning.v1.State\x12\x15\n\rwants_history\x18\x04 \x01(\x08\x12<\n\x05\x66irst\x18\x05 \x01(\x0b\x32-.hector.reasoning.v1.ProcessIterationResponse\x12\x10\n\x08reusable\x18\x06 \x01(\x08\"\xf4\x02\n\x03\x41sk\x12;\n\x0c\x63onversation\x18\x01 \x01(\x0e\x32%.hector.reasoning.v1.Ask.Conversation\x12+\n\x08messages\x18\x02 \x03(\x0b\x32\x19.hector.common.v1.Message\x12\x0b\n\x03llm\x18\x03 \x01(\t\x12\x31\n\x07options\x18\x04 \x01(\x0b\x32 .hector.llm.v1.GenerationOptions\x12\x0e\n\x06hidden\x18\x05 \x01(\x08\x12\x15\n\rwithout_tools\x18\x06 \x01(\x08\x12\r\n\x05tools\x18\x07 \x03(\t\x12\x14\n\x0cmay_conclude\x18\x08 \x01(\x08\"w\n\x0c\x43onversation\x12\x1c\n\x18\x43ONVERSATION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43ONVERSATION_APPEND\x10\x01\x12\x16\n\x12\x43ONVERSATION_ASIDE\x10\x02\x12\x18\n\x14\x43ONVERSATION_REPLACE\x10\x03\"E\n\x08\x44\x65legate\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12*\n\x07message\x18\x02 \x01(\x0b\x32\x19.hector.common.v1.Message\".\n\x07\x41skUser\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x13\n\x0bschema_json\x18\x02 \x01(\t\"\xdd\x01\n\x06\x41\x63tion\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x03\x61sk\x18\x02 \x01(\x0b\x32\x18.hector.reasoning.v1.AskH\x00\x12/\n\ttool_call\x18\x03 \x01(\x0b\x32\x1a.hector.common.v1.ToolCallH\x00\x12\x31\n\x08\x64\x65legate\x18\x04 \x01(\x0b\x32\x1d.hector.reasoning.v1.DelegateH\x00\x12\x30\n\x08\x61sk_user\x18\x05 \x01(\x0b\x32\x1c.hector.reasoning.v1.AskUserH\x00\x42\x08\n\x06\x61\x63tion\"\x95\x02\n\x0bObservation\x12\x11\n\taction_id\x18\x01 \x01(\t\x12,\n\x07message\x18\x02 \x01(\x0b\x32\x19.hector.common.v1.MessageH\x00\x12\x33\n\x0btool_result\x18\x03 \x01(\x0b\x32\x1c.hector.common.v1.ToolResultH\x00\x12\x0f\n\x05\x65rror\x18\x04 \x01(\tH\x00\x12+\n\x05usage\x18\x05 \x01(\x0b\x32\x1c.hector.common.v1.TokenUsage\x12\x32\n\rfinish_reason\x18\x06 \x01(\x0e\x32\x1b.hector.llm.v1.FinishReason\x12\x14\n\x0c\x65rror_reason\x18\x07 \x01(\tB\x08\n\x06result\"\x83\x02\n\x17ProcessIterationRequest\x12)\n\x05state\x18\x01 \x01(\x0b\x32\x1a.hector.reasoning.v1.State\x12(\n\x05input\x18\x02 \x03(\x0b\x32\x19.hector.common.v1.Message\x12\x36\n\x0cobservations\x18\x03 \x03(\x0b\x32 .hector.reasoning.v1.Observation\x12\x11\n\titeration\x18\x04 \x01(\r\x12\x1c\n\x14remaining_iterations\x18\x05 \x01(\r\x12*\n\x07history\x18\x06 \x03(\x0b\x32\x19.hector.common.v1.Message\"\xe9\x01\n\x18ProcessIterationResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0e\n\x06result\x18\x03 \x01(\t\x12\x0c\n\x04\x64one\x18\x04 \x01(\x08\x12)\n\x05state\x18\x05 \x01(\x0b\x32\x1a.hector.reasoning.v1.State\x12,\n\x07\x61\x63tions\x18\x06 \x03(\x0b\x32\x1b.hector.reasoning.v1.Action\x12\x12\n\nsequential\x18\x07 \x01(\x08\x12\x0f\n\x07thought\x18\x08 \x01(\t\x12\x11\n\tfinalized\x18\t \x01(\x08\"O\n\x0f\x46inalizeRequest\x12)\n\x05state\x18\x01 \x01(\x0b\x32\x1a.hector.reasoning.v1.State\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"B\n\x10\x46inalizeResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0e\n\x06result\x18\x03 \x01(\t2\xbc\x02\n\x11ReasoningStrategy\x12]\n\nInitialize\x12&.hector.reasoning.v1.InitializeRequest\x1a\'.hector.reasoning.v1.InitializeResponse\x12o\n\x10ProcessIteration\x12,.hector.reasoning.v1.ProcessIterationRequest\x1a-.hector.reasoning.v1.ProcessIterationResponse\x12W\n\x08\x46inalize\x12$.hector.reasoning.v1.FinalizeRequest\x1a%.hector.reasoning.v1.FinalizeResponseBu\n\x17\x64\x65v.hector.reasoning.v1B\x16ReasoningStrategyProtoP\x01Z@github.com/hector-mesh/hector-go/hector/reasoning/v1;reasoningv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,27 +40,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATE']._serialized_start=348
   _globals['_STATE']._serialized_end=408
   _globals['_INITIALIZERESPONSE']._serialized_start=411
-  _globals['_INITIALIZERESPONSE']._serialized_end=591
-  _globals['_ASK']._serialized_start=594
-  _globals['_ASK']._serialized_end=966
-  _globals['_ASK_CONVERSATION']._serialized_start=847
-  _globals['_ASK_CONVERSATION']._serialized_end=966
-  _globals['_DELEGATE']._serialized_start=968
-  _globals['_DELEGATE']._serialized_end=1037
-  _globals['_ASKUSER']._serialized_start=1039
-  _globals['_ASKUSER']._serialized_end=1085
-  _globals['_ACTION']._serialized_start=1088
-  _globals['_ACTION']._serialized_end=1309
-  _globals['_OBSERVATION']._serialized_start=1312
-  _globals['_OBSERVATION']._serialized_end=1589
-  _globals['_PROCESSITERATIONREQUEST']._serialized_start=1592
-  _globals['_PROCESSITERATIONREQUEST']._serialized_end=1851
-  _globals['_PROCESSITERATIONRESPONSE']._serialized_start=1854
-  _globals['_PROCESSITERATIONRESPONSE']._serialized_end=2087
-  _globals['_FINALIZEREQUEST']._serialized_start=2089
-  _globals['_FINALIZEREQUEST']._serialized_end=2168
-  _globals['_FINALIZERESPONSE']._serialized_start=2170
-  _globals['_FINALIZERESPONSE']._serialized_end=2236
-  _globals['_REASONINGSTRATEGY']._serialized_start=2239
-  _globals['_REASONINGSTRATEGY']._serialized_end=2555
+  _globals['_INITIALIZERESPONSE']._serialized_end=609
+  _globals['_ASK']._serialized_start=612
+  _globals['_ASK']._serialized_end=984
+  _globals['_ASK_CONVERSATION']._serialized_start=865
+  _globals['_ASK_CONVERSATION']._serialized_end=984
+  _globals['_DELEGATE']._serialized_start=986
+  _globals['_DELEGATE']._serialized_end=1055
+  _globals['_ASKUSER']._serialized_start=1057
+  _globals['_ASKUSER']._serialized_end=1103
+  _globals['_ACTION']._serialized_start=1106
+  _globals['_ACTION']._serialized_end=1327
+  _globals['_OBSERVATION']._serialized_start=1330
+  _globals['_OBSERVATION']._serialized_end=1607
+  _globals['_PROCESSITERATIONREQUEST']._serialized_start=1610
+  _globals['_PROCESSITERATIONREQUEST']._serialized_end=1869
+  _globals['_PROCESSITERATIONRESPONSE']._serialized_start=1872
+  _globals['_PROCESSITERATIONRESPONSE']._serialized_end=2105
+  _globals['_FINALIZEREQUEST']._serialized_start=2107
+  _globals['_FINALIZEREQUEST']._serialized_end=2186
+  _globals['_FINALIZERESPONSE']._serialized_start=2188
+  _globals['_FINALIZERESPONSE']._serialized_end=2254
+  _globals['_REASONINGSTRATEGY']._serialized_start=2257
+  _globals['_REASONINGSTRATEGY']._serialized_end=2573
 # @@protoc_insertion_point(module_scope)

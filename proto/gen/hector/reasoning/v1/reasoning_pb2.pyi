@@ -117,12 +117,17 @@ class InitializeResponse(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     WANTS_HISTORY_FIELD_NUMBER: _builtins.int
     FIRST_FIELD_NUMBER: _builtins.int
+    REUSABLE_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
     """Kept for the first guide's plugins; `error` alone says whether the call failed."""
     error: _builtins.str
     """Why it failed. Prefer a status."""
     wants_history: _builtins.bool
     """The strategy wants the session's messages in the first ProcessIterationRequest."""
+    reusable: _builtins.bool
+    """Runs whose requests differ in `run` and `history_length` alone begin alike, whoever asks: the agent may keep this
+    response for some seconds and begin others with it.
+    """
     @_builtins.property
     def state(self) -> Global___State:
         """The first state."""
@@ -141,10 +146,11 @@ class InitializeResponse(_message.Message):
         state: Global___State | None = ...,
         wants_history: _builtins.bool = ...,
         first: Global___ProcessIterationResponse | None = ...,
+        reusable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "first", b"first", "state", b"state", "success", b"success", "wants_history", b"wants_history"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "first", b"first", "reusable", b"reusable", "state", b"state", "success", b"success", "wants_history", b"wants_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
