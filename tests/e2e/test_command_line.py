@@ -103,6 +103,7 @@ async def test_an_answer_that_takes_too_long_to_finish_ends_as_interrupted_and_i
         assert call.returncode == 3
         assert b"Traceback" not in told
         assert told.startswith(b"Error: ")
+        assert b"`hector task get " in told
         again = await serves(hector, model)
         found = await asyncio.to_thread(post, f"{again.url}/agents/talker", "ListTasks", {})
         task = found["result"]["tasks"][0]

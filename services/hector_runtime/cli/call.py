@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .documented import Documented, flag
-from .exits import ANSWERING, Exit
+from .exits import ANSWERING, Exit, exit_for
 from .options import Source, format_option, here_options, server_options, source_of
 from .output import Writer, aside, is_watched
 from .running import run
 
 if TYPE_CHECKING:
+    import hector_a2a as a2a
+
     from .answer import Answer, ToolUse
 
 EXAMPLES = (
@@ -101,21 +103,36 @@ async def _ask(
 ) -> "Answer":
     import asyncio
 
+    from hector_mesh import HectorError
     from hector_runtime.asking import question
 
     from .answer import Show, followed, nothing
     from .server import asker
     from .timeout import AnswerTimedOut
 
+    tasks: list[str] = []
+
+    def update(response: "a2a.StreamResponse") -> None:
+        if response.HasField("task"):
+            tasks.append(response.task.id)
+        if form == "jsonl":
+            _line(response)
+
     show = Show(
         text=writer.text if live and form == "text" else nothing,
         tool=writer.tool if form == "text" else nothing,
-        update=_line if form == "jsonl" else nothing,
+        update=update,
     )
     try:
         async with asyncio.timeout(timeout_s) as limit:
             async with asker(source, wanted[2]) as there:
                 answer = await followed(there, question(*wanted), show)
+    except HectorError as error:
+        writer.end()
+        if tasks and exit_for(error.reason) is Exit.UNREACHABLE:
+            # The next step, for whoever has lost sight of the task.
+            error.args = (f"{error}; `hector task get {tasks[0]}` tells later what became of it",)
+        raise
     except TimeoutError:
         writer.end()
         if limit.expired():
