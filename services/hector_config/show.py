@@ -28,7 +28,7 @@ def dump(loaded: Loaded[BaseModel], *, defaults: bool = True) -> str:
 def masked_data(config: BaseModel, *, defaults: bool = True) -> object:
     """Return a config's values, as JSON has them, with the same masks."""
     shown = config.model_dump(mode="json", by_alias=True, exclude_unset=not defaults)
-    secrets = {text for text in _secrets(config) if len(text) >= SHORTEST}
+    secrets = {text for text in (*_secrets(config), *_private(shown, "")) if len(text) >= SHORTEST}
     return _masked(shown, "", sorted(secrets, key=len, reverse=True))
 
 
@@ -44,6 +44,18 @@ def _secrets(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple | set | frozenset):
         for inner in value:
             yield from _secrets(inner)
+
+
+def _private(value: object, key: str) -> Iterator[str]:
+    """Yield what stands under names like `api_token` where the model knows no types."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _private(inner, str(name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _private(inner, key)
+    elif isinstance(value, str) and is_private(key) and value != MASK:
+        yield value
 
 
 def _masked(value: object, key: str, secrets: list[str]) -> object:

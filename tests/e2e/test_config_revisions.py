@@ -51,6 +51,9 @@ def test_a_server_knows_its_revision_and_shows_no_secret(hector: Hector, folder:
     assert SECRET not in told
     assert PASSWORD not in told
     assert page(server, "/schema") == page(server, "/api/schema") == json.loads(hector.run("schema").stdout)
+    told = hector.run("info", "--url", server.url)
+    assert re.search(rf"revision +{shown['revision']}\n", told.stdout), told
+    assert re.search(r"number +1\n", told.stdout)
     assert server.stop() == 0
     for file in (folder / ".hector").iterdir():
         assert SECRET.encode() not in file.read_bytes(), file
