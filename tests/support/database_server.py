@@ -12,6 +12,7 @@ import datetime
 import fcntl
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -39,7 +40,8 @@ class Unavailable(Exception):
 
 def main() -> None:
     kind, folder = sys.argv[1], Path(sys.argv[2])
-    place = Path(tempfile.mkdtemp(prefix="hector-db-"))  # short: a unix socket's path has 107 bytes
+    # Short, for a unix socket's path has 107 bytes; and where user nobody can look into.
+    place = Path(tempfile.mkdtemp(prefix="hector-db-", dir="/tmp" if os.getuid() == 0 else None))
     process: subprocess.Popen[bytes] | None = None
     try:
         if os.getuid() == 0:
@@ -157,7 +159,9 @@ def certify(place: Path) -> None:
 
 
 def _postgresql_folder() -> Path:
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: path.parts[-3])
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3])
+    )
     return versions[-1].parent if versions else Path(_found("initdb")).resolve().parent
 
 
@@ -174,7 +178,8 @@ def _unprivileged() -> list[str]:
     ending = [_found("setpriv"), "--pdeathsig=KILL"] if sys.platform == "linux" else []
     if os.getuid() != 0:
         return ending
-    return [*ending, "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
+    group = pwd.getpwnam("nobody").pw_gid
+    return [*ending, "--reuid=nobody", f"--regid={group}", "--clear-groups", "--"]
 
 
 def _run(*words: str | Path) -> None:
