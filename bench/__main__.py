@@ -18,6 +18,7 @@ import databases
 import durable
 import many_processes
 import one_process
+import paces
 import quickstart
 from figures import Figure, table, table_of
 from plan import Plan
@@ -28,6 +29,7 @@ PARTS: dict[str, Part] = {
     "start": one_process.starts,
     "answers": one_process.answers,
     "first-word": one_process.first_word,
+    "paces": paces.paces,
     "growth": one_process.growth,
     "events": durable.events,
     "mesh": many_processes.mesh,
