@@ -8,7 +8,9 @@ READING = """
 Hector reads one YAML file: the one that `--config` names, else `hector.yaml`, else `.hector/config.yaml`.
 Without a file it runs an assistant of its own ([quickstart](quickstart.md)). `hector validate` checks a file
 and tells everything that is wrong with it at once, with line and column; `hector schema` prints the JSON
-Schema for your editor, and a running server shows it at `/schema`.
+Schema for your editor, and a running server shows it at `/schema`. The two take the same files, but for what
+no schema can see: keys given twice and other broken YAML, names that are declared nowhere, variables that are
+not set, and values that do not go together.
 
 ## How a file is read
 

@@ -75,3 +75,17 @@ def test_what_a_variable_holds_changes_no_revision(loads):
 
 def _no_key() -> bytes:
     raise AssertionError("no secret is written out")
+
+
+def test_secrets_are_found_behind_any_line_end_and_any_letter(loads):
+    text = (
+        "# 💥 ä\r\nenv: {A: 'e\u2028\u0085x💥'}\r\nllms:\r\n"
+        '  a: {model: m, api_key: "sk-é💥-1"}\r\n  b:\r\n    model: m\r\n    api_key: sk-plain-2\r\n'
+    )
+    found = sealed(loads(text), lambda: KEY).text
+    assert "sk-" not in found
+    assert found.startswith(
+        "# 💥 ä\r\nenv: {A: 'e\u2028\u0085x💥'}\r\nllms:\r\n  a: {model: m, api_key: \"hmac-sha256:"
+    )
+    assert found.endswith('"}\r\n  b:\r\n    model: m\r\n    api_key: ' + found[-48:])
+    assert loads(loads(text).masked.replace("***", "other")).config.llms["b"].api_key.reveal() == "other"
