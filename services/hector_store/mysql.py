@@ -37,7 +37,7 @@ PACKET_BYTES = 4 * INLINE_BYTES
 """Least that a statement may be long: a piece of a payload, every byte of it escaped, and the rest."""
 
 _SETTINGS = (
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO',"
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES',"
     f" SESSION innodb_lock_wait_timeout = {LOCK_S}, SESSION wait_timeout = 28800"
 )
 
@@ -69,9 +69,9 @@ class MySQL:
 
     async def connect_reader(self) -> Any:
         """Connect for transactions that only read."""
-        return await self._connect(f"{_SETTINGS}, SESSION tx_read_only = 1")
+        return await self._connect(_SETTINGS, "SET SESSION TRANSACTION READ ONLY")
 
-    async def _connect(self, settings: str) -> Any:
+    async def _connect(self, *settings: str) -> Any:
         place = self.place
         encrypted = None if place.socket or place.tls.mode == "disable" else tls_context(place)
         connection = driver()(
@@ -85,14 +85,13 @@ class MySQL:
             ssl=encrypted,
             client_flag=2,  # FOUND_ROWS: a row that was the right one already counts
             connect_timeout=place.connect_s,
-            init_command=settings,
             program_name="hector",
         )
         connection.needs_tls = encrypted is not None and place.tls.mode != "prefer"
         try:
             async with asyncio.timeout(place.connect_s):
                 await connection._connect()
-                await connection.know_limit()
+                await connection.prepare(settings)
         except BaseException:
             connection.close()
             raise

@@ -20,9 +20,11 @@ def driver() -> Any:
         needs_tls = False
         longest = 0
 
-        async def know_limit(self) -> None:
-            """Ask how long a statement may be: for a longer one the server hangs up without a word."""
+        async def prepare(self, settings: Sequence[str]) -> None:
+            """Set what is to be set, and ask how long a text may be: for a longer one the server hangs up."""
             cursor = await self.cursor()
+            for setting in settings:
+                await cursor.execute(setting)
             await cursor.execute("SELECT @@max_allowed_packet")
             (self.longest,) = await cursor.fetchone()
             await cursor.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ MOST_WORKS = 2000
 
 PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 GOODBYE_S = 3.0
+CLOSING_S = 8.0
+"""How long a server that is away is waited for when this process stops: longer, and it would be killed."""
 
 
 class ServerWriter:
@@ -55,6 +58,8 @@ class ServerWriter:
         self._batch = 0
         self._is_marked = False
         self._away_since = 0.0
+        self._closes_at = math.inf
+        self._attempt_ends: asyncio.Timeout | None = None
 
     async def enter(self) -> None:
         """Say that this writer is there. The tables must be there."""
@@ -79,8 +84,11 @@ class ServerWriter:
         self._wake.set()
 
     async def close(self) -> None:
-        """Write what was put so far, and end."""
+        """Write what was put so far, and end. A server that is away is not waited for for long."""
         self._is_closing = True
+        self._closes_at = asyncio.get_running_loop().time() + CLOSING_S
+        if self._attempt_ends is not None:
+            self._attempt_ends.reschedule(min(self._attempt_ends.when() or self._closes_at, self._closes_at))
         self._wake.set()
         if self._task is not None:
             await asyncio.shield(self._task)
@@ -142,7 +150,7 @@ class ServerWriter:
         while True:
             begun = clock()
             try:
-                async with asyncio.timeout(BATCH_S):
+                async with asyncio.timeout_at(min(begun + BATCH_S, self._closes_at)) as self._attempt_ends:
                     await self._attempt(works)
             except Exception as error:
                 fault = self._server.fault_of(error)
@@ -156,7 +164,7 @@ class ServerWriter:
                     gives_up = busy_until
                 else:
                     raise
-                if clock() >= gives_up:
+                if clock() >= min(gives_up, self._closes_at):
                     if self._is_marked:
                         raise StorageInDoubt(self._server.place, detail_of(error)) from error
                     raise
@@ -168,6 +176,8 @@ class ServerWriter:
                     self._away_since = 0.0
                     log.info("database was found again", extra={"database": self._server.place.name})
                 return
+            finally:
+                self._attempt_ends = None
 
     def _facts(self, error: Exception) -> dict[str, str]:
         return {"database": self._server.place.name, "error": str(self._server.explained(error))}

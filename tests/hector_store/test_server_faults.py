@@ -310,6 +310,30 @@ async def test_a_server_that_hangs_holds_nobody_for_ever(
         assert [event.kind for event in await log.events("a", created.run_id)] == ["kept"]
 
 
+async def test_a_server_that_hangs_does_not_hold_up_a_stop(
+    database_server: DatabaseServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hector_store.server_writer.CLOSING_S", 0.5)
+    async with asyncio.timeout(20), CuttingProxy(database_server.port).running() as proxy:
+        url = database_server.url(name, tcp=True, sslmode="disable")
+        database = Database(parse(url.replace(f":{database_server.port}/", f":{proxy.port}/")))
+        await database.open()
+        proxy.flowing.clear()
+        writes = [asyncio.create_task(RunLog(database).create(A_RUN)) for _ in range(3)]
+        await asyncio.sleep(0)
+        await database.close()
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert {getattr(outcome, "reason", outcome) for outcome in outcomes} == {"STORAGE_UNREACHABLE"}
+
+
+async def test_readers_cannot_write(database_server: DatabaseServer, name: str) -> None:
+    forget = text("DELETE FROM runs")
+    async with opened(database_server.url(name)) as database:
+        with pytest.raises(HectorError) as caught:
+            await database.read(lambda connection: connection.execute(forget).rowcount)
+    assert caught.value.reason == "STORAGE_READ_ONLY"
+
+
 async def test_connections_that_an_administrator_ends_are_made_anew(
     database_server: DatabaseServer, name: str
 ) -> None:
