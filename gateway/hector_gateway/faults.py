@@ -47,7 +47,7 @@ def public(error: Failure, request_id: str) -> Status:
         "call behind the border failed in the mesh",
         extra={"code": code.name, "details": _grpcs_own(code, status.message), "request_id": request_id},
     )
-    words = _PLAIN.get(code, f"an unexpected error; logged as {request_id}")
+    words = _PLAIN.get(code) or _unforeseen(request_id)
     if info.reason == "ROLE_UNAVAILABLE" and inside:  # its name helps; its address is nobody's business
         words = f"role {info.metadata['role']} of this server cannot be reached at the moment; try again"
     return Status(code=code.value[0], message=words)
@@ -62,7 +62,11 @@ def unexpected(error: BaseException, request_id: str) -> Status:
     """Return what to tell a client of a bug, after logging it."""
     log.error("gateway failed to serve a request", exc_info=error, extra={"request_id": request_id})
     number: int = StatusCode.INTERNAL.value[0]
-    return Status(code=number, message=f"an unexpected error; logged as {request_id}")
+    return Status(code=number, message=_unforeseen(request_id))
+
+
+def _unforeseen(request_id: str) -> str:
+    return f"an unexpected error; logged as {request_id}: ask again, or report it with that line of the log"
 
 
 def reason_in(status: Status) -> str:

@@ -36,7 +36,10 @@ class Unexpected(HectorError):
     reason = "INTERNAL"
 
     def __init__(self, request_id: str) -> None:
-        super().__init__(f"an unexpected error; logged as {request_id}", request_id=request_id)
+        super().__init__(
+            f"an unexpected error; logged as {request_id}: ask again, or report it with that line of the log",
+            request_id=request_id,
+        )
 
 
 class NotImplementedHere(HectorError):

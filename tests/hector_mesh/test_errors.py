@@ -176,7 +176,7 @@ async def test_a_bug_is_logged_once_and_tells_the_caller_nothing(echo, text, cap
     with scope(Call(request_id="req-7")), caplog.at_level(logging.INFO):
         failure = await failure_of(echo.Say(EchoRequest(text=text)))
     assert failure.code() is StatusCode.INTERNAL
-    assert failure.details() == "an unexpected error; logged as req-7"
+    assert failure.details().startswith("an unexpected error; logged as req-7: ask again, or report it")
     info = info_of(failure)
     assert (info.reason, dict(info.metadata)) == ("INTERNAL", {"request_id": "req-7"})
     assert "hunter2" not in str(failure.trailing_metadata())
