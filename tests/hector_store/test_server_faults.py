@@ -193,7 +193,7 @@ async def test_what_is_too_long_for_mariadb_fails_alone(database_servers) -> Non
             made = await asyncio.gather(*(log.create(A_RUN) for _ in range(3)))
             outcomes = await asyncio.gather(
                 log.append(made[0].run_id, 1, [NewEvent("a")], RunChanges(view=b"small")),
-                log.append(made[1].run_id, 1, [NewEvent("b")], RunChanges(view=b"'" * 12_000_000)),
+                log.append(made[1].run_id, 1, [NewEvent("b")], RunChanges(view=b"'" * 8_500_000)),
                 log.append(made[2].run_id, 1, [NewEvent("c")], RunChanges(view=b"small")),
                 return_exceptions=True,
             )
