@@ -15,6 +15,7 @@ from hector_mesh.metrics import ERRORS
 from .config import LimitsConfig
 from .errors import Busy, HeadersTooLarge, HeadersTooSlow, NotHttp, Refusal
 from .faults import http_error
+from .joined import Joined
 from .open_files import most_connections
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,10 @@ class Protocol(HttpToolsProtocol):
         elif len(headers) > limits.max_headers:
             self._refuse(HeadersTooLarge(f"{limits.max_headers} lines", "max_headers"))
         elif not self._refused:
+            before = self.cycle
             super().on_headers_complete()
+            if self.cycle is not None and self.cycle is not before and self.scope["method"] != "HEAD":
+                self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]  # as far as it is used
 
     def on_body(self, body: bytes) -> None:
         if not self._refused:
