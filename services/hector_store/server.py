@@ -98,6 +98,7 @@ def writer_engine(server: Server) -> AsyncEngine:
     engine = create_async_engine(
         f"{server.dialect}://",
         async_creator=server.connect,
+        hide_parameters=True,  # errors must not quote what is written
         poolclass=NullPool,
         isolation_level="READ COMMITTED",
     )
@@ -110,6 +111,7 @@ def reader_engine(server: Server) -> AsyncEngine:
     return create_async_engine(
         f"{server.dialect}://",
         async_creator=server.connect_reader,
+        hide_parameters=True,  # errors must not quote what is written
         poolclass=AsyncAdaptedQueuePool,
         pool_size=server.place.pool_size,
         max_overflow=0,

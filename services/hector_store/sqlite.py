@@ -156,6 +156,7 @@ def _engine(
     engine = create_engine(
         "sqlite://",  # a URL would need the path escaped: sqlite3 gets it as it is
         creator=lambda: _connect(place, busy_s, settings),
+        hide_parameters=True,  # errors must not quote what is written
         poolclass=pool,
         **options,
     )

@@ -89,10 +89,12 @@ class WriterThread:
         except Exception as error:  # the border: whatever happens to a batch, the next one is written
             failure = explained(error, self._place)
             committed(works, begun, failure)
+            ours = isinstance(failure, HectorError)  # what others say may quote what was to be written
+            facts = {"database": self._place.name, "writes": len(works)}
             log.error(
                 "batch was not written",
-                exc_info=None if isinstance(failure, HectorError) else error,
-                extra={"database": self._place.name, "writes": len(works), "error": str(failure)},
+                exc_info=None if ours else error,
+                extra=facts | {"error": str(failure) if ours else type(failure).__name__},
             )
             for work in works:
                 work.outcome = failure

@@ -3,10 +3,13 @@
 import sqlite3
 
 import pytest
+from sqlalchemy import text
 
 from hector_mesh import HectorError
 from hector_store import database as database_module
 from hector_store import opened, writer
+
+WORDS = "planted-words"
 
 
 async def write(database):
@@ -38,6 +41,27 @@ async def test_a_failure_that_is_long_past_is_forgotten_so_that_somebody_tries_a
         assert not await database.is_well()
         monkeypatch.setattr(database_module, "TROUBLE_S", 0.0)
         assert await database.is_well()
+
+
+async def test_a_failure_does_not_quote_what_was_to_be_written(database, monkeypatch, caplog):
+    def wrong(connection):
+        connection.execute(text("INSERT INTO no_such_table VALUES (:words)"), {"words": WORDS})
+
+    with pytest.raises(Exception, match="no_such_table") as refused:
+        await database.write(wrong)
+    assert WORDS not in str(refused.value)
+
+    if database.file is not None:
+
+        def fails(connection, works, fault):
+            wrong(connection)
+
+        monkeypatch.setattr(writer, "commit", fails)
+        monkeypatch.setattr(writer, "fault_of", lambda error: writer.Fault.OF_STORAGE)
+        with pytest.raises(Exception, match="no_such_table"):
+            await write(database)
+        (record,) = [each for each in caplog.records if each.getMessage() == "batch was not written"]
+        assert WORDS not in str(vars(record))
 
 
 async def test_a_database_that_is_closed_is_not_well(tmp_path):
