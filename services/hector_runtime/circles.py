@@ -6,6 +6,7 @@ from hector_config import Data, Misfit
 from hector_config.problem import listed, quoted
 from hector_config.words import did_you_mean, nearest
 
+_COMPARISONS = 20_000  # about a quarter of a second
 _LONGEST = 10  # names of a circle that are shown
 KEYS = ("sub_agents", "agent_tools")
 Edge = tuple[str, str, int]
@@ -17,7 +18,7 @@ def circles(data: Mapping[str, Data]) -> Iterator[Misfit]:
     agents = data.get("agents")
     if not isinstance(agents, dict):
         return
-    names = list(agents)
+    names, patience = list(agents), _COMPARISONS
     graph: dict[str, dict[str, Edge]] = {name: {} for name in names}
     for name, agent in agents.items():
         for key in KEYS:
@@ -28,7 +29,9 @@ def circles(data: Mapping[str, Data]) -> Iterator[Misfit]:
                 if other in graph:
                     graph[name].setdefault(other, (name, key, position))
                     continue
-                hint = did_you_mean(nearest(other, names)) or f"agents: {listed(names)}"
+                patience -= len(names)
+                near = nearest(other, names) if patience > 0 else ""
+                hint = did_you_mean(near) or f"agents: {listed(names)}"
                 message = f"{quoted(other)} is not declared under agents:"
                 yield Misfit(message, at=("agents", name, key, position), hint=hint)
     yield from _closed(graph)
