@@ -184,7 +184,7 @@ async def measured(given: argparse.Namespace) -> Round:
         answers_s=answers / seconds,
         p50_ms=share(counted.took_s, 0.5) * 1000,
         p99_ms=share(counted.took_s, 0.99) * 1000,
-        cpu_ms=cpu_s / max(1, answers) * 1000,
+        cpu_ms=cpu_s / answers * 1000 if answers else 0.0,
         errors=counted.errors + warming.errors,
         first_ms=share(counted.first_s, 0.5) * 1000,
         answers=answers,

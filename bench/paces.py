@@ -8,6 +8,9 @@ from plan import Plan
 from processes import load, serving
 
 PACES = {"tick": (1, 32), "d20": (1, 256)}
+LEAST_S = 4.0
+"""Of a round: a stream of 50 chunks takes a second when one comes every 20 ms."""
+
 TITLES = ("streamed", "clients", "streams/s", "p50 ms", "p99 ms", "CPU ms", "errors")
 
 
@@ -19,7 +22,8 @@ def paces(plan: Plan, model: int) -> tuple[list[Figure], list[Sequence[str]]]:
         with serving(folder_for(plan, f"pace-{pace}", model, pace=pace)) as server:
             pids = [server.pids["hector"]]
             for clients in crowds:
-                words = ("--kind", "streamed", "--stamped", "--clients", str(clients), *plan.long)
+                words = ("--kind", "streamed", "--stamped", "--clients", str(clients))
+                words += ("--seconds", str(max(plan.seconds, LEAST_S)))
                 one = median([load(server.port, *words, pids=pids) for _ in range(plan.rounds)])
                 rows.append(row(f"pacing: {pace}", clients, one))
                 errors += one.errors
