@@ -1,6 +1,6 @@
 """Names that must be declared elsewhere in the same file."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
@@ -28,17 +28,27 @@ class RefersTo:
         return {**handler(schema), "x-refers-to": list(self.sections)}
 
     def _check(self, name: str, info: ValidationInfo) -> str:
-        names = info.context.get("names") if isinstance(info.context, Mapping) else None
-        if names is None or name in self.also:
+        context = info.context
+        if not isinstance(context, dict) or "names" not in context or name in self.also:
             return name
-        declared = {known for section in self.sections for known in names(section)}
-        if name in declared:
+        names = context["names"]
+        if any(name in names(section) for section in self.sections):
             return name
-        later = info.context.get("later", {}) if isinstance(info.context, Mapping) else {}
+        later = context.get("later", {})
         facts = {
             "name": name,
             "sections": self.sections,
-            "declared": sorted(declared | self.also),
+            "declared": self._declared(context),
             "is_later": any(name in later.get(section, ()) for section in self.sections),
         }
         raise PydanticCustomError("dangling_reference", "no such entry", facts)
+
+    def _declared(self, context: dict[Any, Any]) -> list[str]:
+        """Return what might have been meant; sorted once for a file, whose errors may be many."""
+        key = ("declared", self.sections, self.also)
+        if key not in context:
+            names = context["names"]
+            known = {known for section in self.sections for known in names(section)}
+            context[key] = sorted(known | self.also)
+        found: list[str] = context[key]
+        return found
