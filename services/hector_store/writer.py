@@ -64,8 +64,10 @@ class WriterThread:
         while more:
             works, more = self._waiting()
             if works:
-                self._write(works)
-                self._tell(self._settle, works)
+                try:
+                    self._write(works)
+                finally:  # whatever befell this thread, nobody waits for ever
+                    self._tell(self._settle, works)
         self._disconnect()
         self._tell(self._ended.set_result, None)
 
@@ -87,7 +89,11 @@ class WriterThread:
             with self._exclusive:
                 self._commit(works)
         except Exception as error:  # the border: whatever happens to a batch, the next one is written
+            for work in works:
+                work.outcome = error
             failure = explained(error, self._place)
+            for work in works:
+                work.outcome = failure
             committed(works, begun, failure)
             ours = isinstance(failure, HectorError)  # what others say may quote what was to be written
             facts = {"database": self._place.name, "writes": len(works)}
@@ -96,8 +102,6 @@ class WriterThread:
                 exc_info=None if ours else error,
                 extra=facts | {"error": str(failure) if ours else type(failure).__name__},
             )
-            for work in works:
-                work.outcome = failure
             if self._place.file is not None:  # what is in memory is in this connection
                 self._disconnect()
         else:
