@@ -191,7 +191,7 @@ async def test_a_bug_in_a_call_without_a_request_id_gets_one(echo, caplog):
     failure = await failure_of(echo.Say(EchoRequest(text="bug")))
     (record,) = caplog.records
     assert record.request_id
-    assert failure.details().endswith(f"logged as {record.request_id}")
+    assert f"logged as {record.request_id}:" in failure.details()
 
 
 async def test_a_bug_in_mid_stream_is_an_internal_error(echo, caplog):
