@@ -1,12 +1,14 @@
 """A model that is unreachable, hangs, lies or refuses ends in an error that says what to do."""
 
 import asyncio
+import ssl
 import time
 
 import grpc
 import pytest
 from contracts.llm_provider import streamed
 from grpc import StatusCode
+from support.certificates import Authority
 from support.model_server import refuses, says
 from support.scripted_server import chunked, drops, hangs, head, raw, scripted, whole
 
@@ -41,6 +43,25 @@ async def test_a_server_that_is_not_there_is_named(serve_models, kind: str) -> N
     assert info_of(error).metadata["base_url"] == f"{url}/v1"
     assert url in error.details()
     assert "llms.mock.base_url" in error.details()
+
+
+@pytest.mark.parametrize(("days", "why"), [((-1, 30), "issuer"), ((-30, -1), "expired")])
+async def test_a_certificate_that_is_not_trusted_is_named_with_the_key_that_helps(
+    serve_models, tmp_path, days: tuple[float, float], why: str
+) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue(days=days)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert_file, pair.key_file)
+    trusted = {"ca_certificate": authority.file} if why == "expired" else {}
+    async with scripted(says("never"), tls=context) as server:
+        model = LLMConfig(base_url=f"{server.url}/v1", model="m", api_key="sesame", **trusted)
+        error = await failure(await serve_models(mock=model))
+        assert server.received == []
+    assert info_of(error).reason == "MODEL_UNREACHABLE"
+    assert f"the certificate of {server.url} is not trusted: " in error.details()
+    assert why in error.details()
+    assert "llms.mock.ca_certificate" in error.details()
 
 
 async def test_an_ollama_that_is_not_there_says_how_to_start_it(serve_models) -> None:

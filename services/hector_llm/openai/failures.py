@@ -103,7 +103,8 @@ class Failures:
         if isinstance(error, Untrusted):
             return ModelUnreachable(
                 f"{error}; name a PEM file with its authority in "
-                f"llms.{endpoint.name}.ca_certificate, or check llms.{endpoint.name}.base_url",
+                f"llms.{endpoint.name}.ca_certificate, have the certificate renewed, or check "
+                f"llms.{endpoint.name}.base_url",
                 **facts,
             )
         return ModelUnreachable(f"{error}; {self._check()}", **facts)
