@@ -56,7 +56,7 @@ class ServerWriter:
         self._task: asyncio.Task[None] | None = None
         self._connection: AsyncConnection | None = None
         self._batch = 0
-        self._is_marked = False
+        self._is_marked = self._in_doubt = False
         self._away_since = 0.0
         self._closes_at = math.inf
         self._attempt_ends: asyncio.Timeout | None = None
@@ -145,7 +145,7 @@ class ServerWriter:
         """Try until the batch is there, once, or cannot be."""
         clock = asyncio.get_running_loop().time
         self._batch += 1
-        self._is_marked = False
+        self._in_doubt = False
         busy_until, pause_s = clock() + self._busy_s, PAUSE_S
         while True:
             begun = clock()
@@ -155,6 +155,7 @@ class ServerWriter:
             except Exception as error:
                 fault = self._server.fault_of(error)
                 if fault is Fault.OF_CONNECTION:
+                    self._in_doubt = self._in_doubt or self._is_marked
                     await self._disconnect()
                     if not self._away_since:
                         self._away_since = begun
@@ -163,9 +164,9 @@ class ServerWriter:
                 elif fault is Fault.RETRY:
                     gives_up = busy_until
                 else:
-                    raise
+                    gives_up = 0.0
                 if clock() >= min(gives_up, self._closes_at):
-                    if self._is_marked:
+                    if self._in_doubt:
                         raise StorageInDoubt(self._server.place, detail_of(error)) from error
                     raise
                 log.debug("batch is tried again", extra={"database": self._server.place.name})
@@ -184,11 +185,12 @@ class ServerWriter:
 
     async def _attempt(self, works: list[AnyWork]) -> None:
         connection = await self._connected()
-        if self._is_marked:
-            # The last attempt got as far as its mark: its COMMIT may have been carried out, or still be.
+        self._is_marked = False
+        if self._in_doubt:
+            # An attempt got as far as its mark: its COMMIT may have been carried out, or still be.
             if await connection.run_sync(commits.is_there, self.id, self._batch):
                 return
-            self._is_marked = False
+            self._in_doubt = False
         mark: AnyWork = Work(self._mark, self._batch, 0, 0)
         await connection.run_sync(commit, [*works, mark], self._server.fault_of)
         if isinstance(mark.outcome, Exception):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -260,6 +261,11 @@ async def through_a_proxy(server: DatabaseServer, name: str) -> AsyncIterator[tu
             yield proxy, database
 
 
+def commits(data: bytes) -> bool:
+    """Whether a client says COMMIT; not that it begins to read what is COMMITTED."""
+    return re.search(rb"COMMIT(?!TED)", data) is not None
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_line_that_breaks_at_the_commit_loses_nothing_and_repeats_nothing(
     database_server: DatabaseServer, name: str, when: str
@@ -269,12 +275,33 @@ async def test_a_line_that_breaks_at_the_commit_loses_nothing_and_repeats_nothin
         log = RunLog(database)
         created = await log.create(A_RUN)
         for number in range(1, 6):
-            setattr(proxy, when, lambda data: b"COMMIT" in data)
+            setattr(proxy, when, commits)
             appended = await log.append(created.run_id, 1, [NewEvent("e", str(number).encode())])
             assert appended.last_seq == number
         assert proxy.cuts == 5
         events = await log.events("a", created.run_id)
         assert [int(event.payload) for event in events] == [1, 2, 3, 4, 5]
+
+
+async def test_a_commit_that_nobody_can_tell_of_is_in_doubt_and_said_to_be(
+    database_server: DatabaseServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hector_store.server_writer.AWAY_S", 0.5)
+    async with asyncio.timeout(60), through_a_proxy(database_server, name) as (proxy, database):
+        log = RunLog(database)
+        created = await log.create(A_RUN)
+
+        def then_nothing(data: bytes) -> bool:
+            if commits(data):
+                proxy.flowing.clear()
+            return commits(data)
+
+        proxy.after = then_nothing
+        with pytest.raises(HectorError, match="read before you repeat it") as caught:
+            await log.append(created.run_id, 1, [NewEvent("e")])
+        assert caught.value.reason == "STORAGE_IN_DOUBT"
+        proxy.flowing.set()
+        assert (await log.append(created.run_id, 1, [NewEvent("e")])).last_seq == 2  # it was there
 
 
 async def test_a_line_that_breaks_in_the_middle_is_mended(database_server: DatabaseServer, name: str) -> None:
@@ -305,6 +332,7 @@ async def test_a_server_that_hangs_holds_nobody_for_ever(
                 await ask
             assert caught.value.reason == "STORAGE_UNREACHABLE"
             assert f"127.0.0.1:{proxy.port}" in str(caught.value)
+        monkeypatch.undo()
         proxy.flowing.set()
         assert (await log.append(created.run_id, 1, [NewEvent("kept")])).last_seq == 1
         assert [event.kind for event in await log.events("a", created.run_id)] == ["kept"]

@@ -23,6 +23,7 @@ class CuttingProxy:
         self.flowing.set()
         self.cuts = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["CuttingProxy"]:
@@ -34,7 +35,7 @@ class CuttingProxy:
             server.close()
             self.flowing.set()
             self.cut()
-            await asyncio.sleep(0)
+            await asyncio.gather(*self._serving, return_exceptions=True)
 
     def cut(self) -> None:
         """Cut every line there is."""
@@ -42,6 +43,10 @@ class CuttingProxy:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._port)
         both = {writer, there_writer}
         self._writers |= both
