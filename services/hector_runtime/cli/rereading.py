@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -45,29 +45,29 @@ async def _reread(loaded: Loaded[Config], running_id: str) -> None:
     if not loaded.is_file:
         log.warning("nothing to read again, this server runs without a config file")
         return
-    await asyncio.to_thread(check_again, Path(loaded.file), running_id, log.info, log.error)
+    await asyncio.to_thread(check_again, Path(loaded.file), running_id)
 
 
-def check_again(
-    file: Path, running_id: str, tell: Callable[..., None], complain: Callable[..., None]
-) -> None:
+def check_again(file: Path, running_id: str) -> None:
     """Read and check a config file, and say what came of it."""
     try:
         found = load_config(file)
         revision = sealed_config(found).id
     except ConfigInvalid as error:
         for problem in error.problems:
-            complain("config refused, nothing was changed", extra={"problem": str(problem)})
+            log.error("config refused, nothing was changed", extra={"problem": str(problem)})
         return
     except HectorError as error:
-        complain("config refused, nothing was changed", extra={"problem": str(error)})
+        log.error("config refused, nothing was changed", extra={"problem": str(error)})
         return
     for warning in found.warnings:
-        tell("config uses an old spelling", extra={"warning": str(warning)})
+        log.info("config uses an old spelling", extra={"warning": str(warning)})
     if revision == running_id:
-        tell("config read again, it has not changed", extra={"file": str(file), "revision": revision[:12]})
+        log.info(
+            "config read again, it has not changed", extra={"file": str(file), "revision": revision[:12]}
+        )
     else:
-        tell(
+        log.info(
             "config read again, it is good and takes effect with the next start",
             extra={"file": str(file), "revision": revision[:12], "running": running_id[:12]},
         )
