@@ -11,7 +11,13 @@ _CARD = "GetExtendedAgentCard"
 
 
 def check(method: Method, request: Any, agent: Agent) -> None:
-    """Let a call pass that the agent's card offers.
+    """Let a call pass that the agent's card offers; raises as `check_method` and `check_request` do."""
+    check_method(method, agent)
+    check_request(request)
+
+
+def check_method(method: Method, agent: Agent) -> None:
+    """Let an operation pass, whatever it is asked with.
 
     Raises:
         UnsupportedOperation: A stream of an agent that does not stream, or the extended card.
@@ -25,6 +31,14 @@ def check(method: Method, request: Any, agent: Agent) -> None:
         )
     if "PushNotification" in method.name:
         raise a2a.PushNotificationNotSupported
+
+
+def check_request(request: Any) -> None:
+    """Let a request pass.
+
+    Raises:
+        PushNotificationNotSupported: A message that wants them.
+    """
     if isinstance(request, a2a.SendMessageRequest) and request.configuration.HasField(
         "task_push_notification_config"
     ):

@@ -18,7 +18,7 @@ from .edge import Edge, Handler, Visit
 from .errors import BodyTooLarge
 from .in_flight import InFlight
 from .methods import Method, methods_of
-from .rpc import STREAM_S
+from .operations import STREAM_S
 from .versions import SUPPORTED, said
 
 

@@ -27,6 +27,7 @@ from .in_flight import InFlight
 from .listening import bound, serving_http
 from .measuring import STREAMS
 from .methods import methods_of
+from .operations import Operations
 from .probes import Probes
 from .public import Public, reachable
 from .rpc import JsonRpc
@@ -104,17 +105,18 @@ class Border:
             if grpc_address:
                 self.addresses["gRPC"] = grpc_address
             probes = Probes(self._mesh, self.public)
+            operations = Operations(
+                methods_of(SERVICE_DESCRIPTOR, self._mesh),
+                self._directory,
+                self._server,
+                self._in_flight,
+                revision=self._revision,
+            )
             app = App(
                 access,
                 probes,
                 Cards(self._directory, access, self.public),
-                JsonRpc(
-                    methods_of(SERVICE_DESCRIPTOR, self._mesh),
-                    self._directory,
-                    self._server,
-                    self._in_flight,
-                    revision=self._revision,
-                ),
+                JsonRpc(operations),
                 self._server.a2a_errors,
                 pages=ConfigPages(access, self._source),
                 cors=Cors(self._server.cors),

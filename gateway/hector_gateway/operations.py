@@ -1,0 +1,171 @@
+"""A2A's operations for clients over HTTP: which agent is meant, what it may be asked, and the call itself."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import hector_a2a as a2a
+from hector.agent.v1 import Agent
+from hector_a2a.json_in import from_json
+from hector_mesh import Call, Principal, scope
+
+from . import capabilities
+from .config import ServerConfig
+from .directory import Directory
+from .errors import NotJson
+from .event_stream import EventStream
+from .exchange import Exchange
+from .faults import Failure
+from .in_flight import InFlight
+from .methods import Method
+from .versions import Version
+
+PLACE = "hector.seq"
+"""Metadata of an event: where it stands in its task's log."""
+
+STREAM_S = 7 * 86400.0
+"""A stream may take as long as its task; heartbeats find the clients that are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one client asks of which agent, and how it wants to be spoken to."""
+
+    method: Method
+    message: Any
+    version: Version
+    agent: Agent
+
+
+class Operations:
+    """What JSON-RPC and HTTP+JSON have in common, which is everything but how it looks."""
+
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        directory: Directory,
+        server: ServerConfig,
+        in_flight: InFlight,
+        *,
+        revision: str = "",
+    ) -> None:
+        self.methods, self.server = methods, server
+        self._directory, self._in_flight, self._revision = directory, in_flight, revision
+
+    def call_of(self, exchange: Exchange, principal: Principal) -> Call:
+        """Return how a request enters the mesh."""
+        return Call(
+            principal=principal,
+            deadline=time.monotonic() + self.server.request_timeout,
+            traceparent=exchange.traceparent,
+            request_id=exchange.request_id,
+            revision=self._revision,
+        )
+
+    async def agent(self, name: str, call: Call) -> Agent:
+        """Return an agent that the caller may see; "" is the default one.
+
+        Raises:
+            NoSuchAgent: There is none, or it is not for this caller.
+        """
+        with scope(call):
+            return await self._directory.agent(name, call.principal)
+
+    async def body(self, exchange: Exchange) -> bytes:
+        """Return what the client sent; raises as `Exchange.body` does."""
+        limits = self.server.limits
+        return await exchange.body(limits.max_body_size, within_s=limits.receive_timeout)
+
+    async def asked(
+        self, method: Method, version: Version, params: Any, call: Call, agent: Agent | None
+    ) -> Asked:
+        """Return what parameters in A2A 1.0 ask of an agent.
+
+        Args:
+            method: Which operation.
+            version: What the client speaks.
+            params: Its message as JSON.
+            call: Who asks.
+            agent: The one in the path; None: the parameters' `tenant` names it.
+
+        Raises:
+            InvalidParams: They are no such message, or for another agent.
+            A2AError: The agent does not offer that.
+            NoSuchAgent: As `agent` does.
+        """
+        tenant = params.get("tenant") if isinstance(params, dict) else None
+        named = tenant.removeprefix("default/") if isinstance(tenant, str) else ""
+        if agent is None:
+            agent = await self.agent(named, call)
+        elif named and named != agent.name:
+            raise a2a.InvalidParams(
+                {"tenant": f"the path says {agent.name!r}; leave it out, or say the same"}
+            )
+        capabilities.check_method(method, agent)
+        message: Any = from_json(params, method.request)
+        message.tenant = agent.name
+        capabilities.check_request(message)
+        return Asked(method, message, version, agent)
+
+    async def called(self, asked: Asked, exchange: Exchange, call: Call) -> Any:
+        """Return the answer of an operation that gives one.
+
+        Raises:
+            AioRpcError: It failed.
+            ClientLeft: There is nobody to answer any more.
+        """
+        with scope(call):
+            rpc = asked.method.call(asked.message)
+            with self._in_flight.counted(rpc, streams=False):
+                if not isinstance(asked.message, a2a.SendMessageRequest):
+                    return await rpc
+                async with self._in_flight.watched(exchange, rpc):
+                    return await rpc
+
+    async def stream(
+        self,
+        asked: Asked,
+        exchange: Exchange,
+        call: Call,
+        *,
+        show: Callable[[Any], bytes],
+        complain: Callable[[Failure], bytes],
+    ) -> None:
+        """Answer with an operation's stream; `show` and `complain` make its events.
+
+        Raises:
+            AioRpcError: It failed before its first message.
+            ClientLeft: The client went, or read nothing for too long.
+        """
+        self._in_flight.admit_stream()
+        answer = EventStream(exchange, self._in_flight, self.server.limits, show=show, complain=complain)
+        lasting = Call(
+            principal=call.principal,
+            deadline=time.monotonic() + STREAM_S,
+            traceparent=call.traceparent,
+            request_id=call.request_id,
+            revision=call.revision,
+        )
+        with scope(lasting):
+            await answer.follow(asked.method.call(asked.message))
+
+
+def place_of(found: Mapping[str, Any]) -> str | None:
+    """Return where an event stands in its task's log, if it says so."""
+    for payload in found.values():
+        place = payload.get("metadata", {}).get(PLACE)
+        return place if isinstance(place, str) and place.replace(".", "", 1).isdigit() else None
+    return None
+
+
+def check_content_type(exchange: Exchange, *, lenient: bool) -> None:
+    """Let JSON pass.
+
+    Raises:
+        NotJson: The body is something else, or does not say what it is.
+    """
+    found = exchange.header(b"content-type") or ""
+    kind = found.partition(";")[0].strip().lower()
+    if not (kind == "application/json" or kind.endswith("+json") or (lenient and not kind)):
+        raise NotJson(found)
