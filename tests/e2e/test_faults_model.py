@@ -11,21 +11,24 @@ from support.scripted_server import END, chunked, drops, hangs, head, raw, scrip
 CONFIG = """
 agents:
   assistant: {{tools: []}}
+  hasty: {{tools: [], llm: hasty}}
   handy: {{tools: [todo_write]}}
   small: {{tools: [], max_answer_size: 1MB}}
 llms:
-  default:
+  default: &model
     provider: openai
     base_url: {url}/v1
     model: some-model
     api_key: sk-very-secret
-    timeout: 1s
     max_retries: 1
     retry_delay: 10ms
+  hasty:
+    <<: *model
+    timeout: 1s
 """
 SSE = head(200, STREAM)
 HALF = chunked(event(chunk({"content": "half an answer"})))
-WAITED = "had no whole answer within 1 s, which is llms.default.timeout"
+WAITED = "had no whole answer within 1 s, which is llms.hasty.timeout"
 NOT_A_MODEL = "did not answer like a model"
 CHECK = "check llms.default.base_url and that the server is running"
 BROKE_OFF = "broke its answer off"
@@ -171,7 +174,7 @@ async def served(hector):
 async def test_every_way_a_model_can_fail_ends_in_a_clear_error_and_the_server_goes_on(served):
     server, model, asked = served
     for name, (reply, *sentences) in FAULTS.items():
-        task = await asked(reply)
+        task = await asked(reply, agent="hasty" if WAITED in sentences else "assistant")
         said = told(task)
         for sentence in sentences:
             assert sentence in said, f"{name}: {said}"
@@ -183,7 +186,7 @@ async def test_every_way_a_model_can_fail_ends_in_a_clear_error_and_the_server_g
         if "outcome=failed" in line:
             assert "reason=MODEL_" in line or "reason=CONTEXT_TOO_LONG" in line
             assert f"base_url={model.url}/v1" in line
-            assert "llm=default" in line
+            assert "llm=default" in line or "llm=hasty" in line
 
 
 async def test_an_answer_without_an_end_is_cut_at_its_limit_and_what_came_is_kept(served):
