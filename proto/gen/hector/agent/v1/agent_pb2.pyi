@@ -61,12 +61,16 @@ class Skill(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     EXAMPLES_FIELD_NUMBER: _builtins.int
+    VISIBILITY_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique within the agent."""
     name: _builtins.str
     """Its name."""
     description: _builtins.str
     """What it does."""
+    visibility: Global___Visibility.ValueType
+    """Whether everybody may know of it. What is internal stands in the extended card only."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Words to find it by."""
@@ -74,6 +78,12 @@ class Skill(_message.Message):
     @_builtins.property
     def examples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Things to ask."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of an internal skill: only callers with one of these roles may know of it. Empty means every
+        authenticated caller.
+        """
 
     def __init__(
         self,
@@ -83,10 +93,12 @@ class Skill(_message.Message):
         description: _builtins.str = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
         examples: _abc.Iterable[_builtins.str] | None = ...,
+        visibility: Global___Visibility.ValueType = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "examples", b"examples", "id", b"id", "name", b"name", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "examples", b"examples", "id", b"id", "name", b"name", "roles", b"roles", "tags", b"tags", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -108,6 +120,7 @@ class Agent(_message.Message):
     INPUT_MODES_FIELD_NUMBER: _builtins.int
     OUTPUT_MODES_FIELD_NUMBER: _builtins.int
     DEFAULT_FIELD_NUMBER: _builtins.int
+    EXTENDED_CARD_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name in the configuration and in URLs."""
     title: _builtins.str
@@ -122,6 +135,8 @@ class Agent(_message.Message):
     """It streams."""
     default: _builtins.bool
     """It is the one that answers where none is named."""
+    extended_card: _builtins.bool
+    """It has an extended card. Unset means that the server's configuration decides."""
     @_builtins.property
     def skills(self) -> _containers.RepeatedCompositeFieldContainer[Global___Skill]:
         """What it is good at."""
@@ -147,12 +162,15 @@ class Agent(_message.Message):
         input_modes: _abc.Iterable[_builtins.str] | None = ...,
         output_modes: _abc.Iterable[_builtins.str] | None = ...,
         default: _builtins.bool = ...,
+        extended_card: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_extended_card", b"_extended_card", "extended_card", b"extended_card"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "description", b"description", "input_modes", b"input_modes", "name", b"name", "output_modes", b"output_modes", "skills", b"skills", "streaming", b"streaming", "title", b"title", "type", b"type", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_extended_card", b"_extended_card", "default", b"default", "description", b"description", "extended_card", b"extended_card", "input_modes", b"input_modes", "name", b"name", "output_modes", b"output_modes", "skills", b"skills", "streaming", b"streaming", "title", b"title", "type", b"type", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__extended_card: _TypeAlias = _typing.Literal["extended_card"]  # noqa: Y015
+    _WhichOneofArgType__extended_card: _TypeAlias = _typing.Literal["_extended_card", b"_extended_card"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__extended_card) -> _WhichOneofReturnType__extended_card | None: ...
 
 Global___Agent: _TypeAlias = Agent  # noqa: Y015
 
