@@ -7,15 +7,13 @@ import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from .complete import MOST_VIOLATIONS, Violations, demands_of, first_of_each, within
 from .errors import InvalidParams
-from .json_fields import described, is_map, is_repeated, is_required, message_of
+from .json_fields import described, is_map, is_repeated, message_of
 from .json_scalars import parser
 from .json_values import Json, Unfit, fill_list, fill_struct, fill_timestamp, fill_value
 
 M = TypeVar("M", bound=Message)
-
-MOST_VIOLATIONS = 20
-"""More than anybody reads; a hostile request could hold millions."""
 
 
 def decode(data: bytes | str, message_type: type[M], *, complete: bool = True) -> M:
@@ -53,14 +51,10 @@ def from_json(found: Json, message_type: type[M], *, complete: bool = True) -> M
         read = _by_type[message_type, complete] = _late(described(message_type), complete)
     read(message, found, violations)
     if violations:
-        found_wrong: dict[str, str] = {}
-        for path, wrong in violations[:MOST_VIOLATIONS]:
-            found_wrong.setdefault(path, wrong)
-        raise InvalidParams(found_wrong)
+        raise InvalidParams(first_of_each(violations))
     return message
 
 
-Violations = list[tuple[str, str]]
 Read = Callable[[Any, Json, Violations], None]
 """Fills a message from JSON; what is wrong goes to the list, by path within the message."""
 
@@ -75,7 +69,7 @@ def _compile(descriptor: Descriptor, complete: bool) -> Read:
         return read
     setters: dict[str, Read] = {}
     nullable: set[str] = set()
-    checks: list[Callable[[Any, Violations], None]] = []
+    checks = demands_of(descriptor) if complete else []
 
     def read_message(message: Any, found: Json, violations: Violations) -> None:
         if not isinstance(found, dict):
@@ -95,11 +89,6 @@ def _compile(descriptor: Descriptor, complete: bool) -> Read:
         setters[field.json_name] = setters[field.name] = _setter(field, complete)
         if field.message_type is not None and field.message_type.full_name == "google.protobuf.Value":
             nullable |= {field.json_name, field.name}  # there, null is a value like any other
-        if complete and is_required(field):
-            checks.append(_required(field))
-    for oneof in descriptor.oneofs:
-        if complete and (len(oneof.fields) > 1):
-            checks.append(_chosen(oneof.name, [field.json_name for field in oneof.fields]))
     return read_message
 
 
@@ -123,7 +112,7 @@ def _one_setter(field: FieldDescriptor, complete: bool) -> Read:
             inner.SetInParent()
             read(inner, value, violations)
             if len(violations) != before:
-                _within(shown, violations, before)
+                within(shown, violations, before)
 
         return set_message
 
@@ -181,7 +170,7 @@ def _list_setter(field: FieldDescriptor, complete: bool) -> Read:
                 except Unfit as wrong:
                     violations.append(("", str(wrong)))
             if len(violations) != before:
-                _within(f"{shown}[{index}]", violations, before)
+                within(f"{shown}[{index}]", violations, before)
                 if len(violations) >= MOST_VIOLATIONS:
                     return
 
@@ -209,7 +198,7 @@ def _map_setter(field: FieldDescriptor, complete: bool) -> Read:
                 except Unfit as wrong:
                     violations.append(("", str(wrong)))
             if len(violations) != before:
-                _within(f"{shown}[{key!r}]", violations, before)
+                within(f"{shown}[{key!r}]", violations, before)
                 if len(violations) >= MOST_VIOLATIONS:
                     return
 
@@ -219,31 +208,6 @@ def _map_setter(field: FieldDescriptor, complete: bool) -> Read:
 def _late(descriptor: Descriptor, complete: bool) -> Read:
     """Return a reader that may still be in the making."""
     return _readers.get((descriptor, complete)) or _compile(descriptor, complete)
-
-
-def _within(outer: str, violations: Violations, start: int) -> None:
-    for index in range(start, len(violations)):
-        path, wrong = violations[index]
-        joined = f"{outer}{path}" if path.startswith("[") or not path else f"{outer}.{path}"
-        violations[index] = joined, wrong
-
-
-def _required(field: FieldDescriptor) -> Callable[[Any, Violations], None]:
-    name, shown = field.name, field.json_name
-
-    def check(message: Any, violations: Violations) -> None:
-        if not (message.HasField(name) if field.has_presence else getattr(message, name)):
-            violations.append((shown, "required"))
-
-    return check
-
-
-def _chosen(oneof: str, names: list[str]) -> Callable[[Any, Violations], None]:
-    def check(message: Any, violations: Violations) -> None:
-        if message.WhichOneof(oneof) is None:
-            violations.append(("", f"one of {', '.join(names)} is required"))
-
-    return check
 
 
 _SPECIAL: dict[str, Callable[[Any, Json], None]] = {

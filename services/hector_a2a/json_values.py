@@ -21,7 +21,7 @@ _EXACT = 2.0**53
 """From here on a double skips integers."""
 
 # The bounds of google.protobuf.Timestamp: years 1 to 9999.
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 _TIMESTAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 ).fullmatch
@@ -129,7 +129,7 @@ def fill_timestamp(time: Timestamp, found: Json) -> None:
     if sign:
         offset = int(hours) * 3600 + int(minutes) * 60
         seconds += -offset if sign == "+" else offset
-    if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
+    if not FIRST_SECOND <= seconds <= LAST_SECOND:
         raise Unfit("a time between the years 1 and 9999 is needed here")
     time.SetInParent()
     time.seconds, time.nanos = seconds, int((fraction or "").ljust(9, "0"))
