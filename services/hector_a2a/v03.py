@@ -39,8 +39,11 @@ STATES: Mapping[str, str] = MappingProxyType(
         "TASK_STATE_AUTH_REQUIRED": "auth-required",
     }
 )
-# A 0.3 client stops reading at `final`; its specification sets it where the stream ends.
-_FINAL = frozenset({"completed", "failed", "canceled", "rejected", "input-required"})
+FINAL = frozenset({"completed", "failed", "canceled", "rejected", "input-required"})
+"""Where `final` is true: a 0.3 client stops reading there; its specification sets it where streams end."""
+COMPAT = "data_part_compat"
+"""Metadata of a part whose data is no object. 0.3 has objects only; this is how the SDK wraps the rest."""
+
 _ROLES = {"user": "ROLE_USER", "agent": "ROLE_AGENT"}
 _ROLES_BACK = {role: name for name, role in _ROLES.items()}
 
@@ -96,11 +99,9 @@ def _part_to_v1(found: Json, path: str) -> Object:
     elif kind == "data":
         result |= _needed(part, "data", path)
         metadata = part.get("metadata")
-        if isinstance(metadata, dict) and metadata.get("data_part_compat") is True:
+        if isinstance(metadata, dict) and metadata.get(COMPAT) is True:
             result["data"] = _object(part["data"], f"{path}.data").get("value")
-            result["metadata"] = {
-                name: value for name, value in metadata.items() if name != "data_part_compat"
-            }
+            result["metadata"] = {name: value for name, value in metadata.items() if name != COMPAT}
         else:
             _object(part["data"], f"{path}.data")
     elif kind == "file":
@@ -147,6 +148,11 @@ def result_from_v1(method: str, found: Object) -> Object:
     return {}
 
 
+def tasks_from_v1(found: Object) -> Object:
+    """Return a page of ListTasks with its tasks as 0.3 shows them. 0.3 lists over HTTP+JSON only."""
+    return {**found, "tasks": [task_from_v1(task) for task in found.get("tasks", ())]}
+
+
 def task_from_v1(found: Object) -> Object:
     result = _only(found, "id", "contextId", "metadata")
     result.setdefault("contextId", "")
@@ -171,7 +177,7 @@ def _status_update_from_v1(found: Object) -> Object:
     result = _only(found, "taskId", "contextId", "metadata")
     result["kind"] = "status-update"
     result["status"] = _status_from_v1(found.get("status", {}))
-    result["final"] = result["status"]["state"] in _FINAL
+    result["final"] = result["status"]["state"] in FINAL
     return result
 
 
@@ -204,8 +210,8 @@ def _part_from_v1(found: Object) -> Object:
         return result | {"kind": "text", "text": found["text"]}
     if "data" in found:
         data = found["data"]
-        if not isinstance(data, dict):  # 0.3 has objects only; this is how the SDK wraps the rest
-            result["metadata"] = result.get("metadata", {}) | {"data_part_compat": True}
+        if not isinstance(data, dict):
+            result["metadata"] = result.get("metadata", {}) | {COMPAT: True}
             data = {"value": data}
         return result | {"kind": "data", "data": data}
     renamed = {"raw": "bytes", "url": "uri", "mediaType": "mimeType", "filename": "name"}
