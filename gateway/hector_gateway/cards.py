@@ -1,32 +1,80 @@
-"""Agent cards and the list of agents."""
+"""Agent cards and the lists of agents."""
 
-import hashlib
+import time
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
+from grpc import StatusCode
 
+import hector_a2a as a2a
 from hector.agent.v1 import VISIBILITY_INTERNAL, Agent, Visibility
-from hector_a2a.card import View, card_json, card_of
-from hector_mesh import Principal
+from hector_a2a.card import V03, View, card_json, card_of
+from hector_mesh import HectorError, Principal
 
+from .a2a_config import A2AConfig
 from .access import Access
+from .caching import cacheable
+from .catalog import CATALOG, card_url, catalog_of
 from .directory import Directory
-from .errors import NoSuchAgent
-from .exchange import JSON, Exchange
+from .errors import NoSuchAgent, NothingHere
+from .exchange import Exchange
 from .public import Public
-from .versions import said
+from .signing import Signer, signer_of
+from .skills import shown_to, shown_to_all
+from .versions import Version, said
 
 MAX_AGE_S = 60
 """How long a card may be kept without asking again."""
+
+PRIVATE = (b"cache-control", b"private, no-store")
+"""Said with an extended card: the next caller's is another one."""
+
+
+class NobodyToShow(HectorError):
+    """Extended cards are for authenticated callers, and there are none."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "EXTENDED_CARD_WITHOUT_AUTH"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "server.a2a.extended_card: only authenticated callers get the extended card, and this server "
+            "asks nobody for a credential; configure server.auth, or leave extended_card out"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A card as it was last sent."""
+
+    source: bytes
+    """The agent it was made of."""
+    body: bytes
+    since: float
 
 
 class Cards:
     """Serves what agents say of themselves."""
 
-    def __init__(self, directory: Directory, access: Access, public: Public) -> None:
+    def __init__(
+        self, directory: Directory, access: Access, public: Public, config: A2AConfig | None = None
+    ) -> None:
+        """Read the keys that cards are signed with, if there are any.
+
+        Raises:
+            KeyUnusable: One of them cannot be used.
+            NobodyToShow: Extended cards are configured, and callers are not asked for credentials.
+        """
         self._directory, self._access, self._public = directory, access, public
+        self._config = config or A2AConfig()
+        if self._config.extended_card and not access.required:
+            raise NobodyToShow
+        self._signer: Signer | None = signer_of(self._config.signing)
+        self._usual: View = "both" if self._config.card == "dual" else self._config.card
+        self._made: dict[tuple[str, View], _Made] = {}
 
     async def card(self, exchange: Exchange, principal: Principal, name: str) -> None:
-        """Answer with an agent's card; without a version asked for, in A2A 1.0 and 0.3 at once.
+        """Answer with an agent's card; without a version asked for, in the form that is configured.
 
         Raises:
             Unauthenticated: Nobody may know whether there is such an agent.
@@ -38,16 +86,42 @@ class Cards:
         except NoSuchAgent:
             self._access.admit(principal)
             raise
-        view: View = said(exchange.header(b"a2a-version") or exchange.query("A2A-Version")) or "both"
-        card = card_of(
-            agent,
-            url=self._public.url_of(agent),
-            version=self._public.version,
-            grpc_address=self._public.grpc_address,
-            authenticated=self._public.authenticates,
-        )
+        view: View = said(exchange.header(b"a2a-version") or exchange.query("A2A-Version")) or self._usual
+        made = self._card(agent, view)
         shared = b"private" if agent.visibility == VISIBILITY_INTERNAL else b"public"
-        await cacheable(exchange, _sorted(card_json(card, view)), b"%s, max-age=%d" % (shared, MAX_AGE_S))
+        await cacheable(exchange, made.body, b"%s, max-age=%d" % (shared, MAX_AGE_S), modified=made.since)
+
+    def extended(self, agent: Agent, principal: Principal, version: Version = "1.0") -> a2a.AgentCard:
+        """Return an agent's card with what only this caller sees.
+
+        In 0.3 it is what `card.card_v03` makes of it that is signed.
+
+        Raises:
+            UnsupportedOperation: The agent's card does not offer one.
+            ExtendedAgentCardNotConfigured: Likewise, as 0.3 says it.
+            Unauthenticated: The caller shows no credential.
+        """
+        if not self.offers_extended(agent):
+            if version == V03:
+                raise a2a.ExtendedAgentCardNotConfigured(agent.name)
+            raise a2a.UnsupportedOperation(
+                f"agent {agent.name!r} has no extended card; its public card is complete"
+            )
+        self._access.admit(principal)
+        card = self._of(shown_to(principal, agent))
+        if version != V03:
+            kept = [one for one in card.supported_interfaces if one.protocol_version != V03]
+            del card.supported_interfaces[:]
+            card.supported_interfaces.extend(kept)
+        if self._signer is not None:
+            for found in self._signer.signatures_of(card_json(card, version)):
+                card.signatures.add(**found)
+        return card
+
+    def offers_extended(self, agent: Agent) -> bool:
+        """Say whether an agent has an extended card."""
+        wanted = agent.extended_card if agent.HasField("extended_card") else self._config.extended_card
+        return wanted and self._access.required
 
     async def list(self, exchange: Exchange, principal: Principal) -> None:
         """Answer with the agents that the caller may see."""
@@ -55,8 +129,50 @@ class Cards:
         found = {"agents": [self._entry(agent) for agent in agents]}
         await cacheable(exchange, _sorted(found), b"private, no-cache")
 
+    async def catalog(self, exchange: Exchange, principal: Principal) -> None:
+        """Answer with the same as an AI Catalog. Like public cards, it is for everybody."""
+        agents = await self._directory.visible(principal)
+        shared = b"private" if principal.id else b"public"
+        control = b"%s, max-age=%d" % (shared, MAX_AGE_S)
+        await cacheable(exchange, _sorted(catalog_of(agents, self._public)), control, kind=CATALOG)
+
+    async def keys(self, exchange: Exchange) -> None:
+        """Answer with the public parts of the keys that sign cards.
+
+        Raises:
+            NothingHere: Cards are not signed.
+        """
+        if self._signer is None:
+            raise NothingHere(exchange.path)
+        control = b"public, max-age=%d" % MAX_AGE_S
+        await cacheable(exchange, self._signer.jwks, control, kind=b"application/jwk-set+json")
+
+    def _card(self, agent: Agent, view: View) -> _Made:
+        """Return a public card, made anew when the agent has changed."""
+        source = agent.SerializeToString(deterministic=True)
+        known = self._made.get((agent.name, view))
+        if known is not None and known.source == source:
+            return known
+        found: dict[str, Any] = card_json(self._of(shown_to_all(agent)), view)
+        if self._signer is not None:
+            found["signatures"] = self._signer.signatures_of(found)
+        body, now = _sorted(found), time.time()
+        made = _Made(source, body, known.since if known is not None and known.body == body else now)
+        self._made[agent.name, view] = made
+        return made
+
+    def _of(self, agent: Agent) -> a2a.AgentCard:
+        card = card_of(
+            agent,
+            url=self._public.url_of(agent),
+            version=self._public.version,
+            grpc_address=self._public.grpc_address,
+            authenticated=self._public.authenticates,
+        )
+        card.capabilities.extended_agent_card = self.offers_extended(agent)
+        return card
+
     def _entry(self, agent: Agent) -> dict[str, object]:
-        url = self._public.url_of(agent)
         return {
             "name": agent.name,
             "title": agent.title or agent.name,
@@ -65,25 +181,10 @@ class Cards:
             "visibility": Visibility.Name(agent.visibility).removeprefix("VISIBILITY_").lower(),
             "streaming": agent.streaming,
             "default": agent.default,
-            "url": url,
-            "cardUrl": f"{url}/.well-known/agent-card.json",
+            "url": self._public.url_of(agent),
+            "cardUrl": card_url(agent, self._public),
         }
 
 
 def _sorted(found: object) -> bytes:
     return orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
-
-
-async def cacheable(exchange: Exchange, body: bytes, control: bytes, *, kind: bytes = JSON) -> None:
-    """Answer with a body and its ETag, or with 304 where the client has it already."""
-    tag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
-    headers = ((b"etag", tag), (b"cache-control", control), (b"vary", b"A2A-Version, Authorization"))
-    if _matches(exchange.header(b"if-none-match"), tag.decode()):
-        await exchange.reply(304, b"", kind=b"", headers=headers)
-    else:
-        await exchange.reply(200, body, kind=kind, headers=headers)
-
-
-def _matches(header: str | None, tag: str) -> bool:
-    known = [one.strip().removeprefix("W/") for one in header.split(",")] if header else []
-    return tag in known or "*" in known

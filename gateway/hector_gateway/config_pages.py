@@ -5,7 +5,7 @@ import orjson
 from hector_mesh import Principal
 
 from .access import Access
-from .cards import cacheable
+from .caching import cacheable
 from .config_source import ConfigSource
 from .errors import NoSuchRevision, NotForYou, QueryRefused
 from .exchange import JSON, Exchange

@@ -1,0 +1,41 @@
+"""The keys of `server.a2a:`: what agent cards show, and who vouches for them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from hector_config import Misfit, ProjectPath, Section
+
+
+class SigningConfig(Section):
+    """One key that cards are signed with."""
+
+    key_file: ProjectPath
+    """PEM file with the private key, without a password: `openssl genpkey -algorithm ed25519`."""
+    key_id: Annotated[str, Field(min_length=1, max_length=200)]
+    """Its name in signatures and in `/.well-known/jwks.json`. A new key gets a new one."""
+    algorithm: Literal["ES256", "EdDSA"] | None = None
+    """What the key is for. Left out: ES256 for a key on P-256, EdDSA for one of Ed25519."""
+
+
+class A2AConfig(Section):
+    """How agents introduce themselves to A2A clients."""
+
+    card: Literal["dual", "1.0", "0.3"] = "dual"
+    """Whose members a card has where the client names no version: of A2A 1.0 and 0.3 side by side, or of one
+    alone, for clients that refuse what they do not know."""
+    extended_card: bool = False
+    """Offer authenticated callers a second card of each agent, with its internal skills. It needs
+    `server.auth`."""
+    signing: list[SigningConfig] = []
+    """Keys that sign cards; each one signs all of them. Two while one replaces the other."""
+
+    @field_validator("signing")
+    @classmethod
+    def _tell_keys_apart(cls, keys: list[SigningConfig]) -> list[SigningConfig]:
+        seen: dict[str, int] = {}
+        for index, key in enumerate(keys):
+            if key.key_id in seen:
+                raise Misfit(f"the same name as entry {seen[key.key_id]}", at=(index, "key_id"))
+            seen[key.key_id] = index
+        return keys
