@@ -50,7 +50,7 @@ class Work(Generic[I, R]):
         try:
             return await self._future
         except asyncio.CancelledError:
-            if self._future.cancelled():
+            if self._future.cancelled() and not self._is_settled:
                 self._future = self._loop.create_future()
             while not self._is_settled:
                 try:

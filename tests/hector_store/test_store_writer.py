@@ -15,9 +15,10 @@ from sqlalchemy.util import await_only as await_
 
 from hector_mesh import HectorError
 from hector_store import Database, NewEvent, NewRun, RunLog, opened
-from hector_store.group_commit import commit
+from hector_store.group_commit import commit, each
 from hector_store.schema import revisions
 from hector_store.url import parse
+from hector_store.work import Work
 
 
 def a_run(**fields: object) -> NewRun:
@@ -212,6 +213,17 @@ async def test_a_cancelled_write_that_fails_is_only_cancelled(database: Database
     del failing
     gc.collect()
     assert problems == []
+
+
+async def test_a_write_that_is_cancelled_just_as_it_ends_is_only_cancelled() -> None:
+    work = Work(each, lambda connection: None, 1, 0)
+    writing = asyncio.create_task(work.settled())
+    await asyncio.sleep(0)
+    writing.cancel()
+    work.settle()  # before the task hears of it
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await writing
 
 
 async def test_a_timeout_around_a_write_is_a_timeout(database: Database) -> None:
