@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from . import commits
@@ -102,10 +101,13 @@ class ServerClaim:
                     "another process took the runs while the database was away", extra={"error": str(error)}
                 )
                 await self._let_go()
-            except (SQLAlchemyError, OSError) as error:
+            except (
+                Exception
+            ) as error:  # the border: whatever drivers raise, the claim is looked after
                 if not was_lost:
                     log.warning("claim on the runs was lost with its connection", extra={"database": name})
-                    log.debug("connection of the claim failed", extra={"error": str(error)})
+                    failure = self._server.explained(error)
+                    log.debug("connection of the claim failed", extra={"error": str(failure)})
                 was_lost = True
                 await self._let_go()
 

@@ -2,14 +2,18 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import asyncpg
 import pytest
 from support.database_server import PASSWORD
 from support.databases import DatabaseServer
 
 from hector_store import Database, DatabaseInUse, opened
+from hector_store.postgres import Postgres
+from hector_store.server_errors import StorageNeedsTLS
+from hector_store.server_url import ServerPlace
 from hector_store.url import parse
 
 HOLDER = """
@@ -73,6 +77,35 @@ async def test_a_claim_is_taken_again_when_its_connection_was_ended(
             with pytest.raises(DatabaseInUse, match=f"process {os.getpid()} on host"):
                 await other.claimed().__aenter__()
             await other.close()
+
+
+async def test_a_claim_is_taken_again_however_often_that_fails(
+    database_servers: Callable[[str], DatabaseServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is still starting, a certificate that is just being renewed."""
+    monkeypatch.setattr("hector_store.server_claim.LOOK_S", 0.05)
+    taken = asyncio.Event()
+    monkeypatch.setattr("hector_store.server_claim.log.info", lambda *_, **__: taken.set())
+    connect, refusals = Postgres.connect, list[Exception]()
+
+    async def refused_first(server: Postgres) -> object:
+        if refusals:
+            raise refusals.pop()
+        return await connect(server)
+
+    monkeypatch.setattr(Postgres, "connect", refused_first)
+    server = database_servers("postgresql")
+    with server.new_database() as name:
+        place = parse(server.url(name))
+        assert isinstance(place, ServerPlace)
+        async with asyncio.timeout(60), opened(server.url(name)) as database, database.claimed():
+            refusals += [
+                asyncpg.CannotConnectNowError("the database system is starting up"),
+                StorageNeedsTLS(place, "no such file", "correct sslcert"),
+            ]
+            await asyncio.to_thread(server.disconnect, name)
+            await taken.wait()
+            assert not refusals
 
 
 async def test_a_database_in_memory_needs_no_owner() -> None:
