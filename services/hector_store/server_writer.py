@@ -87,7 +87,7 @@ class ServerWriter:
         """Write what was put so far, and end. A server that is away is not waited for for long."""
         self._is_closing = True
         self._closes_at = asyncio.get_running_loop().time() + CLOSING_S
-        if self._attempt_ends is not None:
+        if self._attempt_ends is not None and not self._attempt_ends.expired():
             self._attempt_ends.reschedule(min(self._attempt_ends.when() or self._closes_at, self._closes_at))
         self._wake.set()
         if self._task is not None:
@@ -145,13 +145,12 @@ class ServerWriter:
         """Try until the batch is there, once, or cannot be."""
         clock = asyncio.get_running_loop().time
         self._batch += 1
-        self._in_doubt = False
+        self._is_marked = self._in_doubt = False
         busy_until, pause_s = clock() + self._busy_s, PAUSE_S
         while True:
             begun = clock()
             try:
-                async with asyncio.timeout_at(min(begun + BATCH_S, self._closes_at)) as self._attempt_ends:
-                    await self._attempt(works)
+                await self._attempt(works, until=begun + BATCH_S)
             except Exception as error:
                 fault = self._server.fault_of(error)
                 if fault is Fault.OF_CONNECTION:
@@ -177,13 +176,18 @@ class ServerWriter:
                     self._away_since = 0.0
                     log.info("database was found again", extra={"database": self._server.place.name})
                 return
-            finally:
-                self._attempt_ends = None
 
     def _facts(self, error: Exception) -> dict[str, str]:
         return {"database": self._server.place.name, "error": str(self._server.explained(error))}
 
-    async def _attempt(self, works: list[AnyWork]) -> None:
+    async def _attempt(self, works: list[AnyWork], *, until: float) -> None:
+        try:
+            async with asyncio.timeout_at(min(until, self._closes_at)) as self._attempt_ends:
+                await self._try(works)
+        finally:
+            self._attempt_ends = None
+
+    async def _try(self, works: list[AnyWork]) -> None:
         connection = await self._connected()
         self._is_marked = False
         if self._in_doubt:

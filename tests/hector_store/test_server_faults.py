@@ -287,6 +287,7 @@ async def test_a_commit_that_nobody_can_tell_of_is_in_doubt_and_said_to_be(
     database_server: DatabaseServer, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hector_store.server_writer.AWAY_S", 0.5)
+    monkeypatch.setattr("hector_store.server_writer.BATCH_S", 1.0)
     async with asyncio.timeout(60), through_a_proxy(database_server, name) as (proxy, database):
         log = RunLog(database)
         created = await log.create(A_RUN)
@@ -300,6 +301,9 @@ async def test_a_commit_that_nobody_can_tell_of_is_in_doubt_and_said_to_be(
         with pytest.raises(HectorError, match="read before you repeat it") as caught:
             await log.append(created.run_id, 1, [NewEvent("e")])
         assert caught.value.reason == "STORAGE_IN_DOUBT"
+        with pytest.raises(HectorError) as caught:
+            await log.append(created.run_id, 1, [NewEvent("e")])
+        assert caught.value.reason == "STORAGE_UNREACHABLE"  # of this one nothing was ever sent
         proxy.flowing.set()
         assert (await log.append(created.run_id, 1, [NewEvent("e")])).last_seq == 2  # it was there
 
@@ -352,6 +356,26 @@ async def test_a_server_that_hangs_does_not_hold_up_a_stop(
         await database.close()
         outcomes = await asyncio.gather(*writes, return_exceptions=True)
     assert {getattr(outcome, "reason", outcome) for outcome in outcomes} == {"STORAGE_UNREACHABLE"}
+
+
+async def test_a_server_that_is_gone_does_not_hold_up_a_stop(
+    database_server: DatabaseServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most of the time it is between two attempts that the stop comes."""
+    monkeypatch.setattr("hector_store.server_writer.CLOSING_S", 0.5)
+    again = asyncio.Event()
+    monkeypatch.setattr("hector_store.server_writer.log.debug", lambda *_, **__: again.set())
+    async with asyncio.timeout(20):
+        async with CuttingProxy(database_server.port).running() as proxy:
+            url = database_server.url(name, tcp=True, sslmode="disable")
+            database = Database(parse(url.replace(f":{database_server.port}/", f":{proxy.port}/")))
+            await database.open()
+        write = asyncio.create_task(RunLog(database).create(A_RUN))
+        await again.wait()
+        await database.close()
+        with pytest.raises(HectorError) as caught:
+            await write
+    assert caught.value.reason == "STORAGE_UNREACHABLE"
 
 
 async def test_readers_cannot_write(database_server: DatabaseServer, name: str) -> None:
