@@ -101,9 +101,7 @@ class ServerClaim:
                     "another process took the runs while the database was away", extra={"error": str(error)}
                 )
                 await self._let_go()
-            except (
-                Exception
-            ) as error:  # the border: whatever drivers raise, the claim is looked after
+            except Exception as error:  # the border: whatever drivers raise, the claim is looked after
                 if not was_lost:
                     log.warning("claim on the runs was lost with its connection", extra={"database": name})
                     failure = self._server.explained(error)
