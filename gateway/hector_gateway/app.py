@@ -15,9 +15,10 @@ from .cors import Cors
 from .cors_config import CorsConfig
 from .errors import Headers, NotForYou, NothingHere, Refusal, WrongVerb
 from .exchange import ClientLeft, Exchange, Receive, Scope, Send
-from .faults import http_error, is_lost, public, reason_in, unexpected
+from .faults import is_lost, public, reason_in, unexpected
 from .measuring import http_served
 from .probes import Probes
+from .rest import Rest, error_of
 from .rpc import JsonRpc
 
 READ = ("GET", "HEAD")
@@ -34,6 +35,7 @@ class App:
         probes: Probes,
         cards: Cards,
         rpc: JsonRpc,
+        rest: Rest,
         profile: Profile,
         *,
         pages: ConfigPages | None = None,
@@ -46,13 +48,15 @@ class App:
             access: Who may call.
             probes: Says how the server is.
             cards: Shows agents.
-            rpc: Answers A2A.
+            rpc: Answers A2A over JSON-RPC.
+            rest: Answers A2A over HTTP+JSON.
             profile: Which edition of A2A decides the codes of errors.
             pages: Shows the config; None: nobody may see it here.
             cors: Which pages may call; None: none.
             always: Headers of every answer.
         """
-        self._access, self._cards, self._rpc, self._profile = access, cards, rpc, profile
+        self._access, self._cards, self._profile = access, cards, profile
+        self._rpc, self._rest = rpc, rest
         self._pages = pages
         self._cors, self._always = cors or Cors(CorsConfig()), always
         self._metrics = metrics.path()
@@ -82,13 +86,13 @@ class App:
             exchange.reason = reason_in(status)
             http = error.status if isinstance(error, Refusal) else codes_of(status, self._profile).http
             headers = error.headers if isinstance(error, Refusal) else ()
-            await exchange.reply_json(http, http_error(status, exchange.request_id, http), headers)
+            await exchange.reply_json(http, error_of(status, exchange, http), headers)
         except BaseException as error:
             if is_lost(error) or exchange.started:
                 raise
             status = unexpected(error, exchange.request_id)
             exchange.reason = reason_in(status)
-            await exchange.reply_json(500, http_error(status, exchange.request_id, 500))
+            await exchange.reply_json(500, error_of(status, exchange, 500))
         finally:
             http_served(exchange, begun)
 
@@ -109,7 +113,11 @@ class App:
         what, name, lenient = target_of(exchange.path)
         if what is Target.NOTHING:
             self._access.admit(principal)
-            raise NothingHere(exchange.path)
+            door = self._rest.door(exchange.path)
+            if door is None:
+                raise NothingHere(exchange.path)
+            await self._rest.serve(exchange, principal, door)
+            return
         exchange.what = what.name.lower()
         _check_verb(exchange, VERBS[what])
         if exchange.verb == "POST":

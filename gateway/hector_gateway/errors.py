@@ -53,8 +53,9 @@ class NothingHere(Refusal):
     status = 404
 
     def __init__(self, path: str) -> None:
-        known = "/health, /ready, /live, /agents, /agents/{name}, /.well-known/agent-card.json, /schema"
-        super().__init__(f"nothing is at {path[:200]!r} (there is: {known}, /api/config)")
+        known = "/health, /ready, /live, /agents, /agents/{name}, /.well-known/agent-card.json"
+        more = "/agents/{name}/message:send and A2A's other paths, /schema, /api/config"
+        super().__init__(f"nothing is at {path[:200]!r} (there is: {known}, {more})")
 
 
 class NoSuchAgent(Refusal):
@@ -218,6 +219,29 @@ class NotJson(Refusal):
     def __init__(self, found: str) -> None:
         shown = f"Content-Type {found[:100]!r} is" if found else "without a Content-Type the request is"
         super().__init__(f"{shown} not JSON; send it as application/json", found=found[:100])
+
+
+class Unreadable(HectorError):
+    """The bytes of a gRPC request are no message of its method."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "UNREADABLE_REQUEST"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"the request is no {kind}: it is broken, nested too deep, or has text that is not UTF-8",
+            expected=kind,
+        )
+
+
+class NoSuchMethod(HectorError):
+    """Nothing is served under that name on the gRPC port."""
+
+    code = StatusCode.UNIMPLEMENTED
+    reason = "METHOD_NOT_FOUND"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"there is no method {path[:200]!r} here; reflection lists what there is")
 
 
 class CannotServe(HectorError):

@@ -28,6 +28,11 @@ _PLAIN = (b"x-content-type-options", b"nosniff")
 class Exchange:
     """What a client asks, and the means to answer it once."""
 
+    json = JSON
+    """What JSON is called in the answer."""
+    version = ""
+    """A2A's version, where a client speaks HTTP+JSON."""
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._send = scope, send
         self.receive = receive
@@ -61,6 +66,12 @@ class Exchange:
         """Return a header by its name in lower case."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1").strip()
+
+    @property
+    def query_string(self) -> bytes:
+        """What stands behind the question mark."""
+        found: bytes = self._scope["query_string"]
+        return found
 
     def query(self, name: str) -> str | None:
         """Return a query parameter, of any case, as the last one is written."""
@@ -125,7 +136,7 @@ class Exchange:
         await self.send(b"" if self.verb == "HEAD" else body, more=False)
 
     async def reply_json(self, status: int, found: object, headers: Headers = ()) -> None:
-        await self.reply(status, orjson.dumps(found), headers=headers)
+        await self.reply(status, orjson.dumps(found), kind=self.json, headers=headers)
 
     async def start(self, status: int, kind: bytes, headers: Headers = ()) -> None:
         """Send status and headers; the body follows."""

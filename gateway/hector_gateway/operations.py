@@ -24,6 +24,9 @@ from .versions import Version
 PLACE = "hector.seq"
 """Metadata of an event: where it stands in its task's log."""
 
+FORM = "application/x-www-form-urlencoded"
+"""What `curl -d` calls everything."""
+
 STREAM_S = 7 * 86400.0
 """A stream may take as long as its task; heartbeats find the clients that are gone."""
 
@@ -160,12 +163,20 @@ def place_of(found: Mapping[str, Any]) -> str | None:
 
 
 def check_content_type(exchange: Exchange, *, lenient: bool) -> None:
-    """Let JSON pass.
+    """Let JSON pass, and where clients are forgiven much what does not say that it is.
 
     Raises:
         NotJson: The body is something else, or does not say what it is.
     """
     found = exchange.header(b"content-type") or ""
     kind = found.partition(";")[0].strip().lower()
-    if not (kind == "application/json" or kind.endswith("+json") or (lenient and not kind)):
-        raise NotJson(found)
+    if kind == "application/json" or kind.endswith("+json"):
+        return
+    if lenient and (not kind or (kind == FORM and not is_from_page(exchange))):
+        return
+    raise NotJson(found)
+
+
+def is_from_page(exchange: Exchange) -> bool:
+    """Say whether a browser sends this for a web page: a page may post forms to wherever it likes."""
+    return any(exchange.header(name) for name in (b"origin", b"sec-fetch-site"))

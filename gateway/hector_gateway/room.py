@@ -30,6 +30,8 @@ from .methods import methods_of
 from .operations import Operations
 from .probes import Probes
 from .public import Public, reachable
+from .rest import Rest
+from .routes import Routes
 from .rpc import JsonRpc
 from .tls import TLS, tls_of
 
@@ -117,6 +119,7 @@ class Border:
                 probes,
                 Cards(self._directory, access, self.public),
                 JsonRpc(operations),
+                Rest(operations, Routes(SERVICE_DESCRIPTOR)),
                 self._server.a2a_errors,
                 pages=ConfigPages(access, self._source),
                 cors=Cors(self._server.cors),
@@ -154,6 +157,7 @@ class Border:
             directory=self._directory,
             in_flight=self._in_flight,
             server=server,
+            public=lambda: self.public,
             revision=self._revision,
         ).register(wire)
         try:

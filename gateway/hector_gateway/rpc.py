@@ -91,7 +91,7 @@ class JsonRpc:
         if request.method in v03.PUSH_METHODS:
             raise a2a.PushNotificationNotSupported
         if request.method == v03.CARD_METHOD:
-            raise a2a.UnsupportedOperation("there is no extended card here; the public card is complete")
+            return self._operations.methods["GetExtendedAgentCard"]
         raise envelope.unknown_method(request, self._names)
 
     async def _answer(self, request: Request, asked: Asked, exchange: Exchange, call: Call) -> None:

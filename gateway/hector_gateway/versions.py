@@ -58,3 +58,27 @@ def agreed(found: str | None, method: str, *, lenient: bool = False) -> Version:
     unsaid = "" if wanted else " (no A2A-Version means 0.3)"
     message = f"{method} is a method of A2A {spelling}, and the request is A2A {version}{unsaid}; {how}"
     raise a2a.VersionNotSupported(message, found=version, supported=SUPPORTED)
+
+
+def agreed_at(found: str | None, spoken: Version | None, path: str) -> Version:
+    """Return the version to speak at a path of HTTP+JSON.
+
+    Args:
+        found: The header or query parameter A2A-Version; None or empty means 0.3, as A2A says.
+        spoken: The version whose path it is; None: that of either.
+        path: What the client asked for.
+
+    Raises:
+        VersionNotSupported: Another version, or a path of another one.
+    """
+    wanted = said(found)
+    version = wanted or "0.3"
+    if spoken is None or version == spoken:
+        return version
+    if spoken == "1.0":
+        how = "send the header `A2A-Version: 1.0` with it, or put v1/ before the operation"
+    else:
+        how = "in A2A 1.0 the path has no v1/"
+    unsaid = "" if wanted else " (no A2A-Version means 0.3)"
+    message = f"{path[:200]!r} is a path of A2A {spoken}, and the request is A2A {version}{unsaid}; {how}"
+    raise a2a.VersionNotSupported(message, found=version, supported=SUPPORTED)

@@ -15,6 +15,8 @@ View = Literal["1.0", "0.3", "both"]
 V1, V03 = "1.0", "0.3"
 _BEARER = "bearer"
 _TEXT = ("text/plain",)
+_OVER_HTTP = ("JSONRPC", "HTTP+JSON")
+"""Both at one URL: the paths of HTTP+JSON begin below it, those of 0.3 with /v1."""
 
 
 def card_of(
@@ -24,7 +26,7 @@ def card_of(
 
     Args:
         agent: What the agent service says of it.
-        url: Where it takes JSON-RPC, as clients outside see it.
+        url: Where it takes JSON-RPC and HTTP+JSON, as clients outside see it.
         version: Hector's; agents have none of their own.
         grpc_address: "host:port" of the gRPC port, as clients outside see it; empty if there is none.
         authenticated: Callers must show a bearer credential.
@@ -36,12 +38,14 @@ def card_of(
         default_input_modes=agent.input_modes or _TEXT,
         default_output_modes=agent.output_modes or _TEXT,
     )
-    card.supported_interfaces.add(url=url, protocol_binding="JSONRPC", protocol_version=V1)
+    for binding in _OVER_HTTP:
+        card.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version=V1)
     if grpc_address:
         card.supported_interfaces.add(
             url=grpc_address, protocol_binding="GRPC", protocol_version=V1, tenant=agent.name
         )
-    card.supported_interfaces.add(url=url, protocol_binding="JSONRPC", protocol_version=V03)
+    for binding in _OVER_HTTP:
+        card.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version=V03)
     card.capabilities.streaming = agent.streaming
     card.capabilities.push_notifications = False
     card.capabilities.extended_agent_card = False

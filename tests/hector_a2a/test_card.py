@@ -32,6 +32,7 @@ def test_the_new_view_is_the_contracts() -> None:
     found = json_format.Parse(orjson.dumps(card_json(CARD, "1.0")), a2a.AgentCard())
     assert [(one.protocol_binding, one.protocol_version) for one in found.supported_interfaces] == [
         ("JSONRPC", "1.0"),
+        ("HTTP+JSON", "1.0"),
         ("GRPC", "1.0"),
     ]
     assert (found.name, found.version) == ("Helper", "1.2.3")

@@ -122,10 +122,36 @@ class FakeA2A(a2a.A2AServiceServicer):
             raise a2a.TaskNotFound(request.id)
         return task("kept", a2a.TASK_STATE_COMPLETED)
 
+    async def ListTasks(self, request: a2a.ListTasksRequest, context: Context) -> a2a.ListTasksResponse:
+        self._take(request)
+        if request.page_token == "bad":
+            raise a2a.InvalidParams({"pageToken": "is none of ours"})
+        if request.page_token == "not served":
+            context.set_code(grpc.StatusCode.UNIMPLEMENTED)  # as a generated servicer does
+            raise NotImplementedError
+        found = a2a.ListTasksResponse(tasks=[task("kept", a2a.TASK_STATE_COMPLETED)], total_size=1)
+        found.page_size = request.page_size or 50
+        return found
+
+    async def SubscribeToTask(
+        self, request: a2a.SubscribeToTaskRequest, context: Context
+    ) -> AsyncIterator[a2a.StreamResponse]:
+        self._take(request)
+        if request.id == "over":
+            raise a2a.UnsupportedOperation("task 'over' is over")
+        if request.id != "t":
+            raise a2a.TaskNotFound(request.id)
+        first = a2a.StreamResponse(task=task("", a2a.TASK_STATE_WORKING))
+        first.task.metadata[SEQ] = "1"
+        yield first
+        yield piece("one", 2)
+
     async def CancelTask(self, request: a2a.CancelTaskRequest, context: Context) -> a2a.Task:
         self._take(request)
         if request.id == "over":
             raise a2a.TaskNotCancelable("over", "TASK_STATE_COMPLETED")
+        if request.id != "t":
+            raise a2a.TaskNotFound(request.id)
         return task("", a2a.TASK_STATE_CANCELED)
 
 

@@ -180,9 +180,9 @@ async def test_a_card_says_how_the_agent_can_be_reached(gateway: Any) -> None:
     async with gateway.http.get(gateway.url + "/agents/helper", headers={"A2A-Version": "1.0"}) as answer:
         card = from_json(await answer.json(), a2a.AgentCard)
     interfaces = [(one.protocol_binding, one.protocol_version) for one in card.supported_interfaces]
-    assert interfaces == [("JSONRPC", "1.0"), ("GRPC", "1.0")]
-    assert card.supported_interfaces[1].tenant == "helper"
-    assert card.supported_interfaces[1].url == gateway.grpc_address
+    assert interfaces == [("JSONRPC", "1.0"), ("HTTP+JSON", "1.0"), ("GRPC", "1.0")]
+    assert card.supported_interfaces[2].tenant == "helper"
+    assert card.supported_interfaces[2].url == gateway.grpc_address
     async with gateway.http.get(gateway.url + "/agents/helper?A2A-Version=0.3") as answer:
         old = await answer.json()
     assert (old["protocolVersion"], old["preferredTransport"]) == ("0.3.0", "JSONRPC")

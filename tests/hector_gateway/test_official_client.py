@@ -12,7 +12,15 @@ from a2a.utils.errors import A2AError, TaskNotCancelableError, TaskNotFoundError
 import hector_a2a as a2a
 
 # How the client is told to speak: the version of the card it reads, and the binding it prefers.
-WAYS = [("1.0", "JSONRPC"), ("0.3", "JSONRPC"), ("1.0", "GRPC"), ("both", "JSONRPC")]
+WAYS = [
+    ("1.0", "JSONRPC"),
+    ("0.3", "JSONRPC"),
+    ("both", "JSONRPC"),
+    ("1.0", "HTTP+JSON"),
+    ("0.3", "HTTP+JSON"),
+    ("both", "HTTP+JSON"),
+    ("1.0", "GRPC"),
+]
 
 
 @pytest.fixture(params=WAYS, ids="-".join)

@@ -154,7 +154,6 @@ ENVELOPES: list[tuple[str, Any, int, Any]] = [
         1,
     ),
     ("extended card", {"jsonrpc": "2.0", "id": 1, "method": "GetExtendedAgentCard"}, -32004, 1),
-    ("list", {"jsonrpc": "2.0", "id": 1, "method": "ListTasks"}, -32004, 1),
 ]
 
 
