@@ -51,7 +51,7 @@ class TLS:
         self.context = self._newest = _context(self._cert, self._key, *self._pair)
         # Never changed under way: whoever calls is handed to the newest one.
         self.context.sni_callback = lambda ssl_object, *_: setattr(ssl_object, "context", self._newest)
-        self._note()
+        self._note(_expires(self.context, self._cert))
 
     def credentials(self) -> grpc.ServerCredentials:
         """Return the same for a gRPC server; what is renewed later is fetched at each handshake."""
@@ -86,22 +86,25 @@ class TLS:
         try:
             pair = self._read()
             context = _context(self._cert, self._key, *pair)
+            expires = _expires(context, self._cert)
             is_whole = self._read() == pair
         except TLSUnusable as error:
             log.error("renewed certificate cannot be used; the old one stays", extra={"error": str(error)})
             return
+        except OSError:  # a file went while it was looked at: something else comes in its place
+            is_whole = False
         if not is_whole:  # one file was new, and the other was not yet
             self._seen = ()
             return
         self._pair, self._newest = pair, context
-        self._note()
+        self._note(expires)
         log.info("certificate was renewed", extra={"cert_file": str(self._cert)})
 
     def _read(self) -> tuple[bytes, bytes]:
         return _read("cert_file", self._cert), _read("key_file", self._key)
 
-    def _note(self) -> None:
-        self._expires = ssl.cert_time_to_seconds(str(_tried(self._newest, self._cert)["notAfter"]))
+    def _note(self, expires: float) -> None:
+        self._expires = expires
         self._reminded_at = 0.0
         EXPIRES.set(value=self._expires)
         self._remind()
@@ -187,6 +190,10 @@ def _context(cert_file: Path, key_file: Path, cert: bytes, key: bytes) -> ssl.SS
         ) from error
     _tried(context, cert_file)
     return context
+
+
+def _expires(context: ssl.SSLContext, cert_file: Path) -> float:
+    return ssl.cert_time_to_seconds(str(_tried(context, cert_file)["notAfter"]))
 
 
 def _tried(context: ssl.SSLContext, cert_file: Path) -> dict[str, object]:

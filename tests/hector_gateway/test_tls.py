@@ -66,6 +66,29 @@ async def test_a_renewed_certificate_is_taken_into_use_without_a_restart(start_g
     assert serial(tls, authority) == second
 
 
+def test_files_that_go_while_they_are_looked_at_are_looked_at_again(authority, monkeypatch):
+    pair = authority.issue("swapped")
+    tls = TLS(config(pair))
+    first = serial(tls, authority)
+    authority.issue("swapped")
+    make = tls_module._context
+
+    def make_while_it_goes(cert_file, *rest):
+        text = cert_file.read_bytes()
+        cert_file.unlink()
+        try:
+            return make(cert_file, *rest)
+        finally:
+            cert_file.write_bytes(text)
+
+    monkeypatch.setattr(tls_module, "_context", make_while_it_goes)
+    tls.look()
+    assert serial(tls, authority) == first
+    monkeypatch.undo()
+    tls.look()
+    assert serial(tls, authority) != first
+
+
 async def test_clients_of_both_ports_see_the_renewed_certificate(start_gateway, authority, monkeypatch):
     monkeypatch.setattr(tls_module, "LOOK_S", 0.02)
     pair = authority.issue("rotated")
