@@ -1,13 +1,14 @@
 """What lies between strangers and the mesh on gRPC: who they are, and what they are told."""
 
 from asyncio import CancelledError
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
+from google.rpc.status_pb2 import Status
 from grpc.aio import AbortError, AioRpcError
 
 from hector_a2a.codes import Profile, codes_of
@@ -15,8 +16,8 @@ from hector_mesh import Context, HectorError, Principal
 
 from .access import NOBODY, Access
 from .addresses import is_loopback
-from .errors import Stopping
-from .faults import is_lost, public, reason_in, unexpected
+from .errors import NoSuchMethod, Stopping
+from .faults import is_lost, public, reason_in, unexpected, with_reason
 from .ids import request_id_of, traceparent_of
 from .in_flight import InFlight, cancelled_from_outside
 from .measuring import grpc_served
@@ -39,7 +40,8 @@ class Visit:
 
 
 Unary = Callable[[Any, Visit], Awaitable[Any]]
-Stream = Callable[[Any, Visit], AsyncIterator[Any]]
+Stream = Callable[[Any, Visit], AsyncGenerator[Any, None]]
+Wording = Callable[[Status], str]
 
 
 class Edge:
@@ -48,15 +50,23 @@ class Edge:
     def __init__(self, access: Access, in_flight: InFlight, profile: Profile) -> None:
         self._access, self._in_flight, self._profile = access, in_flight, profile
 
-    def unary(self, behavior: Unary, name: str = "") -> Any:
-        """Return a unary method for a server; `name` is what the log calls it."""
+    def unary(self, behavior: Unary, name: str = "", wording: Wording | None = None) -> Any:
+        """Return a unary method for a server.
+
+        Args:
+            behavior: What it does.
+            name: What the log calls it.
+            wording: Says what a failure's message is; None: as it is.
+        """
 
         async def unary(request: Any, context: Context) -> Any:
             metadata, request_id = _read(context)
-            record = _Record(name, request_id)
+            record = _Record(name, request_id, wording)
             try:
                 visit = record.visit = self._visit(context, metadata, request_id)
-                return await behavior(request, visit)
+                answer = await behavior(request, visit)
+                context.set_trailing_metadata((("x-request-id", request_id),))
+                return answer
             except BaseException as error:
                 record.code = "CANCELLED"
                 await self._refuse(context, error, request_id, record)
@@ -65,16 +75,17 @@ class Edge:
 
         return unary
 
-    def stream(self, behavior: Stream, name: str = "") -> Any:
-        """Return a streaming method for a server; `name` is what the log calls it."""
+    def stream(self, behavior: Stream, name: str = "", wording: Wording | None = None) -> Any:
+        """Return a streaming method for a server; see `unary`."""
 
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
             metadata, request_id = _read(context)
-            record = _Record(name, request_id)
+            record = _Record(name, request_id, wording)
             try:
                 visit = record.visit = self._visit(context, metadata, request_id)
                 async for message in behavior(request, visit):
                     yield message
+                context.set_trailing_metadata((("x-request-id", request_id),))
             except BaseException as error:
                 record.code = "CANCELLED"
                 await self._refuse(context, error, request_id, record)
@@ -125,6 +136,9 @@ class Edge:
         status.code = code.value[0]
         if record is not None:
             record.code, record.reason = code.name, reason_in(status)
+            if record.wording is not None:
+                status.message = record.wording(status)
+        status = with_reason(status)
         trailers = ((DETAILS, status.SerializeToString()), ("x-request-id", request_id))
         await context.abort(code, status.message, trailers)
         raise AssertionError("abort came back")
@@ -133,10 +147,11 @@ class Edge:
 class _Record:
     """What is noted of one call when it is over."""
 
-    __slots__ = ("_begun", "code", "name", "reason", "request_id", "visit")
+    __slots__ = ("_begun", "code", "name", "reason", "request_id", "visit", "wording")
 
-    def __init__(self, name: str, request_id: str) -> None:
+    def __init__(self, name: str, request_id: str, wording: Wording | None) -> None:
         self.name, self.request_id, self.code, self.reason = name, request_id, "OK", ""
+        self.wording = wording
         self.visit: Visit | None = None
         self._begun = perf_counter()
 
@@ -155,7 +170,10 @@ class _Record:
 
 
 class Door(grpc.aio.ServerInterceptor):
-    """Asks callers of reflection for their credential, too; health is for everybody."""
+    """Asks callers of reflection for their credential, too, and refuses what is not there in our words.
+
+    Health is for everybody.
+    """
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
@@ -164,7 +182,14 @@ class Door(grpc.aio.ServerInterceptor):
         self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
     ) -> Handler:
         handler = await continuation(handler_call_details)
-        if handler is None or not (handler.request_streaming and handler.response_streaming):
+        if handler is None:
+            path = handler_call_details.method
+
+            async def refuse(request: bytes, visit: Visit) -> bytes:
+                raise NoSuchMethod(path)
+
+            return grpc.unary_unary_rpc_method_handler(self._edge.unary(refuse, "unknown"))
+        if not (handler.request_streaming and handler.response_streaming):
             return handler
         return grpc.stream_stream_rpc_method_handler(
             self._edge.guarded(handler.stream_stream),

@@ -74,6 +74,13 @@ def reason_in(status: Status) -> str:
     return info_in(status).reason or code_name(status)
 
 
+def with_reason(status: Status) -> Status:
+    """Return a status that has an ErrorInfo; where nobody gave a reason, the code is one."""
+    if not info_in(status).reason:
+        status.details.add().Pack(ErrorInfo(reason=code_name(status), domain="hector"))
+    return status
+
+
 def is_lost(error: BaseException) -> bool:
     """Say whether this is not ours to answer."""
     return isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit | GeneratorExit)

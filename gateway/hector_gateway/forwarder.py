@@ -1,25 +1,31 @@
-"""The mesh's own contracts on the public gRPC port: one method forwarded like the other."""
+"""The mesh's own contracts on the public gRPC port, and A2A 0.3: one method forwarded like the other."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
+from grpc.aio import AioRpcError
 
 import hector_a2a as a2a
 from hector.agent.v1 import GetAgentRequest, ListAgentsResponse
-from hector_mesh import Call, Mesh, Principal, Server, scope, streaming
+from hector_a2a import complete, v03_grpc
+from hector_a2a.card import card_of
+from hector_mesh import Call, Mesh, Principal, Server, info_of, scope, streaming
 
 from . import capabilities
 from .config import ServerConfig
 from .directory import Directory, visible
-from .edge import Edge, Handler, Visit
+from .edge import Edge, Handler, Stream, Unary, Visit
 from .errors import BodyTooLarge
 from .in_flight import InFlight
-from .methods import Method, methods_of
+from .methods import methods_of
 from .operations import STREAM_S
-from .versions import SUPPORTED, said
+from .public import Public
+from .spoken import Spoken, spoken, spoken_v03
+from .versions import SUPPORTED, Version, said
 
 
 class Forwarder:
@@ -34,66 +40,130 @@ class Forwarder:
         directory: Directory,
         in_flight: InFlight,
         server: ServerConfig,
+        public: Callable[[], Public],
         revision: str = "",
     ) -> None:
-        self._revision = revision
-        self._services = {service.full_name: methods_of(service, mesh) for service in services}
+        self._revision, self._public = revision, public
+        self._services: dict[str, dict[str, Spoken]] = {}
+        for service in services:
+            methods = methods_of(service, mesh)
+            self._services[service.full_name] = spoken(methods, service.full_name)
+            if service.full_name == a2a.SERVICE:
+                self._services[v03_grpc.SERVICE] = spoken_v03(methods)
         self._edge, self._directory, self._in_flight, self._server = edge, directory, in_flight, server
 
     def register(self, server: Server) -> None:
         """Add every method to a server, as generated code does."""
         for service, methods in self._services.items():
-            handlers = {name: self._handler(method) for name, method in methods.items()}
+            handlers = {name: self._handler(one) for name, one in methods.items()}
+            if service == v03_grpc.SERVICE:
+                handlers |= self._special_v03(methods)
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
             server.add_registered_method_handlers(service, handlers)
 
-    def _handler(self, method: Method) -> Handler:
-        coders = (method.request.FromString, method.response.SerializeToString)
-        if method.streams:
-            return grpc.unary_stream_rpc_method_handler(
-                self._edge.stream(self._stream(method), method.name), *coders
-            )
+    def _handler(self, one: Spoken) -> Handler:
+        # Without coders: what cannot be read is answered in our words, and what is too large is not parsed.
+        if one.method.streams:
+            behavior = self._edge.stream(self._stream(one), one.method.name, one.wording)
+            return grpc.unary_stream_rpc_method_handler(behavior)
         return grpc.unary_unary_rpc_method_handler(
-            self._edge.unary(self._unary(method), method.name), *coders
+            self._edge.unary(self._unary(one), one.method.name, one.wording)
         )
 
-    def _unary(self, method: Method) -> Callable[[Any, Visit], Awaitable[Any]]:
-        async def unary(request: Any, visit: Visit) -> Any:
+    def _special_v03(self, methods: Mapping[str, Spoken]) -> dict[str, Handler]:
+        """Return the methods of A2A 0.3 that do more than their twins in 1.0."""
+        subscription = self._subscription(methods["TaskSubscription"], methods["GetTask"])
+        card, wording = v03_grpc.CARD_METHOD, v03_grpc.worded
+        return {
+            "TaskSubscription": grpc.unary_stream_rpc_method_handler(
+                self._edge.stream(subscription, "SubscribeToTask", wording)
+            ),
+            card: grpc.unary_unary_rpc_method_handler(self._edge.unary(self._card, card, wording)),
+        }
+
+    def _unary(self, one: Spoken) -> Unary:
+        async def unary(wire: bytes, visit: Visit) -> bytes:
             with scope(_call(visit, self._server.request_timeout, self._revision)):
-                await self._prepare(method, request, visit)
-                rpc = method.call(request)
+                request = await self._prepared(one, wire, visit)
+                rpc = one.method.call(request)
                 with self._in_flight.counted(rpc, streams=False):
-                    return _seen_from_outside(await rpc, visit.principal)
+                    return one.write(_seen_from_outside(await rpc, visit.principal))
 
         return unary
 
-    def _stream(self, method: Method) -> Callable[[Any, Visit], AsyncIterator[Any]]:
-        async def stream(request: Any, visit: Visit) -> AsyncIterator[Any]:
+    def _stream(self, one: Spoken) -> Stream:
+        async def stream(wire: bytes, visit: Visit) -> AsyncGenerator[bytes, None]:
             with scope(_call(visit, STREAM_S, self._revision)):
-                await self._prepare(method, request, visit)
+                request = await self._prepared(one, wire, visit)
                 self._in_flight.admit_stream()
-                rpc = method.call(request)
+                rpc = one.method.call(request)
                 with self._in_flight.counted(rpc, streams=True):
                     async with streaming(rpc):
                         async for message in rpc:
-                            yield message
+                            yield one.write(message)
 
         return stream
 
-    async def _prepare(self, method: Method, request: Any, visit: Visit) -> None:
-        """Check what the caller may ask, and fill in which agent it means."""
+    def _subscription(self, one: Spoken, get: Spoken) -> Stream:
+        """Show a task that is over, too: so says the contract of 0.3, and 1.0 refuses it."""
+        follow, fetch = self._stream(one), self._unary(get)
+
+        async def stream(wire: bytes, visit: Visit) -> AsyncGenerator[bytes, None]:
+            try:
+                async with aclosing(follow(wire, visit)) as events:
+                    async for event in events:
+                        yield event
+            except AioRpcError as error:
+                if info_of(error).reason != a2a.UnsupportedOperation.reason:
+                    raise
+                yield v03_grpc.event_of_task(
+                    await fetch(wire, visit)
+                )  # both requests have a name, and no more
+
+        return stream
+
+    async def _card(self, wire: bytes, visit: Visit) -> bytes:
+        check_version(v03_grpc.SERVICE, "0.3", visit.metadata)
+        with scope(_call(visit, self._server.request_timeout, self._revision)):
+            agent = await self._directory.agent(_named(visit), visit.principal)
+        public = self._public()
+        card = card_of(
+            agent,
+            url=public.url_of(agent),
+            version=public.version,
+            grpc_address=public.grpc_address,
+            authenticated=public.authenticates,
+        )
+        shown: bytes = v03_grpc.card_from_v1(card).SerializeToString()
+        return shown
+
+    async def _prepared(self, one: Spoken, wire: bytes, visit: Visit) -> Any:
+        """Return what the caller asks, when it may, with the agent that it means."""
         limit = self._server.limits.max_body_size
-        if request.ByteSize() > limit:
+        if len(wire) > limit:
             raise BodyTooLarge(limit)
-        if method.path.startswith(f"/{a2a.SERVICE}/"):
-            _check_version(str(visit.metadata.get("a2a-version", "")))
-            named = request.tenant.removeprefix("default/")
-            name = named or str(visit.metadata.get("agent-name", ""))
-            agent = await self._directory.agent(name, visit.principal)
+        if one.version is not None:
+            check_version(one.service, one.version, visit.metadata)
+            request = one.read(wire)
+            agent = await self._directory.agent(_named(visit, request.tenant), visit.principal)
+            capabilities.check_method(one.method, agent)
+            complete.check(request)
+            capabilities.check_request(request)
             request.tenant = agent.name
-            capabilities.check(method, request, agent)
-        elif isinstance(request, GetAgentRequest):
+            return request
+        request = one.read(wire)
+        if isinstance(request, GetAgentRequest):
             request.agent = (await self._directory.agent(request.agent, visit.principal)).name
+        return request
+
+
+def _named(visit: Visit, tenant: str = "") -> str:
+    """Return the agent that a call means, by its tenant or its metadata; empty: the default one."""
+    tenant = tenant.removeprefix("default/")
+    name = str(visit.metadata.get("agent-name", "")).removeprefix("default/")
+    if tenant and name and tenant != name:
+        raise a2a.InvalidParams({"tenant": f"agent-name says {name[:200]!r}; leave one out, or say the same"})
+    return tenant or name
 
 
 def _call(visit: Visit, patience_s: float, revision: str) -> Call:
@@ -114,9 +184,13 @@ def _seen_from_outside(answer: Any, principal: Principal) -> Any:
     return answer
 
 
-def _check_version(found: str) -> None:
-    """Let a call pass that says what its package says."""
-    version = said(found) or "1.0"
-    if version != "1.0":
-        message = f"{a2a.SERVICE} is A2A 1.0, and a2a-version says {version}; leave it out, or say 1.0"
-        raise a2a.VersionNotSupported(message, found=version, supported=SUPPORTED)
+def check_version(service: str, version: Version, metadata: Mapping[str, str | bytes]) -> None:
+    """Let a call pass that says what its package says, or nothing.
+
+    Raises:
+        VersionNotSupported: It says another one.
+    """
+    found = said(str(metadata.get("a2a-version", ""))) or version
+    if found != version:
+        message = f"{service} is A2A {version}, and a2a-version says {found}; leave it out, or say {version}"
+        raise a2a.VersionNotSupported(message, found=found, supported=SUPPORTED)

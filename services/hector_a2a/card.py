@@ -46,6 +46,9 @@ def card_of(
         )
     for binding in _OVER_HTTP:
         card.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version=V03)
+    if grpc_address and agent.default:
+        # 0.3 has no tenant: who calls by such a card reaches the default agent, and no other.
+        card.supported_interfaces.add(url=grpc_address, protocol_binding="GRPC", protocol_version=V03)
     card.capabilities.streaming = agent.streaming
     card.capabilities.push_notifications = False
     card.capabilities.extended_agent_card = False
@@ -71,11 +74,12 @@ def card_json(card: a2a.AgentCard, view: View = "both") -> dict[str, Json]:
     if view == "1.0":
         interfaces = found["supportedInterfaces"]
         return found | {"supportedInterfaces": [one for one in interfaces if one["protocolVersion"] != V03]}
-    old = _card_v03(found)
+    old = card_v03(found)
     return old if view == "0.3" else _merged(found, old)
 
 
-def _card_v03(found: dict[str, Json]) -> dict[str, Json]:
+def card_v03(found: dict[str, Json]) -> dict[str, Json]:
+    """Return a card's JSON as 0.3 has it, made of one that has interfaces of 0.3."""
     same: tuple[str, ...] = ("name", "description", "version", "defaultInputModes", "defaultOutputModes")
     same += ("provider", "documentationUrl", "iconUrl", "signatures")
     first, *more = [one for one in found["supportedInterfaces"] if one["protocolVersion"] == V03]

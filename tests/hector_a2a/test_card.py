@@ -64,3 +64,14 @@ def test_both_views_fit_into_one_document() -> None:
 def test_an_open_server_asks_for_nothing() -> None:
     found = card_json(card_of(AGENT, url="http://x", version="1"))
     assert not {"security", "securitySchemes", "securityRequirements"} & found.keys()
+
+
+def test_only_the_default_agents_card_offers_grpc_to_clients_of_03() -> None:
+    """Ours: 0.3 has no tenant, so nobody else could be reached by what such a card says."""
+    for default in (False, True):
+        card = card_of(
+            Agent(name="a", default=default), url="http://x/agents/a", version="1", grpc_address="x:50051"
+        )
+        found = v03_types.AgentCard.model_validate(card_json(card, "0.3"))
+        offered = [(one.transport, one.url) for one in found.additional_interfaces]
+        assert (("GRPC", "x:50051") in offered) is default
