@@ -57,7 +57,7 @@ async def test_a_check_that_fails_makes_the_process_unready_until_it_passes_agai
         async with asyncio.timeout(10):
             await database.becomes(True)
             assert (await asked(port, "/ready"))[0] == 200
-            for trouble in (False, Away("gone"), OSError(5, "i/o error")):
+            for trouble in (False, Away("gone"), OSError(5, "i/o error"), ValueError("a bug")):
                 await database.becomes(trouble)
                 status, body = await asked(port, "/ready")
                 assert (status, "the database cannot be used" in body) == (503, True)
@@ -68,7 +68,7 @@ async def test_a_check_that_fails_makes_the_process_unready_until_it_passes_agai
     with suppress(asyncio.CancelledError):
         await checking
     told = [record.getMessage() for record in caplog.records]
-    assert told == ["check failed", "check passed again"] * 3
+    assert told == ["check failed", "check passed again"] * 4
 
 
 async def test_a_process_that_stops_says_so():
