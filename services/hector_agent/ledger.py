@@ -39,6 +39,7 @@ def task_of(row: RunRow, events: Iterable[EventRow] | None = None) -> "a2a.Task"
     task = new_task(row.id, row.context_id)
     if events is None:
         task.MergeFrom(a2a.Task.FromString(row.view))
+        task.ClearField("artifacts")  # earlier versions kept them there, too
     else:
         fold(task, events_of(events))
     task.status.state = TASK_STATES.get(state_of(row), a2a.TASK_STATE_UNSPECIFIED)

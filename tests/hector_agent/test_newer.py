@@ -89,6 +89,14 @@ async def test_what_an_older_version_adds_leaves_what_the_newer_one_wrote(log: R
     assert OF_LATER in events_of(kept)[0].SerializeToString()
 
 
+async def test_lists_leave_out_the_answers_that_an_older_version_kept_beside_the_run(log: RunLog) -> None:
+    whole = a2a.Task(history=[a2a.Message()], artifacts=[a2a.Artifact(artifact_id="answer-1")])
+    created = await log.create(NewRun(app="a", owner="o", agent="g", view=whole.SerializeToString()))
+    row = await log.get("a", "o", created.run_id)
+    assert row is not None
+    assert (len(task_of(row).history), len(task_of(row).artifacts)) == (1, 0)
+
+
 async def test_what_must_not_be_left_out_is_refused_with_what_to_do(log: RunLog) -> None:
     run = await written(log, [row_of(TALK[0]), a_kind_of_later(EVENT_FORMAT + 1)])
     with pytest.raises(HectorError, match="upgrade hector to read this run") as caught:
