@@ -56,7 +56,12 @@ FAILURES: list[tuple[str, Any, grpc.StatusCode, str]] = [
     ),
     ("SendMessage", request("fail first"), grpc.StatusCode.INVALID_ARGUMENT, "CONTENT_TYPE_NOT_SUPPORTED"),
     ("SendMessage", request("bug"), grpc.StatusCode.INTERNAL, "INTERNAL"),
-    ("ListTasks", a2a.ListTasksRequest(page_token="not served"), grpc.StatusCode.UNIMPLEMENTED, "UNIMPLEMENTED"),
+    (
+        "ListTasks",
+        a2a.ListTasksRequest(page_token="not served"),
+        grpc.StatusCode.UNIMPLEMENTED,
+        "UNIMPLEMENTED",
+    ),
     (
         "GetTaskPushNotificationConfig",
         a2a.GetTaskPushNotificationConfigRequest(task_id="t", id="p"),
