@@ -87,11 +87,14 @@ def wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
 
 
 def ask(question: str, url: str) -> None:
-    """Ask by the command line, as a person would; the answer streams to the terminal."""
+    """Ask by the command line, as a person would; whole, as the server's log shares the terminal."""
     say(f'$ hector call "{question}"')
     try:
         asked = subprocess.run(
-            [HECTOR, "call", "--url", url, question], cwd=ROOT, timeout=ANSWER_TIMEOUT_S, check=False
+            [HECTOR, "call", "--no-stream", "--url", url, question],
+            cwd=ROOT,
+            timeout=ANSWER_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         sys.exit(f"make serve: no answer within {ANSWER_TIMEOUT_S:.0f} s")
