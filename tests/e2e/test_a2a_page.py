@@ -1,0 +1,54 @@
+"""Ours: the commands of docs/a2a.md do what the page says, word by word."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "a2a.md"
+COMMAND = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands(heading: str) -> list[str]:
+    """Return the commands of one section."""
+    section = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = next(one for one in section if one.startswith(heading + "\n"))
+    return COMMAND.findall(text)
+
+
+def run(command: str, url: str, **more: str) -> str:
+    done = subprocess.run(
+        ["sh", "-c", command.replace("localhost:8080", url.removeprefix("http://"))],
+        env=os.environ | {"NO_PROXY": "*"} | more,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_the_commands_over_http_json_do_what_the_page_says(hector):
+    send, get, listed, stream, error, old, bare, old_list = commands("Over HTTP+JSON")
+    url = hector.serve().url
+    task = json.loads(run(send, url))["task"]
+    assert task["status"]["state"] == "TASK_STATE_COMPLETED"
+    assert task["artifacts"]
+    found = json.loads(run(get, url, TASK=task["id"]))
+    assert found["id"] == task["id"]
+    assert len(found["history"]) <= 2
+    page = json.loads(run(listed, url))
+    assert [one["id"] for one in page["tasks"]] == [task["id"]]
+    assert page["tasks"][0]["artifacts"]
+    events = run(stream, url).strip().split("\n\n")
+    assert events[0].startswith("id: ")
+    first, last = (json.loads(event.partition("data: ")[2]) for event in (events[0], events[-1]))
+    assert "task" in first
+    assert last["statusUpdate"]["status"]["state"] == "TASK_STATE_COMPLETED"
+    refused = json.loads(run(error, url))["error"]
+    assert (refused["code"], refused["message"]) == (404, "no task 'nothing' is known here")
+    for command in (old, bare):
+        assert json.loads(run(command, url))["status"]["state"] == "completed"
+    tasks = json.loads(run(old_list, url))["tasks"]
+    assert [one["kind"] for one in tasks] == ["task"] * 4
