@@ -9,7 +9,7 @@ import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_UNSPECIFIED, OwnerChanged, RunError, RunEvent, RunState, StatusChanged
 from hector_store import EventRow, RunChanges, RunLog, RunRow, readable
 
-from .run import row_of
+from .run import event_of, row_of
 from .view import TASK_STATES, fold, listed_after, new_task
 
 KINDS = frozenset(field.name for field in RunEvent.DESCRIPTOR.oneofs_by_name["event"].fields)
@@ -22,13 +22,7 @@ def events_of(rows: Iterable[EventRow]) -> list[RunEvent]:
     Raises:
         HectorError: EVENT_NEEDS_NEWER_VERSION: one of those must not be left out.
     """
-    events = []
-    for row in readable(rows, KINDS):
-        event = RunEvent.FromString(row.payload)
-        event.run, event.seq = row.run_id, row.seq
-        event.time.FromMicroseconds(row.time_us)
-        events.append(event)
-    return events
+    return [event_of(row) for row in readable(rows, KINDS)]
 
 
 def task_of(row: RunRow, events: Iterable[EventRow] | None = None) -> "a2a.Task":

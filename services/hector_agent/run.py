@@ -14,7 +14,7 @@ import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppended
 from hector.common.v1 import Message
 from hector_mesh import HectorError
-from hector_store import NewEvent, RunChanges, RunLog
+from hector_store import EventRow, NewEvent, RunChanges, RunLog
 
 from .conversation import from_a2a
 from .feed import Cursor, Feed
@@ -22,6 +22,7 @@ from .view import FINAL, fold, listed_after, state_of
 
 FLUSH_S = 0.25  # how long shown text may stay uncommitted
 FLUSH_CHARS = 32 * 1024  # how much of it
+IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Run:
         self._lock = asyncio.Lock()
         self._open: TextAppended | None = None
         self._open_chars = 0
+        self._doubted_chars: int | None = None  # of the open text, that may be in the log; None: no doubt
         self._growing = ""  # the artifact that is not marked as ended yet
         self._flushing: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Task[None]] = set()
@@ -114,7 +116,8 @@ class Run:
 
         Raises:
             HectorError: Nothing was written, and nothing is shown; open text stays open. RUN_FENCED:
-                somebody else owns the run now.
+                somebody else owns the run now. STORAGE_IN_DOUBT: it may have been written; the next write
+                finds out first, and writes nothing when the run was over with it.
         """
         await asyncio.shield(self._begin(events, strategy, last=last))
 
@@ -147,6 +150,10 @@ class Run:
     ) -> None:
         async with self._lock:
             self._stop_timer()
+            if self._doubted_chars is not None:
+                await self._catch_up(self._doubted_chars)
+                if self.over:
+                    return
             text, self._open = self._open, None
             if text is not None:
                 events = [RunEvent(text_appended=text), *events]
@@ -161,7 +168,9 @@ class Run:
             rows = [row_of(event) for event in events]
             try:
                 committed = await self._log.append(self.place.run, self.place.epoch, rows, changes)
-            except HectorError:
+            except HectorError as error:
+                if error.reason == IN_DOUBT:
+                    self._doubted_chars = len(text.text) if text is not None else 0
                 self._reopen(text)
                 raise
             time = Timestamp()
@@ -169,15 +178,37 @@ class Run:
             for seq, event in enumerate(events, self._next_seq):
                 event.run, event.seq = self.place.run, seq
                 event.time.CopyFrom(time)
-            self._next_seq = committed.last_seq + 1
-            if state is not None:
-                self.state = state
-            fold(self.task, events)
             if last:
                 self._growing = ""
-            self.feed.publish(events)
-            if self._open is not None:
-                self.feed.show(self._open)
+            self._take(events, state, committed.last_seq + 1)
+
+    def _take(self, events: Sequence[RunEvent], state: "RunState.ValueType | None", next_seq: int) -> None:
+        """Make committed events part of the task, and show them."""
+        self._next_seq = next_seq
+        if state is not None:
+            self.state = state
+        fold(self.task, events)
+        self.feed.publish(events)
+        if self._open is not None:
+            self.feed.show(self._open)
+
+    async def _catch_up(self, doubted_chars: int) -> None:
+        """Take what is in the log after all. Nobody else writes there, so it is what was in doubt."""
+        place = self.place
+        rows = await self._log.events(place.app, place.run, after=self._next_seq - 1)
+        self._doubted_chars = None
+        if not rows:
+            return
+        if self._open is not None and doubted_chars:
+            rest = self._open.text[doubted_chars:]
+            self._open_chars = len(rest)
+            self._open = (
+                TextAppended(artifact_id=self._open.artifact_id, text=rest, append=True) if rest else None
+            )
+        events = [event_of(row) for row in rows]
+        if events[0].text_appended.last:
+            self._growing = ""
+        self._take(events, state_of(events), rows[-1].seq + 1)
 
     def _reopen(self, text: TextAppended | None) -> None:
         """Take back text that was not written, so that whatever is written next has it."""
@@ -216,6 +247,14 @@ class Run:
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
+
+
+def event_of(row: EventRow) -> RunEvent:
+    """Return a stored event whole again."""
+    event = RunEvent.FromString(row.payload)
+    event.run, event.seq = row.run_id, row.seq
+    event.time.FromMicroseconds(row.time_us)
+    return event
 
 
 def row_of(event: RunEvent) -> NewEvent:

@@ -8,6 +8,7 @@ from support.scripted_agent import until
 import hector_agent.run
 from hector.agent.v1 import (
     RUN_STATE_COMPLETED,
+    RUN_STATE_FAILED,
     MessageReceived,
     RunEvent,
     StatusChanged,
@@ -17,8 +18,12 @@ from hector_agent.feed import Cursor
 from hector_agent.run import Place, Run
 from hector_agent.tail import tail
 from hector_agent.view import fold, new_task
-from hector_store import Appended
+from hector_store import Appended, EventRow
 from hector_store.errors import StorageQueueFull
+from hector_store.server_errors import StorageInDoubt
+from hector_store.url import parse
+
+SERVER = parse("postgres://db.example.com/hector")
 
 
 class HeldLog:
@@ -29,6 +34,8 @@ class HeldLog:
         self.held.set()
         self.begun = asyncio.Event()
         self.failing = False
+        self.doubt: str = ""
+        """What becomes of a write of which nobody can tell: "kept" or "lost"."""
         self.written: list[RunEvent] = []
         self.size_bytes = 0
 
@@ -37,11 +44,21 @@ class HeldLog:
         await self.held.wait()
         if self.failing:
             raise StorageQueueFull(1, 1)
+        if self.doubt == "lost":
+            raise StorageInDoubt(SERVER, "cut")
         for event in events:
             self.written.append(RunEvent.FromString(event.payload))
             self.written[-1].seq = len(self.written)
+        if self.doubt == "kept":
+            raise StorageInDoubt(SERVER, "cut")
         self.size_bytes += sum(len(event.payload) for event in events) + len(changes.view or b"")
         return Appended(len(self.written), 1)
+
+    async def events(self, app, run, *, after):
+        return [
+            EventRow(app, run, event.seq, event.WhichOneof("event"), 1, 1, event.SerializeToString())
+            for event in self.written[after:]
+        ]
 
     def text(self) -> str:
         """What a reader of the log makes of the answer: a piece that does not append starts it anew."""
@@ -102,6 +119,41 @@ async def test_text_that_could_not_be_written_is_in_what_is_written_next(run, lo
     assert shown.text_appended.text == "first second third"
     await run.commit([], last=True)
     assert log.text() == text_of(run) == "first second third"
+
+
+@pytest.mark.parametrize("doubt", ["kept", "lost"])
+async def test_text_that_may_have_been_written_is_written_once(run, log, doubt):
+    run.show("answer", "Well: ")
+    await run.commit([])
+    run.show("answer", "first ")
+    flush = await held(run, log)
+    run.show("answer", "second ")
+    log.doubt = doubt
+    log.held.set()
+    with pytest.raises(StorageInDoubt):
+        await flush
+    log.doubt = ""
+    run.show("answer", "third")
+    await run.commit([], last=True)
+    assert log.text() == text_of(run) == "Well: first second third"
+    assert run.snapshot()[1] == Cursor(len(log.written))
+
+
+async def test_a_run_that_may_have_ended_ends_once(run, log):
+    ended = [
+        RunEvent(status_changed=StatusChanged(state=state))
+        for state in (RUN_STATE_COMPLETED, RUN_STATE_FAILED)
+    ]
+    run.show("answer", "said")
+    log.doubt = "kept"
+    with pytest.raises(StorageInDoubt):
+        await run.commit(ended[:1], last=True)
+    assert not run.over
+    log.doubt = ""
+    await run.commit(ended[1:], last=True)
+    assert [event.WhichOneof("event") for event in log.written] == ["text_appended", "status_changed"]
+    assert run.state == RUN_STATE_COMPLETED
+    assert text_of(run) == "said"
 
 
 async def test_what_a_cancelled_caller_wrote_is_in_the_task_and_on_the_feed(run, log):
