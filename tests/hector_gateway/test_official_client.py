@@ -87,6 +87,31 @@ async def test_it_gets_and_cancels_tasks(gateway: Any, connected: Any) -> None:
     assert cancelled.status.state == a2a.TASK_STATE_CANCELED
 
 
+async def test_it_follows_a_task(gateway: Any, connected: Any) -> None:
+    async with connected(streaming=True) as client:
+        events = [event async for event in client.subscribe(a2a.SubscribeToTaskRequest(id="t"))]
+    assert [event.WhichOneof("payload") for event in events] == ["task", "artifact_update"]
+    assert events[0].task.status.state == a2a.TASK_STATE_WORKING
+    assert events[1].artifact_update.artifact.parts[0].text == "one"
+
+
+async def test_it_lists_tasks_where_its_version_can(gateway: Any, connected: Any) -> None:
+    """A2A 0.3 has no such operation over JSON-RPC, and its SDK none over HTTP+JSON."""
+    asked = a2a.ListTasksRequest(
+        context_id="c", status=a2a.TASK_STATE_COMPLETED, page_size=7, history_length=0
+    )
+    asked.status_timestamp_after.FromJsonString("2026-01-31T12:00:00.5Z")
+    async with connected(streaming=False) as client:
+        try:
+            found = await client.list_tasks(asked)
+        except NotImplementedError:
+            assert "0_3" in type(client._transport).__module__
+            return
+    assert [one.id for one in found.tasks] == ["t"]
+    assert gateway.fake.requests[-1].context_id == "c"
+    assert gateway.fake.requests[-1].status_timestamp_after == asked.status_timestamp_after
+
+
 async def test_it_knows_our_errors(gateway: Any, connected: Any) -> None:
     async with connected(streaming=False) as client:
         with pytest.raises((TaskNotFoundError, A2AClientError)):
