@@ -29,26 +29,29 @@ class A2AServicer(a2a.A2AServiceServicer):
         self, request: "a2a.SendMessageRequest", context: Context
     ) -> "a2a.SendMessageResponse":
         """Answer whole: wait until the task is over, unless the client asks not to wait."""
+        wanted = _history_length(request.configuration, "configuration.")
         run = await self._start(request)
         if not request.configuration.return_immediately:
             await run.finished.wait()
             if not run.over:
                 raise RunLost(run.place.run)
         task, _ = run.snapshot()
-        return a2a.SendMessageResponse(task=trimmed(task, _history_length(request.configuration)))
+        return a2a.SendMessageResponse(task=trimmed(task, wanted))
 
     async def SendStreamingMessage(
         self, request: "a2a.SendMessageRequest", context: Context
     ) -> AsyncIterator["a2a.StreamResponse"]:
         """Answer as it comes: the task first, then what changes."""
+        wanted = _history_length(request.configuration, "configuration.")
         run = await self._start(request)
-        async for response in self._stream(run, _history_length(request.configuration)):
+        async for response in self._stream(run, wanted):
             yield response
 
     async def GetTask(self, request: "a2a.GetTaskRequest", context: Context) -> "a2a.Task":
         """Return a task as last committed."""
+        wanted = _history_length(request)
         task, _ = await self._find(request.id, request.tenant)
-        return trimmed(task, request.history_length if request.HasField("history_length") else None)
+        return trimmed(task, wanted)
 
     async def ListTasks(self, request: "a2a.ListTasksRequest", context: Context) -> "a2a.ListTasksResponse":
         """List the caller's tasks, the latest change first."""
@@ -137,5 +140,8 @@ def _check(message: "a2a.Message") -> None:
         raise a2a.InvalidParams(wrong)
 
 
-def _history_length(configuration: "a2a.SendMessageConfiguration") -> int | None:
-    return configuration.history_length if configuration.HasField("history_length") else None
+def _history_length(asked: "a2a.SendMessageConfiguration | a2a.GetTaskRequest", path: str = "") -> int | None:
+    """Return how many messages are wanted; None if nothing is said."""
+    if asked.history_length < 0:
+        raise a2a.InvalidParams({f"{path}historyLength": "must not be negative"})
+    return asked.history_length if asked.HasField("history_length") else None

@@ -52,6 +52,27 @@ class ModelDown(HectorError):
     code, reason = grpc.StatusCode.UNAVAILABLE, "MODEL_UNREACHABLE"
 
 
+async def test_a_negative_history_length_is_refused_before_anything_begins(mesh_under_test, tmp_path):
+    """A2A 1.0 section 3.2.4: whatever the operation."""
+    model = ScriptedModel()
+    async with serving(mesh_under_test, tmp_path, model):
+        stub, send = a2a.A2AServiceStub(mesh_under_test.mesh), ask("hi")
+        send.configuration.history_length = -1
+        with as_ada():
+            calls = [
+                stub.SendMessage(send),
+                anext(aiter(stub.SendStreamingMessage(send))),
+                stub.GetTask(a2a.GetTaskRequest(id="t", history_length=-1)),
+                stub.ListTasks(a2a.ListTasksRequest(history_length=-1)),
+            ]
+            for call in calls:
+                with pytest.raises(grpc.aio.AioRpcError) as failure:
+                    await call
+                assert info_of(failure.value).reason == "INVALID_PARAMS"
+                assert "istoryLength" in failure.value.details()
+    assert model.requests == []
+
+
 async def test_a_question_is_answered_by_a_completed_task(mesh_under_test, tmp_path):
     model = ScriptedModel("hello there")
     async with serving(mesh_under_test, tmp_path, model):
