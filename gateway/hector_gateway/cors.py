@@ -56,8 +56,11 @@ class Cors:
         headers = exchange.header(b"access-control-request-headers") or ""
         if not self.allows(origin):
             raise OriginNotAllowed("origin", origin or "", "allowed_origins")
-        if method not in self._config.allowed_methods and "*" not in self._config.allowed_methods:
-            raise OriginNotAllowed("method", method, "allowed_methods")
+        methods = self._methods
+        if method not in self._config.allowed_methods:
+            if "*" not in self._config.allowed_methods:
+                raise OriginNotAllowed("method", method, "allowed_methods")
+            methods = method.encode("latin-1")  # beside credentials browsers do not take the star
         allowed = {name.lower() for name in self._config.allowed_headers}
         for name in filter(None, (name.strip() for name in headers.split(","))):
             wild = "*" in allowed and name.lower() != "authorization"
@@ -71,7 +74,7 @@ class Cors:
             headers=(
                 *self._for(origin),
                 *self._credentials,
-                (b"access-control-allow-methods", self._methods),
+                (b"access-control-allow-methods", methods),
                 *(((b"access-control-allow-headers", headers.encode("latin-1")),) if headers else ()),
                 (b"access-control-max-age", str(round(self._config.max_age)).encode()),
             ),

@@ -26,6 +26,13 @@ async def test_a_listed_page_is_told_what_it_may_do(start_gateway):
     assert said["Vary"] == "Origin"
 
 
+async def test_every_method_is_said_by_name_where_browsers_take_no_star(start_gateway):
+    """Fetch: beside credentials `*` is the name of a method, and nobody's."""
+    gateway = await start_gateway(cors=CORS | {"allowed_methods": ["*"]})
+    status, said = await preflight(gateway, method="DELETE")
+    assert (status, said["Access-Control-Allow-Methods"]) == (204, "DELETE")
+
+
 async def test_a_listed_page_may_read_the_answers_errors_included(start_gateway):
     gateway = await start_gateway(cors=CORS)
     for path, status in (("/agents/helper", 200), ("/nothing", 404), ("/health", 200)):
