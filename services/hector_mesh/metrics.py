@@ -3,8 +3,7 @@
 A module declares its instruments once, at its top; `enable` gives each of them a place to keep its values.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, ClassVar, Protocol
 
@@ -108,15 +107,6 @@ class Gauge(Instrument):
             every = self._followed.setdefault(labels, [])
             every.append(function)
             at.set_function(lambda: sum(one() for one in every))
-
-    @contextmanager
-    def during(self, *labels: str) -> Iterator[None]:
-        """Count one more inside the block."""
-        self.add(*labels)
-        try:
-            yield
-        finally:
-            self.add(*labels, amount=-1)
 
 
 class Histogram(Instrument):
