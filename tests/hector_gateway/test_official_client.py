@@ -20,6 +20,8 @@ WAYS = [
     ("0.3", "HTTP+JSON"),
     ("both", "HTTP+JSON"),
     ("1.0", "GRPC"),
+    ("0.3", "GRPC"),
+    ("both", "GRPC"),
 ]
 
 
