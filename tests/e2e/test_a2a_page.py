@@ -4,17 +4,22 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "a2a.md"
+PROGRAM = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def commands(heading: str) -> list[str]:
     """Return the commands of one section."""
-    section = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    text = next(one for one in section if one.startswith(heading + "\n"))
-    return COMMAND.findall(text)
+    return COMMAND.findall(section(heading))
+
+
+def section(heading: str) -> str:
+    sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return next(one for one in sections if one.startswith(heading + "\n"))
 
 
 def run(command: str, url: str, **more: str) -> str:
@@ -52,3 +57,22 @@ def test_the_commands_over_http_json_do_what_the_page_says(hector):
         assert json.loads(run(command, url))["status"]["state"] == "completed"
     tasks = json.loads(run(old_list, url))["tasks"]
     assert [one["kind"] for one in tasks] == ["task"] * 4
+
+
+def test_the_programs_over_grpc_do_what_the_page_says(hector):
+    server = hector.serve()
+    card = json.loads(run("curl -s localhost:8080/agents/assistant", server.url))
+    address = next(one["url"] for one in card["supportedInterfaces"] if one["protocolBinding"] == "GRPC")
+    new, old = PROGRAM.findall(section("Over gRPC"))
+    for program in (new, old):
+        assert "localhost:50051" in program
+        done = subprocess.run(
+            [sys.executable, "-c", program.replace("localhost:50051", address)],
+            env=os.environ | {"NO_PROXY": "*", "no_grpc_proxy": "*"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "run" in done.stdout
