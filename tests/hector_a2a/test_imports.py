@@ -13,6 +13,7 @@ HEAVY = {"pydantic", "httpx", "aiohttp", "orjson", "uvicorn", "starlette", "goog
     [
         ("hector_a2a", HEAVY),
         ("hector_a2a.v03", HEAVY),
+        ("hector_a2a.v03_grpc", HEAVY - {"orjson"}),
         ("hector_a2a.json_in", HEAVY - {"orjson"}),
         ("hector_a2a.card", HEAVY - {"orjson"}),
         ("hector_a2a.client", HEAVY - {"orjson"}),

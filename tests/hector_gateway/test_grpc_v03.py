@@ -1,5 +1,6 @@
 """A2A 0.3 on the public gRPC port: the same agents and tasks as over 1.0, in its own words."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -43,6 +44,39 @@ async def test_a_message_is_sent_and_streamed(gateway: Any) -> None:
     ]
     assert events[-1].status_update.final
     assert [one.artifact_update.artifact.parts[0].text for one in events[1:3]] == ["a", "b"]
+
+
+async def test_a_caller_that_leaves_stops_the_stream_behind_it(gateway: Any) -> None:
+    async with gateway.channel() as channel:
+        call = old_grpc.A2AServiceStub(channel).SendStreamingMessage(request("endless"))
+        await call.read()
+        call.cancel()
+        async with asyncio.timeout(5):
+            await gateway.fake.stopped.wait()
+
+
+async def test_an_agent_that_does_not_stream_says_so(gateway: Any) -> None:
+    async with gateway.channel() as channel:
+        stub = old_grpc.A2AServiceStub(channel)
+        metadata = [("agent-name", "whole")]
+        for call in (
+            stub.SendStreamingMessage(request("x"), metadata=metadata, timeout=5),
+            stub.TaskSubscription(old.TaskSubscriptionRequest(name="tasks/t"), metadata=metadata, timeout=5),
+        ):
+            with pytest.raises(AioRpcError) as error:
+                await call.read()
+            assert info_of(error.value).reason == "UNSUPPORTED_OPERATION"
+    assert gateway.fake.requests == []
+
+
+async def test_an_error_in_mid_stream_comes_with_its_reason(gateway: Any) -> None:
+    async with gateway.channel() as channel:
+        call = old_grpc.A2AServiceStub(channel).SendStreamingMessage(request("fail later"), timeout=5)
+        kinds = [(await call.read()).WhichOneof("payload") for _ in range(3)]
+        with pytest.raises(AioRpcError, match="InvalidAgentResponseError: it said something odd") as error:
+            await call.read()
+    assert kinds == ["task", "artifact_update", "artifact_update"]
+    assert error.value.code() is grpc.StatusCode.INTERNAL
 
 
 async def test_tasks_are_fetched_and_cancelled_by_name(gateway: Any) -> None:
