@@ -129,6 +129,10 @@ class App:
             if what is Target.LIST:
                 self._access.admit(principal)
                 await self._cards.list(exchange, principal)
+            elif what is Target.CATALOG:
+                await self._cards.catalog(exchange, principal)
+            elif what is Target.KEYS:
+                await self._cards.keys(exchange)
             else:
                 await self._cards.card(exchange, principal, name)
 
@@ -150,6 +154,8 @@ class Target(Enum):
     LIST = 2
     AGENT = 3
     CARD = 4
+    CATALOG = 5
+    KEYS = 6
 
 
 VERBS = {
@@ -157,6 +163,8 @@ VERBS = {
     Target.LIST: READ,
     Target.AGENT: (*READ, "POST"),
     Target.CARD: READ,
+    Target.CATALOG: READ,
+    Target.KEYS: READ,
 }
 
 
@@ -175,6 +183,10 @@ def target_of(path: str) -> tuple[Target, str, bool]:
             return Target.CARD, name, old_door
         case [".well-known", "agent-card.json"]:
             return Target.CARD, "", False
+        case [".well-known", "ai-catalog.json"]:
+            return Target.CATALOG, "", False
+        case [".well-known", "jwks.json"]:
+            return Target.KEYS, "", False
     return Target.NOTHING, "", False
 
 

@@ -7,28 +7,19 @@ from hector.agent.v1 import Agent
 
 from .methods import Method
 
-_CARD = "GetExtendedAgentCard"
-
-
-def check(method: Method, request: Any, agent: Agent) -> None:
-    """Let a call pass that the agent's card offers; raises as `check_method` and `check_request` do."""
-    check_method(method, agent)
-    check_request(request)
+EXTENDED_CARD = "GetExtendedAgentCard"
+"""The operation that the gateway answers itself."""
 
 
 def check_method(method: Method, agent: Agent) -> None:
     """Let an operation pass, whatever it is asked with.
 
     Raises:
-        UnsupportedOperation: A stream of an agent that does not stream, or the extended card.
+        UnsupportedOperation: A stream of an agent that does not stream.
         PushNotificationNotSupported: Anything about push notifications.
     """
     if method.streams and not agent.streaming:
         raise a2a.UnsupportedOperation(f"agent {agent.name!r} does not stream; use SendMessage and GetTask")
-    if method.name == _CARD:
-        raise a2a.UnsupportedOperation(
-            f"agent {agent.name!r} has no extended card; its public card is complete"
-        )
     if "PushNotification" in method.name:
         raise a2a.PushNotificationNotSupported
 

@@ -1,6 +1,7 @@
 """Agent cards and the lists of agents."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,7 @@ class _Made:
 
     source: bytes
     """The agent it was made of."""
+    public: Public
     body: bytes
     since: float
 
@@ -57,20 +59,26 @@ class Cards:
     """Serves what agents say of themselves."""
 
     def __init__(
-        self, directory: Directory, access: Access, public: Public, config: A2AConfig | None = None
+        self, directory: Directory, access: Access, public: Callable[[], Public], config: A2AConfig
     ) -> None:
         """Read the keys that cards are signed with, if there are any.
+
+        Args:
+            directory: Knows the agents.
+            access: Knows who must show a credential.
+            public: Returns where the server is for clients; asked when a card is.
+            config: What cards are to be.
 
         Raises:
             KeyUnusable: One of them cannot be used.
             NobodyToShow: Extended cards are configured, and callers are not asked for credentials.
         """
         self._directory, self._access, self._public = directory, access, public
-        self._config = config or A2AConfig()
-        if self._config.extended_card and not access.required:
+        self._config = config
+        if config.extended_card and not access.required:
             raise NobodyToShow
-        self._signer: Signer | None = signer_of(self._config.signing)
-        self._usual: View = "both" if self._config.card == "dual" else self._config.card
+        self._signer: Signer | None = signer_of(config.signing)
+        self._usual: View = "both" if config.card == "dual" else config.card
         self._made: dict[tuple[str, View], _Made] = {}
 
     async def card(self, exchange: Exchange, principal: Principal, name: str) -> None:
@@ -90,6 +98,10 @@ class Cards:
         made = self._card(agent, view)
         shared = b"private" if agent.visibility == VISIBILITY_INTERNAL else b"public"
         await cacheable(exchange, made.body, b"%s, max-age=%d" % (shared, MAX_AGE_S), modified=made.since)
+
+    def public_card(self, agent: Agent) -> a2a.AgentCard:
+        """Return the card that everybody sees who sees the agent, in both versions and without signatures."""
+        return self._of(shown_to_all(agent))
 
     def extended(self, agent: Agent, principal: Principal, version: Version = "1.0") -> a2a.AgentCard:
         """Return an agent's card with what only this caller sees.
@@ -134,7 +146,7 @@ class Cards:
         agents = await self._directory.visible(principal)
         shared = b"private" if principal.id else b"public"
         control = b"%s, max-age=%d" % (shared, MAX_AGE_S)
-        await cacheable(exchange, _sorted(catalog_of(agents, self._public)), control, kind=CATALOG)
+        await cacheable(exchange, _sorted(catalog_of(agents, self._public())), control, kind=CATALOG)
 
     async def keys(self, exchange: Exchange) -> None:
         """Answer with the public parts of the keys that sign cards.
@@ -149,25 +161,26 @@ class Cards:
 
     def _card(self, agent: Agent, view: View) -> _Made:
         """Return a public card, made anew when the agent has changed."""
-        source = agent.SerializeToString(deterministic=True)
+        source, public = agent.SerializeToString(deterministic=True), self._public()
         known = self._made.get((agent.name, view))
-        if known is not None and known.source == source:
+        if known is not None and known.source == source and known.public == public:
             return known
-        found: dict[str, Any] = card_json(self._of(shown_to_all(agent)), view)
+        found: dict[str, Any] = card_json(self.public_card(agent), view)
         if self._signer is not None:
             found["signatures"] = self._signer.signatures_of(found)
         body, now = _sorted(found), time.time()
-        made = _Made(source, body, known.since if known is not None and known.body == body else now)
+        made = _Made(source, public, body, known.since if known is not None and known.body == body else now)
         self._made[agent.name, view] = made
         return made
 
     def _of(self, agent: Agent) -> a2a.AgentCard:
+        public = self._public()
         card = card_of(
             agent,
-            url=self._public.url_of(agent),
-            version=self._public.version,
-            grpc_address=self._public.grpc_address,
-            authenticated=self._public.authenticates,
+            url=public.url_of(agent),
+            version=public.version,
+            grpc_address=public.grpc_address,
+            authenticated=public.authenticates,
         )
         card.capabilities.extended_agent_card = self.offers_extended(agent)
         return card
@@ -181,8 +194,8 @@ class Cards:
             "visibility": Visibility.Name(agent.visibility).removeprefix("VISIBILITY_").lower(),
             "streaming": agent.streaming,
             "default": agent.default,
-            "url": self._public.url_of(agent),
-            "cardUrl": card_url(agent, self._public),
+            "url": self._public().url_of(agent),
+            "cardUrl": card_url(agent, self._public()),
         }
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hector_config import ByteSize, Duration, Misfit, ProjectPath, Secret, Section
 
+from .a2a_config import A2AConfig
 from .addresses import is_loopback
 from .cors_config import CorsConfig
 from .tls_config import TLSConfig
@@ -160,6 +161,8 @@ class ServerConfig(Section):
     """Which web pages may call, from browsers."""
     limits: LimitsConfig = LimitsConfig()
     """What clients may take, and how slow they may be."""
+    a2a: A2AConfig = A2AConfig()
+    """Agent cards."""
     a2a_errors: Literal["1.0.1", "1.0.0"] = "1.0.1"
     """Which edition of A2A 1.0 decides the codes of errors."""
 

@@ -1,7 +1,7 @@
 """The mesh's own contracts on the public gRPC port, and A2A 0.3: one method forwarded like the other."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -10,12 +10,12 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc.aio import AioRpcError
 
 import hector_a2a as a2a
-from hector.agent.v1 import GetAgentRequest, ListAgentsResponse
+from hector.agent.v1 import GetAgentRequest, GetAgentResponse, ListAgentsResponse
 from hector_a2a import complete, v03_grpc
-from hector_a2a.card import card_of
 from hector_mesh import Call, Mesh, Principal, Server, info_of, scope, streaming
 
 from . import capabilities
+from .cards import Cards
 from .config import ServerConfig
 from .directory import Directory, visible
 from .edge import Edge, Handler, Stream, Unary, Visit
@@ -23,7 +23,7 @@ from .errors import BodyTooLarge
 from .in_flight import InFlight
 from .methods import methods_of
 from .operations import STREAM_S
-from .public import Public
+from .skills import shown_to
 from .spoken import Spoken, spoken, spoken_v03
 from .versions import SUPPORTED, Version, said
 
@@ -40,10 +40,10 @@ class Forwarder:
         directory: Directory,
         in_flight: InFlight,
         server: ServerConfig,
-        public: Callable[[], Public],
+        cards: Cards,
         revision: str = "",
     ) -> None:
-        self._revision, self._public = revision, public
+        self._revision, self._cards = revision, cards
         self._services: dict[str, dict[str, Spoken]] = {}
         for service in services:
             methods = methods_of(service, mesh)
@@ -58,6 +58,10 @@ class Forwarder:
             handlers = {name: self._handler(one) for name, one in methods.items()}
             if service == v03_grpc.SERVICE:
                 handlers |= self._special_v03(methods)
+            elif service == a2a.SERVICE:
+                card = methods[capabilities.EXTENDED_CARD]
+                behavior = self._edge.unary(self._extended_card(card), card.method.name, card.wording)
+                handlers[card.method.name] = grpc.unary_unary_rpc_method_handler(behavior)
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
             server.add_registered_method_handlers(service, handlers)
 
@@ -122,18 +126,23 @@ class Forwarder:
 
         return stream
 
+    def _extended_card(self, one: Spoken) -> Unary:
+        async def unary(wire: bytes, visit: Visit) -> bytes:
+            with scope(_call(visit, self._server.request_timeout, self._revision)):
+                request = await self._prepared(one, wire, visit)
+                agent = await self._directory.agent(request.tenant, visit.principal)
+            return one.write(self._cards.extended(agent, visit.principal))
+
+        return unary
+
     async def _card(self, wire: bytes, visit: Visit) -> bytes:
         check_version(v03_grpc.SERVICE, "0.3", visit.metadata)
         with scope(_call(visit, self._server.request_timeout, self._revision)):
             agent = await self._directory.agent(_named(visit), visit.principal)
-        public = self._public()
-        card = card_of(
-            agent,
-            url=public.url_of(agent),
-            version=public.version,
-            grpc_address=public.grpc_address,
-            authenticated=public.authenticates,
-        )
+        if self._cards.offers_extended(agent):  # 0.3 has one method here for both
+            card = self._cards.extended(agent, visit.principal, "0.3")
+        else:
+            card = self._cards.public_card(agent)
         shown: bytes = v03_grpc.card_from_v1(card).SerializeToString()
         return shown
 
@@ -179,8 +188,10 @@ def _call(visit: Visit, patience_s: float, revision: str) -> Call:
 
 def _seen_from_outside(answer: Any, principal: Principal) -> Any:
     if isinstance(answer, ListAgentsResponse):
-        agents = visible(principal, answer.agents)
+        agents = [shown_to(principal, agent) for agent in visible(principal, answer.agents)]
         return ListAgentsResponse(agents=agents, next_page_token=answer.next_page_token)
+    if isinstance(answer, GetAgentResponse):
+        return GetAgentResponse(agent=shown_to(principal, answer.agent))
     return answer
 
 

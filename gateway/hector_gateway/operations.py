@@ -11,6 +11,7 @@ from hector_a2a.json_in import from_json
 from hector_mesh import Call, Principal, scope
 
 from . import capabilities
+from .cards import PRIVATE, Cards
 from .config import ServerConfig
 from .directory import Directory
 from .errors import NotJson
@@ -50,11 +51,13 @@ class Operations:
         directory: Directory,
         server: ServerConfig,
         in_flight: InFlight,
+        cards: Cards,
         *,
         revision: str = "",
     ) -> None:
         self.methods, self.server = methods, server
         self._directory, self._in_flight, self._revision = directory, in_flight, revision
+        self._cards = cards
 
     def call_of(self, exchange: Exchange, principal: Principal) -> Call:
         """Return how a request enters the mesh."""
@@ -118,6 +121,9 @@ class Operations:
             AioRpcError: It failed.
             ClientLeft: There is nobody to answer any more.
         """
+        if asked.method.name == capabilities.EXTENDED_CARD:
+            exchange.more_headers = (*exchange.more_headers, PRIVATE)
+            return self._cards.extended(asked.agent, call.principal, asked.version)
         with scope(call):
             rpc = asked.method.call(asked.message)
             with self._in_flight.counted(rpc, streams=False):

@@ -154,7 +154,7 @@ def _shown(asked: Asked, found: dict[str, Any], *, as_proto: bool) -> dict[str, 
     if old is None:
         return found
     result = v03.result_from_v1(old, found)
-    if not as_proto:
+    if not as_proto or old == v03.CARD_METHOD:
         return result
     is_task = asked.method.response is a2a.Task
     return v03_proto.result_from_v03(result) if is_task else v03_proto.payload_from_v03(result)

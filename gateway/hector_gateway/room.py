@@ -86,6 +86,8 @@ class Border:
 
         Raises:
             CannotServe: A port is taken.
+            KeyUnusable: A key for cards cannot be used.
+            NobodyToShow: Extended cards are configured, and nobody could get them.
             SecretUnreadable: The admin secret's hash cannot be used.
             TLSUnusable: The certificate or its key cannot be used.
         """
@@ -99,7 +101,8 @@ class Border:
             if tls is not None:
                 fresh = asyncio.create_task(tls.kept_fresh())
                 stack.callback(fresh.cancel)
-            grpc_address = await self._serve_grpc(stack, access, tls)
+            cards = Cards(self._directory, access, lambda: self.public, self._server.a2a)
+            grpc_address = await self._serve_grpc(stack, access, cards, tls)
             port = place.getsockname()[1]
             self.public = public_of(self._server, port, grpc_address, access)
             scheme = "https" if tls else "http"
@@ -112,12 +115,13 @@ class Border:
                 self._directory,
                 self._server,
                 self._in_flight,
+                cards,
                 revision=self._revision,
             )
             app = App(
                 access,
                 probes,
-                Cards(self._directory, access, self.public),
+                cards,
                 JsonRpc(operations),
                 Rest(operations, Routes(SERVICE_DESCRIPTOR)),
                 self._server.a2a_errors,
@@ -137,7 +141,7 @@ class Border:
             stack.push_async_callback(self._leave, probes)
             yield
 
-    async def _serve_grpc(self, stack: AsyncExitStack, access: Access, tls: TLS | None) -> str:
+    async def _serve_grpc(self, stack: AsyncExitStack, access: Access, cards: Cards, tls: TLS | None) -> str:
         """Open the gRPC port, and return host:port; empty if there is none."""
         server = self._server
         if server.grpc_port is None:
@@ -157,7 +161,7 @@ class Border:
             directory=self._directory,
             in_flight=self._in_flight,
             server=server,
-            public=lambda: self.public,
+            cards=cards,
             revision=self._revision,
         ).register(wire)
         try:

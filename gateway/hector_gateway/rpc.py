@@ -90,8 +90,6 @@ class JsonRpc:
             return method
         if request.method in v03.PUSH_METHODS:
             raise a2a.PushNotificationNotSupported
-        if request.method == v03.CARD_METHOD:
-            return self._operations.methods["GetExtendedAgentCard"]
         raise envelope.unknown_method(request, self._names)
 
     async def _answer(self, request: Request, asked: Asked, exchange: Exchange, call: Call) -> None:

@@ -12,6 +12,8 @@ from .json_values import Json
 
 Object = dict[str, Json]
 
+CARD_METHOD = "agent/getAuthenticatedExtendedCard"
+
 METHODS: Mapping[str, str] = MappingProxyType(
     {
         "message/send": "SendMessage",
@@ -19,12 +21,12 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "tasks/get": "GetTask",
         "tasks/cancel": "CancelTask",
         "tasks/resubscribe": "SubscribeToTask",
+        CARD_METHOD: "GetExtendedAgentCard",
     }
 )
 """The methods of 0.3 that are served, and the rpc each of them is in 1.0."""
 
 PUSH_METHODS = frozenset(f"tasks/pushNotificationConfig/{verb}" for verb in ("set", "get", "list", "delete"))
-CARD_METHOD = "agent/getAuthenticatedExtendedCard"
 
 STATES: Mapping[str, str] = MappingProxyType(
     {
@@ -142,6 +144,10 @@ def result_from_v1(method: str, found: Object) -> Object:
     """Return what the rpc behind a method in `METHODS` answered, or one event of it, as 0.3 shows it."""
     if method in ("tasks/get", "tasks/cancel"):
         return task_from_v1(found)
+    if method == CARD_METHOD:
+        from .card import card_v03  # brings orjson along
+
+        return card_v03(found)
     for member, convert in _MEMBERS.items():
         if member in found:
             return convert(found[member])

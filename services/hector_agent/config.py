@@ -66,6 +66,10 @@ class SkillConfig(Section):
     """Words to find it by."""
     examples: list[str] = []
     """Things to ask."""
+    visibility: Literal["public", "internal"] = "public"
+    """Who may know of it: everybody, or authenticated callers, who find it in the extended card."""
+    roles: list[Literal["viewer", "user", "operator", "admin"]] = []
+    """Of an internal skill: only callers with one of these roles, or admin, find it. []: all of them."""
 
 
 class AgentConfig(Section):
@@ -105,6 +109,9 @@ class AgentConfig(Section):
     that says more is stopped, and the run fails; what it had said is kept."""
     skills: list[SkillConfig] = []
     """What it is good at, as its card says. Left out: one skill made from name and description."""
+    extended_card: bool | None = None
+    """Offer authenticated callers a second card, with its internal skills. Left out: as
+    `server.a2a.extended_card` says."""
     input_modes: list[str] = ["text/plain"]
     """Media types it reads."""
     output_modes: list[str] = ["text/plain"]

@@ -58,6 +58,8 @@ def described(name: str, config: AgentConfig, *, default: bool) -> AgentInfo:
             description=skill.description or skill.name or skill.id,
             tags=skill.tags,
             examples=skill.examples,
+            visibility=VISIBILITIES[skill.visibility],
+            roles=skill.roles,
         )
         for skill in config.skills
     ]
@@ -72,4 +74,5 @@ def described(name: str, config: AgentConfig, *, default: bool) -> AgentInfo:
         input_modes=config.input_modes,
         output_modes=config.output_modes,
         default=default,
+        extended_card=config.extended_card,
     )
