@@ -49,6 +49,9 @@ logger = logging.getLogger(__name__)
 MOST_LIVE = 10_000  # runs at work or waiting for their turn; each holds some kilobytes and a task
 GRACE_S = 1.0  # so that it is the run that is found too long, and not the call it happens to wait for
 
+ENDING_S = 5.0
+"""How long a stop waits for the ends of runs to be written: the database may be away."""
+
 INTERRUPTED = RunError(
     reason="INTERRUPTED",
     code=grpc.StatusCode.UNAVAILABLE.value[0],
@@ -83,7 +86,7 @@ class Runs:
         """Own the runs' tasks.
 
         On entry, runs that a crash left behind are ended as INTERRUPTED. On exit, so are those still
-        at work; what they had committed is kept.
+        at work; what they had committed is kept. What cannot be written in time is left to the next start.
         """
         self._opened = log
         for row in await log.unfinished():
@@ -96,8 +99,11 @@ class Runs:
             for work in tuple(self._live.values()):
                 if work.run is not None:
                     self._interrupt(work.run)
-            while self._tasks:  # a run that was stopped begins another one
-                await asyncio.wait(self._tasks)
+            gives_up = time.monotonic() + ENDING_S
+            while self._tasks and (left_s := gives_up - time.monotonic()) > 0:
+                await asyncio.wait(self._tasks, timeout=left_s)  # a run that was stopped begins another one
+            if self._live:
+                logger.warning("runs were left to the next start to end", extra={"runs": len(self._live)})
 
     def live(self, app: str, owner: str, run: str) -> Run | None:
         """Return a run that is at work here and belongs to the caller."""

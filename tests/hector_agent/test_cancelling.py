@@ -346,6 +346,27 @@ async def test_stopping_the_server_ends_what_is_at_work_as_interrupted(mesh_unde
     assert text_of(found) == "on and on "
 
 
+async def test_a_log_that_hangs_does_not_hold_up_a_stop(mesh_under_test, tmp_path, monkeypatch):
+    """The next start ends what this one could not: that is what it is there for after a crash, too."""
+    monkeypatch.setattr("hector_agent.runs.ENDING_S", 0.1)
+    answers, append = asyncio.Event(), RunLog.append
+
+    async def hanging(*what, **more):
+        await answers.wait()
+        return await append(*what, **more)
+
+    with as_ada():
+        async with asyncio.timeout(10), serving(mesh_under_test, tmp_path, ScriptedModel(endless)):
+            stub = a2a.A2AServiceStub(mesh_under_test.mesh)
+            monkeypatch.setattr(RunLog, "append", hanging)
+            async with streaming(stub.SendStreamingMessage(ask("hi"))) as stream:
+                task = await first_text(stream)
+        answers.set()
+        async with serving(mesh_under_test, tmp_path, ScriptedModel()):
+            found = await a2a.A2AServiceStub(mesh_under_test.mesh).GetTask(a2a.GetTaskRequest(id=task))
+    assert found.status.state == a2a.TASK_STATE_FAILED
+
+
 async def test_a_run_that_takes_too_long_fails_and_names_the_limit(mesh_under_test, tmp_path):
     async with serving(mesh_under_test, tmp_path, ScriptedModel(endless), timeout="100ms"):
         with as_ada():
