@@ -4,6 +4,7 @@ Messages have `content` and no `kind`, enums are spelled as in the proto. These 
 JSON of 0.3's own objects and back; `v03` does the rest.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -115,10 +116,26 @@ def _part_to_v03(part: Json) -> Json:
             "file_with_bytes": "bytes",
             "mime_type": "mimeType",
         }
-        found["file"] = _renamed(inner, names)
+        found["file"] = file = _renamed(inner, names)
+        if "bytes" in file:
+            file["bytes"] = _once_encoded(file["bytes"])
     if kind == "data" and isinstance(inner, dict) and isinstance(inner.get("data"), dict):
         found["data"] = inner["data"]
     return found
+
+
+def _once_encoded(found: Json) -> Json:
+    """Return a file's bytes in base64.
+
+    The SDKs of 0.3 write base64 into the proto's bytes, which are base64 once more in JSON, and expect that.
+    Who does as the proto says is understood too, unless the bytes look like base64.
+    """
+    try:
+        inner = b64decode(found, validate=True)
+        b64decode(inner, validate=True)
+        return inner.decode("ascii")
+    except (ValueError, TypeError):
+        return found
 
 
 def _message_from_v03(message: Object) -> Object:
@@ -135,7 +152,9 @@ def _artifact_from_v03(artifact: Object) -> Object:
 def _part_from_v03(part: Object) -> Object:
     found = _without_kind(part)
     if "file" in found:
-        found["file"] = _renamed(found["file"], {"uri": "fileWithUri", "bytes": "fileWithBytes"})
+        file = found["file"] = _renamed(found["file"], {"uri": "fileWithUri", "bytes": "fileWithBytes"})
+        if "fileWithBytes" in file:  # see `_once_encoded`
+            file["fileWithBytes"] = b64encode(file["fileWithBytes"].encode()).decode()
     if "data" in found:
         found["data"] = {"data": found["data"]}
     return found
