@@ -104,7 +104,7 @@ class ToolConfig(Section):
     @model_validator(mode="after")
     def _keys_have_an_effect(self) -> Self:
         if not self.tool:
-            raise Misfit("a function needs a handler", hint=f"available: {', '.join(OWN)}")
+            raise Misfit(f"required with type function, allowed: {', '.join(OWN)}", at=("handler",))
         if self.type != "function" and self.handler not in ("", self.type):
             raise Misfit(f'type "{self.type}" is a tool by itself: remove handler', at=("handler",))
         known = COMMON | OWN[self.tool]
@@ -156,6 +156,10 @@ def default_tools(*, has_documents: bool) -> dict[str, ToolConfig]:
 
 def _named(name: Any, entry: Any) -> Any:
     entry = {} if entry is None else entry
-    if isinstance(entry, dict) and not entry.get("handler") and entry.get("type", "function") == "function":
+    if not isinstance(entry, dict) or entry.get("handler"):
+        return entry
+    if entry.get("type") == "function" and name not in OWN and name not in LATER:
+        return entry  # what it lacks is the handler
+    if entry.get("type", "function") == "function":
         return {**entry, "type": "mcp" if "type" not in entry and MCP & entry.keys() else name}
     return entry

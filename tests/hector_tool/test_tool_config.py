@@ -78,6 +78,11 @@ def test_default_tools_make_a_section():
         ("filetool: {}", "tools.filetool", '"filetool" is known, but not available'),
         ("nonsense: {}", "tools.nonsense", 'found "nonsense"'),
         (
+            "z: {type: function}",
+            "tools.z.handler",
+            "required with type function, allowed: search, read_file, grep_search, todo_write",
+        ),
+        (
             "x: {type: serch}",
             "tools.x.type",
             'allowed: "function", "search", "read_file", "grep_search", "todo_write"',
