@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from grpc import StatusCode
@@ -90,5 +91,6 @@ def _made(file: Path) -> bytes:
         )
         return made
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written nothing can be deleted: there is no draft
+            draft.unlink(missing_ok=True)
     return made

@@ -1,5 +1,8 @@
 """The key that hides literal secrets in stored configs: the owner's alone, made when one is needed."""
 
+import errno
+import logging
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -64,3 +67,22 @@ def test_a_folder_that_cannot_be_written_costs_only_the_same_number_after_a_rest
     (tmp_path / "gone").write_text("")
     with pytest.raises(RevisionKeyUnreadable):
         sealed_config(found)
+
+
+def test_where_nothing_can_be_written_the_start_goes_on_and_the_log_names_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What else cannot be written there, the database first of all, says by itself what to do."""
+    found = loaded(tmp_path)
+    (tmp_path / ".hector").mkdir()
+
+    def refuse(path: object, *_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "unlink", refuse)
+    with caplog.at_level(logging.WARNING):
+        assert sealed_config(found).id
+    (record,) = caplog.records
+    assert vars(record)["file"] == str(tmp_path / KEY_FILE)
+    assert vars(record)["error"] == "Read-only file system"
