@@ -311,9 +311,8 @@ async def rest(gateway: Any, case: Case, params: dict[str, Any], path: str, vers
             found = await answer.json()
             if answer.status != 200:
                 assert answer.status == found["error"]["code"]
-                return case.code_in(version) if answer.status == case.http else -1, [
-                    same_error(found["error"])
-                ]
+                code = case.code_in(version) if answer.status == case.http else -1
+                return code, [same_error(found["error"])]
             return 0, [(None, found)]
         found = events_in(await answer.text())
     return 0, [(place, same_error(one["error"]) if "error" in one else one) for place, one in found]
