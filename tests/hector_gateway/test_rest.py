@@ -1,5 +1,6 @@
 """HTTP+JSON: paths, verbs, versions, queries, media types, and what the old door forgives."""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -375,3 +376,22 @@ async def test_a_server_that_wants_a_credential_wants_it_everywhere(start_gatewa
     shown = {"Authorization": "Bearer s3cret-for-tests", **NEW}
     async with gateway.http.get(gateway.url + "/agents/helper/tasks/t", headers=shown) as answer:
         assert answer.status == 200
+
+
+async def test_a_client_that_leaves_ends_the_wait_and_nothing_else(gateway: Any) -> None:
+    """Ours: the mesh's call is given up, so that nobody waits for nobody."""
+    url = f"{gateway.url}/agents/helper/message:send"
+    waiting = asyncio.create_task(gateway.http.post(url, json=gateway.said("hang"), headers=NEW).__aenter__())
+    async with asyncio.timeout(5):
+        await gateway.fake.begun.wait()
+        waiting.cancel()
+        await gateway.fake.stopped.wait()
+
+
+async def test_json_rpc_at_the_old_door_may_come_from_a_bare_curl_too(gateway: Any) -> None:
+    """Decisions: what is forgiven there is forgiven in every binding."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": {"id": "t"}}).encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    for path, status in (("/v1/agents/helper", 200), ("/agents/helper", 415)):
+        async with gateway.http.post(gateway.url + path, data=body, headers=headers) as answer:
+            assert answer.status == status
