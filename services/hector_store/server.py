@@ -133,6 +133,15 @@ async def let_go(connection: AsyncConnection) -> None:
         log.debug("connection was not closed in good order", extra={"error": detail_of(error)})
 
 
+async def let_all_go(engine: AsyncEngine) -> None:
+    """Close an engine's connections within a bounded time: drivers wait for a goodbye for ever."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await engine.dispose()
+    except (SQLAlchemyError, OSError) as error:
+        log.debug("connections were not closed in good order", extra={"error": detail_of(error)})
+
+
 def tls_context(place: ServerPlace) -> ssl.SSLContext:
     """Return how to encrypt, with the server's proof of who it is as far as the place asks for one.
 

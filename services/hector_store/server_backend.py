@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from .group_commit import Fault
 from .measuring import watch_pool
 from .migrate import is_current, migrate
-from .server import MIGRATION_S, Server, reader_engine, server_of, writer_engine
+from .server import MIGRATION_S, Server, let_all_go, reader_engine, server_of, writer_engine
 from .server_claim import ServerClaim
 from .server_url import ServerPlace
 from .server_writer import ServerWriter
@@ -114,5 +114,5 @@ class ServerBackend:
             migrate(connection, self._place.name)
 
     async def _dispose(self) -> None:
-        await self._write_engine.dispose()
-        await self._read_engine.dispose()
+        for engine in (self._write_engine, self._read_engine):
+            await let_all_go(engine)

@@ -346,10 +346,12 @@ async def test_a_server_that_hangs_does_not_hold_up_a_stop(
     database_server: DatabaseServer, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hector_store.server_writer.CLOSING_S", 0.5)
+    monkeypatch.setattr("hector_store.server.CLOSE_S", 0.5)
     async with asyncio.timeout(20), CuttingProxy(database_server.port).running() as proxy:
         url = database_server.url(name, tcp=True, sslmode="disable")
         database = Database(parse(url.replace(f":{database_server.port}/", f":{proxy.port}/")))
         await database.open()
+        await database.is_well()  # so that a reader's connection waits in the pool
         proxy.flowing.clear()
         writes = [asyncio.create_task(RunLog(database).create(A_RUN)) for _ in range(3)]
         await asyncio.sleep(0)
