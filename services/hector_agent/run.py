@@ -6,7 +6,7 @@ committed every quarter of a second and with whatever happens next.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -25,8 +25,7 @@ FLUSH_CHARS = 32 * 1024  # how much of it
 IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Whose run it is, and where it stands."""
 
     run: str

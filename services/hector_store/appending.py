@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
@@ -15,8 +16,7 @@ from .schema import effects, run_signals, runs
 from .values import TERMINAL_STATES, Appended, Effect, NewEvent, RunChanges
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Append:
+class Append(NamedTuple):
     """What an owner writes about its run at one moment."""
 
     run_id: str
@@ -48,7 +48,7 @@ _BEGAN = select(effects.c.started_time).where(
 )
 _INSERT_EFFECT = insert(effects)
 
-_COLUMN_OF = tuple((each.name, each.name.removesuffix("_us")) for each in fields(RunChanges))
+_COLUMN_OF = tuple((name, name.removesuffix("_us")) for name in RunChanges._fields)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Creates runs, many in one go."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
@@ -13,8 +13,7 @@ from .schema import runs
 from .values import TERMINAL_STATES, Created, NewEvent, NewRun
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Creation:
+class Creation(NamedTuple):
     """A run to create under an id that is settled."""
 
     run: NewRun
