@@ -1,34 +1,61 @@
 """Turns of one session, one after another, in the order in which they were committed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Hashable
 
 
 class InOrder:
     """Lets one turn of a session work at a time, the one with the lowest position first."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, list[tuple[int, asyncio.Event]]] = {}
+        self._waiting: dict[Hashable, list[_Turn]] = {}
 
     def busy(self, session: Hashable) -> bool:
         """A turn of the session is at work or waits."""
         return session in self._waiting
 
-    @asynccontextmanager
-    async def turn(self, session: Hashable, position: int) -> AsyncIterator[None]:
-        """Wait for the turns before this one. Leaving, cancelled or not, lets the next one in."""
-        queue = self._waiting.setdefault(session, [])
-        mine = (position, asyncio.Event())
-        queue.append(mine)
-        if len(queue) == 1:
-            mine[1].set()
+    def turn(self, session: Hashable, position: int) -> "_Turn":
+        """Wait for the turns before this one: for `async with`. Leaving it lets the next one in."""
+        return _Turn(self._waiting, session, position)
+
+
+class _Turn:
+    """One turn, waiting or at work. A class: every answer goes through here, and generators cost more."""
+
+    __slots__ = ("_is_in", "_may_enter", "_queue", "_session", "_waiting", "position")
+
+    def __init__(self, waiting: "dict[Hashable, list[_Turn]]", session: Hashable, position: int) -> None:
+        self._waiting, self._session, self.position = waiting, session, position
+        self._queue = waiting.setdefault(session, [])
+        self._queue.append(self)
+        self._is_in = len(self._queue) == 1
+        self._may_enter: asyncio.Event | None = None
+
+    async def __aenter__(self) -> None:
+        if self._is_in:
+            return
+        self._may_enter = asyncio.Event()
         try:
-            await mine[1].wait()
-            yield
-        finally:
-            queue.remove(mine)
-            if not queue:
-                del self._waiting[session]
-            elif mine[1].is_set():
-                min(queue, key=lambda waiting: waiting[0])[1].set()
+            await self._may_enter.wait()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        self._queue.remove(self)
+        if not self._queue:
+            del self._waiting[self._session]
+        elif self._is_in:
+            min(self._queue, key=_position)._let_in()
+
+    def _let_in(self) -> None:
+        self._is_in = True
+        if self._may_enter is not None:
+            self._may_enter.set()
+
+
+def _position(turn: _Turn) -> int:
+    return turn.position
