@@ -35,8 +35,9 @@ class A2AServicer(a2a.A2AServiceServicer):
             await run.finished.wait()
             if not run.over:
                 raise RunLost(run.place.run)
-        task, _ = run.snapshot()
-        return a2a.SendMessageResponse(task=trimmed(task, wanted))
+        response = a2a.SendMessageResponse(task=run.task)  # a copy
+        trimmed(response.task, wanted)
+        return response
 
     async def SendStreamingMessage(
         self, request: "a2a.SendMessageRequest", context: Context

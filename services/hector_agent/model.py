@@ -34,16 +34,17 @@ class Turn:
 
     def message(self, *, with_text: bool) -> Message:
         """Return the turn as a message: thoughts, text, pictures, then the tool calls."""
-        message = Message(role=ROLE_ASSISTANT)
-        message.parts.extend(Part(reasoning=thought) for thought in self.thoughts)
+        parts = [Part(reasoning=thought) for thought in self.thoughts]
         if with_text and self.text:
-            message.parts.append(Part(text="".join(self.text)))
-        message.parts.extend(self.blobs)
-        message.parts.extend(Part(tool_call=call) for call in self.tool_calls())
-        return message
+            parts.append(Part(text="".join(self.text)))
+        parts += self.blobs
+        parts += [Part(tool_call=call) for call in self.tool_calls()]
+        return Message(role=ROLE_ASSISTANT, parts=parts)
 
     def tool_calls(self) -> list[ToolCall]:
         """Return the calls in order, each with an id of its own."""
+        if not self.calls:
+            return []
         taken: set[str] = set()
         for index, call in sorted(self.calls.items()):
             call.id = call.id or f"call_{index}"

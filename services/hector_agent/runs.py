@@ -22,7 +22,6 @@ from hector.agent.v1 import (
     RUN_STATE_SUBMITTED,
     RUN_STATE_WORKING,
     CancelRun,
-    MessageReceived,
     RunError,
     RunEvent,
     RunState,
@@ -36,7 +35,7 @@ from .agent import Agent
 from .conversation import messages_of
 from .errors import ShuttingDown, TooManyRuns
 from .failure import error_of
-from .ledger import close_abandoned, ended, events_of, packed, task_of
+from .ledger import close_abandoned, ended, events_of, task_of
 from .measuring import ACTIVE, run_ended
 from .order import InOrder
 from .run import Place, Run, row_of
@@ -184,10 +183,9 @@ class Runs:
         run_id, app, owner = message.task_id, call.app, call.principal.id
         waits = self._turns.busy((app, owner, message.context_id))
         state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
-        events = [
-            RunEvent(message_received=MessageReceived(message=packed(message))),
-            RunEvent(status_changed=StatusChanged(state=state)),
-        ]
+        received = RunEvent()
+        received.message_received.message.Pack(message)
+        events = [received, RunEvent(status_changed=StatusChanged(state=state))]
         task = new_task(run_id, message.context_id)
         task.history.append(message)
         task.status.state = TASK_STATES[state]

@@ -121,11 +121,16 @@ class Turn:
             self._note(f"note-{iteration}", decision.result)
 
     async def _act(self, decision: ProcessIterationResponse, iteration: int) -> list[Observation]:
-        asks = [action for action in decision.actions if action.WhichOneof("action") == "ask"]
-        calls = [action for action in decision.actions if action.WhichOneof("action") == "tool_call"]
-        others = [action for action in decision.actions if action not in asks and action not in calls]
-        if others:
-            raise ActionNotSupported(others[0].WhichOneof("action") or "something unknown")
+        asks: list[Action] = []
+        calls: list[Action] = []
+        for action in decision.actions:
+            kind = action.WhichOneof("action")
+            if kind == "ask":
+                asks.append(action)
+            elif kind == "tool_call":
+                calls.append(action)
+            else:
+                raise ActionNotSupported(kind or "something unknown")
         if asks and self.asked + len(asks) > self.agent.config.reasoning.max_iterations:
             limit = self.agent.config.reasoning.max_iterations
             raise IterationLimit(
