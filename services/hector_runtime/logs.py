@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from itertools import islice
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ OURS = (
 )
 """Loggers that the level is for. Others only warn: at lower levels they quote what they are given."""
 
-STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+ALWAYS = tuple(vars(logging.makeLogRecord({})))
+"""What every record has, in this order and before what is given as `extra`."""
+STANDARD = {*ALWAYS, "message", "asctime", "taskName"}
 
 _plain = re.compile(r"[\w.:/+@%#~*;<>?!&$|{}\[\]^'-]+").fullmatch
 
@@ -129,7 +132,7 @@ class TextLines(logging.Formatter):
         second = int(record.created)
         if second != self._second:
             self._shown, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
-        facts = ", ".join(f"{name}={_shown(value)}" for name, value in facts_of(record).items())
+        facts = ", ".join([f"{name}={_shown(value)}" for name, value in facts_of(record).items()])
         line = (
             f"{self._shown}.{int(record.msecs):03d} {record.levelname} {record.name}: {record.getMessage()}"
             + (f" ({facts})" if facts else "")
@@ -168,12 +171,15 @@ class JsonLines(logging.Formatter):
 
 def facts_of(record: logging.LogRecord) -> dict[str, object]:
     """Return what was given as `extra`."""
-    return {name: value for name, value in vars(record).items() if name not in STANDARD}
+    added = islice(vars(record).items(), len(ALWAYS), None)
+    return {name: value for name, value in added if name not in STANDARD}
 
 
 def _shown(value: object) -> str:
     """Return a fact that cannot be taken for two, or for a line of its own."""
     text = str(value)
+    if type(value) is int or type(value) is float:
+        return text
     return text if _plain(text) else json.dumps(text, ensure_ascii=False)
 
 
