@@ -14,11 +14,13 @@ def fit(name: str, value: str, longest: int, *, empty: bool = True) -> None:
         InvalidValue: It is too long, empty though it must not be, holds NUL (PostgreSQL has none) or ends
             with a space (MySQL ignores that when it compares).
     """
+    if not value:
+        if empty:
+            return
+        raise InvalidValue(name, "empty", "1 character or more")
     if len(value) > longest:
         raise InvalidValue(name, f"{len(value)} characters long", f"at most {longest}")
-    if not value and not empty:
-        raise InvalidValue(name, "empty", "1 character or more")
-    if "\0" in value or value.endswith(" "):
+    if "\0" in value or value[-1] == " ":
         raise InvalidValue(name, repr(value), "no NUL, no space at the end")
 
 
