@@ -36,6 +36,14 @@ def check(document: Mapping[str, Json], keys: Sequence[PublicKey]) -> list[Check
     return [_checked(entry, keys, forms) for entry in entries]
 
 
+def signer_in(entry: Json) -> str:
+    """Return the id of the key that a signature names; empty if it names none."""
+    try:
+        return str(json.loads(from_b64(entry["protected"])).get("kid", ""))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return ""
+
+
 def _signature(data: bytes, key: SigningKey) -> dict[str, Json]:
     header = {"alg": key.algorithm, "kid": key.key_id, "typ": "JOSE"}
     protected = b64(json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode())

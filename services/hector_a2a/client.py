@@ -146,6 +146,11 @@ class Client:
         """Stop a task, and return what became of it; raises as `send` does."""
         return await self._call("CancelTask", a2a.CancelTaskRequest(id=task), agent, a2a.Task, _QUICK)
 
+    async def extended_card(self, agent: str = "") -> a2a.AgentCard:
+        """Return an agent's card with what only its authenticated callers see; raises as `send` does."""
+        request = a2a.GetExtendedAgentCardRequest()
+        return await self._call("GetExtendedAgentCard", request, agent, a2a.AgentCard, _QUICK)
+
     async def agents(self) -> list[AgentEntry]:
         """Return the agents that this caller may see; raises as `send` does."""
         found = await self.page("/agents")

@@ -1,4 +1,4 @@
-"""The command line: `hector serve | call | chat | task | info | validate | schema | version | completion`.
+"""The command line: `hector serve`, `call`, `chat` and the others below.
 
 Commands are imported when they are used, so that `hector --help` costs next to nothing.
 """
@@ -20,6 +20,7 @@ COMMANDS = {
     "call": "Ask an agent once and print its answer.",
     "chat": "Talk with an agent.",
     "task": "Look at tasks of a server, and cancel them.",
+    "card": "Show, verify and sign agent cards.",
     "info": "Say what a server or a config file offers.",
     "validate": "Check a config file and list everything that is wrong with it.",
     "schema": "Print the JSON Schema of config files.",
