@@ -34,7 +34,7 @@ MOST_WORKS = 2000
 
 PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 GOODBYE_S = 3.0
-CLOSING_S = 8.0
+CLOSING_S = 5.0
 """How long a server that is away is waited for when this process stops: longer, and it would be killed."""
 
 
