@@ -1,4 +1,4 @@
-"""The client: one pool of connections, two doors out of it."""
+"""The client: tries, redirects and deadlines, over one of two ways to send a request."""
 
 import asyncio
 import importlib
@@ -6,23 +6,24 @@ import ipaddress
 import logging
 import time
 from collections.abc import Collection
-from functools import partial
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from hector_http.addresses import Network
+from hector_http.arriving import Arriving
 from hector_http.backoff import Backoff
-from hector_http.errors import HttpError, TimedOut, TooManyRedirects
-from hector_http.limits import Timeouts
+from hector_http.errors import HttpError, TooManyRedirects
+from hector_http.heads import is_odd
+from hector_http.pool import Pool
 from hector_http.redirects import REDIRECTS, method_after, redirected
 from hector_http.request import Request
-from hector_http.response import Response
-from hector_http.targets import Target, target_of
+from hector_http.response import Response, begun
+from hector_http.targets import Target, parsed, target_of
 from hector_http.tls import Tls
 from hector_mesh import current_call
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession, ClientTimeout
+    from hector_http.sessions import Session
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,10 @@ class HttpClient:
     machine or in a private network. Every other origin, redirects included, is resolved once, checked
     address by address at the moment of connecting, and refused where it is not public. So a client that is
     handed strangers' URLs should trust as little as possible. Proxies, cookies and `.netrc` are not used,
-    whatever the environment says. aiohttp is imported with the first request.
+    whatever the environment says.
+
+    What is plain (to a trusted origin, and no redirects to follow) goes over our own `Pool`, and everything
+    else over aiohttp, which is imported with the first such request.
     """
 
     def __init__(
@@ -50,10 +54,9 @@ class HttpClient:
         self._trusted = trusted
         self._allowed: tuple[Network, ...] = tuple(map(ipaddress.ip_network, allowed))
         self._tls = tls
-        self._sessions: dict[bool, ClientSession] = {}
+        self._pool = Pool(tls)
+        self._sessions: dict[bool, Session] = {}
         self._opening = asyncio.Lock()
-        self._late: ModuleType | None = None
-        self._timeouts: dict[Timeouts, ClientTimeout] = {}
         self._targets: dict[str, Target] = {}
         self._closed = True
 
@@ -65,6 +68,7 @@ class HttpClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
+        await self._pool.close()
         while self._sessions:
             _, session = self._sessions.popitem()
             await session.close()
@@ -109,59 +113,32 @@ class HttpClient:
                 return response
             response.close()
             here = self._target(request.url)
-            request = method_after(response.status, redirected(request, here.url, location))
+            request = method_after(response.status, redirected(request, parsed(here.url), location))
         message = f"{here.origin} redirects more than {request.redirects} times"
         raise TooManyRedirects(message, origin=here.origin)
 
     async def _exchange(self, request: Request, deadline: float) -> Response:
         target = self._target(request.url)
-        session = self._sessions.get(target.trusted) or await self._opened(target.trusted)
-        assert self._late is not None
-        url, translated = target.url, self._late.translated
-        left_s, first_s = deadline - time.monotonic(), request.timeouts.first_byte_s
-        try:
-            async with asyncio.timeout(min(left_s, first_s)) as limit:
-                answer = await session.request(
-                    request.method,
-                    url,
-                    data=request.body,
-                    headers=request.headers,
-                    allow_redirects=False,
-                    timeout=self._timeout(request.timeouts),
-                )
-        except TimeoutError as error:
-            if not limit.expired():
-                raise translated(error, url) from error
-        except (self._late.aiohttp.ClientError, OSError) as error:
-            raise translated(error, url) from error
-        else:
-            return Response(answer, request, deadline, partial(translated, url=url))
-        message = f"{target.origin} did not answer " + (
-            "in time" if left_s <= first_s else f"within {first_s:g} s"
-        )
-        raise TimedOut(message, origin=target.origin, phase="total" if left_s <= first_s else "first_byte")
+        return await begun(self._asked(request, target), request, target.origin, deadline)
 
-    async def _opened(self, trusted: bool) -> "ClientSession":
+    async def _asked(self, request: Request, target: Target) -> Arriving:
+        if self._closed:
+            raise RuntimeError("an HttpClient sends only inside its `async with`")
+        if is_plain(request, target):
+            return await self._pool.ask(request, target)
+        session = self._sessions.get(target.trusted) or await self._opened(target.trusted)
+        return await session.ask(request, target)
+
+    async def _opened(self, trusted: bool) -> "Session":
         async with self._opening:
-            if self._closed:
-                raise RuntimeError("an HttpClient sends only inside its `async with`")
             if trusted not in self._sessions:
                 # In a thread: answers that are being streamed need not wait for an import.
                 sessions = await asyncio.to_thread(importlib.import_module, "hector_http.sessions")
-                self._late = await asyncio.to_thread(importlib.import_module, "hector_http.failures")
                 context = await asyncio.to_thread(self._tls.context) if self._tls else None
                 self._sessions[trusted] = (
                     sessions.trusted_session(context) if trusted else sessions.guarded_session(self._allowed)
                 )
         return self._sessions[trusted]
-
-    def _timeout(self, timeouts: Timeouts) -> "ClientTimeout":
-        found = self._timeouts.get(timeouts)
-        if found is None:
-            assert self._late is not None
-            found = self._late.aiohttp.ClientTimeout(total=None, connect=timeouts.connect_s)
-            self._timeouts[timeouts] = found
-        return found
 
     def _target(self, url: str) -> Target:
         found = self._targets.get(url)
@@ -170,6 +147,11 @@ class HttpClient:
                 self._targets.clear()  # a few are asked for again and again, the rest once
             found = self._targets[url] = target_of(url, self._trusted)
         return found
+
+
+def is_plain(request: Request, target: Target) -> bool:
+    """Whether our own pool may send it: what is left to do is to write it down and to read the answer."""
+    return target.trusted and not request.redirects and not is_odd(request)
 
 
 class _Sending:

@@ -2,41 +2,36 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Mapping
 
-from hector_http.errors import BrokeOff, HttpError, TimedOut, TooLarge
-from hector_http.incoming import arrival, taken
+from hector_http.arriving import Arriving
+from hector_http.errors import HttpError, TimedOut, TooLarge
 from hector_http.request import Request
-
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse, StreamReader
 
 
 class Response:
     """Status and headers of an answer, whose body is still on its way."""
 
-    def __init__(
-        self, answer: "ClientResponse", request: Request, deadline: float, failed: Callable[..., HttpError]
-    ) -> None:
-        self.status: int = answer.status
-        self.headers: Mapping[str, str] = answer.headers
+    __slots__ = ("_arriving", "_deadline", "_request", "_taken_bytes", "headers", "status")
+
+    def __init__(self, arriving: Arriving, request: Request, deadline: float) -> None:
+        self.status = arriving.status
+        self.headers: Mapping[str, str] = arriving.headers
         """Names in any case."""
-        self._answer = answer
+        self._arriving = arriving
         self._request = request
         self._deadline = deadline
-        self._failed = failed
         self._taken_bytes = 0
 
     @property
     def origin(self) -> str:
         """Scheme, host and port of who answered, after redirects."""
-        return str(self._answer.url.origin())
+        return self._arriving.origin
 
     @property
     def url(self) -> str:
         """The URL that was answered, after redirects."""
-        return str(self._answer.url)
+        return self._arriving.url
 
     async def read_some(self, within_s: float | None = None) -> bytes:
         """Return all bytes that have arrived, waiting for the first; nothing at the end.
@@ -49,18 +44,14 @@ class Response:
             TimedOut: The server stalled, or the deadline has passed.
             TooLarge: The body has more than the request's `max_body_bytes`.
         """
-        from aiohttp import ClientError
-
-        content = self._answer.content
-        if content.at_eof():
-            return b""  # also where there never is a body (204, 304): that reader of aiohttp's has no buffer
-        if not content._buffer:
-            try:
-                await self._wait(content, within_s)
-            except ClientError as error:
-                if not content._buffer:
-                    raise self._failed(error, lost=BrokeOff) from error
-        piece = taken(content)
+        arriving, piece = self._arriving, b""
+        while not piece:
+            if not arriving.waits:
+                if arriving.over:
+                    return b""
+                await self._wait(within_s)
+            if arriving.waits:
+                piece = arriving.taken()
         self._taken_bytes += len(piece)
         if self._taken_bytes > self._request.max_body_bytes:
             limit = self._request.max_body_bytes
@@ -72,12 +63,11 @@ class Response:
         pieces = []
         while piece := await self.read_some():
             pieces.append(piece)
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def finish(self, within_s: float) -> None:
         """Wait a moment for an end that carries nothing, so that the connection can be used again."""
-        content = self._answer.content
-        if not content.at_eof():
+        if not self._arriving.over:
             try:
                 async with asyncio.timeout(within_s):
                     while await self.read_some():
@@ -87,14 +77,14 @@ class Response:
 
     def close(self) -> None:
         """Close the connection, unless the body was read to its end: then it goes back to the pool."""
-        self._answer.close()
+        self._arriving.close()
 
-    async def _wait(self, content: "StreamReader", within_s: float | None) -> None:
+    async def _wait(self, within_s: float | None) -> None:
         left_s = self._deadline - time.monotonic()
         stall_s = self._request.timeouts.stall_s if within_s is None else within_s
         try:
             async with asyncio.timeout(min(left_s, stall_s)) as limit:
-                await arrival(content)
+                await self._arriving.arrival()
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -103,3 +93,21 @@ class Response:
             else:
                 message, phase = f"{self.origin} sent nothing for {stall_s:g} s", "stall"
             raise TimedOut(message, origin=self.origin, phase=phase) from None
+
+
+async def begun(asked: Awaitable[Arriving], request: Request, origin: str, deadline: float) -> Response:
+    """Return the answer to a request once its headers are there.
+
+    Raises:
+        TimedOut: They took too long.
+    """
+    left_s, first_s = deadline - time.monotonic(), request.timeouts.first_byte_s
+    try:
+        async with asyncio.timeout(min(left_s, first_s)) as limit:
+            return Response(await asked, request, deadline)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    if left_s <= first_s:
+        raise TimedOut(f"{origin} did not answer in time", origin=origin, phase="total")
+    raise TimedOut(f"{origin} did not answer within {first_s:g} s", origin=origin, phase="first_byte")

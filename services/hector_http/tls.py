@@ -23,6 +23,7 @@ class Tls:
             CertificatesUnusable: `ca_file` is not there, or holds no certificate.
         """
         context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
         if self.ca_file is not None:
             try:
                 context.load_verify_locations(cafile=self.ca_file)

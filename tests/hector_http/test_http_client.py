@@ -28,10 +28,7 @@ QUICK = Retries(times=3, base_s=0.01, connect_times=2, connect_base_s=0.01)
 CHUNKED = {"Transfer-Encoding": "chunked"}
 
 
-@pytest.fixture(autouse=True)
-async def bounded() -> AsyncIterator[None]:
-    async with asyncio.timeout(20):
-        yield
+pytestmark = pytest.mark.usefixtures("way")
 
 
 async def answer(http: HttpClient, request: Request) -> tuple[int, bytes]:

@@ -1,10 +1,9 @@
-"""The light client does what the pooled one does, in the same words where it fails."""
+"""The client without tries and redirects does what the other does, in the same words where it fails."""
 
 import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,12 +13,6 @@ from hector_http import NO_RETRIES, BadUrl, BrokeOff, HttpClient, HttpError, Pla
 
 SHORT = Timeouts(connect_s=5, first_byte_s=0.2, stall_s=0.2, total_s=5)
 CHUNKED = {"Transfer-Encoding": "chunked"}
-
-
-@pytest.fixture(autouse=True)
-async def bounded() -> AsyncIterator[None]:
-    async with asyncio.timeout(20):
-        yield
 
 
 @pytest.fixture(params=["plain", "pooled"])

@@ -2,18 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 
 import pytest
 from support.scripted_server import Received, scripted, whole
 
 from hector_http import AddressRefused, BadUrl, HttpClient, Request, TooManyRedirects
-
-
-@pytest.fixture(autouse=True)
-async def bounded() -> AsyncIterator[None]:
-    async with asyncio.timeout(20):
-        yield
 
 
 def redirect(location: str, status: int = 302):

@@ -4,7 +4,6 @@ import asyncio
 import datetime
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.scripted_server import scripted, whole
 
-from hector_http import NO_RETRIES, CertificatesUnusable, HttpClient, Request, Tls, Untrusted
+from hector_http import NO_RETRIES, CertificatesUnusable, HttpClient, Request, Tls, Unreachable, Untrusted
 
-
-@pytest.fixture(autouse=True)
-async def bounded() -> AsyncIterator[None]:
-    async with asyncio.timeout(20):
-        yield
+pytestmark = pytest.mark.usefixtures("way")
 
 
 @pytest.fixture
@@ -79,3 +74,29 @@ async def test_an_unusable_file_of_authorities_is_named(
         file.write_text(content)
     with pytest.raises(CertificatesUnusable, match=r"ca\.pem"):
         await get(certificate, Tls(ca_file=file))
+
+
+async def test_requests_share_a_connection(certificate: Path) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with (
+        scripted(whole("hello"), tls=context) as server,
+        HttpClient(trusted=[server.url], tls=Tls(ca_file=certificate)) as http,
+    ):
+        for _ in range(3):
+            async with http.send(Request("POST", server.url, body=b"x" * 200_000)) as response:
+                assert await response.read() == b"hello"
+        assert server.connections == 1
+
+
+async def test_a_server_that_speaks_no_tls_is_said() -> None:
+    async def refuses(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuses, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with HttpClient(trusted=[url], tls=Tls()) as http:
+            with pytest.raises(Unreachable, match="it does not speak TLS as we do"):
+                async with http.send(Request("GET", url, retries=NO_RETRIES)):
+                    pass

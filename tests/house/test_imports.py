@@ -14,6 +14,7 @@ PLUGIN = ("services/hector_mesh", "proto/gen/hector", "plugins/hector_plugin")
 
 DISTRIBUTIONS = {
     "a2a": "a2a-sdk",
+    "aiohappyeyeballs": "aiohttp",
     "google.api": "googleapis-common-protos",
     "google.protobuf": "protobuf",
     "google.rpc": "googleapis-common-protos",
