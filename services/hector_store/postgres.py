@@ -120,8 +120,8 @@ class Postgres:
             return Fault.OF_ITEM
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             return Fault.OF_CONNECTION
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return Fault.OF_STORAGE
+        if isinstance(error, ssl.SSLCertVerificationError) or _is_without_tls(error):
+            return Fault.OF_STORAGE  # the next connection would fare no better
         state = _state(error)
         if state in _AGAIN or _is_stale_plan(error):
             return Fault.RETRY
@@ -195,6 +195,11 @@ def _state(error: Exception) -> str:
 
 def _detail(error: Exception) -> str:
     return detail_of(_driver_error(error))
+
+
+def _is_without_tls(error: Exception) -> bool:
+    """Whether the server was asked for TLS and has none; asyncpg says so in words only."""
+    return isinstance(error, ConnectionError) and "rejected SSL" in str(error)
 
 
 def _is_stale_plan(error: Exception) -> bool:

@@ -76,6 +76,22 @@ async def test_a_socket_that_is_not_there_is_named(scheme: str) -> None:
     assert "/nowhere/at/all" in str(error)
 
 
+async def test_a_server_without_tls_is_asked_once_for_it() -> None:
+    asked: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(8))
+        writer.write(b"N")  # PostgreSQL's answer to SSLRequest
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        error = await refusal(f"postgres://u@127.0.0.1:{port}/db?sslmode=require&connect_timeout=2")
+    assert error.reason == "STORAGE_NEEDS_TLS"
+    assert "switch TLS on at the server, or add ?sslmode=disable" in str(error)
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize("scheme", ["postgres", "mysql"])
 async def test_a_server_that_says_nothing_is_given_up_in_time(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
