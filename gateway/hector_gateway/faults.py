@@ -30,6 +30,18 @@ _DETAILS = (ErrorInfo, BadRequest)
 _INSIDE = frozenset({"ROLE_UNAVAILABLE", "MESH_TOKEN_REQUIRED", "NO_ROUTE"})
 """Reasons of the mesh itself. They name addresses and settings, and no client can do anything about them."""
 
+_STORAGE = {
+    "STORAGE_UNREACHABLE": "the database cannot be reached; try again",
+    "STORAGE_IN_DOUBT": "the database was lost while it wrote: the write is there or not; read before you"
+    " repeat it",
+    "STORAGE_BUSY": "the database is busy; try again",
+    "STORAGE_CROWDED": "the database takes no more connections; try again",
+    "STORAGE_FULL": "no space left for the database; nothing was written",
+    "STORAGE_READ_ONLY": "the database cannot be written to; nothing was written",
+    "STORAGE_CLOSED": "the database is closed: the server is shutting down",
+}
+"""What clients are told of a database. Where it is, and what it said, is the operator's business."""
+
 
 def public(error: Failure, request_id: str) -> Status:
     """Return what to tell a client.
@@ -39,6 +51,8 @@ def public(error: Failure, request_id: str) -> Status:
     """
     status = status_of(error)
     info = info_in(status)
+    if info.domain == "hector" and info.reason.startswith("STORAGE_") and "database" in info.metadata:
+        return _of_storage(status, info, request_id)
     inside = info.domain == "hector" and info.reason in _INSIDE
     if info.reason and not inside:
         return with_violations(status)
@@ -51,6 +65,18 @@ def public(error: Failure, request_id: str) -> Status:
     if info.reason == "ROLE_UNAVAILABLE" and inside:  # its name helps; its address is nobody's business
         words = f"role {info.metadata['role']} of this server cannot be reached at the moment; try again"
     return Status(code=code.value[0], message=words)
+
+
+def _of_storage(status: Status, info: ErrorInfo, request_id: str) -> Status:
+    """Return a database's failure without the database's address, which the log has."""
+    log.warning(
+        "call behind the border failed at the database",
+        extra={"reason": info.reason, "details": status.message, "request_id": request_id},
+    )
+    words = _STORAGE.get(info.reason, "the database cannot be used")
+    found = Status(code=status.code, message=f"{words} (logged as {request_id})")
+    found.details.add().Pack(ErrorInfo(reason=info.reason, domain=info.domain))
+    return found
 
 
 def _grpcs_own(code: StatusCode, words: str) -> str:
