@@ -37,24 +37,27 @@ class _Later(ModuleType):
     """A module whose code runs when it is first asked for a name that it does not have yet."""
 
     def __getattr__(self, name: str) -> object:
-        home = LATER[self.__name__].get(name)
         if name == "__path__":  # no package; the import system asks to find that out
             raise AttributeError(name)
-        if home is None or type(self) is not _Later:
-            return getattr(_run(self), name)
+        home = LATER[self.__name__].get(name)
+        if home is None:
+            return ModuleType.__getattribute__(_run(self), name)
         return _calling(self, name) if home == self.__name__ else getattr(importlib.import_module(home), name)
 
 
 _running = threading.RLock()
+_begun: set[str] = set()
 
 
 def _run(module: ModuleType) -> ModuleType:
+    """Run a module's code once. Other threads wait until it has run; its own goes on with what is there."""
     with _running:
-        if type(module) is _Later:
-            module.__class__ = ModuleType  # type: ignore[assignment]  # as importlib.util.LazyLoader does
+        if type(module) is _Later and module.__name__ not in _begun:
+            _begun.add(module.__name__)
             assert module.__spec__ is not None
             assert module.__spec__.loader is not None
             module.__spec__.loader.exec_module(module)
+            module.__class__ = ModuleType  # type: ignore[assignment]  # as importlib.util.LazyLoader does
     return module
 
 

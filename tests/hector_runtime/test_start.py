@@ -61,6 +61,26 @@ except SystemExit:
     print(json.dumps(sorted(sys.modules)), flush=True)
 """
 
+USE_IT_FROM_MANY_THREADS = """
+import threading
+from hector_runtime import quick_start
+quick_start.begin()
+import importlib.metadata, logging.config
+together, found = threading.Barrier(16), []
+
+def use():
+    together.wait(30)
+    found.append((importlib.metadata.version("click"), logging.config.dictConfig.__name__))
+
+threads = [threading.Thread(target=use) for _ in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(30)
+assert len(found) == 16 and len(set(found)) == 1, found
+print("all of it")
+"""
+
 USE_WHAT_WAS_PUT_OFF = """
 import sys
 from hector_runtime import quick_start
@@ -123,6 +143,10 @@ def test_help_needs_nothing_but_the_command_line(tmp_path: Path) -> None:
 
 def test_what_was_put_off_is_there_when_it_is_asked_for(tmp_path: Path) -> None:
     assert run(USE_WHAT_WAS_PUT_OFF, tmp_path) == "as usual\n"
+
+
+def test_threads_that_ask_for_it_at_once_all_get_the_whole(tmp_path: Path) -> None:
+    assert run(USE_IT_FROM_MANY_THREADS, tmp_path) == "all of it\n"
 
 
 def test_the_version_is_the_packages() -> None:
