@@ -92,8 +92,8 @@ FAULTS = {
     ),
     "answers 204": (whole(b"", 204), "answered 204 without an answer", CHECK),
     "redirects": (
-        whole("", 302, location="http://elsewhere.example/v1?key=x"),
-        "redirects to http://elsewhere.example, which is not followed",
+        whole("", 302, location="http://elsewhere.example:81/v1?key=x"),
+        "redirects to http://elsewhere.example:81, which is not followed",
         "llms.default.base_url must be where the API itself is",
     ),
     # it refuses

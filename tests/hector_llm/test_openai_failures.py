@@ -120,7 +120,12 @@ async def test_a_model_ollama_has_not_says_how_to_get_it(serve_models) -> None:
         (whole("<html>Bad gateway</html>", 502), "MODEL_UNREACHABLE", "UNAVAILABLE", "502"),
         (drops, "MODEL_UNREACHABLE", "UNAVAILABLE", "without an answer"),
         (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), "MODEL_UNREACHABLE", "UNAVAILABLE", "HTTP"),
-        (whole("", 302, location="http://elsewhere.example/"), "MODEL_GARBLED", "UNAVAILABLE", "redirects"),
+        (
+            whole("", 302, location="http://user:word@elsewhere.example:81/"),
+            "MODEL_GARBLED",
+            "UNAVAILABLE",
+            "redirects to http://elsewhere.example:81, which",
+        ),
     ],
 )
 async def test_a_failure_says_what_happened(

@@ -193,7 +193,8 @@ class Failures:
 
     def _redirects(self, location: str) -> ModelError:
         place = urlsplit(location)
-        where = f" to {place.scheme}://{place.hostname}" if place.scheme and place.hostname else ""
+        host = place.netloc.rpartition("@")[2]  # what stands before it may be a password
+        where = f" to {place.scheme}://{host}" if place.scheme and host else ""
         return ModelGarbled(
             f"{self._endpoint.base_url} redirects{where}, which is not followed; "
             f"llms.{self._endpoint.name}.base_url must be where the API itself is",
