@@ -278,14 +278,14 @@ class StorageFailed(HectorError):
 
 
 class InvalidDatabaseURL(HectorError):
-    """`storage.database` is not a URL that the store understands."""
+    """An address, of `storage.database` or --database, is not one that the store understands."""
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "INVALID_DATABASE_URL"
 
     def __init__(self, found: str, problem: str, allowed: Collection[str]) -> None:
         super().__init__(
-            f"storage.database is {found!r}: {problem} (allowed: {', '.join(allowed)})", found=found
+            f"{found!r} is no address of a database: {problem} (allowed: {', '.join(allowed)})", found=found
         )
 
 

@@ -94,6 +94,7 @@ def test_a_bad_url_in_the_config_is_told_without_its_password(tmp_path: Path) ->
     with pytest.raises(HectorError, match="no number from 1 to 65535") as caught:
         load(text, StorageSection, project_dir=tmp_path)
     assert "cr@t" not in f"{caught.value} {caught.value.facts}"
+    assert str(caught.value).count("storage.database") == 1
 
 
 WITHOUT_DRIVER = """
