@@ -167,8 +167,9 @@ def test_told_to_stop_a_call_cancels_its_task(served, number, code):
     assert call.stdout is not None
     assert call.stdout.read(4) == b"word"
     call.send_signal(number)
-    _, told = call.communicate(timeout=LIMIT_S)
-    assert (call.returncode, told) == (code, b"")
+    rest, told = call.communicate(timeout=LIMIT_S)
+    assert (call.returncode, told) == (code, b"cancelled\n")
+    assert rest.endswith(b"\n")
     listed = json.loads(asked(served, "task", "list", "--limit", "1", "-f", "json").stdout)
     assert listed["tasks"][0]["status"]["state"] == "TASK_STATE_CANCELED"
 

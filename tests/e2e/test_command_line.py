@@ -149,7 +149,7 @@ async def test_ctrl_c_during_a_call_stops_the_task_at_the_server(hector):
                 _, told = await asyncio.to_thread(call.communicate)
                 await model.left.wait()
             assert call.returncode == 130
-            assert told == b""
+            assert told == b"cancelled\n"
             found = await asyncio.to_thread(post, f"{server.url}/agents/{agent}", "ListTasks", {})
             assert found["result"]["tasks"][0]["status"]["state"] == "TASK_STATE_CANCELED"
 

@@ -133,6 +133,10 @@ async def _ask(
             # The next step, for whoever has lost sight of the task.
             error.args = (f"{error}; `hector task get {tasks[0]}` tells later what became of it",)
         raise
+    except asyncio.CancelledError:
+        writer.end()
+        aside("cancelled")
+        raise
     except TimeoutError:
         writer.end()
         if limit.expired():
