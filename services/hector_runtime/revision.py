@@ -60,7 +60,7 @@ def _key(file: Path) -> bytes:
 def _read(file: Path) -> bytes | None:
     try:
         found = bytes.fromhex(file.read_text("ascii").strip())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter is for the database to complain about
         return None
     except OSError as error:
         raise RevisionKeyUnreadable(file, error.strerror or "it cannot be read") from error
@@ -82,9 +82,9 @@ def _made(file: Path) -> bytes:
             handle.flush()
             os.fsync(handle.fileno())
         os.link(draft, file)
-    except FileExistsError:
-        return _read(file) or made
     except OSError as error:
+        if isinstance(error, FileExistsError) and (found := _read(file)):
+            return found
         # Nothing is lost but that the same file is another revision after a restart.
         log.warning(
             "revision key could not be kept", extra={"file": str(file), "error": error.strerror or str(error)}

@@ -125,6 +125,8 @@ def test_a_place_that_cannot_be_used_is_named(case, here):
     (here / "hector.yaml").write_text(GOOD)
     if not arguments:
         (here / ".hector").write_text("")
+        # The key that hides what is written out would be there, too.
+        (here / "hector.yaml").write_text("llms: {default: {provider: local, api_key: sk-1}}")
     code, said = run("serve", *AWAY, *arguments)
     assert code == 1, said
     for sentence in sentences:

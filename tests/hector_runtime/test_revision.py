@@ -53,20 +53,21 @@ def test_what_is_no_key_is_told_with_what_to_do(tmp_path: Path, content: str) ->
         sealed_config(loaded(tmp_path))
 
 
-def test_a_folder_that_cannot_be_written_costs_only_the_same_number_after_a_restart(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("place", [".hector", "."])
+def test_a_file_where_the_folder_should_be_costs_only_the_same_number_after_a_restart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
-    (tmp_path / ".hector").write_text("a file where the folder should be")
-    with pytest.raises(RevisionKeyUnreadable):
-        sealed_config(loaded(tmp_path))
-    (tmp_path / ".hector").unlink()
-    (tmp_path / "gone").mkdir()
-    found = loaded(tmp_path / "gone")
-    (tmp_path / "gone" / "hector.yaml").unlink()
-    (tmp_path / "gone").rmdir()
-    (tmp_path / "gone").write_text("")
-    with pytest.raises(RevisionKeyUnreadable):
-        sealed_config(found)
+    """The database, which would be there too, says what is wrong: the key must not come before it."""
+    project = tmp_path / "project"
+    project.mkdir()
+    found = loaded(project)
+    if place == ".":
+        (project / "hector.yaml").unlink()
+        project.rmdir()
+    (project / place).write_text("a file")
+    with caplog.at_level(logging.WARNING):
+        assert sealed_config(found).id
+    assert [vars(record)["file"] for record in caplog.records] == [str(project / KEY_FILE)]
 
 
 def test_where_nothing_can_be_written_the_start_goes_on_and_the_log_names_the_key(
