@@ -1,10 +1,11 @@
 """The keys of `agents:`: who answers, with which model, instruction, tools and documents."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from hector_config import ByteSize, Duration, Off, OneOf, RefersTo, Section
+from hector_config import ByteSize, Duration, Misfit, Off, OneOf, RefersTo, Section
 
 AgentType = Annotated[
     str,
@@ -18,7 +19,15 @@ ReasoningStrategy = Annotated[str, OneOf("default", later=["chain-of-thought", "
 _OF_REMOTE = "it belongs to agents of type remote"
 _OF_CONDITIONAL = "it belongs to agents of type conditional"
 
-AgentName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+def _usable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+        allowed = 'letters, digits, "_", "-" and ".", at most 64, a letter or a digit first'
+        raise Misfit(f"the name of an agent stands in URLs: {allowed}")
+    return name
+
+
+AgentName = Annotated[str, AfterValidator(_usable)]
 
 
 class PromptConfig(Section):
