@@ -70,7 +70,7 @@ class Config(
     later = {
         "config": "the config is a file: hector serve --config FILE",
         "databases": 'everything is kept in one: storage: {database: "postgresql://USER:PASSWORD@HOST/NAME"}',
-        "global": "",
+        "global": "what stood in it is now in logger, server and observability; the rest is not there yet",
         "guardrails": "",
         "plugins": "",
         "rate_limiting": "let a proxy in front limit requests",

@@ -62,6 +62,11 @@ OLD = {
         lambda c: (c.server.host, c.server.port, c.server.grpc_port),
         ("127.0.0.2", 1, 2),
     ),
+    "logger": (
+        "global: {logging: {level: warn, format: simple}}",
+        lambda c: (c.logger.level, c.logger.format),
+        ("warn", "text"),
+    ),
     "observability.tracing.endpoint": (
         "global: {observability: {tracing: {enabled: false, endpoint_url: 'h:1'}}}",
         lambda c: c.observability.tracing.endpoint,

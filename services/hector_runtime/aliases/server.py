@@ -12,6 +12,7 @@ SERVER: tuple[Spelling, ...] = (
     Alias("global.auth", "server.auth"),
     Alias("server.auth.cache_duration", "server.auth.refresh_interval"),
     Alias("global.performance.max_concurrency", "", "nothing ever read it"),
+    Alias("global.logging", "logger"),
     Alias("global.observability", "observability"),
     Alias("server.observability", "observability"),
     Alias("observability.enable_metrics", "observability.metrics.enabled"),
