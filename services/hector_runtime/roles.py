@@ -73,16 +73,19 @@ class UnknownRole(HectorError):
 
 
 class RoleWithoutAddress(HectorError):
-    """A role here calls another that is neither here nor has an address."""
+    """Roles here call others that are neither here nor have an address."""
 
     code, reason = StatusCode.FAILED_PRECONDITION, "ROLE_WITHOUT_ADDRESS"
 
-    def __init__(self, role: str, callers: Collection[str]) -> None:
+    def __init__(self, roles: Collection[str], callers: Collection[str]) -> None:
+        names = " and ".join(map(repr, roles))
+        subject, them = (f"role {names} has", "it") if len(roles) == 1 else (f"roles {names} have", "them")
+        addresses = ", ".join(f'{role}: "dns:///HOST:PORT"' for role in roles)
         super().__init__(
-            f"role {role!r} has no address, and {' and '.join(callers)} here must call it: add "
-            f'`mesh: {{{role}: "dns:///HOST:PORT"}}` (or "unix:///PATH") to the config, '
-            f"or run it here with --role {role}",
-            role=role,
+            f"{subject} no address, and {' and '.join(callers)} here must call {them}: add "
+            f'`mesh: {{{addresses}}}` (or "unix:///PATH") to the config, '
+            f"or run {them} here with {' '.join(f'--role {role}' for role in roles)}",
+            role=" ".join(roles),
         )
 
 
@@ -105,16 +108,19 @@ def elsewhere(here: Collection[str], config: Config) -> dict[str, str]:
     they are before it says that the mesh is ready.
 
     Raises:
-        RoleWithoutAddress: One that is called has none.
+        RoleWithoutAddress: Some that are called have none.
     """
     found: dict[str, str] = {}
+    missing: dict[str, list[str]] = {}
     for name, role in ROLES.items():
         if name in here or not role.needed(config):
             continue
         callers = [caller for caller in here if name in ROLES[caller].calls]
         address = config.mesh.address(name)
         if callers and address is None:
-            raise RoleWithoutAddress(name, callers)
+            missing[name] = callers
         if address is not None and (callers or "gateway" in here):
             found[name] = address
+    if missing:
+        raise RoleWithoutAddress(missing, dict.fromkeys(one for each in missing.values() for one in each))
     return found

@@ -78,3 +78,12 @@ def test_every_role_can_be_given_an_address_but_the_border():
         assert found is None
         if role != "gateway":
             assert config(f"mesh: {{{role}: 'dns:///x:1'}}").mesh.address(role) == "dns:///x:1"
+
+
+def test_all_roles_without_an_address_are_named_at_once() -> None:
+    with pytest.raises(RoleWithoutAddress) as refused:
+        elsewhere(["agent"], Config())
+    told = str(refused.value)
+    assert told.startswith("roles 'llm' and 'tool' and 'reasoning' have no address, and agent here must call")
+    assert 'mesh: {llm: "dns:///HOST:PORT", tool: "dns:///HOST:PORT", reasoning: "dns:///HOST:PORT"}' in told
+    assert "run them here with --role llm --role tool --role reasoning" in told
