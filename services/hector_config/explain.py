@@ -178,14 +178,15 @@ class Explanation:
             hidden = isinstance(node, Scalar) and node.variables
             message = LATER if hidden else f"{quoted(str(context['found']))} is {LATER}"
             return problem_at(mark_at(self._root, path), path, message, allowed=allowed, hint=context["hint"])
-        # What a default or a name stands for is in no line of the file, and is no secret.
-        stands = shown(node) if node is not None else quoted(str(context["found"]))
-        word = node.text if isinstance(node, Scalar) and not node.variables else ""
+        if node is None:  # what a default or a name stands for is in no line of the file, and is no secret
+            word = str(context["found"])
+            message, stands = f"left out, and {quoted(word)} is none of what it can be", ""
+        else:
+            word = node.text if isinstance(node, Scalar) and not node.variables else ""
+            message, stands = "wrong value", shown(node)
         near = self._nearest(word, [*context["words"], *context["later"]])
         hint = did_you_mean(near) or context["hint"]
-        return problem_at(
-            mark_at(self._root, path), path, "wrong value", found=stands, allowed=allowed, hint=hint
-        )
+        return problem_at(mark_at(self._root, path), path, message, found=stands, allowed=allowed, hint=hint)
 
     def _dangling(self, found: _Found) -> Problem:
         context, node = found.error["ctx"], found.node

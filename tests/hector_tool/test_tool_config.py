@@ -76,7 +76,8 @@ def test_default_tools_make_a_section():
         ("fs: {command: npx, args: [a], transport: stdio}", "tools.fs", '"mcp" is known, but not available'),
         ("own: {type: plugin:mine}", "tools.own.type", '"plugin:mine" is known, but not available'),
         ("filetool: {}", "tools.filetool", '"filetool" is known, but not available'),
-        ("nonsense: {}", "tools.nonsense", 'found "nonsense"'),
+        ("nonsense: {}", "tools.nonsense.type", 'left out, and "nonsense" is none of what it can be'),
+        ("serch: {}", "tools.serch.type", 'did you mean "search"?'),
         (
             "z: {type: function}",
             "tools.z.handler",
