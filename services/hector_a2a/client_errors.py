@@ -18,6 +18,8 @@ class NoServerThere(HectorError):
         why = why.rpartition(": ")[2]  # it names the address too
         if "TLS" in why:
             step = "if it speaks plain HTTP, write http:// in --url"
+        elif "closed the connection" in why and url.startswith("http:"):
+            step = "if it speaks TLS, write https:// in --url; else look into that server's log"
         else:
             step = "start one with `hector serve`, or name another with --url"
         super().__init__(f"no server answers at {url} ({why}); {step}", url=url)
