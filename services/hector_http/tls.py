@@ -31,7 +31,7 @@ class Tls:
                 problem = error.strerror if isinstance(error, FileNotFoundError) else "not a PEM file"
                 raise CertificatesUnusable(
                     f"cannot read certificates from {self.ca_file} ({problem}); "
-                    "ca_certificate must name a PEM file",
+                    "what ca_certificate or --ca-certificate names must be a PEM file",
                     path=self.ca_file,
                 ) from error
         if not self.verify:
