@@ -19,7 +19,7 @@ test: setup ## run every test
 	@scripts/databases.sh || true  # the tests that need what it could not get fail, and say so
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --maxprocesses 4 --session-timeout 1200
 
-bench: setup ## measure speed and memory against a mock model, some minutes (ARGS=--quick: half a minute; ARGS=--help)
+bench: setup ## measure speed and memory against a mock model, some ten minutes (ARGS=--quick: one or two; ARGS=--help)
 	@$(BIN)/python bench $(ARGS)
 
 lint: types ## check style, types, imports and contracts

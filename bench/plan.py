@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole bench takes some minutes, a quick one half a minute, and says less."""
+    """A whole bench takes some ten minutes, a quick one one or two, and says less."""
 
     folder: Path
     """Databases are made here."""
