@@ -38,6 +38,7 @@ _STORAGE = {
     "STORAGE_CROWDED": "the database takes no more connections; try again",
     "STORAGE_FULL": "no space left for the database; nothing was written",
     "STORAGE_READ_ONLY": "the database cannot be written to; nothing was written",
+    "STORAGE_GONE": "the database was removed or replaced while it was in use; nothing was written",
     "STORAGE_CLOSED": "the database is closed: the server is shutting down",
 }
 """What clients are told of a database. Where it is, and what it said, is the operator's business."""

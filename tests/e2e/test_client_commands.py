@@ -349,7 +349,7 @@ def test_a_server_that_hangs_does_not_hold_who_leaves(served, tmp_path):
             call.send_signal(signal.SIGINT)
             call.send_signal(signal.SIGINT)
             told = call.communicate(timeout=LIMIT_S)
-    assert (call.returncode, *told) == (130, b"", b"")
+    assert (call.returncode, *told) == (130, b"", b"cancelled\n")
 
 
 def test_a_server_behind_tls_is_trusted_by_its_authority_alone(hector):
