@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from hector_a2a.parameters import NAMES, Pairs
 from hector_mesh import Principal
 
 from .addresses import is_loopback
@@ -21,6 +22,8 @@ JSON = b"application/json"
 
 LINGER = 8
 """How many times of what a body may have is read, and thrown away, before its sender is cut off."""
+
+_PARAMETERS = {name.encode(): name for name in NAMES}
 
 _PLAIN = (b"x-content-type-options", b"nosniff")
 
@@ -66,6 +69,13 @@ class Exchange:
         """Return a header by its name in lower case."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1").strip()
+
+    def parameters(self) -> Pairs:
+        """Return what the client says beside its request, as the mesh carries it."""
+        headers = self._headers
+        if headers.keys().isdisjoint(_PARAMETERS):
+            return ()
+        return tuple((name, self.header(key) or "") for key, name in _PARAMETERS.items() if key in headers)
 
     @property
     def query_string(self) -> bytes:

@@ -12,6 +12,7 @@ from grpc.aio import AioRpcError
 import hector_a2a as a2a
 from hector.agent.v1 import GetAgentRequest, GetAgentResponse, ListAgentsResponse
 from hector_a2a import complete, v03_grpc
+from hector_a2a.parameters import NAMES, Pairs
 from hector_mesh import Call, Mesh, Principal, Server, info_of, scope, streaming
 
 from . import capabilities
@@ -89,7 +90,7 @@ class Forwarder:
         async def unary(wire: bytes, visit: Visit) -> bytes:
             with scope(_call(visit, self._server.request_timeout, self._revision)):
                 request = await self._prepared(one, wire, visit)
-                rpc = one.method.call(request)
+                rpc = one.method.call(request, metadata=parameters(visit))
                 with self._in_flight.counted(rpc, streams=False):
                     return one.write(_seen_from_outside(await rpc, visit.principal))
 
@@ -100,7 +101,7 @@ class Forwarder:
             with scope(_call(visit, STREAM_S, self._revision)):
                 request = await self._prepared(one, wire, visit)
                 self._in_flight.admit_stream()
-                rpc = one.method.call(request)
+                rpc = one.method.call(request, metadata=parameters(visit))
                 with self._in_flight.counted(rpc, streams=True):
                     async with streaming(rpc):
                         async for message in rpc:
@@ -173,6 +174,14 @@ def _named(visit: Visit, tenant: str = "") -> str:
     if tenant and name and tenant != name:
         raise a2a.InvalidParams({"tenant": f"agent-name says {name[:200]!r}; leave one out, or say the same"})
     return tenant or name
+
+
+def parameters(visit: Visit) -> Pairs | None:
+    """Return what a caller says beside its request, as the mesh carries it; None: nothing."""
+    said = visit.metadata
+    if said.keys().isdisjoint(NAMES):
+        return None
+    return tuple((name, text) for name in NAMES if isinstance(text := said.get(name), str))
 
 
 def _call(visit: Visit, patience_s: float, revision: str) -> Call:

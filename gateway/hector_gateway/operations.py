@@ -125,7 +125,7 @@ class Operations:
             exchange.more_headers = (*exchange.more_headers, PRIVATE)
             return self._cards.extended(asked.agent, call.principal, asked.version)
         with scope(call):
-            rpc = asked.method.call(asked.message)
+            rpc = asked.method.call(asked.message, metadata=exchange.parameters() or None)
             with self._in_flight.counted(rpc, streams=False):
                 if not isinstance(asked.message, a2a.SendMessageRequest):
                     return await rpc
@@ -157,7 +157,7 @@ class Operations:
             revision=call.revision,
         )
         with scope(lasting):
-            await answer.follow(asked.method.call(asked.message))
+            await answer.follow(asked.method.call(asked.message, metadata=exchange.parameters() or None))
 
 
 def place_of(found: Mapping[str, Any]) -> str | None:
