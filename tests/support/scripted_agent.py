@@ -131,12 +131,21 @@ class ScriptedTools(ToolProviderServicer):
 
 @asynccontextmanager
 async def serving(
-    mesh_under_test, folder: Path, model: ScriptedModel, tools=None, strategy=None, **agent: object
+    mesh_under_test,
+    folder: Path,
+    model: ScriptedModel,
+    tools=None,
+    strategy=None,
+    others=None,
+    **agent: object,
 ):
-    """Run the agent service on the mesh; yields nothing: use the stubs below."""
+    """Run the agent service on the mesh; yields nothing: use the stubs below.
+
+    `agent` has more keys of the assistant, `others` has more agents.
+    """
     settings = Config.model_validate(
         {
-            "agents": {"assistant": {"instruction": "Be brief.", **agent}},
+            "agents": {"assistant": {"instruction": "Be brief.", **agent}, **(others or {})},
             "storage": {"database": f"sqlite://{folder}/runs.db"},
         }
     )
