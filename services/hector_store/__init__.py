@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .file_lock import FileLock, Held
     from .ids import new_id
     from .opening import opened
+    from .push_configs import PushConfigs
+    from .push_values import NewPush, PendingPush, PushKey, PushPage, PushProgress, PushRow
     from .revisions import Revision, Revisions
     from .run_log import RunLog
     from .skipping import EVENT_FORMAT, readable
@@ -49,7 +51,14 @@ __all__ = [
     "FileLock",
     "Held",
     "NewEvent",
+    "NewPush",
     "NewRun",
+    "PendingPush",
+    "PushConfigs",
+    "PushKey",
+    "PushPage",
+    "PushProgress",
+    "PushRow",
     "Revision",
     "Revisions",
     "RunChanges",
@@ -75,6 +84,10 @@ _ELSEWHERE = {
     "Held": "file_lock",
     "new_id": "ids",
     "opened": "opening",
+    "PushConfigs": "push_configs",
+    **dict.fromkeys(
+        ("NewPush", "PendingPush", "PushKey", "PushPage", "PushProgress", "PushRow"), "push_values"
+    ),
     "Revision": "revisions",
     "Revisions": "revisions",
     "RunLog": "run_log",

@@ -12,6 +12,8 @@ from .clock import database_time
 from .compiled import ByIds, ManyRows, Values
 from .errors import RunFenced, RunNotFound
 from .payloads import EventRows
+from .push_placing import place
+from .push_values import NewPush
 from .schema import effects, run_signals, runs
 from .values import TERMINAL_STATES, Appended, Effect, NewEvent, RunChanges
 
@@ -25,6 +27,7 @@ class Append(NamedTuple):
     changes: RunChanges | None
     consume: tuple[int, ...]
     effects: tuple[Effect, ...]
+    pushes: tuple[NewPush, ...] = ()
 
 
 # Ordered, so that two writers never wait for each other. SQLite has no FOR UPDATE and needs none.
@@ -69,6 +72,7 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
     held = {run_id: _Held(*columns) for run_id, *columns in fenced}
     events, consumed = EventRows(), list[dict[str, object]]()
     outcomes: list[Appended | Exception] = []
+    placed: list[Append] = []
     for append in appends:
         run = held.get(append.run_id)
         if run is None:
@@ -86,11 +90,15 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
             consumed.append({"signal_id": signal_id, "of_run": append.run_id, "at": time_us})
         for effect in append.effects:
             _put_effect(connection, run.app, append.run_id, effect, time_us)
+        if append.pushes:
+            placed.append(append)
         outcomes.append(Appended(run.next_seq - 1, time_us))
     events.insert(connection)
     _update(connection, held)
     if consumed:
         connection.execute(_CONSUME, consumed)
+    for append in placed:
+        place(connection, append.run_id, append.pushes)
     return outcomes
 
 

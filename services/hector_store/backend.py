@@ -24,8 +24,8 @@ class Backend(Protocol):
     def put(self, works: list[AnyWork]) -> None:
         """Take a batch to write; never blocks."""
 
-    async def read(self, function: Callable[[Connection], T]) -> T:
-        """Call `function` on one moment of the database."""
+    async def read(self, function: Callable[[Connection], T], *, short: bool = False) -> T:
+        """Call `function` on one moment of the database; short ones may be done several in one go."""
 
     def claimed(self) -> AbstractAsyncContextManager[None]:
         """Own the database's runs until the block ends, or this process does.

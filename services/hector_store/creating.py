@@ -9,6 +9,8 @@ from .clock import now
 from .compiled import ManyRows, Rows, Values
 from .errors import IdempotencyMismatch
 from .payloads import EventRows
+from .push_placing import place
+from .push_values import NewPush
 from .schema import runs
 from .values import TERMINAL_STATES, Created, NewEvent, NewRun
 
@@ -57,6 +59,7 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
     positions: dict[Context, int] = {}
     keys: dict[tuple[str, str, str], tuple[Created, str]] = {}
     rows: list[Values] = []
+    placed: list[tuple[str, tuple[NewPush, ...]]] = []
     events = EventRows()
     outcomes: list[Created | Exception] = []
     for creation in creations:
@@ -72,6 +75,8 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
         next_seq = events.add(run.app, creation.run_id, 1, creation.events, time_us)
         row = _row(creation, position, next_seq, time_us)
         rows.append(tuple([row[column] for column in _COLUMNS]))
+        if run.pushes:
+            placed.append((creation.run_id, run.pushes))
         created = Created(creation.run_id, position, 1, next_seq - 1, time_us, repeated=False)
         outcomes.append(created)
         if run.idempotency_key:
@@ -80,6 +85,8 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
     if rows:
         _INSERT.execute(connection, rows)
     events.insert(connection)
+    for run_id, pushes in placed:
+        place(connection, run_id, pushes)
     return outcomes
 
 

@@ -87,13 +87,16 @@ class Database:
         """Write `item` in one go with all that others write by the same `many`; otherwise like `write`."""
         return await self._queue.submit(many, item, rows, size_bytes)
 
-    async def read(self, function: Callable[[Connection], T]) -> T:
-        """Call `function` on one moment of the database, and return what it returned."""
+    async def read(self, function: Callable[[Connection], T], *, short: bool = False) -> T:
+        """Call `function` on one moment of the database, and return what it returned.
+
+        A `short` one finds a few rows by their key, and may wait for others that are short.
+        """
         if self._queue.closed:
             raise StorageClosed(self.name)
         begun = perf_counter()
         try:
-            found = await self._backend.read(function)
+            found = await self._backend.read(function, short=short)
         except HectorError as error:
             measuring.read(begun, error)
             raise

@@ -42,6 +42,20 @@ class RunFenced(HectorError):
         )
 
 
+class TooManyPushConfigs(HectorError):
+    """A run tells so many receivers of its events, and no more."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "TOO_MANY_PUSH_CONFIGS"
+
+    def __init__(self, run_id: str, limit: int) -> None:
+        super().__init__(
+            f"task {run_id!r} has {limit} push notification configs, and may have no more; delete one first",
+            run_id=run_id,
+            limit=limit,
+        )
+
+
 class RevisionContested(HectorError):
     """Other processes kept taking the number that a new config should have."""
 

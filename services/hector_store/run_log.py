@@ -11,6 +11,8 @@ from .database import Database
 from .errors import RunContended, RunExists
 from .fitting import fit_changes, fit_effects, fit_events, fit_run
 from .ids import new_id
+from .push_placing import fit_pushes
+from .push_values import NewPush
 from .values import (
     Appended,
     ContextPage,
@@ -54,7 +56,7 @@ class RunLog:
             HectorError: See `Database.write`.
         """
         creation = Creation(run, run.id or new_id(), tuple(events))
-        size_bytes = fit_run(run, creation.run_id) + fit_events(events)
+        size_bytes = fit_run(run, creation.run_id) + fit_events(events) + fit_pushes(run.pushes)
         for _ in range(_ATTEMPTS):
             try:
                 return await self._database.write_together(
@@ -75,6 +77,7 @@ class RunLog:
         *,
         consume: Collection[int] = (),
         effects: Sequence[Effect] = (),
+        pushes: Sequence[NewPush] = (),
     ) -> Appended:
         """Append events to a run, and what else belongs to the same moment: all is written, or nothing.
 
@@ -87,14 +90,15 @@ class RunLog:
             changes: What changes in the run's row.
             consume: Ids of signals that the events answer.
             effects: Tool calls that begin or end.
+            pushes: To whom events are sent from here on, too.
 
         Raises:
             RunFenced: Somebody else owns the run.
             RunNotFound: There is no such run.
             HectorError: See `Database.write`.
         """
-        append = Append(run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects))
-        size_bytes = fit_events(events) + fit_changes(changes) + fit_effects(effects)
+        append = Append(run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects), tuple(pushes))
+        size_bytes = fit_events(events) + fit_changes(changes) + fit_effects(effects) + fit_pushes(pushes)
         rows = 1 + len(events) + len(effects)
         return await self._database.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
 
@@ -149,14 +153,16 @@ class RunLog:
 
     async def get(self, app: str, owner: str | None, run_id: str) -> RunRow | None:
         """Return a run, with its strategy's state; None when it is not there for this owner."""
-        return await self._database.read(lambda connection: reading.run(connection, app, owner, run_id))
+        return await self._database.read(
+            lambda connection: reading.run(connection, app, owner, run_id), short=True
+        )
 
     async def story(
         self, app: str, owner: str | None, run_id: str, kinds: Collection[str]
     ) -> tuple[RunRow, Sequence[EventRow]] | None:
         """Return a run with its events of these kinds, as of one moment; None when it is not there."""
         return await self._database.read(
-            lambda connection: reading.story(connection, app, owner, run_id, kinds)
+            lambda connection: reading.story(connection, app, owner, run_id, kinds), short=True
         )
 
     async def events_of(
@@ -170,7 +176,7 @@ class RunLog:
     ) -> Sequence[EventRow]:
         """Return a run's events behind sequence number `after`, in order; all of them unless limited."""
         return await self._database.read(
-            lambda connection: reading.events(connection, app, run_id, after, limit)
+            lambda connection: reading.events(connection, app, run_id, after, limit), short=True
         )
 
     async def conversation(

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 APP, RUN_ID, CONTEXT_ID, OWNER, NAME, WORD, HASH, TARGET, URI = 64, 64, 255, 255, 128, 64, 128, 512, 2048
+ERROR = 1024
 """Longest values, in characters."""
 
 INLINE_BYTES = 1024 * 1024
@@ -178,6 +179,35 @@ documents = Table(
     _big("size_bytes"),
     _big("modified_time"),
     _big("indexed_time"),
+)
+
+# Where a run's events are sent to; see `push_configs`.
+push_configs = Table(
+    "push_configs",
+    metadata,
+    _run(primary_key=True),
+    _text("id", NAME, primary_key=True),
+    _text("app", APP),
+    _text("owner", OWNER),
+    _text("agent", NAME),
+    _text("url", URI),
+    _bytes("secret"),
+    _text("dialect", WORD),
+    _text("traceparent", NAME),
+    _text("state", WORD),
+    _big("start"),  # the event as of which the first notification shows the run
+    _big("delivered"),  # the last event that the receiver has confirmed
+    _big("pledged"),  # the last event of the notification under way; 0: not settled
+    _int("attempts"),  # that failed since the last success
+    _big("next_time"),  # not before
+    _text("error", ERROR),
+    _big("created_time"),
+    _big("updated_time"),
+    _text("worker", NAME),
+    _big("lease_until"),
+    _big("epoch"),
+    Index("ix_push_configs_state", "state", "next_time"),
+    Index("ix_push_configs_created_time", "app", "created_time"),
 )
 
 # Who writes to a database on a server; see `commits`.

@@ -53,7 +53,7 @@ class ServerBackend:
         """Hand a batch to the writer."""
         self._writer.put(works)
 
-    async def read(self, function: Callable[[Connection], T]) -> T:
+    async def read(self, function: Callable[[Connection], T], *, short: bool = False) -> T:
         """Call `function` on a connection of the pool; again, when that was lost."""
 
         async def once() -> T:

@@ -14,12 +14,13 @@ from .claim import claimed_file
 from .group_commit import Fault
 from .measuring import watch_pool
 from .migrate import migrate
+from .reader import ReaderThread
 from .sqlite import explained, fault_of, prepare_file, reader_engine, writer_engine
 from .url import Place
 from .work import AnyWork, WriteQueue
 from .writer import RETRY_PAUSE_S, WriterThread
 
-READERS = 4
+READERS = 4  # threads, beside the one for short reads
 
 T = TypeVar("T")
 
@@ -32,12 +33,13 @@ class SQLiteBackend:
         self._write_engine = writer_engine(place, busy_s)
         # In memory there is one connection: readers share it, and take turns with the writer.
         in_memory = place.file is None
-        self._read_engine = self._write_engine if in_memory else reader_engine(place, busy_s, READERS)
+        self._read_engine = self._write_engine if in_memory else reader_engine(place, busy_s, READERS + 1)
         watch_pool(self._read_engine.pool)
         self._turn = threading.Lock() if in_memory else nullcontext()
         self._readers = ThreadPoolExecutor(
             1 if in_memory else READERS, thread_name_prefix="hector-store-reader"
         )
+        self._short_reads = ReaderThread(place, self._read_engine, self._turn)
         self._writer = WriterThread(
             place, self._write_engine, queue.settle, busy_s=busy_s, exclusive=self._turn
         )
@@ -50,14 +52,17 @@ class SQLiteBackend:
             await asyncio.to_thread(self._readers.shutdown)  # cancelled: the thread is still at it
             self._dispose()
             raise
+        self._short_reads.start()
         self._writer.start()
 
     def put(self, works: list[AnyWork]) -> None:
         """Hand a batch to the writer."""
         self._writer.put(works)
 
-    async def read(self, function: Callable[[Connection], T]) -> T:
-        """Call `function` in one of the readers' threads."""
+    async def read(self, function: Callable[[Connection], T], *, short: bool = False) -> T:
+        """Call `function` in one of the readers' threads, or in the one for short reads."""
+        if short:
+            return await self._short_reads.read(function)
         return await self._in_thread(self._read, function)
 
     def claimed(self) -> AbstractAsyncContextManager[None]:
@@ -67,6 +72,7 @@ class SQLiteBackend:
     async def close(self) -> None:
         """Readers first: in memory they use the writer's connection."""
         try:
+            await self._short_reads.close()
             await asyncio.to_thread(self._readers.shutdown)
         finally:
             await self._writer.close()

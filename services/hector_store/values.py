@@ -6,6 +6,8 @@ What each answer makes several of are named tuples: a frozen dataclass takes thr
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .push_values import NewPush
+
 TERMINAL_STATES = frozenset(
     {"RUN_STATE_COMPLETED", "RUN_STATE_FAILED", "RUN_STATE_CANCELED", "RUN_STATE_REJECTED"}
 )
@@ -72,6 +74,8 @@ class NewRun(NamedTuple):
     strategy_name: str = ""
     strategy_version: int = 0
     strategy_state: bytes = b""
+    pushes: tuple[NewPush, ...] = ()
+    """To whom its events are sent from the start."""
 
 
 class Created(NamedTuple):
