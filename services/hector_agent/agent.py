@@ -1,6 +1,7 @@
 """A configured agent, with everything it reaches through the mesh."""
 
 import json
+from typing import TYPE_CHECKING
 
 from hector.common.v1 import Message
 from hector.llm.v1 import LLMProviderStub
@@ -12,9 +13,16 @@ from .config import AgentConfig
 from .conversation import system
 from .tools import Toolbox
 
+if TYPE_CHECKING:
+    from .custom.loading import Handler
+
 
 class Agent:
-    """One entry of `agents:`, ready to work."""
+    """One entry of `agents:`, ready to work.
+
+    Raises:
+        HandlerNotUsable: It is to be answered by code, and that cannot be loaded.
+    """
 
     def __init__(self, name: str, config: AgentConfig, mesh: Mesh, toolbox: Toolbox) -> None:
         self.name, self.config, self.toolbox = name, config, toolbox
@@ -22,6 +30,7 @@ class Agent:
         self.beginning = Beginning(self.strategy)
         self.instruction = instruction_of(config)
         self.options_json = json.dumps({"strategy": config.reasoning.strategy, **config.reasoning.options})
+        self.handler = _handler_of(config)
         self._mesh = mesh
         self._models: dict[str, LLMProviderStub] = {}
 
@@ -31,6 +40,15 @@ class Agent:
         if instance not in self._models:
             self._models[instance] = LLMProviderStub(self._mesh.at(instance))
         return instance, self._models[instance]
+
+
+def _handler_of(config: AgentConfig) -> "Handler | None":
+    """Return the code that answers in place of a model; None where a model does."""
+    if config.handler is None:
+        return None
+    from .custom.loading import load
+
+    return load(config.handler)
 
 
 def instruction_of(config: AgentConfig) -> list[Message]:

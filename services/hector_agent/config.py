@@ -1,16 +1,19 @@
 """The keys of `agents:`: who answers, with which model, instruction, tools and documents."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from hector_config import ByteSize, Duration, Misfit, Off, OneOf, RefersTo, Section
+
+from .custom.handler_name import HandlerName
 
 AgentType = Annotated[
     str,
     OneOf(
         "llm",
+        "custom",
         later=["remote", "sequential", "parallel", "loop", "conditional", "runner"],
         decides=True,
     ),
@@ -85,7 +88,10 @@ class AgentConfig(Section):
     """One entry of `agents:`. Its key is the agent's name in URLs and on the command line."""
 
     type: AgentType = "llm"
-    """What kind of agent it is."""
+    """What kind of agent it is: "llm" asks a model, "custom" is code of your own."""
+    handler: HandlerName | None = None
+    """type custom: what answers, as `package.module:name`. The module stands beside this file, or is
+    installed; what is named is an async generator (or a coroutine) that takes the turn."""
     name: str = ""
     """A name to show; the key when left out."""
     description: str = ""
@@ -159,6 +165,40 @@ class AgentConfig(Section):
         "mcp_parser_tool": "files are read as text",
         "enable_tools": "declare tools under tools; an agent has all of them unless it names some",
     }
+
+    @model_validator(mode="after")
+    def _keys_belong_to_the_type(self) -> Self:
+        if self.type != "custom":
+            if self.handler is not None:
+                raise Misfit(
+                    "it belongs to agents of type custom", at=("handler",), hint="write type: custom"
+                )
+            return self
+        if self.handler is None:
+            raise Misfit('required with type custom, as "package.module:name"', at=("handler",))
+        strange = [
+            Misfit("it belongs to agents of type llm", at=(key,), hint="type custom: the handler decides")
+            for key in sorted(self.model_fields_set & OF_LLM)
+        ]
+        if strange:
+            raise Misfit(strange[0].message, at=strange[0].at, hint=strange[0].hint, also=strange[1:])
+        return self
+
+
+OF_LLM = frozenset(
+    {
+        "llm",
+        "allow_llm_override",
+        "instruction",
+        "global_instruction",
+        "prompt",
+        "tools",
+        "document_stores",
+        "reasoning",
+        "include_context",
+    }
+)
+"""Keys that mean nothing where no model is asked."""
 
 
 class AgentSection(Section):

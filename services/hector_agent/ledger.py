@@ -58,8 +58,8 @@ def ended(task: "a2a.Task", state: "RunState.ValueType", error: RunError) -> Sta
     return changed
 
 
-def packed(message: "a2a.Message") -> AnyMessage:
-    """Return an A2A message as events hold it."""
+def packed(message: "a2a.Message | a2a.Artifact") -> AnyMessage:
+    """Return an A2A message, or an artifact, as events hold it."""
     found = AnyMessage()
     found.Pack(message)
     return found

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -224,6 +224,10 @@ class Runs:
                     )
                 )
             )
+            if agent.handler is not None:
+                with scope(root):
+                    await _answer_by_code(agent, run, before, root)
+                return
             history, said = messages_of(before), run.said()
             with scope(root):
                 turn = Turn(agent, run, [*history, *said], state_of_session(before))
@@ -305,6 +309,24 @@ class _Work:
     change: StatusChanged | None = None
     """What is to be written of a run that was stopped."""
     begun: float = 0.0
+
+
+async def _answer_by_code(agent: Agent, run: Run, before: Sequence[RunEvent], call: Call) -> None:
+    from .custom import turn, work
+
+    assert agent.handler is not None
+    place = run.place
+    given = turn.Turn(
+        message=run.task.history[-1],
+        task_id=place.run,
+        context_id=place.context,
+        state=state_of_session(before),
+        agent=agent.name,
+        app=place.app,
+        principal=call.principal,
+        revision=call.revision,
+    )
+    await work.work(agent.handler, given, run)
 
 
 def _why(error: BaseException, place: Place) -> RunError:
