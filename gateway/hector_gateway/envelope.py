@@ -13,6 +13,11 @@ from hector_a2a.codes import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Cod
 Id = str | int | float | None
 
 
+_IDS = frozenset((str, int, float, type(None)))
+_EXACT = 2.0**53
+"""From here on a float may be what is left of a longer number, which could not be given back."""
+
+
 class EnvelopeError(Exception):
     """A request that JSON-RPC itself refuses; it never gets as far as A2A."""
 
@@ -56,8 +61,8 @@ def opened(body: bytes) -> Request:
     if not isinstance(found, dict):
         raise _invalid("the request is not an object")
     rpc_id = found.get("id")
-    if isinstance(rpc_id, bool | list | dict):
-        raise _invalid("id must be a string, a number or null")
+    if type(rpc_id) not in _IDS or (type(rpc_id) is float and abs(rpc_id) >= _EXACT):
+        raise _invalid("id must be a string, null, or a number of at most 64 bits")
     if found.get("jsonrpc") != "2.0":
         raise _invalid('jsonrpc must be "2.0"', rpc_id)
     method = found.get("method")
