@@ -1,12 +1,12 @@
 """Builds the room: every configured model behind one router."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
 from functools import partial
 
 from hector.llm.v1 import LLMProviderServicer, add_LLMProviderServicer_to_server
 from hector_llm.config import LLMConfig, LLMSection
+from hector_llm.models import Models
 from hector_llm.router import LLMRouter
 from hector_mesh import Mesh, Room
 
@@ -20,17 +20,12 @@ def build(config: LLMSection, mesh: Mesh, *, environ: Mapping[str, str] | None =
         environ: Where default keys and addresses are looked up; the process's environment if not given.
     """
     environ = os.environ if environ is None else environ
-    providers = {f"llms.{name}": provider(name, entry, environ) for name, entry in config.llms.items()}
-
-    @asynccontextmanager
-    async def running() -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for each in providers.values():
-                if isinstance(each, AbstractAsyncContextManager):
-                    await stack.enter_async_context(each)
-            yield
-
-    return Room(register=partial(add_LLMProviderServicer_to_server, LLMRouter(providers)), running=running)
+    models = Models(config, lambda name, entry: provider(name, entry, environ))
+    return Room(
+        register=partial(add_LLMProviderServicer_to_server, LLMRouter(models.generations)),
+        running=models.running,
+        prepare=models.prepare,
+    )
 
 
 def provider(name: str, config: LLMConfig, environ: Mapping[str, str]) -> LLMProviderServicer:

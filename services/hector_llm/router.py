@@ -16,18 +16,18 @@ from hector.llm.v1 import (
     StreamTextResponse,
 )
 from hector_llm.errors import ModelNotFound
-from hector_mesh import Context, current_call
+from hector_mesh import Context, Generations, current_call
 
 
 class LLMRouter(LLMProviderServicer):
     """Picks the provider of the configured model that a call names, as "llms.fast".
 
-    A call that names none means `llms.default`, or the only one there is.
+    A call that names none means `llms.default`, or the only one there is. A call that goes by an older
+    revision of the config gets the models of that one, as long as runs may go by it.
     """
 
-    def __init__(self, providers: Mapping[str, LLMProviderServicer]) -> None:
-        """Route by instance; the mapping is read at each call, so that it may change."""
-        self._providers = providers
+    def __init__(self, models: Generations[Mapping[str, LLMProviderServicer]]) -> None:
+        self._models = models
 
     async def GenerateText(self, request: GenerateTextRequest, context: Context) -> GenerateTextResponse:
         return await self._provider().GenerateText(request, context)
@@ -45,12 +45,13 @@ class LLMRouter(LLMProviderServicer):
         return await self._provider().CountTokens(request, context)
 
     def _provider(self) -> LLMProviderServicer:
-        instance = current_call.get().instance
-        found = self._providers.get(instance or "llms.default")
-        if found is None and not instance and len(self._providers) == 1:
-            (found,) = self._providers.values()
+        call = current_call.get()
+        instance, providers = call.instance, self._models.of(call.revision)
+        found = providers.get(instance or "llms.default")
+        if found is None and not instance and len(providers) == 1:
+            (found,) = providers.values()
         if found is None:
-            names = ", ".join(sorted(self._providers)) or "none"
+            names = ", ".join(sorted(providers)) or "none"
             wanted = f"no model is configured as {instance}" if instance else "the call names no model"
             raise ModelNotFound(f"{wanted} (configured: {names})", instance=instance, configured=names)
         return found

@@ -4,24 +4,28 @@ from .call import Call, Principal, current_call, scope, streaming
 from .coalescing import coalesce
 from .dialing import wire_channel
 from .errors import HectorError, info_of, status_of
+from .generations import Generations
 from .health import Health
 from .interceptor import CallInterceptor, interceptors
 from .listening import WireServer, wire_server
 from .local import LocalChannel, LocalServer
 from .mesh import Mesh
-from .room import Room
+from .room import Prepared, Renewal, Room
 from .server import Context, Server
 
 __all__ = [
     "Call",
     "CallInterceptor",
     "Context",
+    "Generations",
     "Health",
     "HectorError",
     "LocalChannel",
     "LocalServer",
     "Mesh",
+    "Prepared",
     "Principal",
+    "Renewal",
     "Room",
     "Server",
     "WireServer",

@@ -1,9 +1,10 @@
 """Puts the room together: every enabled tool behind one router."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from hector.tool.v1 import ToolProviderServicer, add_ToolProviderServicer_to_server
-from hector_mesh import Mesh, Room
+from hector_mesh import Generations, Mesh, Prepared, Renewal, Room
 from hector_tool.builtin import BuiltInProvider
 from hector_tool.config import ToolConfig, ToolSection, default_tools
 from hector_tool.router import ToolRouter
@@ -12,13 +13,30 @@ from hector_tool.threads import Threads
 
 def build(config: ToolSection, mesh: Mesh) -> Room:
     """Return the room that serves `hector.tool.v1.ToolProvider`."""
-    configured = default_tools(has_documents=False) if config.tools is None else config.tools
     threads = Threads()
-    providers = {
-        name: _provider(name, entry, mesh, threads) for name, entry in configured.items() if entry.enabled
-    }
-    register = partial(add_ToolProviderServicer_to_server, ToolRouter(providers))
-    return Room(register=register, running=threads.running)
+    made: dict[str, tuple[ToolConfig, ToolProviderServicer]] = {}
+
+    def providers(config: ToolSection) -> dict[str, ToolProviderServicer]:
+        """Return the tools of a config; an entry that is the same stays the same tool."""
+        configured = default_tools(has_documents=False) if config.tools is None else config.tools
+        new = {
+            name: made[name]
+            if name in made and made[name][0] == entry
+            else (entry, _provider(name, entry, mesh, threads))
+            for name, entry in configured.items()
+            if entry.enabled
+        }
+        made.clear()
+        made.update(new)
+        return {f"tools.{name}": tool for name, (_, tool) in new.items()}
+
+    tools: Generations[Mapping[str, ToolProviderServicer]] = Generations(providers(config))
+
+    async def prepare(renewal: Renewal) -> Prepared:
+        return Prepared(partial(tools.replace, providers(renewal.config), renewal))
+
+    register = partial(add_ToolProviderServicer_to_server, ToolRouter(tools))
+    return Room(register=register, running=threads.running, prepare=prepare)
 
 
 def _provider(name: str, config: ToolConfig, mesh: Mesh, threads: Threads) -> ToolProviderServicer:

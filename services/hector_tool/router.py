@@ -15,18 +15,24 @@ from hector.tool.v1 import (
     StreamToolResponse,
     ToolProviderServicer,
 )
-from hector_mesh import Context, current_call
+from hector_mesh import Context, Generations, current_call
 from hector_tool.errors import ToolEntryNotFound, ToolNotFound
 
 
 class ToolRouter(ToolProviderServicer):
     """Serves every enabled entry of `tools:` by passing the call to whoever provides it.
 
-    A call for an instance, "tools.search", goes to that entry; a call for none sees all of them.
+    A call for an instance, "tools.search", goes to that entry; a call for none sees all of them. A call that
+    goes by an older revision of the config gets the tools of that one, as long as runs may go by it.
     """
 
-    def __init__(self, providers: Mapping[str, ToolProviderServicer]) -> None:
-        self._providers = {f"tools.{name}": provider for name, provider in providers.items()}
+    def __init__(self, tools: Generations[Mapping[str, ToolProviderServicer]]) -> None:
+        """Serve entries by their instance, "tools.search"."""
+        self._entries = tools
+
+    @property
+    def _providers(self) -> Mapping[str, ToolProviderServicer]:
+        return self._entries.of(current_call.get().revision)
 
     async def ListTools(self, request: ListToolsRequest, context: Context) -> ListToolsResponse:
         tools = sorted(await self._tools(context), key=lambda tool: tool.name)

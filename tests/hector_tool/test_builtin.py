@@ -15,7 +15,7 @@ from hector.tool.v1 import (
     ToolProviderStub,
     add_ToolProviderServicer_to_server,
 )
-from hector_mesh import Call, Principal, info_of, scope
+from hector_mesh import Call, Generations, Principal, info_of, scope
 from hector_tool.arguments import Arguments
 from hector_tool.builtin import BuiltIn, BuiltInProvider
 from hector_tool.config import ToolConfig
@@ -38,7 +38,7 @@ def provided(mesh_under_test):
             annotations=ToolAnnotations(read_only=True),
         )
         provider = BuiltInProvider("say", ToolConfig(type="todo_write", **config), tool)
-        router = ToolRouter({"say": provider})
+        router = ToolRouter(Generations({"tools.say": provider}))
         await mesh_under_test.serve(lambda server: add_ToolProviderServicer_to_server(router, server))
         return ToolProviderStub(mesh_under_test.mesh)
 
