@@ -100,6 +100,7 @@ async def test_a_newer_database_is_refused_and_left_alone(new_url: str) -> None:
 
 async def test_an_older_database_is_migrated_and_keeps_what_it_holds(new_url: str) -> None:
     def become_old(connection: Connection) -> None:
+        connection.exec_driver_sql("DROP TABLE push_configs")
         connection.exec_driver_sql("DROP TABLE writers")
         connection.exec_driver_sql(f"UPDATE {hector_store.migrations.VERSION_TABLE} SET version_num = '0001'")
 
