@@ -31,6 +31,11 @@ class Parameters:
     last_event_id: str = ""
 
     @classmethod
+    def of(cls, context: Any) -> "Parameters":
+        """Return what the caller of a servicer said; within one process, saying nothing costs nothing."""
+        return NONE if getattr(context, "bare", False) else cls.read(context.invocation_metadata())
+
+    @classmethod
     def read(cls, metadata: Iterable[Any] | None) -> "Parameters":
         """Return what stands in metadata, as servicers of the mesh get it."""
         found = {name: value for name, value in metadata or () if name in NAMES}

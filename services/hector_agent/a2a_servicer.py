@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import hector_a2a as a2a
 from hector_mesh import Context, current_call
 
+from .again import Again
 from .errors import RunLost
 from .ledger import task_of
 from .listing import list_tasks
@@ -23,6 +24,7 @@ class A2AServicer(a2a.A2AServiceServicer):
     """Serves lf.a2a.v1.A2AService."""
 
     def __init__(self, roster: Roster, runs: Runs) -> None:
+        self._again = Again(runs)
         self._roster, self._runs = roster, runs
 
     async def SendMessage(
@@ -30,7 +32,11 @@ class A2AServicer(a2a.A2AServiceServicer):
     ) -> "a2a.SendMessageResponse":
         """Answer whole: wait until the task is over, unless the client asks not to wait."""
         wanted = _history_length(request.configuration, "configuration.")
-        run = await self._start(request)
+        run = await self._start(request, context)
+        if isinstance(run, str):
+            return a2a.SendMessageResponse(
+                task=trimmed(await self._again.task(current_call.get(), run), wanted)
+            )
         if not request.configuration.return_immediately:
             await run.finished.wait()
             if not run.over:
@@ -44,8 +50,12 @@ class A2AServicer(a2a.A2AServiceServicer):
     ) -> AsyncIterator["a2a.StreamResponse"]:
         """Answer as it comes: the task first, then what changes."""
         wanted = _history_length(request.configuration, "configuration.")
-        run = await self._start(request)
-        async for response in self._stream(run, wanted):
+        run = await self._start(request, context)
+        if isinstance(run, str):
+            events = self._again.replayed(current_call.get(), run, wanted)
+        else:
+            events = self._stream(run, wanted)
+        async for response in events:
             yield response
 
     async def GetTask(self, request: "a2a.GetTaskRequest", context: Context) -> "a2a.Task":
@@ -83,7 +93,7 @@ class A2AServicer(a2a.A2AServiceServicer):
         async for response in self._stream(run, None):
             yield response
 
-    async def _start(self, request: "a2a.SendMessageRequest") -> Run:
+    async def _start(self, request: "a2a.SendMessageRequest", context: Context) -> Run | str:
         message, agent = request.message, self._roster.pick(request.tenant)
         _check(message)
         check_override(agent, message, current_call.get().principal)
@@ -96,7 +106,7 @@ class A2AServicer(a2a.A2AServiceServicer):
                 f"task {task.id!r} is {state} and takes no message; "
                 "send it without taskId, but with its contextId, to go on with the conversation"
             )
-        return await self._runs.start(agent, message, current_call.get())
+        return await self._again.started(agent, request, current_call.get(), context)
 
     async def _stream(self, run: Run, history_length: int | None) -> AsyncIterator["a2a.StreamResponse"]:
         task, cursor = run.snapshot()

@@ -29,12 +29,13 @@ from hector.agent.v1 import (
     StatusChanged,
 )
 from hector_mesh import Call, HectorError, scope
-from hector_store import NewRun, RunLog, RunRow, new_id
+from hector_store import IdempotencyMismatch, NewRun, RunLog, RunRow, new_id
 
 from .agent import Agent
 from .conversation import messages_of
 from .errors import ShuttingDown, TooManyRuns
 from .failure import error_of
+from .idempotency import IdempotencyKeyReused, Once
 from .ledger import close_abandoned, ended, events_of, task_of
 from .measuring import ACTIVE, run_ended
 from .order import InOrder
@@ -47,6 +48,9 @@ logger = logging.getLogger(__name__)
 
 MOST_LIVE = 10_000  # runs at work or waiting for their turn; each holds some kilobytes and a task
 GRACE_S = 1.0  # so that it is the run that is found too long, and not the call it happens to wait for
+
+_Key = tuple[str, str, str]
+"""App, owner and the name of a key."""
 
 ENDING_S = 5.0
 """How long a stop waits for the ends of runs to be written: the database may be away."""
@@ -65,6 +69,8 @@ class Runs:
         self._opened: RunLog | None = None
         self._worker = f"worker-{uuid.uuid4().hex[:12]}"
         self._live: dict[str, _Work] = {}
+        self._once: dict[_Key, _Work] = {}
+        """Of the live ones those that have a key, from the moment they are asked for."""
         self._turns = InOrder()
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting = False
@@ -121,14 +127,46 @@ class Runs:
         Raises:
             HectorError: The run was not accepted: nothing was written.
         """
+        run = await self._begin(agent, message, call).opened
+        assert isinstance(run, Run)  # only a key can lead to one that is over
+        return run
+
+    async def start_once(self, agent: Agent, message: "a2a.Message", call: Call, once: Once) -> Run | str:
+        """Open a run as `start` does, unless its key was used before: then return what became of that.
+
+        Returns:
+            A run that is at work here, or the id of one that is not.
+
+        Raises:
+            IdempotencyKeyReused: The key stands for another message.
+            HectorError: The run was not accepted: nothing was written, and the key is free.
+        """
+        key = (call.app, call.principal.id, once.name)
+        work = self._once.get(key)
+        if work is None or not self._is_live(work):
+            work = self._once[key] = self._begin(agent, message, call, once)
+        elif work.once is not None and work.once.hash != once.hash:
+            found = await asyncio.shield(work.opened)
+            raise IdempotencyKeyReused(once.key, found if isinstance(found, str) else found.place.run)
+        try:
+            # Shielded: others may wait for the same.
+            return await asyncio.shield(work.opened)
+        except IdempotencyMismatch as error:
+            raise IdempotencyKeyReused(once.key, error.facts["run_id"]) from None
+
+    def _begin(self, agent: Agent, message: "a2a.Message", call: Call, once: Once | None = None) -> "_Work":
         if not self._accepting:
             raise ShuttingDown
         if len(self._live) >= MOST_LIVE:
             raise TooManyRuns(MOST_LIVE)
-        work = _Work(agent, call, asyncio.get_running_loop().create_future())
+        work = _Work(agent, call, asyncio.get_running_loop().create_future(), once)
         work.task = self._spawn(self._work_on(work, message))
         work.task.add_done_callback(partial(self._worked, work))
-        return await work.opened
+        return work
+
+    def _is_live(self, work: "_Work") -> bool:
+        """Say whether a run is at work here, or about to be."""
+        return not work.opened.done() or (work.run is not None and self._live.get(work.run.place.run) is work)
 
     async def cancel(self, run: Run, reason: str) -> int:
         """Stop a run and all that it started, and return the number of the signal that says so.
@@ -159,7 +197,12 @@ class Runs:
         received.CopyFrom(message)
         received.task_id = new_id()
         received.context_id = received.context_id or new_id()
-        run = work.run = await self._open(agent, received, call, new_context=not message.context_id)
+        run = await self._open(work, received, new_context=not message.context_id)
+        if isinstance(run, str):
+            if not work.opened.done():
+                work.opened.set_result(run)
+            return
+        work.run = run
         work.begun = time.perf_counter()
         ACTIVE.add(agent.name)
         self._live[run.place.run] = work
@@ -179,7 +222,9 @@ class Runs:
         )
         await self._take_turn(agent, run, work.call)
 
-    async def _open(self, agent: Agent, message: "a2a.Message", call: Call, *, new_context: bool) -> Run:
+    async def _open(self, work: "_Work", message: "a2a.Message", *, new_context: bool) -> Run | str:
+        """Write a run down, and return it; the id of another one that has its key already."""
+        agent, call, once = work.agent, work.call, work.once
         run_id, app, owner = message.task_id, call.app, call.principal.id
         waits = self._turns.busy((app, owner, message.context_id))
         state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
@@ -199,9 +244,13 @@ class Runs:
             state=RunState.Name(state),
             revision=call.revision,
             worker=self._worker,
+            idempotency_key=once.name if once else "",
+            idempotency_hash=once.hash if once else "",
             view=listed(task),
         )
         created = await self.log.create(new, [row_of(event) for event in events])
+        if created.repeated:
+            return created.run_id
         task.status.timestamp.FromMicroseconds(created.time_us)
         place = Place(
             run_id, app, owner, agent.name, message.context_id, created.context_position, created.epoch
@@ -237,6 +286,7 @@ class Runs:
         """See to it that the log says how a run ended, whatever happened to its turn."""
         error, run = None if task.cancelled() else task.exception(), work.run
         if run is None:
+            self._forget_key(work)
             if not work.opened.done():
                 work.opened.set_exception(error or ShuttingDown())
         elif run.over and not run.writing:  # as it should be: there is nothing to wait for
@@ -267,9 +317,16 @@ class Runs:
     def _let_go(self, work: "_Work", run: Run) -> None:
         work.timer.cancel()
         del self._live[run.place.run]
+        self._forget_key(work)
         run.close()
         ACTIVE.add(work.agent.name, amount=-1)
         run_ended(run, work.call, work.begun)
+
+    def _forget_key(self, work: "_Work") -> None:
+        if work.once is not None:
+            key = (work.call.app, work.call.principal.id, work.once.name)
+            if self._once.get(key) is work:
+                del self._once[key]
 
     def _interrupt(self, run: Run) -> None:
         self._halt(run, ended(run.task, RUN_STATE_FAILED, INTERRUPTED))
@@ -299,8 +356,10 @@ class _Work:
     agent: Agent
     call: Call
     """The call that asked for it, and once it is opened, the run's own."""
-    opened: "asyncio.Future[Run]"
-    """For whoever asked."""
+    opened: "asyncio.Future[Run | str]"
+    """For whoever asked: the run, or the id of an earlier one that has its key."""
+    once: Once | None = None
+    """By which key it is asked for."""
     task: "asyncio.Task[None]" = field(init=False)
     """Opens the run and takes its turn. Cancelled where the run is stopped."""
     run: Run | None = None

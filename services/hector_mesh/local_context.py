@@ -157,6 +157,11 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
     def invocation_metadata(self) -> Any:
         return pairs_of(self._metadata)
 
+    @property
+    def bare(self) -> bool:
+        """Nothing was said beside the request but what every call carries."""
+        return type(self._metadata) is Carried
+
     def set_code(self, code: StatusCode) -> None:
         self._code = code
 

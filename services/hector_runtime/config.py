@@ -119,9 +119,7 @@ async def completed(config: Config, environment: Mapping[str, str]) -> tuple[Con
     changes["agents"] = agents
     changes["document_stores"] = config.stores_with_defaults(config.document_stores)
     llms = dict(config.llms)
-    if DEFAULT not in llms and any(
-        agent.type == "llm" and agent.llm == DEFAULT for agent in agents.values()
-    ):
+    if DEFAULT not in llms and any(agent.type == "llm" and agent.llm == DEFAULT for agent in agents.values()):
         if len(llms) == 1:
             llms[DEFAULT] = next(iter(llms.values()))
         else:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .config import StorageConfig, StorageSection
     from .database import Database
     from .documents import DocumentIndex, DocumentRow
+    from .errors import IdempotencyMismatch
     from .file_lock import FileLock, Held
     from .ids import new_id
     from .opening import opened
@@ -50,6 +51,7 @@ __all__ = [
     "EventRow",
     "FileLock",
     "Held",
+    "IdempotencyMismatch",
     "NewEvent",
     "NewPush",
     "NewRun",
@@ -80,6 +82,7 @@ _ELSEWHERE = {
     "Database": "database",
     "DocumentIndex": "documents",
     "DocumentRow": "documents",
+    "IdempotencyMismatch": "errors",
     "FileLock": "file_lock",
     "Held": "file_lock",
     "new_id": "ids",

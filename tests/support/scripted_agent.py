@@ -137,6 +137,8 @@ async def serving(
     tools=None,
     strategy=None,
     others=None,
+    *,
+    database: str = "",
     **agent: object,
 ):
     """Run the agent service on the mesh; yields nothing: use the stubs below.
@@ -146,7 +148,7 @@ async def serving(
     settings = Config.model_validate(
         {
             "agents": {"assistant": {"instruction": "Be brief.", **agent}, **(others or {})},
-            "storage": {"database": f"sqlite://{folder}/runs.db"},
+            "storage": {"database": database or f"sqlite://{folder}/runs.db"},
         }
     )
     agent_room = hector_agent.build(settings, mesh_under_test.mesh)

@@ -1,0 +1,65 @@
+"""A message that may have been sent before: starts a run for it, or finds what became of the first one."""
+
+from collections.abc import AsyncIterator
+
+import hector_a2a as a2a
+from hector_mesh import Call, Context
+
+from .agent import Agent
+from .errors import RunLost
+from .feed import Cursor
+from .idempotency import once_of
+from .ledger import events_of, state_of, task_of
+from .run import Run
+from .runs import Runs
+from .tail import tail
+from .view import FINAL, INTERRUPTED, PLACE, SHOWN, fold, new_task, trimmed, update
+
+OPENING = 2
+"""Events that every run begins with, in one commit: the message, and the first state."""
+
+
+class Again:
+    """Takes messages once that have an idempotency key, and others as often as they come."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    async def started(
+        self, agent: Agent, request: "a2a.SendMessageRequest", call: Call, context: Context
+    ) -> Run | str:
+        """Return a run for a message; of one that was sent before, the id of a run that is not at work.
+
+        Raises:
+            IdempotencyKeyReused: Its key stands for another message.
+            HectorError: It was not accepted; its key is free.
+        """
+        once = once_of(request, agent.name, context)
+        if once is None:
+            return await self._runs.start(agent, request.message, call)
+        return await self._runs.start_once(agent, request.message, call, once)
+
+    async def task(self, call: Call, run: str) -> "a2a.Task":
+        """Return what became of a run whose message came again."""
+        found = await self._runs.log.story(call.app, call.principal.id, run, SHOWN)
+        if found is None:  # its session was deleted in this moment
+            raise a2a.TaskNotFound(run)
+        if state_of(found[0]) not in FINAL | INTERRUPTED:
+            raise RunLost(run)
+        return task_of(*found)
+
+    async def replayed(
+        self, call: Call, run: str, history_length: int | None
+    ) -> AsyncIterator["a2a.StreamResponse"]:
+        """Show such a run as its first stream showed it."""
+        task = await self.task(call, run)
+        opening = events_of(await self._runs.log.events(call.app, run, limit=OPENING))
+        begun = fold(new_task(run, task.context_id), opening)
+        first = a2a.StreamResponse(task=trimmed(begun, history_length))
+        first.task.metadata[PLACE] = str(OPENING)
+        yield first
+        async for events in tail(self._runs.log, call.app, run, None, Cursor(OPENING)):
+            for event in events:
+                response = update(event, run, task.context_id)
+                if response is not None:
+                    yield response
