@@ -144,7 +144,8 @@ async def test_ctrl_c_during_a_call_stops_the_task_at_the_server(hector):
                     assert call.stdout is not None
                     await asyncio.to_thread(call.stdout.read, 4)
                 else:
-                    await asyncio.sleep(0.5)  # until it looks after its task
+                    while "GetTask" not in server.output():  # noqa: ASYNC110  # until it looks after its task
+                        await asyncio.sleep(0.02)  # another process has no event of ours
                 call.send_signal(signal.SIGINT)
                 _, told = await asyncio.to_thread(call.communicate)
                 await model.left.wait()
