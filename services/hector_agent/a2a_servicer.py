@@ -6,18 +6,20 @@ The caller's identity is the call's; a task that is somebody else's is not found
 from collections.abc import AsyncIterator
 
 import hector_a2a as a2a
+from hector_a2a.parameters import Parameters
 from hector_mesh import Context, current_call
 
 from .again import Again
 from .errors import RunLost
+from .following import first, updates
 from .ledger import task_of
 from .listing import list_tasks
 from .override import check_override
 from .roster import Roster
 from .run import Run
 from .runs import Runs
-from .tail import tail
-from .view import PLACE, SHOWN, trimmed, update
+from .subscriptions import Subscriptions
+from .view import SHOWN, trimmed
 
 
 class A2AServicer(a2a.A2AServiceServicer):
@@ -26,6 +28,7 @@ class A2AServicer(a2a.A2AServiceServicer):
     def __init__(self, roster: Roster, runs: Runs) -> None:
         self._again = Again(runs)
         self._roster, self._runs = roster, runs
+        self._subscriptions = Subscriptions(runs)
 
     async def SendMessage(
         self, request: "a2a.SendMessageRequest", context: Context
@@ -85,12 +88,14 @@ class A2AServicer(a2a.A2AServiceServicer):
     async def SubscribeToTask(
         self, request: "a2a.SubscribeToTaskRequest", context: Context
     ) -> AsyncIterator["a2a.StreamResponse"]:
-        """Show a task that is at work: as it is, then what changes."""
-        task, run = await self._find(request.id, request.tenant)
-        if run is None:
-            state = a2a.TaskState.Name(task.status.state)
-            raise a2a.UnsupportedOperation(f"task {request.id!r} is over ({state}); GetTask returns it whole")
-        async for response in self._stream(run, None):
+        """Show a task that is not over: as it is, then what changes.
+
+        With Last-Event-ID: as it was where the caller's stream broke off, then what came and comes after.
+        """
+        place = Parameters.read(context.invocation_metadata()).last_event_id
+        agent = self._roster.pick(request.tenant).name if request.tenant else ""
+        call = current_call.get()
+        async for response in self._subscriptions.subscribed(call, request.id, agent, place):
             yield response
 
     async def _start(self, request: "a2a.SendMessageRequest", context: Context) -> Run | str:
@@ -111,16 +116,11 @@ class A2AServicer(a2a.A2AServiceServicer):
     async def _stream(self, run: Run, history_length: int | None) -> AsyncIterator["a2a.StreamResponse"]:
         task, cursor = run.snapshot()
         place = run.place
-        first = a2a.StreamResponse(task=trimmed(task, history_length))
-        first.task.metadata[PLACE] = str(cursor.seq)
-        yield first
-        async for events in tail(self._runs.log, place.app, place.run, run.feed, cursor):
-            for event in events:
-                response = update(event, place.run, place.context)
-                if response is not None:
-                    yield response
-        if not run.over:
-            raise RunLost(place.run)
+        yield first(trimmed(task, history_length), cursor)
+        async for response in updates(self._runs.log, place.app, place.run, place.context, run.feed, cursor):
+            yield response
+            if response.status_update.status.state == a2a.TASK_STATE_INPUT_REQUIRED:
+                return  # the next word is the client's; credentials come another way
 
     async def _find(self, task_id: str, tenant: str) -> tuple["a2a.Task", Run | None]:
         call = current_call.get()

@@ -8,12 +8,12 @@ from hector_mesh import Call, Context
 from .agent import Agent
 from .errors import RunLost
 from .feed import Cursor
+from .following import first, updates
 from .idempotency import once_of
 from .ledger import events_of, state_of, task_of
 from .run import Run
 from .runs import Runs
-from .tail import tail
-from .view import FINAL, INTERRUPTED, PLACE, SHOWN, fold, new_task, trimmed, update
+from .view import FINAL, INTERRUPTED, SHOWN, fold, new_task, trimmed
 
 OPENING = 2
 """Events that every run begins with, in one commit: the message, and the first state."""
@@ -55,11 +55,7 @@ class Again:
         task = await self.task(call, run)
         opening = events_of(await self._runs.log.events(call.app, run, limit=OPENING))
         begun = fold(new_task(run, task.context_id), opening)
-        first = a2a.StreamResponse(task=trimmed(begun, history_length))
-        first.task.metadata[PLACE] = str(OPENING)
-        yield first
-        async for events in tail(self._runs.log, call.app, run, None, Cursor(OPENING)):
-            for event in events:
-                response = update(event, run, task.context_id)
-                if response is not None:
-                    yield response
+        cursor = Cursor(OPENING)
+        yield first(trimmed(begun, history_length), cursor)
+        async for response in updates(self._runs.log, call.app, run, task.context_id, None, cursor):
+            yield response

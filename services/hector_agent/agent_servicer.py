@@ -93,9 +93,10 @@ class AgentServicer(AgentServiceServicer):
         feed = live.feed if live is not None and not request.committed_only else None
         cursor = Cursor(request.after, request.offset)
         async for events in tail(self._runs.log, call.app, row.id, feed, cursor):
-            for event in events:
-                event.run = row.id
-                yield TailResponse(event=event)
+            for shown in events:
+                response = TailResponse(event=shown.event)
+                response.event.run = row.id
+                yield response
 
     async def Signal(self, request: SignalRequest, context: Context) -> SignalResponse:
         """Ask something of a run."""

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from grpc import StatusCode
 
+import hector_a2a as a2a
 from hector_mesh import HectorError
 
 
@@ -141,6 +142,22 @@ class RunLost(HectorError):
             f"run {run!r} stopped because its log could not be written, as the server's log says; "
             "what was committed is kept: ask again when the database is well",
             run=run,
+        )
+
+
+class HistoryPruned(a2a.UnsupportedOperation):
+    """A reader wants events that are not kept any more; `cause` in its facts tells it from other reasons."""
+
+    cause = "EVENT_HISTORY_PRUNED"
+
+    def __init__(self, run: str, after: int, first_kept: int) -> None:
+        super().__init__(
+            f"task {run!r} cannot be followed from event {after} on: its events before {first_kept} are not "
+            "kept any more; GetTask returns the task as it is, and SubscribeToTask without Last-Event-ID "
+            "follows it from now on",
+            cause=self.cause,
+            after=after,
+            firstKept=first_kept,
         )
 
 

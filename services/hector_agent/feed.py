@@ -5,132 +5,197 @@ Readers come with a cursor and take what is behind it; none of them can hold up 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from hector.agent.v1 import RunEvent, TextAppended
+from hector_mesh import HectorError
 
-RING_BYTES = 1 << 20  # how far a reader may fall behind before it must read the log instead
+RING_BYTES = 1 << 20
+"""How far a reader may fall behind before it must read the log instead."""
+EVENT_BYTES = 600
+"""What an event takes beside its content: many small ones must not take more than a few large ones."""
+BATCH = 500
+"""Events that a reader takes at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """What a reader has: every event up to `seq`, and `offset` characters of the text of the next."""
+    """What a reader has: every event up to `seq`, and `offset` characters of the text behind it."""
 
     seq: int = 0
     offset: int = 0
+
+
+class Shown:
+    """An event as readers get it, with what is made of it for them: once, however many they are."""
+
+    __slots__ = ("event", "is_made", "made")
+
+    def __init__(self, event: RunEvent) -> None:
+        self.event, self.is_made = event, False
+        self.made: Any = None
+
+    @property
+    def size_bytes(self) -> int:
+        """What it is counted as in the ring."""
+        return self.event.ByteSize() + EVENT_BYTES
 
 
 class Feed:
     """The live end of one run's log. Written by the run's owner only, read by anybody here."""
 
     def __init__(self, first_seq: int = 1) -> None:
-        self._ring: deque[tuple[RunEvent, int]] = deque()
-        self._first, self._size = first_seq, 0
+        self._ring: deque[Shown] = deque()
+        self._first = self._next = first_seq
+        self._size_bytes = 0
         self._open: TextAppended | None = None
-        self._next = first_seq
-        self._waiting: set[asyncio.Event] = set()
+        self._text = ""
+        self._pieces: dict[tuple[int, int], Shown] = {}
+        """What is left of a text for readers who have its beginning, by place: most have the same."""
+        self._waiting: set[asyncio.Future[None]] = set()
         self.over = False
+        self.failure: HectorError | None = None
+        """What readers are told at the end; None: that was all."""
 
     @property
     def first(self) -> int:
         """The oldest event in the ring; what is before it must be read from the log."""
         return self._first
 
+    @property
+    def next(self) -> int:
+        """The event that will be committed next; its text may be shown already."""
+        return self._next
+
+    @property
+    def size_bytes(self) -> int:
+        """What the ring is counted to take; at most RING_BYTES, or one event."""
+        return self._size_bytes
+
+    @property
+    def readers(self) -> int:
+        """How many wait for something to happen."""
+        return len(self._waiting)
+
+    @property
+    def open_text(self) -> TextAppended | None:
+        """All of the text that will be committed as the next event, as far as it was shown."""
+        return self._open
+
+    def begin(self, next_seq: int) -> None:
+        """Go on behind events that were not shown here: who has not got them reads the log."""
+        if next_seq > self._next:
+            self._ring.clear()
+            self._pieces.clear()
+            self._size_bytes, self._open, self._text = 0, None, ""
+            self._first = self._next = next_seq
+            self._wake()
+
     def publish(self, events: Iterable[RunEvent]) -> None:
         """Show committed events. Open text is among them now, or void."""
+        ring = self._ring
         for event in events:
-            size = event.ByteSize()
-            self._ring.append((event, size))
-            self._size += size
+            shown = Shown(event)
+            ring.append(shown)
+            self._size_bytes += shown.size_bytes
             self._next = event.seq + 1
-        while self._size > RING_BYTES and len(self._ring) > 1:
-            self._size -= self._ring.popleft()[1]
-        if self._ring:
-            self._first = self._ring[0][0].seq
-        self._open = None
+        while self._size_bytes > RING_BYTES and len(ring) > 1:
+            self._size_bytes -= ring.popleft().size_bytes
+        if ring:
+            self._first = ring[0].event.seq
+        self._open, self._text = None, ""
+        self._pieces.clear()
         self._wake()
 
     def show(self, text: TextAppended) -> None:
         """Show all of the text that will be committed as the next event."""
-        self._open = text
+        self._open, self._text = text, text.text
+        self._pieces.clear()
         self._wake()
 
-    def end(self) -> None:
-        """Let readers go once they have read everything."""
-        self.over = True
+    def end(self, failure: HectorError | None = None) -> None:
+        """Let readers go once they have read everything; a failure says why it is not all."""
+        self.over, self.failure = True, failure
         self._wake()
 
-    def behind(self, cursor: Cursor) -> list[RunEvent]:
-        """Return what a reader at `cursor` has not got; the caller has checked `first`."""
-        found = []
-        for event, _ in self._ring:
-            if event.seq <= cursor.seq:
-                continue
-            rest = rest_of(event, cursor)
-            if rest is not None:
-                found.append(rest)
-        start = cursor.offset if cursor.seq + 1 == self._next else 0
-        if self._open is not None and cursor.seq < self._next and len(self._open.text) > start:
-            event = RunEvent(seq=self._next, provisional=True, offset=start, text_appended=self._open)
-            if start:
-                event.text_appended.text = self._open.text[start:]
-                event.text_appended.append = True
-            found.append(event)
-        return found
+    def behind(self, cursor: Cursor) -> tuple[list[Shown], Cursor]:
+        """Return what a reader at `cursor` has not got, as far as one batch goes, and where it is then.
 
-    async def follow(self, cursor: Cursor) -> AsyncIterator[list[RunEvent]]:
-        """Yield what is new behind `cursor`, in batches, until the run is over.
-
-        Ends early when the reader fell so far behind that the ring no longer has what it needs.
+        The caller has checked `first`.
         """
-        with self._woken() as woken:
-            while cursor.seq + 1 >= self._first:
-                woken.clear()
-                events = self.behind(cursor)
-                if events:
-                    cursor = after(events[-1])
-                    yield events
-                elif self.over:
-                    return
-                else:
-                    await woken.wait()
+        seq, offset = cursor.seq, cursor.offset
+        found: list[Shown] = []
+        ring, start = self._ring, seq + 1 - self._first
+        for index in range(start, min(len(ring), start + BATCH)):
+            shown: Shown | None = ring[index]
+            seq += 1
+            if offset:
+                shown, offset = self._rest(ring[index], offset)
+            if shown is not None:
+                found.append(shown)
+        if seq + 1 == self._next and self._open is not None and len(self._text) > offset:
+            found.append(self._piece(offset))
+            offset = len(self._text)
+        return found, Cursor(seq, offset)
 
-    @contextmanager
-    def _woken(self) -> Iterator[asyncio.Event]:
-        event = asyncio.Event()
-        self._waiting.add(event)
+    async def change(self) -> None:
+        """Wait until there may be something new, or the run is over."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
         try:
-            yield event
+            await waiter
         finally:
-            self._waiting.discard(event)
+            self._waiting.discard(waiter)
 
     def _wake(self) -> None:
-        for event in self._waiting:
-            event.set()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, set()
+            for waiter in waiting:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _piece(self, offset: int) -> Shown:
+        """Return the open text from an offset on."""
+        known = self._pieces.get((self._next, offset))
+        if known is None:
+            assert self._open is not None
+            text = TextAppended(
+                artifact_id=self._open.artifact_id,
+                text=self._text[offset:],
+                append=self._open.append or offset > 0,
+            )
+            known = Shown(RunEvent(seq=self._next, provisional=True, offset=offset, text_appended=text))
+            self._pieces[self._next, offset] = known
+        return known
+
+    def _rest(self, shown: Shown, offset: int) -> tuple[Shown | None, int]:
+        event = shown.event
+        known = self._pieces.get((event.seq, offset))
+        if known is not None:
+            return known, 0
+        rest, offset_left = rest_of(event, offset)
+        if rest is None or rest is event:
+            return (None if rest is None else shown), offset_left
+        known = self._pieces[event.seq, offset] = Shown(rest)
+        return known, offset_left
 
 
-def after(event: RunEvent) -> Cursor:
-    """Return the cursor of a reader that has just got `event`."""
-    if event.provisional:
-        return Cursor(event.seq - 1, event.offset + len(event.text_appended.text))
-    return Cursor(event.seq)
+def rest_of(event: RunEvent, offset: int) -> tuple[RunEvent | None, int]:
+    """Return a committed event without the text its reader has already, and what the reader has beyond it.
 
-
-def rest_of(event: RunEvent, cursor: Cursor) -> RunEvent | None:
-    """Return a committed event without the text that the reader has seen before it was committed.
-
-    None means that nothing is left: the reader had it all, and there is nothing else to say.
+    None means that nothing is left: the reader has it all, and there is nothing else to say. Text that was
+    shown as one can be committed as two, when nobody could tell whether the first half was written.
     """
-    if not cursor.offset or event.seq != cursor.seq + 1 or event.WhichOneof("event") != "text_appended":
-        return event
-    left = event.text_appended.text[cursor.offset :]
-    if not left and not event.text_appended.last:
-        return None
+    if not offset or event.WhichOneof("event") != "text_appended":
+        return event, 0
+    text = event.text_appended.text
+    if offset >= len(text) and not event.text_appended.last:
+        return None, offset - len(text)
     rest = RunEvent()
     rest.CopyFrom(event)
-    rest.offset = cursor.offset
-    rest.text_appended.text = left
+    rest.offset = min(offset, len(text))
+    rest.text_appended.text = text[offset:]
     rest.text_appended.append = True
-    return rest
+    return rest, 0

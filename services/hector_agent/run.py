@@ -17,6 +17,7 @@ from hector_mesh import HectorError
 from hector_store import EventRow, NewEvent, RunChanges, RunLog
 
 from .conversation import from_a2a
+from .errors import RunLost
 from .feed import Cursor, Feed
 from .view import FINAL, fold, listed_after, state_of
 
@@ -40,10 +41,12 @@ class Place(NamedTuple):
 class Run:
     """A run that this process owns. Nobody else writes its events."""
 
-    def __init__(self, log: RunLog, place: Place, task: "a2a.Task", next_seq: int) -> None:
+    def __init__(
+        self, log: RunLog, place: Place, task: "a2a.Task", next_seq: int, feed: Feed | None = None
+    ) -> None:
         self.place = place
         self.task = task
-        self.feed = Feed(next_seq)
+        self.feed = feed or Feed(next_seq)
         self.state: RunState.ValueType = RUN_STATE_UNSPECIFIED
         self._log = log
         self._next_seq = next_seq
@@ -133,7 +136,7 @@ class Run:
     def close(self) -> None:
         """Let the readers go, once all writes are settled."""
         self._stop_timer()
-        self.feed.end()
+        self.feed.end(None if self.over else RunLost(self.place.run))
         self.finished.set()
 
     def _begin(

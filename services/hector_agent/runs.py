@@ -43,6 +43,7 @@ from .run import Place, Run, row_of
 from .state import state_of_session
 from .turn import Turn
 from .view import TASK_STATES, listed, new_task
+from .waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ class Runs:
         self._once: dict[_Key, _Work] = {}
         """Of the live ones those that have a key, from the moment they are asked for."""
         self._turns = InOrder()
+        self.waiting = Waiting()
+        """Where those stay who follow a run that waits for somebody."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting = False
 
@@ -101,6 +104,7 @@ class Runs:
             yield
         finally:
             self._accepting = False
+            self.waiting.end(ShuttingDown())
             for work in tuple(self._live.values()):
                 if work.run is not None:
                     self._interrupt(work.run)

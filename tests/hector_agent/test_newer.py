@@ -68,7 +68,7 @@ async def test_kinds_and_fields_of_a_newer_version_change_nothing_for_an_older_r
     assert await shown(log, mixed) == await shown(log, plain)
     said = [messages_of(events_of(await log.events("a", run))) for run in (plain, mixed)]
     assert said[0] == said[1]
-    seen = [event async for batch in tail(log, "a", mixed, None, Cursor(0)) for event in batch]
+    seen = [shown.event async for batch in tail(log, "a", mixed, None, Cursor(0)) for shown in batch]
     assert [event.WhichOneof("event") for event in seen] == [event.WhichOneof("event") for event in TALK]
     assert [event.seq for event in seen] == [2, 3, 4, 5]
 

@@ -23,6 +23,7 @@ from hector_store.errors import StorageQueueFull
 from hector_store.server_errors import StorageInDoubt
 from hector_store.url import parse
 
+NOTHING = Cursor()
 SERVER = parse("postgres://db.example.com/hector")
 
 
@@ -81,6 +82,11 @@ def run(log, monkeypatch):
     return Run(log, place, new_task("run", "context"), 1)
 
 
+def seen(run, cursor=NOTHING):
+    """What a reader that has only this gets."""
+    return [shown.event for shown in run.feed.behind(cursor)[0]]
+
+
 def text_of(run):
     return "".join(part.text for artifact in run.task.artifacts for part in artifact.parts)
 
@@ -115,7 +121,7 @@ async def test_text_that_could_not_be_written_is_in_what_is_written_next(run, lo
         await flush
     log.failing = False
     run.show("answer", "third")
-    [shown] = run.feed.behind(Cursor())
+    [shown] = seen(run)
     assert shown.text_appended.text == "first second third"
     await run.commit([], last=True)
     assert log.text() == text_of(run) == "first second third"
@@ -167,20 +173,20 @@ async def test_what_a_cancelled_caller_wrote_is_in_the_task_and_on_the_feed(run,
         await run.settled()
     await run.commit([RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED))])
     assert text_of(run) == "said"
-    assert [event.seq for event in run.feed.behind(Cursor())] == [1, 2, 3]
-    assert run.task == fold(new_task("run", "context"), run.feed.behind(Cursor()))
+    assert [event.seq for event in seen(run)] == [1, 2, 3]
+    assert run.task == fold(new_task("run", "context"), seen(run))
     assert run.over
 
 
 async def test_text_in_progress_is_not_called_the_last_before_it_is_written(run, log):
     run.show("answer", "all of it")
     commit = await held(run, log, last=True)
-    [shown] = run.feed.behind(Cursor())
+    [shown] = seen(run)
     assert shown.provisional
     assert not shown.text_appended.last
     log.held.set()
     await commit
-    [rest] = run.feed.behind(Cursor(0, len("all of it")))
+    [rest] = seen(run, Cursor(0, len("all of it")))
     assert rest.text_appended == TextAppended(artifact_id="answer", append=True, last=True)
 
 

@@ -1,0 +1,117 @@
+"""A task's stream: the task as it is, or was where an earlier stream broke off, and then what changes."""
+
+import re
+from collections.abc import AsyncIterator
+
+import hector_a2a as a2a
+from hector.agent.v1 import RunEvent, TextAppended
+from hector_store import RunLog, RunRow
+
+from .errors import HistoryPruned
+from .feed import Cursor, Feed, Shown
+from .ledger import events_of
+from .tail import tail
+from .view import PLACE, SHOWN, fold, new_task, update
+
+HEADER = "Last-Event-ID"
+PLACES = re.compile(r"(\d{1,15})(?:\.(\d{1,10}))?", re.ASCII)
+
+
+def place_in(text: str) -> Cursor:
+    """Return what a reader has that names a place as streams do: `seq`, or `seq.offset` inside a text.
+
+    Raises:
+        InvalidParams: It is no place.
+    """
+    found = PLACES.fullmatch(text)
+    seq, offset = (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+    if found is None or seq == 0:
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        raise a2a.InvalidParams(
+            {HEADER: f"{shown!r} is no event's id; those of this task's streams look like 7 or 7.120"}
+        )
+    return Cursor(seq - 1, offset) if found[2] is not None else Cursor(seq)
+
+
+def place_of(cursor: Cursor) -> str:
+    """Return the place of a reader; `place_in` is its inverse."""
+    return f"{cursor.seq + 1}.{cursor.offset}" if cursor.offset else str(cursor.seq)
+
+
+async def as_of(log: RunLog, row: RunRow, feed: Feed | None, cursor: Cursor) -> tuple["a2a.Task", Cursor]:
+    """Return the task as a reader at `cursor` has it, and the cursor of a reader that has that.
+
+    An offset into a text that was never written, or was written otherwise, is void: the text was lost with
+    whoever worked on the run, and what the reader gets stands before it.
+
+    Raises:
+        HistoryPruned: What is behind the cursor is not kept any more.
+        InvalidParams: There is nothing yet where the reader says it was.
+    """
+    while True:
+        found = await log.story(row.app, row.owner, row.id, SHOWN)
+        if found is None:
+            raise a2a.TaskNotFound(row.id)
+        row, rows = found
+        if cursor.seq >= row.next_seq:
+            last = row.next_seq - 1
+            raise a2a.InvalidParams(
+                {HEADER: f"says event {place_of(cursor)}, and the last one of task {row.id!r} is {last}"}
+            )
+        if cursor.seq + 1 < row.next_seq:
+            kept = await log.events(row.app, row.id, after=cursor.seq, limit=1)
+            if not kept or kept[0].seq > cursor.seq + 1:
+                raise HistoryPruned(row.id, cursor.seq, kept[0].seq if kept else row.next_seq)
+        elif cursor.offset and feed is not None and feed.next > row.next_seq:
+            continue  # it was committed between the two looks
+        break
+    task = new_task(row.id, row.context_id)
+    events = [event for event in events_of(rows) if event.seq <= cursor.seq + 1]
+    fold(task, (event for event in events if event.seq <= cursor.seq))
+    if cursor.offset:
+        begun = _begun(events, feed, cursor)
+        if begun is None:
+            return task, Cursor(cursor.seq)
+        fold(task, [RunEvent(text_appended=begun)])
+    return task, cursor
+
+
+async def updates(
+    log: RunLog, app: str, run: str, context: str, feed: Feed | None, cursor: Cursor
+) -> AsyncIterator["a2a.StreamResponse"]:
+    """Yield what changes behind `cursor`, until the run is over.
+
+    Messages are shared between readers: they must not be changed.
+    """
+    async for batch in tail(log, app, run, feed, cursor):
+        for shown in batch:
+            response = shown.made if shown.is_made else made(shown, run, context)
+            if response is not None:
+                yield response
+
+
+def made(shown: Shown, run: str, context: str) -> "a2a.StreamResponse | None":
+    """Return what A2A shows of an event, and keep it for the other readers."""
+    response = update(shown.event, run, context)
+    shown.made, shown.is_made = response, True
+    return response
+
+
+def first(task: "a2a.Task", cursor: Cursor) -> "a2a.StreamResponse":
+    """Return a stream's first event."""
+    response = a2a.StreamResponse(task=task)
+    response.task.metadata[PLACE] = place_of(cursor)
+    return response
+
+
+def _begun(events: list[RunEvent], feed: Feed | None, cursor: Cursor) -> TextAppended | None:
+    """Return the beginning of a text that a reader has; None: there is no such text."""
+    text = None
+    if events and events[-1].seq == cursor.seq + 1:
+        if events[-1].WhichOneof("event") == "text_appended":
+            text = events[-1].text_appended
+    elif feed is not None and feed.next == cursor.seq + 1:
+        text = feed.open_text
+    if text is None or len(text.text) < cursor.offset:
+        return None
+    return TextAppended(artifact_id=text.artifact_id, text=text.text[: cursor.offset], append=text.append)

@@ -1,0 +1,88 @@
+"""Readers of a task that was begun elsewhere: from now on, or from where their last stream broke off."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import hector_a2a as a2a
+from hector_mesh import Call
+from hector_store import RunRow
+
+from .errors import RunLost
+from .feed import Cursor, Feed
+from .following import as_of, first, place_in, updates
+from .ledger import state_of
+from .run import Run
+from .runs import Runs
+from .view import FINAL, INTERRUPTED, TASK_STATES
+
+MOMENT_S = 2.0
+"""How long a run that waited may be nobody's between being taken up again and being at work."""
+
+
+class Subscriptions:
+    """Shows tasks to those who may see them."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    async def subscribed(
+        self, call: Call, task_id: str, agent: str, place: str
+    ) -> AsyncIterator["a2a.StreamResponse"]:
+        """Yield a task and what changes, until it is over.
+
+        Args:
+            call: Who asks.
+            task_id: Which task.
+            agent: Only if it is this one's; empty: whosever.
+            place: Where the caller's last stream broke off; empty: it has seen nothing, and wants to see no
+                task that is over.
+
+        Raises:
+            HectorError: InvalidParams: there is no such place. HistoryPruned: there is none any more.
+                UnsupportedOperation: the task is over. TaskNotFound. RunLost.
+        """
+        log, wanted = self._runs.log, place_in(place) if place else None
+        run = self._live(call, task_id, agent)
+        if run is not None and wanted is None:
+            feed: Feed | None = run.feed
+            task, cursor = run.snapshot()
+        else:
+            # Before the row is read: whoever takes the run up in between finds the feed, and us, here.
+            feed = run.feed if run is not None else self._runs.waiting.feed(task_id)
+            row = await log.get(call.app, call.principal.id, task_id)
+            if row is None or not row.is_task or (agent and row.agent != agent):
+                raise a2a.TaskNotFound(task_id)
+            if run is None:
+                feed = await self._unowned(row, feed, call, follows_on=wanted is not None)
+            task, cursor = await as_of(log, row, feed, wanted or Cursor(row.next_seq - 1))
+        yield first(task, cursor)
+        async for response in updates(log, call.app, task_id, task.context_id, feed, cursor):
+            yield response
+
+    async def _unowned(self, row: RunRow, waiting: Feed, call: Call, *, follows_on: bool) -> Feed | None:
+        """Return where to see what comes of a run that nobody worked on; None: nothing will."""
+        state = state_of(row)
+        if state in FINAL:
+            if follows_on:
+                return None
+            shown = a2a.TaskState.Name(TASK_STATES[state])
+            raise a2a.UnsupportedOperation(f"task {row.id!r} is over ({shown}); GetTask returns it whole")
+        if state in INTERRUPTED:
+            waiting.begin(row.next_seq)
+            return waiting
+        run = self._live(call, row.id, "")
+        if run is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(MOMENT_S):
+                    await waiting.change()
+            run = self._live(call, row.id, "")
+        if run is None:
+            raise RunLost(row.id)
+        return run.feed
+
+    def _live(self, call: Call, task_id: str, agent: str) -> Run | None:
+        run = self._runs.live(call.app, call.principal.id, task_id)
+        if run is not None and agent and run.place.agent != agent:
+            raise a2a.TaskNotFound(task_id)
+        return run
