@@ -22,7 +22,10 @@ def merge_pieces(first: StreamTextResponse, second: StreamTextResponse) -> Strea
 
 
 def merge_updates(first: "a2a.StreamResponse", second: "a2a.StreamResponse") -> "a2a.StreamResponse | None":
-    """Return two updates of a task as one: only text appended to the same artifact is joined."""
+    """Return two updates of a task as one: only text appended to the same artifact is joined.
+
+    Neither is changed: all readers of a run are given the same ones.
+    """
     if first.WhichOneof("payload") != "artifact_update" or second.WhichOneof("payload") != "artifact_update":
         return None
     one, two = first.artifact_update, second.artifact_update
@@ -31,10 +34,13 @@ def merge_updates(first: "a2a.StreamResponse", second: "a2a.StreamResponse") -> 
         return None
     if not (one.artifact.parts[0].HasField("text") and two.artifact.parts[0].HasField("text")):
         return None
-    one.artifact.parts[0].text += two.artifact.parts[0].text
-    one.last_chunk = two.last_chunk
-    one.metadata.CopyFrom(two.metadata)
-    return first
+    joined = a2a.StreamResponse()
+    joined.CopyFrom(first)
+    update = joined.artifact_update
+    update.artifact.parts[0].text += two.artifact.parts[0].text
+    update.last_chunk = two.last_chunk
+    update.metadata.CopyFrom(two.metadata)
+    return joined
 
 
 def _holds(piece: StreamTextResponse, allowed: frozenset[str]) -> bool:

@@ -91,6 +91,14 @@ def test_text_of_one_artifact_becomes_one_update():
     assert (update.artifact.parts[0].text, update.append, update.last_chunk) == ("abc", False, True)
 
 
+def test_joining_changes_neither_update_for_those_who_got_them_apart():
+    """Ours: all readers of a run are given the same messages."""
+    first, second = text("a", append=False), text("b")
+    joined = merge_updates(first, second)
+    assert (first, second) == (text("a", append=False), text("b"))
+    assert joined == text("ab", append=False)
+
+
 def test_the_joined_update_is_where_the_second_was():
     first, second = text("a"), text("b")
     first.artifact_update.metadata["hector.at"] = "1.0"
