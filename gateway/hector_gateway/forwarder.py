@@ -119,7 +119,8 @@ class Forwarder:
                     async for event in events:
                         yield event
             except AioRpcError as error:
-                if info_of(error).reason != a2a.UnsupportedOperation.reason:
+                told = info_of(error)
+                if told.reason != a2a.UnsupportedOperation.reason or "cause" in told.metadata:
                     raise
                 yield v03_grpc.event_of_task(
                     await fetch(wire, visit)
