@@ -32,6 +32,10 @@ class Directory:
         self._until = 0.0
         self._asking: asyncio.Task[Mapping[str, Agent]] | None = None
 
+    def forget(self) -> None:
+        """Ask anew before anything else is said: the agents of this process have changed."""
+        self._until, self._asking = 0.0, None  # whoever waits for an older answer gets that
+
     async def agent(self, name: str, principal: Principal) -> Agent:
         """Return an agent that the caller may see; "" is the default one.
 
@@ -66,7 +70,8 @@ class Directory:
             request.page_token = page.next_page_token
             if not page.next_page_token:
                 break
-        self._agents, self._until = agents, time.monotonic() + FRESH_S
+        if self._asking is asyncio.current_task():  # else the agents have changed meanwhile
+            self._agents, self._until = agents, time.monotonic() + FRESH_S
         return agents
 
 

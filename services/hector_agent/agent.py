@@ -24,8 +24,12 @@ class Agent:
         HandlerNotUsable: It is to be answered by code, and that cannot be loaded.
     """
 
-    def __init__(self, name: str, config: AgentConfig, mesh: Mesh, toolbox: Toolbox) -> None:
+    def __init__(
+        self, name: str, config: AgentConfig, mesh: Mesh, toolbox: Toolbox, revision: str = ""
+    ) -> None:
         self.name, self.config, self.toolbox = name, config, toolbox
+        self.revision = revision
+        """Of the config that it is an entry of; its runs say so. Empty: as their calls say."""
         self.strategy = ReasoningStrategyStub(mesh.at(f"agents.{name}"))
         self.beginning = Beginning(self.strategy)
         self.instruction = instruction_of(config)

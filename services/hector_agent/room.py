@@ -1,37 +1,45 @@
 """Puts the agent service together."""
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import hector_a2a as a2a
 from hector.agent.v1 import add_AgentServiceServicer_to_server
-from hector_mesh import Mesh, Room, Server
+from hector_mesh import Mesh, Prepared, Renewal, Room, Server
 from hector_store import Database, RunLog, StorageSection, opened
 
 from .a2a_servicer import A2AServicer
 from .agent import Agent
 from .agent_servicer import AgentServicer
 from .config import AgentSection
+from .push.config import PushSection
+from .push.push import Push
 from .roster import Roster
 from .runs import Runs
 from .tools import Toolbox
 
 
-class Config(AgentSection, StorageSection):
-    """What `build` reads: the agents, and where runs are kept."""
+class Config(AgentSection, StorageSection, PushSection):
+    """What `build` reads: the agents, where runs are kept, and how others are told of them."""
 
 
-def build(config: Config, mesh: Mesh) -> Room:
+def build(config: Config, mesh: Mesh, *, revision: str = "") -> Room:
     """Return the agent service: A2A, and what A2A does not cover.
 
     It opens the database when it starts running, and ends the runs that a crash left behind.
+
+    Args:
+        config: The agents, and where runs are kept.
+        mesh: What agents ask.
+        revision: The config's id, which runs keep; empty: as calls say.
     """
-    toolbox = Toolbox(mesh)
-    roster = Roster({name: Agent(name, agent, mesh, toolbox) for name, agent in config.agents.items()})
-    runs, databases = Runs(), list[Database]()
+    roster = Roster(agents_of(config, mesh, revision))
+    push = Push(config.server.a2a.push)
+    runs, databases = Runs(push), list[Database]()
 
     def register(server: Server) -> None:
-        a2a.add_A2AServiceServicer_to_server(A2AServicer(roster, runs), server)
+        a2a.add_A2AServiceServicer_to_server(A2AServicer(roster, runs, push), server)
         add_AgentServiceServicer_to_server(AgentServicer(roster, runs), server)
 
     @asynccontextmanager
@@ -39,10 +47,34 @@ def build(config: Config, mesh: Mesh) -> Room:
         async with opened(config.storage.database) as database:
             databases.append(database)
             # Claimed, else this would end, as interrupted, what another process works on.
-            async with database.claimed(), runs.running(RunLog(database)):
+            log = RunLog(database)
+            async with database.claimed(), runs.running(log), push.running(database, log):
                 yield
 
     async def database_is_well() -> bool:
         return all([await database.is_well() for database in databases])
 
-    return Room(register=register, running=running, checks={"database": database_is_well})
+    async def prepare(renewal: Renewal) -> Prepared:
+        # In a thread: code of custom agents is read, and may do what it likes.
+        agents = await to_thread(agents_of, renewal.config, mesh, renewal.revision)
+        before = roster.agents
+        changes = [
+            f"the code of agents.{name} changed"
+            for name, agent in agents.items()
+            if name in before
+            and before[name].config.handler == agent.config.handler
+            and before[name].handler is not agent.handler
+        ]
+        return Prepared(lambda: roster.replace(agents), tuple(changes))
+
+    return Room(register=register, running=running, checks={"database": database_is_well}, prepare=prepare)
+
+
+def agents_of(config: AgentSection, mesh: Mesh, revision: str) -> dict[str, Agent]:
+    """Return the agents of a config, ready to work.
+
+    Raises:
+        HandlerNotUsable: The code behind one cannot be loaded.
+    """
+    toolbox = Toolbox(mesh)
+    return {name: Agent(name, agent, mesh, toolbox, revision) for name, agent in config.agents.items()}

@@ -26,7 +26,11 @@ class Roster:
     """All agents by name; the first one answers where none is named."""
 
     def __init__(self, agents: Mapping[str, Agent]) -> None:
-        self._agents = agents
+        self.agents = agents
+
+    def replace(self, agents: Mapping[str, Agent]) -> None:
+        """Have these agents from now on; runs keep the one that they began with."""
+        self.agents = agents
 
     def pick(self, tenant: str) -> Agent:
         """Return the agent that A2A's tenant names: "agent", "app/agent", or "" for the default.
@@ -35,17 +39,15 @@ class Roster:
             AgentNotFound: There is none of that name.
         """
         name = tenant.rpartition("/")[2]
-        found = self._agents.get(name) if name else next(iter(self._agents.values()), None)
+        found = self.agents.get(name) if name else next(iter(self.agents.values()), None)
         if found is None:
-            raise AgentNotFound(name or "(default)", list(self._agents))
+            raise AgentNotFound(name or "(default)", list(self.agents))
         return found
 
     def described(self) -> list[AgentInfo]:
         """Return all agents as others see them, in the order of the configuration."""
-        default = next(iter(self._agents), "")
-        return [
-            described(name, agent.config, default=name == default) for name, agent in self._agents.items()
-        ]
+        default = next(iter(self.agents), "")
+        return [described(name, agent.config, default=name == default) for name, agent in self.agents.items()]
 
 
 def described(name: str, config: AgentConfig, *, default: bool) -> AgentInfo:

@@ -29,7 +29,7 @@ from hector.agent.v1 import (
     StatusChanged,
 )
 from hector_mesh import Call, HectorError, scope
-from hector_store import IdempotencyMismatch, NewRun, RunLog, RunRow, new_id
+from hector_store import IdempotencyMismatch, NewPush, NewRun, RunLog, RunRow, new_id
 
 from .agent import Agent
 from .conversation import messages_of
@@ -39,6 +39,7 @@ from .idempotency import IdempotencyKeyReused, Once
 from .ledger import close_abandoned, ended, events_of, task_of
 from .measuring import ACTIVE, run_ended
 from .order import InOrder
+from .push.push import Push
 from .run import Place, Run, row_of
 from .state import state_of_session
 from .turn import Turn
@@ -66,8 +67,9 @@ INTERRUPTED = RunError(
 class Runs:
     """Starts runs and owns them until they are over. Use inside `running()`."""
 
-    def __init__(self) -> None:
+    def __init__(self, push: Push | None = None) -> None:
         self._opened: RunLog | None = None
+        self._push = push
         self._worker = f"worker-{uuid.uuid4().hex[:12]}"
         self._live: dict[str, _Work] = {}
         self._once: dict[_Key, _Work] = {}
@@ -122,20 +124,30 @@ class Runs:
             return None
         return found
 
-    async def start(self, agent: Agent, message: "a2a.Message", call: Call) -> Run:
+    async def start(
+        self, agent: Agent, message: "a2a.Message", call: Call, pushes: tuple[NewPush, ...] = ()
+    ) -> Run:
         """Open a run with its first message, durably, and set it to work.
 
         The message's context id names the session; without one a new session begins. A caller that leaves
-        in the middle stops nothing: the run goes on, or was not accepted.
+        in the middle stops nothing: the run goes on, or was not accepted. Who is to be told of it is written
+        with it.
 
         Raises:
             HectorError: The run was not accepted: nothing was written.
         """
-        run = await self._begin(agent, message, call).opened
+        run = await self._begin(agent, message, call, None, pushes).opened
         assert isinstance(run, Run)  # only a key can lead to one that is over
         return run
 
-    async def start_once(self, agent: Agent, message: "a2a.Message", call: Call, once: Once) -> Run | str:
+    async def start_once(
+        self,
+        agent: Agent,
+        message: "a2a.Message",
+        call: Call,
+        once: Once,
+        pushes: tuple[NewPush, ...] = (),
+    ) -> Run | str:
         """Open a run as `start` does, unless its key was used before: then return what became of that.
 
         Returns:
@@ -148,7 +160,7 @@ class Runs:
         key = (call.app, call.principal.id, once.name)
         work = self._once.get(key)
         if work is None or not self._is_live(work):
-            work = self._once[key] = self._begin(agent, message, call, once)
+            work = self._once[key] = self._begin(agent, message, call, once, pushes)
         elif work.once is not None and work.once.hash != once.hash:
             found = await asyncio.shield(work.opened)
             raise IdempotencyKeyReused(once.key, found if isinstance(found, str) else found.place.run)
@@ -158,12 +170,19 @@ class Runs:
         except IdempotencyMismatch as error:
             raise IdempotencyKeyReused(once.key, error.facts["run_id"]) from None
 
-    def _begin(self, agent: Agent, message: "a2a.Message", call: Call, once: Once | None = None) -> "_Work":
+    def _begin(
+        self,
+        agent: Agent,
+        message: "a2a.Message",
+        call: Call,
+        once: Once | None,
+        pushes: tuple[NewPush, ...],
+    ) -> "_Work":
         if not self._accepting:
             raise ShuttingDown
         if len(self._live) >= MOST_LIVE:
             raise TooManyRuns(MOST_LIVE)
-        work = _Work(agent, call, asyncio.get_running_loop().create_future(), once)
+        work = _Work(agent, call, asyncio.get_running_loop().create_future(), once, pushes)
         work.task = self._spawn(self._work_on(work, message))
         work.task.add_done_callback(partial(self._worked, work))
         return work
@@ -222,7 +241,7 @@ class Runs:
             deadline=time.monotonic() + limit_s + GRACE_S,
             traceparent=call.traceparent,
             request_id=call.request_id,
-            revision=call.revision,
+            revision=agent.revision or call.revision,
         )
         await self._take_turn(agent, run, work.call)
 
@@ -246,11 +265,12 @@ class Runs:
             context_id=message.context_id,
             new_context=new_context,
             state=RunState.Name(state),
-            revision=call.revision,
+            revision=agent.revision or call.revision,
             worker=self._worker,
             idempotency_key=once.name if once else "",
             idempotency_hash=once.hash if once else "",
             view=listed(task),
+            pushes=tuple(push if push.id else push._replace(id=run_id) for push in work.pushes),
         )
         created = await self.log.create(new, [row_of(event) for event in events])
         if created.repeated:
@@ -260,6 +280,10 @@ class Runs:
             run_id, app, owner, agent.name, message.context_id, created.context_position, created.epoch
         )
         run = Run(self.log, place, task, len(events) + 1)
+        if self._push is not None:
+            run.committed = self._push.wake
+            if work.pushes:
+                self._push.placed(run_id)
         run.state = state
         return run
 
@@ -364,6 +388,8 @@ class _Work:
     """For whoever asked: the run, or the id of an earlier one that has its key."""
     once: Once | None = None
     """By which key it is asked for."""
+    pushes: tuple[NewPush, ...] = ()
+    """Who is to be told of it."""
     task: "asyncio.Task[None]" = field(init=False)
     """Opens the run and takes its turn. Cancelled where the run is stopped."""
     run: Run | None = None

@@ -10,7 +10,7 @@ from .interceptor import CallInterceptor, interceptors
 from .listening import WireServer, wire_server
 from .local import LocalChannel, LocalServer
 from .mesh import Mesh
-from .room import Prepared, Renewal, Room
+from .room import Prepare, Prepared, Renewal, Room
 from .server import Context, Server
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "LocalChannel",
     "LocalServer",
     "Mesh",
+    "Prepare",
     "Prepared",
     "Principal",
     "Renewal",

@@ -1,7 +1,7 @@
 """What the border shows of the config: its schema, the values in effect, the revisions that there were."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ class Pages:
         self._keeps, self._recorded = keeps, asyncio.Event()
         self._config, self._sealed = config, sealed
         self._source = _source(loaded)
+        self._waiting: list[str] = []
         self.stored: Revision | None = None
         """What was kept of it; None: this process keeps nothing."""
 
@@ -63,13 +64,34 @@ class Pages:
         Raises:
             HectorError: The database cannot be written.
         """
+        self.stored = await self._put(self._sealed)
+        self._recorded.set()
+
+    async def renewed(self, config: Config, sealed: Sealed, waiting: list[str]) -> Callable[[], None]:
+        """Write another revision down, and return what shows it from then on.
+
+        Args:
+            config: What is in effect then.
+            sealed: The file as it is kept.
+            waiting: Keys of the file that wait for a restart.
+
+        Raises:
+            HectorError: The database cannot be written.
+        """
+        stored = await self._put(sealed) if self._keeps else None
+
+        def commit() -> None:
+            self._config, self._sealed, self._waiting, self.stored = config, sealed, waiting, stored
+
+        return commit
+
+    async def _put(self, sealed: Sealed) -> "Revision":
         from hector_store import Revisions, opened  # SQLAlchemy: only where the database is
 
         async with opened(self._config.storage.database) as database:
-            self.stored = await Revisions(database).put(
-                self._sealed.id, self._sealed.text, source=self._source, applicable=self._sealed.applicable
+            return await Revisions(database).put(
+                sealed.id, sealed.text, source=self._source, applicable=sealed.applicable
             )
-        self._recorded.set()
 
     async def schema(self) -> bytes:
         """Return the JSON Schema of config files."""
@@ -126,6 +148,7 @@ class Pages:
             "number": None,
             "source": self._source,
             "applicable": self._sealed.applicable,
+            "needs_restart": self._waiting,
         }
         stored = _described(self.stored) if self.stored else {}
         return {**known, **stored, "config": masked_data(self._config)}

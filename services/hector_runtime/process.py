@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -16,6 +17,9 @@ from hector_mesh import (
     LocalChannel,
     LocalServer,
     Mesh,
+    Prepare,
+    Prepared,
+    Renewal,
     Room,
     interceptors,
     wire_channel,
@@ -59,6 +63,8 @@ class Process:
     """Where clients reach the gateway, by protocol: "HTTP", "gRPC"; empty without one."""
     ready: asyncio.Event
     """Set when every role here is."""
+    prepare: Prepare
+    """Makes all roles here ready for another config; see `Room.prepare`."""
 
 
 @asynccontextmanager
@@ -109,7 +115,9 @@ async def running(
             channel = await stack.enter_async_context(wire_channel(address, token=token, role=role))
             routes |= dict.fromkeys(ROLES[role].serves, channel)
         mesh = Mesh(routes)
-        more = {"gateway": {"source": source}} if source else {}
+        more: dict[str, dict[str, object]] = {}
+        if source is not None:
+            more = {"gateway": {"source": source}, "agent": {"revision": source.revision_id}}
         rooms = {role: ROLES[role].build(config, mesh, **more.get(role, {})) for role in here}
         for room in rooms.values():
             room.register(local)
@@ -129,7 +137,19 @@ async def running(
         stack.callback(checking.cancel)
         stack.callback(setattr, watch, "stopping", True)
         public = {name: at for room in rooms.values() for name, at in room.addresses().items()}
-        yield Process(mesh, tuple(here), wire.address if wire else "", public, ready)
+        prepare = partial(_prepared, tuple(rooms.values()))
+        yield Process(mesh, tuple(here), wire.address if wire else "", public, ready, prepare)
+
+
+async def _prepared(rooms: Collection[Room], renewal: Renewal) -> Prepared:
+    """Make rooms ready for another config, all of them or none."""
+    ready = [await room.prepare(renewal) for room in rooms if room.prepare is not None]
+
+    def commit() -> None:
+        for each in ready:
+            each.commit()
+
+    return Prepared(commit, tuple(change for each in ready for change in each.changes))
 
 
 @contextmanager

@@ -34,6 +34,10 @@ class Role:
     """Roles that it calls."""
     needed: Needed = always
     """Whether a mesh with this configuration has the role at all."""
+    reads: tuple[str, ...] = ()
+    """Sections of the config that are its own."""
+    takes_over: tuple[str, ...] = ()
+    """Keys of the config that it takes over while it runs, with all below them; the rest needs a restart."""
 
     def build(self, config: Config, mesh: Mesh, **more: object) -> Room:
         """Import the package and build its room; `more` is what this role alone is given."""
@@ -43,23 +47,42 @@ class Role:
 
 # In the order in which they start; they stop in reverse, so that the border closes first.
 ROLES: Mapping[str, Role] = {
-    "embedder": Role("hector_embedder", ("hector.embedder.v1.EmbedderProvider",), needed=with_documents),
-    "vector": Role("hector_vector", ("hector.vector.v1.DatabaseProvider",), needed=with_documents),
+    "embedder": Role(
+        "hector_embedder",
+        ("hector.embedder.v1.EmbedderProvider",),
+        needed=with_documents,
+        reads=("embedders",),
+    ),
+    "vector": Role(
+        "hector_vector",
+        ("hector.vector.v1.DatabaseProvider",),
+        needed=with_documents,
+        reads=("vector_stores",),
+    ),
     "document": Role(
         "hector_document",
         ("hector.document.v1.DocumentStore", "hector.document.v1.DocumentParser"),
         calls=("embedder", "vector"),
         needed=with_documents,
+        reads=("document_stores", "storage"),
     ),
-    "llm": Role("hector_llm", ("hector.llm.v1.LLMProvider",)),
-    "tool": Role("hector_tool", ("hector.tool.v1.ToolProvider",), calls=("document",)),
+    "llm": Role("hector_llm", ("hector.llm.v1.LLMProvider",), reads=("llms",), takes_over=("llms",)),
+    "tool": Role(
+        "hector_tool",
+        ("hector.tool.v1.ToolProvider",),
+        calls=("document",),
+        reads=("tools",),
+        takes_over=("tools",),
+    ),
     "reasoning": Role("hector_reasoning", ("hector.reasoning.v1.ReasoningStrategy",)),
     "agent": Role(
         "hector_agent",
         ("lf.a2a.v1.A2AService", "hector.agent.v1.AgentService"),
         calls=("reasoning", "llm", "tool"),
+        reads=("agents", "storage"),
+        takes_over=("agents", "defaults.llm"),
     ),
-    "gateway": Role("hector_gateway", (), calls=("agent",)),
+    "gateway": Role("hector_gateway", (), calls=("agent",), reads=("server",), takes_over=("server.a2a",)),
 }
 
 

@@ -81,11 +81,18 @@ def test_hangup_reads_the_config_again_and_ends_nothing(hector: Hector) -> None:
     assert "config refused, nothing was changed" in said
     assert "hector.yaml:1:1: nmae: unknown key" in said
 
-    hector.write("name: two\n")
-    server.process.send_signal(signal.SIGHUP)
-    said = wait_for(server, "takes effect with the next start")
-    assert re.search(r"takes effect with the next start .*running=" + running[:12], said)
     assert page(server, "/api/config")["revision"] == running
+
+    hector.write("name: two\nserver: {request_timeout: 17s}\n")
+    server.process.send_signal(signal.SIGHUP)
+    said = wait_for(server, "part of the config waits for a restart")
+    assert re.search(r"config was applied .*changes=none", said)
+    assert "keys=server.request_timeout" in said
+    shown = page(server, "/api/config")
+    assert shown["revision"] != running
+    assert (shown["number"], shown["config"]["name"]) == (2, "two")
+    assert shown["config"]["server"]["request_timeout"] != 17
+    assert shown["needs_restart"] == ["server.request_timeout"]
 
     (hector.folder / "hector.yaml").unlink()
     server.process.send_signal(signal.SIGHUP)

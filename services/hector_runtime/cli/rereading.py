@@ -1,73 +1,135 @@
-"""SIGHUP: the config is read again and checked; it takes effect with the next start."""
+"""SIGHUP: the config is read again, and takes effect as far as that goes without a restart."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from hector_config import ConfigInvalid, Loaded
-from hector_mesh import HectorError
-from hector_runtime.config import Config, load_config
+from hector_config import ConfigInvalid, Loaded, Sealed
+from hector_mesh import HectorError, Renewal
+from hector_runtime.config import Config, completed, load_config
+from hector_runtime.pages import Pages
+from hector_runtime.process import Process
+from hector_runtime.renewing import changes, held, waiting
 from hector_runtime.revision import sealed_config
+
+from .settings import Overrides, environment_of, overridden
 
 log = logging.getLogger(__name__)
 
-
-@asynccontextmanager
-async def reread_on_hangup(loaded: Loaded[Config], running_id: str) -> AsyncIterator[None]:
-    """Until the block ends, answer each SIGHUP with what a restart would bring; nothing changes by it.
-
-    Without this the signal would end the process, and with it the answers that are being given.
-    """
-    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
-    if hangup is None:  # Windows has none
-        yield
-        return
-    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
-
-    def told() -> None:
-        task = loop.create_task(_reread(loaded, running_id))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    loop.add_signal_handler(hangup, told)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(hangup)
-        for task in tasks:
-            task.cancel()
+LATE_S = 60.0
+"""Runs that ended may still be written, and those that began a moment before have their whole time."""
+PREPARE_S = 60.0
+"""How long all rooms together may take to make ready for another config."""
 
 
-async def _reread(loaded: Loaded[Config], running_id: str) -> None:
-    if not loaded.is_file:
-        log.warning("nothing to read again, this server runs without a config file")
-        return
-    await asyncio.to_thread(check_again, Path(loaded.file), running_id)
+@dataclass(slots=True)
+class Running:
+    """The config that a process runs on, and where it came from."""
+
+    loaded: Loaded[Config]
+    config: Config
+    """All of it: gaps filled, and the command line's own on top."""
+    overrides: Overrides
+    pages: Pages
 
 
-def check_again(file: Path, running_id: str) -> None:
-    """Read and check a config file, and say what came of it."""
-    try:
-        found = load_config(file)
-        revision = sealed_config(found).id
-    except ConfigInvalid as error:
-        for problem in error.problems:
-            log.error("config refused, nothing was changed", extra={"problem": str(problem)})
-        return
-    except HectorError as error:
-        log.error("config refused, nothing was changed", extra={"problem": str(error)})
-        return
+class Rereading:
+    """Answers SIGHUP, one at a time. A config that is no good changes nothing."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        # As the file and the command line say it, before gaps are filled: what the next one is compared with.
+        self._said = overridden(running.loaded.config, running.overrides)
+        self._process: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+        """Once there is something that can take another config."""
+        self._one = asyncio.Lock()
+        self._tasks = set[asyncio.Task[None]]()
+
+    @asynccontextmanager
+    async def on_hangup(self) -> AsyncIterator[None]:
+        """Until the block ends, answer each SIGHUP; one that comes before `started` waits for it.
+
+        Without this the signal would end the process, and with it the answers that are being given.
+        """
+        hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
+        if hangup is None:  # Windows has none
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(hangup, self._told)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(hangup)
+            for task in self._tasks:
+                task.cancel()
+            self._process.cancel()
+
+    def started(self, process: Process) -> None:
+        """Say what is to take another config."""
+        self._process.set_result(process)
+
+    def _told(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._reread())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reread(self) -> None:
+        loaded = self._running.loaded
+        if not loaded.is_file:
+            log.warning("nothing to read again, this server runs without a config file")
+            return
+        process = await asyncio.shield(self._process)
+        async with self._one:
+            try:
+                found = await asyncio.to_thread(load_config, Path(loaded.file))
+                sealed = await asyncio.to_thread(sealed_config, found)
+                async with asyncio.timeout(PREPARE_S):
+                    await self._take(found, sealed, process)
+            except ConfigInvalid as error:
+                for problem in error.problems:
+                    log.error("config refused, nothing was changed", extra={"problem": str(problem)})
+            except HectorError as error:
+                log.error("config refused, nothing was changed", extra={"problem": str(error)})
+            except TimeoutError:
+                why = f"its parts were not ready within {PREPARE_S:g} s"
+                log.error("config refused, nothing was changed", extra={"problem": why})
+
+    async def _take(self, found: Loaded[Config], sealed: Sealed, process: Process) -> None:
+        running = self._running
+        pages = running.pages
+        wanted = overridden(found.config, running.overrides)
+        said = held(self._said, wanted)
+        left = waiting(self._said, wanted, process.roles)
+        config, _ = await completed(said, environment_of(found))
+        config = config.model_copy(update={"document_stores": running.config.document_stores})
+        lasting_s = max((agent.timeout for agent in running.config.agents.values()), default=0.0)
+        prepared = await process.prepare(Renewal(config, sealed.id, pages.id, lasting_s + LATE_S))
+        shown = await pages.renewed(config, sealed, left)
+        is_same = sealed.id == pages.id
+        done = (*changes(running.config, config, process.roles), *prepared.changes)
+        # From here on nothing waits and nothing fails.
+        prepared.commit()
+        shown()
+        self._said, running.loaded, running.config = said, found, config
+        _tell(found, pages, done, left, is_same=is_same)
+
+
+def _tell(
+    found: Loaded[Config], pages: Pages, done: Sequence[str], left: Sequence[str], *, is_same: bool
+) -> None:
     for warning in found.warnings:
         log.info("config uses an old spelling", extra={"warning": str(warning)})
-    if revision == running_id:
-        log.info(
-            "config read again, it has not changed", extra={"file": str(file), "revision": revision[:12]}
-        )
+    facts: dict[str, object] = {"file": found.file, "revision": pages.id[:12]}
+    if pages.stored is not None:
+        facts["number"] = pages.stored.number
+    if is_same and not done:
+        log.info("config read again, it has not changed", extra=facts)
     else:
-        log.info(
-            "config read again, it is good and takes effect with the next start",
-            extra={"file": str(file), "revision": revision[:12], "running": running_id[:12]},
-        )
+        log.info("config was applied", extra=facts | {"changes": ", ".join(done) or "none"})
+    if left:
+        log.warning("part of the config waits for a restart", extra={"keys": ", ".join(left)})

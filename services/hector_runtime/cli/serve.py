@@ -126,8 +126,8 @@ def command(
 
     Flags win over the environment, and that over the file. Ctrl-C or SIGTERM stops the server: answers that
     are waited for may take server.shutdown_timeout to finish, and what is not finished then ends as
-    interrupted. A second Ctrl-C leaves at once. SIGHUP reads the config file again and says what a restart
-    would bring.
+    interrupted. A second Ctrl-C leaves at once. SIGHUP reads the config file again: agents, models and
+    tools take effect at once, and the log names what waits for a restart.
     """
     if listen and not roles:
         raise click.UsageError("--listen is for roles that others call: add --role ROLE")
@@ -179,7 +179,7 @@ async def _serve_until(
 
     from .banner import KEEPERS, introduction, say, secret_lines
     from .progress import until_ready
-    from .rereading import reread_on_hangup
+    from .rereading import Rereading, Running
     from .settings import indexed_anew, whole_config
 
     config, notes = await whole_config(loaded, overrides)
@@ -203,12 +203,14 @@ async def _serve_until(
                 say(line)
     keeps = bool(KEEPERS & set(here))
     pages = Pages(config, loaded, sealed_config(loaded), keeps=keeps)
+    rereading = Rereading(Running(loaded, config, overrides, pages))
     async with (
-        reread_on_hangup(loaded, pages.id),
+        rereading.on_hangup(),
         running(config, roles, listen, source=pages.source()) as process,
     ):
         if keeps:
             await pages.record()
+        rereading.started(process)
         for line in introduction(config, loaded, notes, process, pages):
             say(line)
         becoming = asyncio.ensure_future(until_ready(process))

@@ -79,10 +79,11 @@ async def whole_config(loaded: Loaded[Config], overrides: Overrides) -> tuple[Co
         FlagRefused: One of them cannot be what it is.
     """
     config = overridden(loaded.config, overrides)
-    return await completed(config, _environment(loaded))
+    return await completed(config, environment_of(loaded))
 
 
-def _environment(loaded: Loaded[Config]) -> dict[str, str]:
+def environment_of(loaded: Loaded[Config]) -> dict[str, str]:
+    """Return the process's environment, completed from the `.env` files of a config."""
     return read_environment(Path(loaded.file).absolute().parent, loaded.project_dir)
 
 
