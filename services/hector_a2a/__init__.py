@@ -64,6 +64,7 @@ from a2a.types.a2a_pb2 import (
     TaskStatus,
     TaskStatusUpdateEvent,
 )
+from google.protobuf.empty_pb2 import Empty
 
 from .errors import (
     A2AError,
@@ -113,6 +114,7 @@ __all__ = [
     "ContentTypeNotSupported",
     "DeleteTaskPushNotificationConfigRequest",
     "DeviceCodeOAuthFlow",
+    "Empty",
     "ExtendedAgentCardNotConfigured",
     "ExtensionSupportRequired",
     "GetExtendedAgentCardRequest",

@@ -17,7 +17,12 @@ IDEMPOTENCY_KEY = "idempotency-key"
 LAST_EVENT_ID = "last-event-id"
 """Where in a task's log the client's last stream broke off: `seq`, or `seq.offset` inside a text."""
 
+VERSION = "a2a-version"
+"""The version that a client speaks, where that is not all the same: in what it is sent later."""
+
 NAMES = (EXTENSIONS, OLD_EXTENSIONS, IDEMPOTENCY_KEY, LAST_EVENT_ID)
+
+_READ = frozenset({*NAMES, VERSION})
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -29,6 +34,7 @@ class Parameters:
     extensions: tuple[str, ...] = ()
     idempotency_key: str = ""
     last_event_id: str = ""
+    version: str = ""
 
     @classmethod
     def of(cls, context: Any) -> "Parameters":
@@ -38,13 +44,14 @@ class Parameters:
     @classmethod
     def read(cls, metadata: Iterable[Any] | None) -> "Parameters":
         """Return what stands in metadata, as servicers of the mesh get it."""
-        found = {name: value for name, value in metadata or () if name in NAMES}
+        found = {name: value for name, value in metadata or () if name in _READ}
         if not found:
             return NONE
         return cls(
             tuple(extensions_in(_text(found, EXTENSIONS), _text(found, OLD_EXTENSIONS))),
             _text(found, IDEMPOTENCY_KEY),
             _text(found, LAST_EVENT_ID),
+            _text(found, VERSION),
         )
 
 

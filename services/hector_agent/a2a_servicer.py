@@ -15,6 +15,8 @@ from .following import first, updates
 from .ledger import task_of
 from .listing import list_tasks
 from .override import check_override
+from .push.push import Push
+from .push.servicer import PushServicer
 from .roster import Roster
 from .run import Run
 from .runs import Runs
@@ -22,10 +24,11 @@ from .subscriptions import Subscriptions
 from .view import SHOWN, trimmed
 
 
-class A2AServicer(a2a.A2AServiceServicer):
+class A2AServicer(PushServicer):
     """Serves lf.a2a.v1.A2AService."""
 
-    def __init__(self, roster: Roster, runs: Runs) -> None:
+    def __init__(self, roster: Roster, runs: Runs, push: Push) -> None:
+        super().__init__(roster, push)
         self._again = Again(runs)
         self._roster, self._runs = roster, runs
         self._subscriptions = Subscriptions(runs)
@@ -111,7 +114,8 @@ class A2AServicer(a2a.A2AServiceServicer):
                 f"task {task.id!r} is {state} and takes no message; "
                 "send it without taskId, but with its contextId, to go on with the conversation"
             )
-        return await self._again.started(agent, request, current_call.get(), context)
+        pushes = self.wanted(request, context)
+        return await self._again.started(agent, request, current_call.get(), context, pushes)
 
     async def _stream(self, run: Run, history_length: int | None) -> AsyncIterator["a2a.StreamResponse"]:
         task, cursor = run.snapshot()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import hector_a2a as a2a
 from hector_mesh import Call, Context
+from hector_store import NewPush
 
 from .agent import Agent
 from .errors import RunLost
@@ -26,7 +27,12 @@ class Again:
         self._runs = runs
 
     async def started(
-        self, agent: Agent, request: "a2a.SendMessageRequest", call: Call, context: Context
+        self,
+        agent: Agent,
+        request: "a2a.SendMessageRequest",
+        call: Call,
+        context: Context,
+        pushes: tuple[NewPush, ...] = (),
     ) -> Run | str:
         """Return a run for a message; of one that was sent before, the id of a run that is not at work.
 
@@ -36,8 +42,8 @@ class Again:
         """
         once = once_of(request, agent.name, context)
         if once is None:
-            return await self._runs.start(agent, request.message, call)
-        return await self._runs.start_once(agent, request.message, call, once)
+            return await self._runs.start(agent, request.message, call, pushes)
+        return await self._runs.start_once(agent, request.message, call, once, pushes)
 
     async def task(self, call: Call, run: str) -> "a2a.Task":
         """Return what became of a run whose message came again."""

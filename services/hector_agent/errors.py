@@ -22,6 +22,15 @@ class AgentNotFound(HectorError):
         super().__init__(f"no agent named {agent!r}; there are: {names}{hint}", agent=agent)
 
 
+class PushConfigNotFound(a2a.TaskNotFound):
+    """No such push notification config of the task, or it is somebody else's."""
+
+    def __init__(self, task: str, config: str) -> None:
+        HectorError.__init__(
+            self, f"task {task!r} has no push notification config {config!r}", taskId=task, id=config
+        )
+
+
 class RunNotFound(HectorError):
     """No such run, or it is somebody else's."""
 

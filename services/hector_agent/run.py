@@ -5,7 +5,7 @@ committed every quarter of a second and with whatever happens next.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -57,6 +57,8 @@ class Run:
         self._growing = ""  # the artifact that is not marked as ended yet
         self._flushing: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Task[None]] = set()
+        self.committed: Callable[[str], None] | None = None
+        """Told the run whenever it goes on."""
         self.tokens, self.reason = 0, ""
         """What its models were paid for so far, and why it failed, for whoever counts."""
         self.about: Mapping[str, str] = {}
@@ -225,6 +227,8 @@ class Run:
         self,
         events: Sequence[RunEvent],
         state: "RunState.ValueType | None",
+        if self.committed is not None:
+            self.committed(self.place.run)
         strategy: tuple[str, int, bytes] | None,
     ) -> RunChanges:
         name, version, data = strategy or (None, None, None)

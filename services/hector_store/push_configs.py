@@ -27,6 +27,8 @@ _PENDING: Select[Any] = (
         _C.run_id,
         _C.id,
         _C.epoch,
+        _C.url,
+        _C.attempts,
         _C.next_time,
         (or_(runs.c.next_seq - 1 > _C.delivered, runs.c.finished.is_(True))).label("is_behind"),
         database_time().label("now"),
@@ -143,6 +145,8 @@ class PushConfigs:
         return [
             PendingPush(
                 PushKey(row.run_id, row.id, row.epoch),
+                row.url,
+                row.attempts,
                 max(0, row.next_time - row.now) / _SECOND_US,
                 bool(row.is_behind),
             )

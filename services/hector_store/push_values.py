@@ -82,6 +82,8 @@ class PendingPush(NamedTuple):
     """An active config that may have something to send."""
 
     key: PushKey
+    url: str
+    attempts: int
     wait_s: float
     """Seconds until its next attempt; 0: now."""
     is_behind: bool

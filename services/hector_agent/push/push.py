@@ -1,0 +1,275 @@
+"""Delivers notifications, beside the runs and never in their way: a task for each that is under way."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import Context
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from hector_a2a.push_config import PushConfig
+from hector_agent.errors import ShuttingDown
+from hector_mesh import HectorError
+from hector_store import Database, PendingPush, PushConfigs, PushProgress, PushRow, RunLog
+
+from . import measuring
+from .lanes import Lane, Lanes, origin_of
+
+if TYPE_CHECKING:
+    from .attempt import Failure
+    from .courier import Courier
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 3600.0
+KEPT_S = 7 * 86400.0
+"""How long a config that is done can still be read."""
+TROUBLE_S = 5.0
+"""When to try again what failed here, and not at the receiver: the database is away, say."""
+ENDING_S = 5.0
+
+
+class Push:
+    """Tells webhooks what happens in runs. Use inside `running()`."""
+
+    def __init__(self, config: PushConfig) -> None:
+        self.config: Final = config
+        self._opened: tuple[PushConfigs, RunLog] | None = None
+        self._lanes: dict[str, dict[str, Lane]] = {}
+        self._queue = Lanes(config.max_concurrent)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._courier: Courier | None = None
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+
+    @property
+    def configs(self) -> PushConfigs:
+        """Where configs are kept.
+
+        Raises:
+            ShuttingDown: Not inside `running()`.
+        """
+        if self._opened is None:
+            raise ShuttingDown
+        return self._opened[0]
+
+    @property
+    def runs(self) -> RunLog:
+        """Where runs are kept; raises as `configs`."""
+        if self._opened is None:
+            raise ShuttingDown
+        return self._opened[1]
+
+    @asynccontextmanager
+    async def running(self, database: Database, runs: RunLog) -> AsyncIterator[None]:
+        """Deliver until the block ends. What is under way then is delivered again after the next start."""
+        configs = PushConfigs(database)
+        self._opened = configs, runs
+        measuring.watch(self._oldest_s)
+        for pending in await configs.pending():
+            self._adopt(pending, at_once=pending.is_behind)
+        measuring.DEAD.set(value=await configs.dead())
+        sweeping = asyncio.get_running_loop().create_task(self._sweep(configs), context=Context())
+        try:
+            async with self._stack:
+                yield
+        finally:
+            self._opened = None
+            for lanes in self._lanes.values():
+                for lane in lanes.values():
+                    lane.stop_timer()
+            self._lanes.clear()
+            for task in (ended := {sweeping, *self._tasks}):
+                task.cancel()
+            await asyncio.wait(ended, timeout=ENDING_S)
+
+    def wake(self, run: str) -> None:
+        """Deliver what a run has committed; for whoever commits. Costs nothing where nobody is to be told."""
+        for lane in self._lanes.get(run, {}).values():
+            if lane.state == "busy":
+                lane.again = True
+            elif lane.state == "idle":
+                self._ready(lane)
+
+    def placed(self, run: str) -> None:
+        """Take up the configs that were placed, or driven anew, of a run."""
+        if self._opened is not None:
+            self._spawn(self._look(self._opened[0], run))
+
+    # From here on: the lanes
+
+    async def _look(self, configs: PushConfigs, run: str) -> None:
+        try:
+            for pending in await configs.pending(run):
+                self._adopt(pending, at_once=True)  # it may have gone on since it was read
+        except HectorError as error:
+            facts = {"run": run, "reason": error.reason}
+            log.warning("push configs could not be read", extra=facts)
+            asyncio.get_running_loop().call_later(TROUBLE_S, self.placed, run)
+
+    def _adopt(self, pending: PendingPush, *, at_once: bool) -> None:
+        key = pending.key
+        lanes = self._lanes.setdefault(key.run_id, {})
+        lane = lanes.get(key.id)
+        if lane is not None and lane.state == "busy":
+            lane.key, lane.again = key, True  # when it is done with what it does
+            return
+        if lane is not None and lane.key == key:
+            return
+        if lane is not None:
+            lane.stop_timer()
+            lane.again = False
+            if lane.state == "ready":
+                lane.key = key
+                return
+        lane = lanes[key.id] = Lane(key, origin_of(pending.url), is_failing=pending.attempts > 0)
+        if pending.wait_s > 0:
+            self._wait(lane, pending.wait_s)
+        elif at_once:
+            self._ready(lane)
+
+    def _ready(self, lane: Lane) -> None:
+        lane.timer = None
+        lane.since = lane.since or time.monotonic()
+        self._queue.add(lane)
+        self._begin()
+
+    def _wait(self, lane: Lane, delay_s: float) -> None:
+        lane.state = "waiting"
+        lane.since = lane.since or time.monotonic()
+        lane.timer = asyncio.get_running_loop().call_later(delay_s, self._ready, lane)
+
+    def _begin(self) -> None:
+        while self._opened is not None and (lane := self._queue.take()) is not None:
+            self._spawn(self._drive(lane, *self._opened))
+
+    async def _drive(self, lane: Lane, configs: PushConfigs, runs: RunLog) -> None:
+        """Deliver what a lane has, and see to what comes then."""
+        key, delay_s, is_over = lane.key, 0.0, False
+        lane.again = False
+        try:
+            row = await configs.owned(key)
+            if row is None:
+                is_over = True
+            else:
+                courier = await self._at_work()
+                delay_s, is_over = await self._deliver(courier, lane, row, configs, runs)
+        except HectorError as error:
+            facts = {"run": key.run_id, "config": key.id, "reason": error.reason}
+            log.warning("notification could not be made", extra=facts)
+            delay_s = TROUBLE_S
+        finally:
+            self._queue.done(lane)
+            self._after(lane, is_over=is_over and lane.key == key, delay_s=delay_s)
+
+    def _after(self, lane: Lane, *, is_over: bool, delay_s: float) -> None:
+        if self._opened is None:
+            return
+        if is_over:
+            lanes = self._lanes.get(lane.key.run_id, {})
+            lanes.pop(lane.key.id, None)
+            if not lanes:
+                self._lanes.pop(lane.key.run_id, None)
+        elif delay_s:
+            self._wait(lane, delay_s)
+        elif lane.again:
+            self._ready(lane)
+        else:
+            lane.since = 0.0
+        self._begin()
+
+    async def _deliver(
+        self, courier: "Courier", lane: Lane, row: PushRow, configs: PushConfigs, runs: RunLog
+    ) -> tuple[float, bool]:
+        """Deliver one notification after the other; return how long to wait, and whether that was all."""
+        from .notice import next_notice
+
+        is_saved = True
+        while True:
+            lane.again = False
+            notice = await next_notice(runs, row)
+            if notice is None:
+                is_ours = is_saved or await configs.progress(row.key, PushProgress(row.delivered))
+                return 0.0, not is_ours
+            if not is_saved or notice.may_grow:
+                pledged = PushProgress(row.delivered, notice.seq, row.attempts, error=row.error)
+                if not await configs.progress(row.key, pledged):
+                    return 0.0, True
+                row = replace(row, pledged=notice.seq)
+            failure = await courier.deliver(row, notice)
+            if failure is not None:
+                return await self._failed(lane, row, notice.seq, failure, configs)
+            lane.is_failing = False
+            row = replace(row, delivered=notice.seq, pledged=0, attempts=0, error="")
+            is_saved = False
+            lane.since = time.monotonic()
+            if notice.is_last:
+                await configs.progress(row.key, PushProgress(row.delivered, state="done"))
+                return 0.0, True
+            if self._queue.are_waited_for():
+                lane.again = True
+                return 0.0, not await configs.progress(row.key, PushProgress(row.delivered))
+
+    async def _failed(
+        self, lane: Lane, row: PushRow, seq: int, failure: "Failure", configs: PushConfigs
+    ) -> tuple[float, bool]:
+        attempts = row.attempts + 1
+        lane.is_failing = True
+        facts: dict[str, object] = {
+            "run": row.run_id,
+            "config": row.id,
+            "origin": lane.origin,
+            "reason": failure.reason,
+            "attempts": attempts,
+        }
+        if failure.is_final or attempts >= self.config.max_attempts:
+            dead = PushProgress(row.delivered, seq, attempts, "dead", error=failure.message)
+            await configs.progress(row.key, dead)
+            measuring.DEAD.add()
+            log.warning("webhook was given up", extra=facts)
+            return 0.0, True
+        delay_s = self._delay_s(attempts, failure.retry_after_s)
+        later = PushProgress(row.delivered, seq, attempts, wait_s=delay_s, error=failure.message)
+        log.info("notification will be tried again", extra=facts | {"delay_s": round(delay_s, 3)})
+        return delay_s, not await configs.progress(row.key, later)
+
+    def _delay_s(self, attempts: int, asked_s: float) -> float:
+        limit = self.config.max_delay
+        jittered = random.uniform(0, min(limit, self.config.retry_delay * 2.0 ** (attempts - 1)))
+        return max(jittered, min(asked_s, limit), 0.01)
+
+    async def _at_work(self) -> "Courier":
+        async with self._opening:
+            if self._courier is None:
+                from .courier import Courier
+
+                self._courier = await self._stack.enter_async_context(Courier(self.config))
+        return self._courier
+
+    async def _sweep(self, configs: PushConfigs) -> None:
+        while True:
+            try:
+                await configs.sweep(KEPT_S)
+            except HectorError as error:
+                log.warning("push configs could not be swept", extra={"reason": error.reason})
+            await asyncio.sleep(SWEEP_S)
+
+    def _oldest_s(self) -> float:
+        """Return for how long the one who waits longest has."""
+        since = [lane.since for lanes in self._lanes.values() for lane in lanes.values() if lane.since]
+        return time.monotonic() - min(since) if since else 0.0
+
+    def _spawn(self, work: "Coroutine[object, object, None]") -> None:
+        # An empty context: a delivery must not inherit, and so die with, the call that caused it.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The border: a bug must not stop the deliveries of all others.
+            log.error("delivery met a bug", exc_info=error)
