@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import a2a_border
 import beside
 import databases
 import durable
@@ -36,8 +37,9 @@ PARTS: dict[str, Part] = {
     "quickstart": quickstart.quickstart,
     "databases": databases.databases,
     "peers": beside.peers,
+    "a2a": a2a_border.border,
 }
-UNASKED = [name for name in PARTS if name not in ("databases", "peers")]  # which need more than is here
+UNASKED = [name for name in PARTS if name not in ("databases", "peers", "a2a")]  # they take more
 
 
 def main() -> None:
@@ -48,7 +50,7 @@ def main() -> None:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"of {', '.join(PARTS)}; all but databases and peers if left out",
+        help=f"of {', '.join(PARTS)}; all but databases, peers and a2a if left out",
     )
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument("--rounds", type=int)
@@ -58,6 +60,14 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, help="where databases are made; a temporary folder if left out"
     )
+    a2a = parser.add_argument_group("of the part a2a")
+    kinds = (*a2a_border.KINDS, "idle")
+    a2a.add_argument("--only", nargs="+", choices=kinds, default=[], help="what is measured")
+    a2a.add_argument("--binding", nargs="+", choices=a2a_border.BINDINGS, default=[])
+    a2a.add_argument("--memory", action="append_const", dest="stores", const=a2a_border.MEMORY)
+    a2a.add_argument("--durable", action="append_const", dest="stores", const=a2a_border.DURABLE)
+    a2a.add_argument("--no-peer", action="store_false", dest="peer", help="without a2a-sdk's server")
+    a2a.add_argument("--profile", action="store_true", help="print where the server spends its time")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.add_argument("--strict", action="store_true", help="fail when a required number is missed")
     given = parser.parse_args()
@@ -93,8 +103,12 @@ def plan_of(given: argparse.Namespace, folder: Path) -> Plan:
         "seconds": given.seconds,
         "clients": given.clients and tuple(given.clients),
         "answers": given.answers and tuple(given.answers),
+        "only": tuple(given.only),
+        "stores": tuple(given.stores or ()),
+        "bindings": tuple(given.binding),
+        "profile": given.profile,
     }
-    changes = {name: value for name, value in chosen.items() if value}
+    changes = {name: value for name, value in chosen.items() if value} | {"peer": given.peer}
     return Plan(folder, **{**(quick if given.quick else {}), **changes})  # type: ignore[arg-type]
 
 

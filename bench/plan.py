@@ -17,6 +17,13 @@ class Plan:
     clients: tuple[int, ...] = (1, 8, 32, 128, 256)
     answers: tuple[int, int] = (5_000, 50_000)
     """After so many answers memory is looked at."""
+    only: tuple[str, ...] = ()
+    """What the part a2a is to measure of what it can; empty: everything."""
+    stores: tuple[str, ...] = ()
+    bindings: tuple[str, ...] = ()
+    peer: bool = True
+    """Measure a2a-sdk's server beside it."""
+    profile: bool = False
 
     @property
     def long(self) -> tuple[str, ...]:

@@ -49,14 +49,14 @@ def mock_model() -> Iterator[int]:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[Server]:
+def serving(folder: Path, *arguments: str, grpc_port: int = 0) -> Iterator[Server]:
     """Run the whole of Hector in one process, in a folder that has a hector.yaml or with --config."""
-    with several(folder, {"hector": list(arguments)}) as server:
+    with several(folder, {"hector": list(arguments)}, grpc_port) as server:
         yield server
 
 
 @contextmanager
-def several(folder: Path, arguments: dict[str, Sequence[str]]) -> Iterator[Server]:
+def several(folder: Path, arguments: dict[str, Sequence[str]], grpc_port: int = 0) -> Iterator[Server]:
     """Run a `hector serve` for each list of arguments; the last is the gateway, and ready when all are."""
     port = free_port()
     pids: dict[str, int] = {}
@@ -66,7 +66,7 @@ def several(folder: Path, arguments: dict[str, Sequence[str]]) -> Iterator[Serve
             log = folder / f"{name}.log"
             command = [HECTOR, "serve", *words]
             if name == list(arguments)[-1]:
-                command += ["--port", str(port), "--grpc-port", "0"]
+                command += ["--port", str(port), "--grpc-port", str(grpc_port)]
             with log.open("w") as output:
                 process = subprocess.Popen(
                     command, cwd=folder, env=environment(), stdout=output, stderr=output, process_group=0

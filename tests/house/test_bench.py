@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-PARTS = [["answers", "first-word"], ["events", "mesh"], ["growth", "quickstart"]]
+PARTS = [
+    ["answers", "first-word"],
+    ["events", "mesh"],
+    ["growth", "quickstart"],
+    ["a2a", "--memory", "--no-peer"],
+]
 SHORT = ["--quick", "--json", "--seconds", "0.3", "--clients", "1", "--answers", "20", "40"]
 
 
