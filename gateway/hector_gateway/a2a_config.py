@@ -26,14 +26,13 @@ class A2AConfig(Section):
     """Whose members a card has where the client names no version: of A2A 1.0 and 0.3 side by side, or of one
     alone, for clients that refuse what they do not know."""
     extended_card: bool = False
-    streaming: bool = True
-    """Let clients have streams. An agent that does not stream has none in any case."""
-    push_notifications: bool = False
-    """Tell clients of a task's progress at a URL that they name."""
     """Offer authenticated callers a second card of each agent, with its internal skills. It needs
     `server.auth`."""
     signing: list[SigningConfig] = []
     """Keys that sign cards; each one signs all of them. Two while one replaces the other."""
+
+    push: PushConfig = PushConfig()
+    """How push notifications are sent."""
 
     @field_validator("signing")
     @classmethod
@@ -44,6 +43,3 @@ class A2AConfig(Section):
                 raise Misfit(f"the same name as entry {seen[key.key_id]}", at=(index, "key_id"))
             seen[key.key_id] = index
         return keys
-    push: PushConfig = PushConfig()
-    """How push notifications are sent."""
-

@@ -195,6 +195,8 @@ class Run:
         self.feed.publish(events)
         if self._open is not None:
             self.feed.show(self._open)
+        if self.committed is not None:
+            self.committed(self.place.run)
 
     async def _catch_up(self, doubted_chars: int) -> None:
         """Take what is in the log after all. Nobody else writes there, so it is what was in doubt."""
@@ -227,8 +229,6 @@ class Run:
         self,
         events: Sequence[RunEvent],
         state: "RunState.ValueType | None",
-        if self.committed is not None:
-            self.committed(self.place.run)
         strategy: tuple[str, int, bytes] | None,
     ) -> RunChanges:
         name, version, data = strategy or (None, None, None)
