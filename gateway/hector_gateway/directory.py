@@ -8,9 +8,11 @@ from contextvars import Context
 from hector.agent.v1 import (
     VISIBILITY_INTERNAL,
     VISIBILITY_PRIVATE,
+    VISIBILITY_UNSPECIFIED,
     Agent,
     AgentServiceStub,
     ListAgentsRequest,
+    ListRunsRequest,
 )
 from hector_mesh import Mesh, Principal
 
@@ -48,6 +50,24 @@ class Directory:
             raise NoSuchAgent(name, (one.name for one in agents.values() if may_see(principal, one)))
         return found
 
+    async def agent_or_gone(self, name: str, principal: Principal) -> Agent:
+        """Return an agent that the caller may see, or what is left of one that is gone: the caller's tasks.
+
+        It is the current call that asks for the tasks. See `is_gone`.
+
+        Raises:
+            NoSuchAgent: There is none, nothing is left of one, or it is not for this caller.
+        """
+        try:
+            return await self.agent(name, principal)
+        except NoSuchAgent:
+            if not name or name in self._agents:
+                raise
+            runs = await self._service.ListRuns(ListRunsRequest(agent=name, page_size=1), timeout=ASK_S)
+            if not runs.runs:
+                raise
+        return Agent(name=name, streaming=True)
+
     async def visible(self, principal: Principal) -> list[Agent]:
         """Return the agents that the caller may see, in the order of the configuration."""
         return visible(principal, (await self._known()).values())
@@ -79,6 +99,11 @@ def _heard(asking: "asyncio.Task[Mapping[str, Agent]]") -> None:
     """Take note of a failure, so that it is not reported as unheard when everybody has left."""
     if not asking.cancelled():
         asking.exception()
+
+
+def is_gone(agent: Agent) -> bool:
+    """Say whether an agent is configured no more: its tasks can be read, and nothing else be asked of it."""
+    return agent.visibility == VISIBILITY_UNSPECIFIED
 
 
 def may_see(principal: Principal, agent: Agent) -> bool:

@@ -72,7 +72,7 @@ class A2AServicer(PushServicer):
 
     async def ListTasks(self, request: "a2a.ListTasksRequest", context: Context) -> "a2a.ListTasksResponse":
         """List the caller's tasks, the latest change first."""
-        agent = self._roster.pick(request.tenant).name if request.tenant else ""
+        agent = await self._of_tasks(request.tenant)
         return await list_tasks(self._runs.log, current_call.get(), request, agent)
 
     async def CancelTask(self, request: "a2a.CancelTaskRequest", context: Context) -> "a2a.Task":
@@ -96,7 +96,7 @@ class A2AServicer(PushServicer):
         With Last-Event-ID: as it was where the caller's stream broke off, then what came and comes after.
         """
         place = Parameters.read(context.invocation_metadata()).last_event_id
-        agent = self._roster.pick(request.tenant).name if request.tenant else ""
+        agent = await self._of_tasks(request.tenant)
         call = current_call.get()
         async for response in self._subscriptions.subscribed(call, request.id, agent, place):
             yield response
@@ -126,11 +126,24 @@ class A2AServicer(PushServicer):
             if response.status_update.status.state == a2a.TASK_STATE_INPUT_REQUIRED:
                 return  # the next word is the client's; credentials come another way
 
+    async def _of_tasks(self, tenant: str) -> str:
+        """Return the agent whose tasks are meant; empty: all. Tasks of an agent that is gone are still there.
+
+        Raises:
+            AgentNotFound: There is no such agent, and the caller has no tasks of one.
+        """
+        agent = tenant.rpartition("/")[2]
+        if agent and agent not in self._roster.agents:
+            call = current_call.get()
+            if not (await self._runs.log.list(call.app, call.principal.id, agent=agent, page_size=1)).runs:
+                self._roster.pick(agent)
+        return agent
+
     async def _find(self, task_id: str, tenant: str) -> tuple["a2a.Task", Run | None]:
         call = current_call.get()
         owner = call.principal.id
         run = self._runs.live(call.app, owner, task_id)
-        agent = self._roster.pick(tenant).name if tenant else ""
+        agent = await self._of_tasks(tenant)
         if run is not None and (not agent or run.place.agent == agent):
             return run.snapshot()[0], run
         found = await self._runs.log.story(call.app, owner, task_id, SHOWN) if run is None else None
