@@ -139,6 +139,7 @@ async def serving(
     others=None,
     *,
     database: str = "",
+    server: dict[str, object] | None = None,
     **agent: object,
 ):
     """Run the agent service on the mesh; yields nothing: use the stubs below.
@@ -149,6 +150,7 @@ async def serving(
         {
             "agents": {"assistant": {"instruction": "Be brief.", **agent}, **(others or {})},
             "storage": {"database": database or f"sqlite://{folder}/runs.db"},
+            "server": server or {},
         }
     )
     agent_room = hector_agent.build(settings, mesh_under_test.mesh)
