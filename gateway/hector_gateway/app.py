@@ -15,7 +15,7 @@ from .cors import Cors
 from .cors_config import CorsConfig
 from .errors import Headers, NotForYou, NothingHere, Refusal, WrongVerb
 from .exchange import ClientLeft, Exchange, Receive, Scope, Send
-from .faults import is_lost, public, reason_in, unexpected
+from .faults import is_lost, public, reason_in, retry_headers, unexpected
 from .measuring import http_served
 from .probes import Probes
 from .rest import Rest, error_of
@@ -86,6 +86,7 @@ class App:
             exchange.reason = reason_in(status)
             http = error.status if isinstance(error, Refusal) else codes_of(status, self._profile).http
             headers = error.headers if isinstance(error, Refusal) else ()
+            headers = (*headers, *retry_headers(status))
             await exchange.reply_json(http, error_of(status, exchange, http), headers)
         except BaseException as error:
             if is_lost(error) or exchange.started:

@@ -155,13 +155,31 @@ class Busy(Refusal):
     code = StatusCode.RESOURCE_EXHAUSTED
     reason = "SERVER_BUSY"
     status = 503
-    headers = ((b"retry-after", b"5"),)
+    retry_after_s = 5.0
 
     def __init__(self, what: str, most: int, key: str) -> None:
         super().__init__(
             f"there are {most} {what} already, and this server takes no more; try again in some seconds "
             f"(an operator can raise server.limits.{key})",
             most=most,
+            limit=f"server.limits.{key}",
+        )
+
+
+class CallerBusy(Refusal):
+    """The caller has as much under way as one caller may."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "CALLER_BUSY"
+    status = 429
+    retry_after_s = 2.0
+
+    def __init__(self, what: str, most: int, key: str) -> None:
+        super().__init__(
+            f"you have {most} {what} already, and one caller may have no more; try again when one is over "
+            f"(an operator can raise server.limits.{key})",
+            most=most,
+            limit=f"server.limits.{key}",
         )
 
 
@@ -270,6 +288,7 @@ class Stopping(HectorError):
 
     code = StatusCode.UNAVAILABLE
     reason = "STOPPING"
+    retry_after_s = 5.0
 
     def __init__(self) -> None:
         super().__init__("the server is stopping; the task may go on: ask for it later")

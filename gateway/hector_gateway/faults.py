@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
+from math import ceil
 from typing import Any
 
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from hector_a2a.codes import Profile, code_name, codes_of, info_in, with_violations
+from hector_a2a.codes import Profile, code_name, codes_of, info_in, retry_after_s, with_violations
 from hector_a2a.json_out import to_json
 from hector_mesh import HectorError, status_of
+
+from .errors import Headers
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ def public(error: Failure, request_id: str) -> Status:
     words = _PLAIN.get(code) or _unforeseen(request_id)
     if info.reason == "ROLE_UNAVAILABLE" and inside:  # its name helps; its address is nobody's business
         words = f"role {info.metadata['role']} of this server cannot be reached at the moment; try again"
-    return Status(code=code.value[0], message=words)
+    return _with_hint(Status(code=code.value[0], message=words), status)
 
 
 def _of_storage(status: Status, info: ErrorInfo, request_id: str) -> Status:
@@ -77,7 +80,19 @@ def _of_storage(status: Status, info: ErrorInfo, request_id: str) -> Status:
     words = _STORAGE.get(info.reason, "the database cannot be used")
     found = Status(code=status.code, message=f"{words} (logged as {request_id})")
     found.details.add().Pack(ErrorInfo(reason=info.reason, domain=info.domain))
+    return _with_hint(found, status)
+
+
+def _with_hint(found: Status, status: Status) -> Status:
+    """Return what is told instead of a status, with when to try again."""
+    found.details.extend(detail for detail in status.details if detail.Is(RetryInfo.DESCRIPTOR))
     return found
+
+
+def retry_headers(status: Status) -> Headers:
+    """Return the header that says when to try again, if anybody knows."""
+    seconds = retry_after_s(status)
+    return ((b"retry-after", b"%d" % ceil(seconds)),) if seconds else ()
 
 
 def _grpcs_own(code: StatusCode, words: str) -> str:
@@ -141,5 +156,8 @@ def _details(status: Status, request_id: str) -> list[dict[str, Any]]:
             message = kind()
             if detail.Unpack(message):
                 found.append({"@type": detail.type_url, **to_json(message)})
+    if seconds := retry_after_s(status):
+        hint = "type.googleapis.com/google.rpc.RetryInfo"
+        found.append({"@type": hint, "retryDelay": f"{seconds:g}s"})
     found.append({"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": request_id})
     return found

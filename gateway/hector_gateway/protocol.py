@@ -14,7 +14,7 @@ from hector_mesh.metrics import ERRORS
 
 from .config import LimitsConfig
 from .errors import Busy, HeadersTooLarge, HeadersTooSlow, NotHttp, Refusal
-from .faults import http_error
+from .faults import http_error, retry_headers
 from .joined import Joined
 from .open_files import most_connections
 
@@ -121,13 +121,15 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # in the middle of another answer, this would be read as a part of it
             return
-        body = orjson.dumps(http_error(status_of(error), secrets.token_hex(8), error.status))
+        status = status_of(error)
+        body = orjson.dumps(http_error(status, secrets.token_hex(8), error.status))
+        headers = (*error.headers, *retry_headers(status))
         lines = [
             b"HTTP/1.1 %d %s" % (error.status, HTTPStatus(error.status).phrase.encode()),
             b"content-type: application/json",
             b"content-length: %d" % len(body),
             b"connection: close",
-            *(b"%s: %s" % header for header in error.headers if header[0] != b"connection"),
+            *(b"%s: %s" % header for header in headers if header[0] != b"connection"),
         ]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
         self.transport.close()

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
@@ -66,11 +66,16 @@ _BY_GRPC_CODE = {
     StatusCode.FAILED_PRECONDITION: Codes(-32004, 400, StatusCode.FAILED_PRECONDITION),
     StatusCode.PERMISSION_DENIED: Codes(-32051, 403, StatusCode.PERMISSION_DENIED),
     StatusCode.UNAUTHENTICATED: Codes(-32050, 401, StatusCode.UNAUTHENTICATED),
-    StatusCode.RESOURCE_EXHAUSTED: Codes(-32603, 429, StatusCode.RESOURCE_EXHAUSTED),
+    StatusCode.RESOURCE_EXHAUSTED: Codes(-32052, 429, StatusCode.RESOURCE_EXHAUSTED),
     StatusCode.UNIMPLEMENTED: Codes(-32004, 501, StatusCode.UNIMPLEMENTED),
     StatusCode.UNAVAILABLE: Codes(-32603, 503, StatusCode.UNAVAILABLE),
 }
+_FULL = Codes(-32052, 503, StatusCode.RESOURCE_EXHAUSTED)
+_OF_THE_SERVER = frozenset({"SERVER_BUSY", "TOO_MANY_RUNS"})
+"""Reasons, beside those of the storage, why the server as a whole is full, and not a caller's share of it."""
+
 _CODE_OF_NUMBER = {code.value[0]: code for code in StatusCode}
+_EXHAUSTED: int = StatusCode.RESOURCE_EXHAUSTED.value[0]
 
 
 def codes_of(status: Status, profile: Profile = "1.0.1") -> Codes:
@@ -78,6 +83,8 @@ def codes_of(status: Status, profile: Profile = "1.0.1") -> Codes:
     info = info_in(status)
     if info.domain == DOMAIN and info.reason in EDITIONS[profile]:
         return EDITIONS[profile][info.reason]
+    if status.code == _EXHAUSTED and (info.reason in _OF_THE_SERVER or info.reason.startswith("STORAGE_")):
+        return _FULL
     return _BY_GRPC_CODE.get(_CODE_OF_NUMBER.get(status.code, StatusCode.UNKNOWN), INTERNAL)
 
 
@@ -93,6 +100,15 @@ def info_in(status: Status) -> ErrorInfo:
         if detail.Unpack(info):
             break
     return info
+
+
+def retry_after_s(status: Status) -> float:
+    """Return when it makes sense to try a failed call again; 0: nobody says."""
+    hint = RetryInfo()
+    for detail in status.details:
+        if detail.Unpack(hint):
+            return float(hint.retry_delay.ToMilliseconds()) / 1000
+    return 0.0
 
 
 def with_violations(status: Status) -> Status:

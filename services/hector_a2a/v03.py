@@ -232,14 +232,14 @@ _MEMBERS: dict[str, Callable[[Object], Object]] = {
     "message": message_from_v1,
 }
 
-_KNOWN_CODES = frozenset({*range(-32007, -32000), -32009, -32700, -32600, -32601, -32602, -32603})
+_KNOWN_CODES = frozenset({*range(-32007, -32000), -32009, -32052, -32700, -32600, -32601, -32602, -32603})
 
 
 def error_code_from_v1(code: int) -> int:
     """Return a JSON-RPC error code that 0.3 knows.
 
-    And -32009, a wrong version: only who names a version gets it, and who names one knows it. "Internal
-    error" would have people look for a fault of ours.
+    And -32009, a wrong version: only who names a version gets it, and who names one knows it. And -32052, too
+    much at once, which A2A has no code for. "Internal error" would have people look for a fault of ours.
     """
     return code if code in _KNOWN_CODES else INTERNAL.jsonrpc
 

@@ -174,6 +174,7 @@ class TooManyRuns(HectorError):
     """The server has as many runs at work as it takes; nothing was written."""
 
     code, reason = StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_RUNS"
+    retry_after_s = 5.0
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} runs are at work here; ask again when some are over", limit=limit)
@@ -183,6 +184,7 @@ class ShuttingDown(HectorError):
     """The server takes no new work."""
 
     code, reason = StatusCode.UNAVAILABLE, "SHUTTING_DOWN"
+    retry_after_s = 5.0
 
     def __init__(self) -> None:
         super().__init__("the server is shutting down; ask again in a moment")

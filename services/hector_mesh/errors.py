@@ -1,11 +1,12 @@
 """Errors that cross service boundaries: an exception here, a google.rpc.Status on the wire."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import AioRpcError
@@ -31,6 +32,8 @@ class HectorError(Exception):
     reason: ClassVar[str] = "UNKNOWN"
     domain: ClassVar[str] = "hector"
     """Who defines the reason; "a2a-protocol.org" for the errors that A2A itself defines."""
+    retry_after_s: ClassVar[float] = 0.0
+    """When it makes sense to try again; 0: time alone changes nothing. Travels as a google.rpc.RetryInfo."""
 
     def __init__(self, message: str, **facts: object) -> None:
         super().__init__(message)
@@ -42,7 +45,10 @@ def status_of(error: HectorError | grpc.RpcError) -> Status:
     if isinstance(error, HectorError):
         detail = AnyMessage()
         detail.Pack(ErrorInfo(reason=error.reason, domain=error.domain, metadata=error.facts))
-        return Status(code=_number(error.code), message=str(error), details=[detail])
+        status = Status(code=_number(error.code), message=str(error), details=[detail])
+        if error.retry_after_s:
+            status.details.add().Pack(RetryInfo(retry_delay=timedelta(seconds=error.retry_after_s)))
+        return status
     for key, value in _trailers(error):
         if key == STATUS_DETAILS and isinstance(value, bytes):
             try:

@@ -12,6 +12,7 @@ class RoleUnavailable(HectorError):
 
     code = StatusCode.UNAVAILABLE
     reason = "ROLE_UNAVAILABLE"
+    retry_after_s = 2.0
 
     def __init__(self, role: str, target: str, why: str) -> None:
         what = f"role {role} is not reachable at {target}" if role else f"{target} is not reachable"

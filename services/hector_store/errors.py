@@ -141,6 +141,7 @@ class StorageQueueFull(HectorError):
 
     code = StatusCode.RESOURCE_EXHAUSTED
     reason = "STORAGE_QUEUE_FULL"
+    retry_after_s = 1.0
 
     def __init__(self, rows: int, size_bytes: int) -> None:
         super().__init__(
@@ -167,6 +168,7 @@ class StorageBusy(HectorError):
 
     code = StatusCode.UNAVAILABLE
     reason = "STORAGE_BUSY"
+    retry_after_s = 1.0
 
     def __init__(
         self,

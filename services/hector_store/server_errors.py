@@ -116,6 +116,7 @@ class StorageCrowded(HectorError):
 
     code = StatusCode.RESOURCE_EXHAUSTED
     reason = "STORAGE_CROWDED"
+    retry_after_s = 1.0
 
     def __init__(self, place: ServerPlace, detail: str, advice: str) -> None:
         super().__init__(
