@@ -5,10 +5,15 @@ from typing import Any
 import hector_a2a as a2a
 from hector.agent.v1 import Agent
 
+from .directory import is_gone
+from .errors import NoSuchAgent
 from .methods import Method
 
 EXTENDED_CARD = "GetExtendedAgentCard"
 """The operation that the gateway answers itself."""
+
+OF_TASKS = frozenset({"GetTask", "ListTasks", "CancelTask", "SubscribeToTask"})
+"""What can be asked of an agent that is gone: its runs end as they began, and clients keep what they have."""
 
 
 def check_method(method: Method, agent: Agent) -> None:
@@ -17,7 +22,10 @@ def check_method(method: Method, agent: Agent) -> None:
     Raises:
         UnsupportedOperation: A stream of an agent that does not stream.
         PushNotificationNotSupported: Anything about push notifications.
+        NoSuchAgent: Anything but reading and cancelling tasks of an agent that is gone.
     """
+    if is_gone(agent) and method.name not in OF_TASKS:
+        raise NoSuchAgent(agent.name, ())
     if method.streams and not agent.streaming:
         raise a2a.UnsupportedOperation(f"agent {agent.name!r} does not stream; use SendMessage and GetTask")
     if "PushNotification" in method.name:

@@ -51,6 +51,8 @@ class _Made:
     source: bytes
     """The agent it was made of."""
     public: Public
+    edition: int
+    """Of the config of cards."""
     body: bytes
     since: float
 
@@ -74,12 +76,29 @@ class Cards:
             NobodyToShow: Extended cards are configured, and callers are not asked for credentials.
         """
         self._directory, self._access, self._public = directory, access, public
-        self._config = config
-        if config.extended_card and not access.required:
-            raise NobodyToShow
-        self._signer: Signer | None = signer_of(config.signing)
-        self._usual: View = "both" if config.card == "dual" else config.card
+        self._config, self._edition = config, 0
+        self._signer: Signer | None = None
+        self._usual: View = "both"
         self._made: dict[tuple[str, View], _Made] = {}
+        self.prepared(config)()
+
+    def prepared(self, config: A2AConfig) -> Callable[[], None]:
+        """Check a config and read its keys, and return what puts it into effect.
+
+        Raises:
+            KeyUnusable: A key cannot be used.
+            NobodyToShow: Extended cards are configured, and callers are not asked for credentials.
+        """
+        if config.extended_card and not self._access.required:
+            raise NobodyToShow
+        signer = signer_of(config.signing)
+
+        def commit() -> None:
+            self._config, self._signer = config, signer
+            self._usual = "both" if config.card == "dual" else config.card
+            self._edition += 1
+
+        return commit
 
     async def card(self, exchange: Exchange, principal: Principal, name: str) -> None:
         """Answer with an agent's card; without a version asked for, in the form that is configured.
@@ -163,13 +182,14 @@ class Cards:
         """Return a public card, made anew when the agent has changed."""
         source, public = agent.SerializeToString(deterministic=True), self._public()
         known = self._made.get((agent.name, view))
-        if known is not None and known.source == source and known.public == public:
+        made_of = (source, public, self._edition)
+        if known is not None and (known.source, known.public, known.edition) == made_of:
             return known
         found: dict[str, Any] = card_json(self.public_card(agent), view)
         if self._signer is not None:
             found["signatures"] = self._signer.signatures_of(found)
         body, now = _sorted(found), time.time()
-        made = _Made(source, public, body, known.since if known is not None and known.body == body else now)
+        made = _Made(*made_of, body, known.since if known is not None and known.body == body else now)
         self._made[agent.name, view] = made
         return made
 

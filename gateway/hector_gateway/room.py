@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from hector.agent.v1 import agent_pb2
 from hector_a2a.service import SERVICE_DESCRIPTOR
 from hector_config.version import VERSION
-from hector_mesh import Mesh, Room, wire_server
+from hector_mesh import Mesh, Prepared, Renewal, Room, wire_server
 from hector_mesh.addresses import CannotListen
 
 from .access import Access, access_for
@@ -56,7 +56,10 @@ def build(
     """
     border = Border(config, mesh, show or _to_stderr, source)
     return Room(
-        register=lambda server: None, running=border.running, addresses=lambda: dict(border.addresses)
+        register=lambda server: None,
+        running=border.running,
+        addresses=lambda: dict(border.addresses),
+        prepare=border.prepare,
     )
 
 
@@ -75,6 +78,9 @@ class Border:
         self._config, self._server, self._mesh, self._show = config, config.server, mesh, show
         self._in_flight = InFlight(self._server.limits.max_streams)
         self._directory = Directory(mesh)
+        self._cards: Cards | None = None
+        self._asked: list[Operations | Forwarder] = []
+        self._tls: TLS | None = None
         self.public = Public("", "", "", False)
         """Where it is for clients, once it runs."""
         self.addresses: dict[str, str] = {}
@@ -91,7 +97,7 @@ class Border:
             SecretUnreadable: The admin secret's hash cannot be used.
             TLSUnusable: The certificate or its key cannot be used.
         """
-        tls = tls_of(self._server.tls)
+        tls = self._tls = tls_of(self._server.tls)
         if (made := admin_secret(self._config)) is not None:
             self._show(made)
         access = access_for(self._server)
@@ -101,7 +107,7 @@ class Border:
             if tls is not None:
                 fresh = asyncio.create_task(tls.kept_fresh())
                 stack.callback(fresh.cancel)
-            cards = Cards(self._directory, access, lambda: self.public, self._server.a2a)
+            cards = self._cards = Cards(self._directory, access, lambda: self.public, self._server.a2a)
             grpc_address = await self._serve_grpc(stack, access, cards, tls)
             port = place.getsockname()[1]
             self.public = public_of(self._server, port, grpc_address, access)
@@ -118,6 +124,7 @@ class Border:
                 cards,
                 revision=self._revision,
             )
+            self._asked.append(operations)
             app = App(
                 access,
                 probes,
@@ -141,6 +148,28 @@ class Border:
             stack.push_async_callback(self._leave, probes)
             yield
 
+    async def prepare(self, renewal: Renewal) -> Prepared:
+        """Make ready for other agents, and for another `server.a2a`; certificates are looked at, too.
+
+        Raises:
+            KeyUnusable: A key for cards cannot be used.
+            NobodyToShow: Extended cards are configured, and nobody could get them.
+        """
+        assert self._cards is not None  # it runs
+        server: ServerConfig = renewal.config.server
+        cards = self._cards.prepared(server.a2a)
+        if self._tls is not None:
+            await asyncio.to_thread(self._tls.look)
+
+        def commit() -> None:
+            self._server = server
+            for one in self._asked:
+                one.server, one.revision = server, renewal.revision
+            cards()
+            self._directory.forget()
+
+        return Prepared(commit)
+
     async def _serve_grpc(self, stack: AsyncExitStack, access: Access, cards: Cards, tls: TLS | None) -> str:
         """Open the gRPC port, and return host:port; empty if there is none."""
         server = self._server
@@ -154,7 +183,7 @@ class Border:
             drain_s=server.shutdown_timeout,
             credentials=tls.credentials() if tls else None,
         )
-        Forwarder(
+        forwarder = Forwarder(
             (SERVICE_DESCRIPTOR, _AGENTS),
             self._mesh,
             edge=edge,
@@ -163,7 +192,9 @@ class Border:
             server=server,
             cards=cards,
             revision=self._revision,
-        ).register(wire)
+        )
+        forwarder.register(wire)
+        self._asked.append(forwarder)
         try:
             await stack.enter_async_context(wire)
         except CannotListen as error:
