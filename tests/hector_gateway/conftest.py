@@ -22,6 +22,9 @@ from hector.agent.v1 import (
     GetAgentResponse,
     ListAgentsRequest,
     ListAgentsResponse,
+    ListRunsRequest,
+    ListRunsResponse,
+    Run,
     Skill,
     add_AgentServiceServicer_to_server,
 )
@@ -59,6 +62,9 @@ class Agents(AgentServiceServicer):
         self.asked.set()
         await self.wait.wait()
         return ListAgentsResponse(agents=self.agents)
+
+    async def ListRuns(self, request: ListRunsRequest, context: Context) -> ListRunsResponse:
+        return ListRunsResponse(runs=[Run(name="t")] if request.agent == "gone" else [])
 
     async def GetAgent(self, request: GetAgentRequest, context: Context) -> GetAgentResponse:
         return GetAgentResponse(agent=next(one for one in self.agents if one.name == request.agent))
