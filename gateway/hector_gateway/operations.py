@@ -8,6 +8,7 @@ from typing import Any
 import hector_a2a as a2a
 from hector.agent.v1 import Agent
 from hector_a2a.json_in import from_json
+from hector_a2a.parameters import Pairs
 from hector_mesh import Call, Principal, scope
 
 from . import capabilities
@@ -20,6 +21,7 @@ from .exchange import Exchange
 from .faults import Failure
 from .in_flight import InFlight
 from .methods import Method
+from .push import OLD_VERSION, wants_push
 from .versions import Version
 
 PLACE = "hector.seq"
@@ -55,8 +57,8 @@ class Operations:
         *,
         revision: str = "",
     ) -> None:
-        self.methods, self.server, self.revision = methods, server, revision
-        self._directory, self._in_flight = directory, in_flight
+        self.methods, self.server = methods, server
+        self._directory, self._in_flight, self._revision = directory, in_flight, revision
         self._cards = cards
 
     def call_of(self, exchange: Exchange, principal: Principal) -> Call:
@@ -66,17 +68,17 @@ class Operations:
             deadline=time.monotonic() + self.server.request_timeout,
             traceparent=exchange.traceparent,
             request_id=exchange.request_id,
-            revision=self.revision,
+            revision=self._revision,
         )
 
     async def agent(self, name: str, call: Call) -> Agent:
-        """Return an agent that the caller may see, or has tasks of; "" is the default one.
+        """Return an agent that the caller may see; "" is the default one.
 
         Raises:
             NoSuchAgent: There is none, or it is not for this caller.
         """
         with scope(call):
-            return await self._directory.agent_or_gone(name, call.principal)
+            return await self._directory.agent(name, call.principal)
 
     async def body(self, exchange: Exchange) -> bytes:
         """Return what the client sent; raises as `Exchange.body` does."""
@@ -125,7 +127,7 @@ class Operations:
             exchange.more_headers = (*exchange.more_headers, PRIVATE)
             return self._cards.extended(asked.agent, call.principal, asked.version)
         with scope(call):
-            rpc = asked.method.call(asked.message, metadata=exchange.parameters() or None)
+            rpc = asked.method.call(asked.message, metadata=beside(asked, exchange))
             with self._in_flight.counted(rpc, streams=False):
                 if not isinstance(asked.message, a2a.SendMessageRequest):
                     return await rpc
@@ -157,7 +159,14 @@ class Operations:
             revision=call.revision,
         )
         with scope(lasting):
-            await answer.follow(asked.method.call(asked.message, metadata=exchange.parameters() or None))
+            await answer.follow(asked.method.call(asked.message, metadata=beside(asked, exchange)))
+
+
+def beside(asked: Asked, exchange: Exchange) -> Pairs | None:
+    """Return what the mesh carries beside a request; None: nothing."""
+    if asked.version == "0.3" and wants_push(asked.message):
+        return (*exchange.parameters(), OLD_VERSION)
+    return exchange.parameters() or None
 
 
 def place_of(found: Mapping[str, Any]) -> str | None:

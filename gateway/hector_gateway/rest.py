@@ -7,7 +7,7 @@ from google.rpc.status_pb2 import Status
 
 import hector_a2a as a2a
 from hector.agent.v1 import Agent
-from hector_a2a import v03, v03_proto
+from hector_a2a import v03, v03_proto, v03_push
 from hector_a2a.codes import codes_of
 from hector_a2a.json_fields import described
 from hector_a2a.json_out import to_json
@@ -59,9 +59,7 @@ class Rest:
         params = await self._params(exchange, method, lenient=door.lenient)
         # 0.3 has two kinds of JSON here, and who sends one gets the same back. Who sends none gets at 0.3's
         # own paths what its SDKs read, and at Hector's old ones what Hector's documents show.
-        as_proto = version == "0.3" and (
-            v03_proto.is_spoken(params) if "message" in params or "request" in params else not door.lenient
-        )
+        as_proto = version == "0.3" and _is_proto(params, lenient=door.lenient)
         if version == "0.3":
             params = _to_v1(method, params, as_proto=as_proto, lenient=door.lenient)
         elif door.lenient and _is_send(method):
@@ -128,6 +126,15 @@ def error_of(status: Status, exchange: Exchange, http: int) -> dict[str, Any]:
     return found
 
 
+def _is_proto(params: dict[str, Any], *, lenient: bool) -> bool:
+    """Say in which of its two kinds of JSON a client of 0.3 is to be answered."""
+    if "message" in params or "request" in params:
+        return v03_proto.is_spoken(params)
+    if params.keys().isdisjoint(("config", "pushNotificationConfig", "push_notification_config")):
+        return not lenient
+    return v03_push.is_proto(params)
+
+
 def _to_v1(method: Method, params: dict[str, Any], *, as_proto: bool, lenient: bool) -> dict[str, Any]:
     """Return the parameters of 0.3 as those of 1.0."""
     if _is_send(method):
@@ -141,7 +148,7 @@ def _to_v1(method: Method, params: dict[str, Any], *, as_proto: bool, lenient: b
     return params if old is None else v03.request_to_v1(old, params)
 
 
-def _shown(asked: Asked, found: dict[str, Any], *, as_proto: bool) -> dict[str, Any]:
+def _shown(asked: Asked, found: dict[str, Any], *, as_proto: bool) -> Any:
     """Return an answer or event in the client's version."""
     if asked.version == "1.0":
         return found
@@ -153,6 +160,8 @@ def _shown(asked: Asked, found: dict[str, Any], *, as_proto: bool) -> dict[str, 
     old = _OLD_METHODS.get(asked.method.name)
     if old is None:
         return found
+    if old in v03.PUSH_METHODS and (as_proto or old == v03_push.DELETE):
+        return v03_push.as_proto(old, found)
     result = v03.result_from_v1(old, found)
     if not as_proto or old == v03.CARD_METHOD:
         return result

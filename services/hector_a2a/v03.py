@@ -6,6 +6,7 @@ Nothing is checked here that the 1.0 reader checks afterwards; what has another 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from . import v03_push
 from .codes import INTERNAL
 from .errors import InvalidParams
 from .json_values import Json
@@ -21,12 +22,17 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "tasks/get": "GetTask",
         "tasks/cancel": "CancelTask",
         "tasks/resubscribe": "SubscribeToTask",
+        v03_push.SET: "CreateTaskPushNotificationConfig",
+        v03_push.GET: "GetTaskPushNotificationConfig",
+        v03_push.LIST: "ListTaskPushNotificationConfigs",
+        v03_push.DELETE: "DeleteTaskPushNotificationConfig",
         CARD_METHOD: "GetExtendedAgentCard",
     }
 )
 """The methods of 0.3 that are served, and the rpc each of them is in 1.0."""
 
-PUSH_METHODS = frozenset(f"tasks/pushNotificationConfig/{verb}" for verb in ("set", "get", "list", "delete"))
+PUSH_METHODS = frozenset({v03_push.SET, v03_push.GET, v03_push.LIST, v03_push.DELETE})
+"""Those that `v03_push` knows about."""
 
 STATES: Mapping[str, str] = MappingProxyType(
     {
@@ -64,6 +70,8 @@ def request_to_v1(method: str, params: Json) -> Object:
         if found.get("configuration") is not None:
             result["configuration"] = _configuration_to_v1(_object(found["configuration"], "configuration"))
         return result
+    if method in PUSH_METHODS:
+        return v03_push.request_to_v1(method, found)
     result = _only(found, "id", "metadata")
     # 0.3 knows no zero here: it means "whatever the server likes".
     if method == "tasks/get" and found.get("historyLength"):
@@ -127,21 +135,15 @@ def _configuration_to_v1(found: Object) -> Object:
         result["returnImmediately"] = not found["blocking"]
     push = found.get("pushNotificationConfig")
     if push is not None:
-        config = _object(push, "configuration.pushNotificationConfig")
-        flat = _only(config, "id", "url", "token")
-        if config.get("authentication") is not None:
-            path = "configuration.pushNotificationConfig.authentication"
-            authentication = _object(config["authentication"], path)
-            flat["authentication"] = _only(authentication, "credentials")
-            schemes = authentication.get("schemes")
-            if isinstance(schemes, list) and schemes:
-                flat["authentication"]["scheme"] = schemes[0]  # 1.0 has one
-        result["taskPushNotificationConfig"] = flat
+        path = "configuration.pushNotificationConfig"
+        result["taskPushNotificationConfig"] = v03_push.config_to_v1(push, path)
     return result
 
 
-def result_from_v1(method: str, found: Object) -> Object:
+def result_from_v1(method: str, found: Object) -> Json:
     """Return what the rpc behind a method in `METHODS` answered, or one event of it, as 0.3 shows it."""
+    if method in PUSH_METHODS:
+        return v03_push.result_from_v1(method, found)
     if method in ("tasks/get", "tasks/cancel"):
         return task_from_v1(found)
     if method == CARD_METHOD:

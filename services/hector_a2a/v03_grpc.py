@@ -42,10 +42,8 @@ METHODS: Mapping[str, str] = MappingProxyType(
 def request_to_v1(request: Message, kind: type[Message]) -> Any:
     """Return a request of a2a.v1 as the one of lf.a2a.v1 that is of a kind.
 
-    Requests about push notifications come out empty: no agent sends any yet, so they are refused unread.
-
     Raises:
-        InvalidParams: A task's name is none.
+        InvalidParams: The name of a task or of a config is none.
     """
     found = kind()
     _twins.fill(request, found)
@@ -86,6 +84,38 @@ def _name_to_id(request: Any, into: Any) -> None:
     if match is None:
         raise InvalidParams({"name": '"tasks/" with the id of a task is needed here'})
     into.id = match[1]
+
+
+_config_name = re.compile(r"tasks/([^/]+)/pushNotificationConfigs/([^/]+)").fullmatch
+
+
+def _name_to_ids(request: Any, into: Any) -> None:
+    match = _config_name(request.name)
+    if match is None:
+        raise InvalidParams({"name": '"tasks/TASK/pushNotificationConfigs/CONFIG" is needed here'})
+    into.task_id, into.id = match.groups()
+
+
+def _parent_to_task(request: Any, into: Any) -> None:
+    match = _task_name(request.parent)
+    if match is None:
+        raise InvalidParams({"parent": '"tasks/" with the id of a task is needed here'})
+    into.task_id = match[1]
+
+
+def _created_to_v1(request: Any, into: Any) -> None:
+    _twins.fill(request.config.push_notification_config, into)
+    _parent_to_task(request, into)
+    into.id = into.id or request.config_id
+
+
+def _config_from_v1(config: Any, into: Any) -> None:
+    into.name = f"tasks/{config.task_id}/pushNotificationConfigs/{config.id}"
+    inner = into.push_notification_config
+    inner.id, inner.url, inner.token = config.id, config.url, config.token
+    if config.HasField("authentication"):
+        inner.authentication.schemes[:] = [config.authentication.scheme]
+        inner.authentication.credentials = config.authentication.credentials
 
 
 def _configuration_to_v1(configuration: Any, into: Any) -> None:
@@ -183,10 +213,15 @@ _twins = Twins(
         "a2a.v1.GetTaskRequest": _name_to_id,
         "a2a.v1.CancelTaskRequest": _name_to_id,
         "a2a.v1.TaskSubscriptionRequest": _name_to_id,
+        "a2a.v1.CreateTaskPushNotificationConfigRequest": _created_to_v1,
+        "a2a.v1.GetTaskPushNotificationConfigRequest": _name_to_ids,
+        "a2a.v1.DeleteTaskPushNotificationConfigRequest": _name_to_ids,
+        "a2a.v1.ListTaskPushNotificationConfigRequest": _parent_to_task,
         "a2a.v1.SendMessageConfiguration": _configuration_to_v1,
         "a2a.v1.AuthenticationInfo": _authentication_to_v1,
         "a2a.v1.Part": _part_to_v1,
         "lf.a2a.v1.Part": _part_from_v1,
+        "lf.a2a.v1.TaskPushNotificationConfig": _config_from_v1,
         "lf.a2a.v1.TaskStatusUpdateEvent": _mark_final,
         "lf.a2a.v1.AgentCard": _interfaces_from_v1,
     },
