@@ -45,14 +45,14 @@ class Forwarder:
         cards: Cards,
         revision: str = "",
     ) -> None:
-        self._revision, self._cards = revision, cards
+        self.revision, self._cards = revision, cards
         self._services: dict[str, dict[str, Spoken]] = {}
         for service in services:
             methods = methods_of(service, mesh)
             self._services[service.full_name] = spoken(methods, service.full_name)
             if service.full_name == a2a.SERVICE:
                 self._services[v03_grpc.SERVICE] = spoken_v03(methods)
-        self._edge, self._directory, self._in_flight, self._server = edge, directory, in_flight, server
+        self._edge, self._directory, self._in_flight, self.server = edge, directory, in_flight, server
 
     def register(self, server: Server) -> None:
         """Add every method to a server, as generated code does."""
@@ -89,7 +89,7 @@ class Forwarder:
 
     def _unary(self, one: Spoken) -> Unary:
         async def unary(wire: bytes, visit: Visit) -> bytes:
-            with scope(_call(visit, self._server.request_timeout, self._revision)):
+            with scope(_call(visit, self.server.request_timeout, self.revision)):
                 request = await self._prepared(one, wire, visit)
                 rpc = one.method.call(request, metadata=beside(one, request, visit))
                 with self._in_flight.counted(rpc, streams=False):
@@ -99,7 +99,7 @@ class Forwarder:
 
     def _stream(self, one: Spoken) -> Stream:
         async def stream(wire: bytes, visit: Visit) -> AsyncGenerator[bytes, None]:
-            with scope(_call(visit, STREAM_S, self._revision)):
+            with scope(_call(visit, STREAM_S, self.revision)):
                 request = await self._prepared(one, wire, visit)
                 self._in_flight.admit_stream()
                 rpc = one.method.call(request, metadata=beside(one, request, visit))
@@ -131,7 +131,7 @@ class Forwarder:
 
     def _extended_card(self, one: Spoken) -> Unary:
         async def unary(wire: bytes, visit: Visit) -> bytes:
-            with scope(_call(visit, self._server.request_timeout, self._revision)):
+            with scope(_call(visit, self.server.request_timeout, self.revision)):
                 request = await self._prepared(one, wire, visit)
                 agent = await self._directory.agent(request.tenant, visit.principal)
             return one.write(self._cards.extended(agent, visit.principal))
@@ -140,7 +140,7 @@ class Forwarder:
 
     async def _card(self, wire: bytes, visit: Visit) -> bytes:
         check_version(v03_grpc.SERVICE, "0.3", visit.metadata)
-        with scope(_call(visit, self._server.request_timeout, self._revision)):
+        with scope(_call(visit, self.server.request_timeout, self.revision)):
             agent = await self._directory.agent(_named(visit), visit.principal)
         if self._cards.offers_extended(agent):  # 0.3 has one method here for both
             card = self._cards.extended(agent, visit.principal, "0.3")
@@ -151,13 +151,13 @@ class Forwarder:
 
     async def _prepared(self, one: Spoken, wire: bytes, visit: Visit) -> Any:
         """Return what the caller asks, when it may, with the agent that it means."""
-        limit = self._server.limits.max_body_size
+        limit = self.server.limits.max_body_size
         if len(wire) > limit:
             raise BodyTooLarge(limit)
         if one.version is not None:
             check_version(one.service, one.version, visit.metadata)
             request = one.read(wire)
-            agent = await self._directory.agent(_named(visit, request.tenant), visit.principal)
+            agent = await self._directory.agent_or_gone(_named(visit, request.tenant), visit.principal)
             capabilities.check_method(one.method, agent)
             complete.check(request)
             capabilities.check_request(request)

@@ -57,8 +57,8 @@ class Operations:
         *,
         revision: str = "",
     ) -> None:
-        self.methods, self.server = methods, server
-        self._directory, self._in_flight, self._revision = directory, in_flight, revision
+        self.methods, self.server, self.revision = methods, server, revision
+        self._directory, self._in_flight = directory, in_flight
         self._cards = cards
 
     def call_of(self, exchange: Exchange, principal: Principal) -> Call:
@@ -68,17 +68,17 @@ class Operations:
             deadline=time.monotonic() + self.server.request_timeout,
             traceparent=exchange.traceparent,
             request_id=exchange.request_id,
-            revision=self._revision,
+            revision=self.revision,
         )
 
     async def agent(self, name: str, call: Call) -> Agent:
-        """Return an agent that the caller may see; "" is the default one.
+        """Return an agent that the caller may see, or has tasks of; "" is the default one.
 
         Raises:
             NoSuchAgent: There is none, or it is not for this caller.
         """
         with scope(call):
-            return await self._directory.agent(name, call.principal)
+            return await self._directory.agent_or_gone(name, call.principal)
 
     async def body(self, exchange: Exchange) -> bytes:
         """Return what the client sent; raises as `Exchange.body` does."""

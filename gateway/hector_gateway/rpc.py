@@ -4,11 +4,13 @@ import logging
 from typing import Any
 
 from google.rpc.status_pb2 import Status
+from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 import hector_a2a as a2a
 from hector.agent.v1 import Agent
 from hector_a2a import v03
+from hector_a2a.codes import codes_of
 from hector_a2a.json_out import to_json
 from hector_mesh import Call, HectorError, Principal, scope
 
@@ -17,7 +19,7 @@ from .envelope import EnvelopeError, Request
 from .errors import Refusal
 from .event_stream import event
 from .exchange import ClientLeft, Exchange
-from .faults import Failure, is_lost, public, reason_in, rpc_error, unexpected
+from .faults import Failure, is_lost, public, reason_in, retry_headers, rpc_error, unexpected
 from .leniency import completed
 from .methods import Method
 from .operations import Asked, Operations, check_content_type, place_of
@@ -58,11 +60,20 @@ class JsonRpc:
             exchange.reason = error.reason
             found = self._shown(error.status, exchange, version) | {"code": error.codes.jsonrpc}
             await exchange.reply(200, envelope.error(error.rpc_id, found))
-        except (Refusal, ClientLeft):
+        except ClientLeft:
             raise
         except (HectorError, AioRpcError) as error:
-            found = self._shown(public(error, exchange.request_id), exchange, version)
-            await exchange.reply(200, envelope.error(rpc_id, found))
+            if isinstance(error, Refusal) and not error.retry_after_s:
+                raise
+            status = public(error, exchange.request_id)
+            found = self._shown(status, exchange, version)
+            codes = codes_of(status, self._operations.server.a2a_errors)
+            # Too much at once is said in HTTP, too: for what stands between, and knows no JSON-RPC.
+            too_much = codes.grpc is StatusCode.RESOURCE_EXHAUSTED
+            headers = retry_headers(status) if too_much else ()
+            await exchange.reply(
+                codes.http if too_much else 200, envelope.error(rpc_id, found), headers=headers
+            )
         except BaseException as error:
             if is_lost(error) or exchange.started:
                 raise
