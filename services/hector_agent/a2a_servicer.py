@@ -4,16 +4,20 @@ The caller's identity is the call's; a task that is somebody else's is not found
 """
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import hector_a2a as a2a
 from hector_a2a.parameters import Parameters
 from hector_mesh import Context, current_call
+from hector_store import RunRow
 
 from .again import Again
-from .errors import RunLost
+from .beside import Beside
+from .errors import RunLost, RunOver
 from .following import first, updates
 from .ledger import task_of
 from .listing import list_tasks
+from .opening import waits
 from .override import check_override
 from .push.push import Push
 from .push.servicer import PushServicer
@@ -36,7 +40,10 @@ class A2AServicer(PushServicer):
     async def SendMessage(
         self, request: "a2a.SendMessageRequest", context: Context
     ) -> "a2a.SendMessageResponse":
-        """Answer whole: wait until the task is over, unless the client asks not to wait."""
+        """Answer whole: wait until the task is over or waits for somebody, unless the client will not wait.
+
+        A plain message is waited for in any case: nothing else could be shown of it.
+        """
         wanted = _history_length(request.configuration, "configuration.")
         run = await self._start(request, context)
         if isinstance(run, str):
@@ -44,9 +51,11 @@ class A2AServicer(PushServicer):
                 task=trimmed(await self._again.task(current_call.get(), run), wanted)
             )
         if not request.configuration.return_immediately:
-            await run.finished.wait()
-            if not run.over:
-                raise RunLost(run.place.run)
+            await finished(run)
+        elif run.undecided is not None:
+            await run.decide()
+        if run.plain:
+            return a2a.SendMessageResponse(message=await message_of(run))
         response = a2a.SendMessageResponse(task=run.task)  # a copy
         trimmed(response.task, wanted)
         return response
@@ -54,7 +63,7 @@ class A2AServicer(PushServicer):
     async def SendStreamingMessage(
         self, request: "a2a.SendMessageRequest", context: Context
     ) -> AsyncIterator["a2a.StreamResponse"]:
-        """Answer as it comes: the task first, then what changes."""
+        """Answer as it comes: the task first, then what changes; or the one message that is the answer."""
         wanted = _history_length(request.configuration, "configuration.")
         run = await self._start(request, context)
         if isinstance(run, str):
@@ -67,7 +76,7 @@ class A2AServicer(PushServicer):
     async def GetTask(self, request: "a2a.GetTaskRequest", context: Context) -> "a2a.Task":
         """Return a task as last committed."""
         wanted = _history_length(request)
-        task, _ = await self._find(request.id, request.tenant)
+        task, _, _ = await self._found(request.id, request.tenant)
         return trimmed(task, wanted)
 
     async def ListTasks(self, request: "a2a.ListTasksRequest", context: Context) -> "a2a.ListTasksResponse":
@@ -77,13 +86,24 @@ class A2AServicer(PushServicer):
 
     async def CancelTask(self, request: "a2a.CancelTaskRequest", context: Context) -> "a2a.Task":
         """Stop a task and everything it started, and return what became of it."""
-        task, run = await self._find(request.id, request.tenant)
-        if run is None or run.over:
+        call = current_call.get()
+        task, run, row = await self._found(request.id, request.tenant)
+        if run is not None and not run.over:
+            await self._runs.cancel(run, "cancelled over A2A")
+            if run.parked:  # it came to wait in the same moment
+                row = await self._runs.log.get(call.app, call.principal.id, request.id)
+            elif not run.over:
+                raise RunLost(run.place.run)
+        if waits(row):
+            assert row is not None
+            with suppress(RunOver):  # somebody was faster: the answer says what became of it
+                await self._runs.cancel_waiting(row, "cancelled over A2A")
+        elif run is None:
             raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
-        await self._runs.cancel(run, "cancelled over A2A")
-        if not run.over:
-            raise RunLost(run.place.run)
-        task, _ = run.snapshot()
+        if run is not None and run.over:
+            task, _ = run.snapshot()
+        else:
+            task, _, _ = await self._found(request.id, request.tenant)
         if task.status.state != a2a.TASK_STATE_CANCELED:
             raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
         return task
@@ -102,22 +122,39 @@ class A2AServicer(PushServicer):
             yield response
 
     async def _start(self, request: "a2a.SendMessageRequest", context: Context) -> Run | str:
-        message, agent = request.message, self._roster.pick(request.tenant)
+        message = request.message
         _check(message)
-        check_override(agent, message, current_call.get().principal)
         if message.task_id:
-            task, _ = await self._find(message.task_id, request.tenant)
-            if message.context_id and message.context_id != task.context_id:
-                raise a2a.InvalidParams({"message.contextId": "is not the context of that task"})
-            state = a2a.TaskState.Name(task.status.state)
-            raise a2a.UnsupportedOperation(
-                f"task {task.id!r} is {state} and takes no message; "
-                "send it without taskId, but with its contextId, to go on with the conversation"
-            )
+            return await self._followed_up(request, context)
+        agent = self._roster.pick(request.tenant)
+        check_override(agent, message, current_call.get().principal)
         pushes = self.wanted(request, context)
         return await self._again.started(agent, request, current_call.get(), context, pushes)
 
+    async def _followed_up(self, request: "a2a.SendMessageRequest", context: Context) -> Run:
+        """Take a message for a task that is there already: only one that waits takes any."""
+        message, call = request.message, current_call.get()
+        task, run, row = await self._found(message.task_id, request.tenant)
+        if message.context_id and message.context_id != task.context_id:
+            raise a2a.InvalidParams({"message.contextId": "is not the context of that task"})
+        if run is not None and run.parked:
+            await run.finished.wait()  # it has just come to wait, and is let go in this moment
+        elif run is not None or not waits(row):
+            raise _takes_no_message(task)
+        agent = self._roster.pick(run.place.agent if run is not None else row.agent if row else "")
+        check_override(agent, message, call.principal)
+        try:
+            return await self._runs.take_up(agent, task.id, message, call, Beside.of(request, context))
+        except RunOver:
+            task, _, _ = await self._found(message.task_id, request.tenant)
+            raise _takes_no_message(task) from None
+
     async def _stream(self, run: Run, history_length: int | None) -> AsyncIterator["a2a.StreamResponse"]:
+        if run.undecided is not None:
+            await run.decide()
+        if run.plain:
+            yield a2a.StreamResponse(message=await message_of(run))
+            return
         task, cursor = run.snapshot()
         place = run.place
         yield first(trimmed(task, history_length), cursor)
@@ -139,17 +176,51 @@ class A2AServicer(PushServicer):
                 self._roster.pick(agent)
         return agent
 
-    async def _find(self, task_id: str, tenant: str) -> tuple["a2a.Task", Run | None]:
+    async def _found(self, task_id: str, tenant: str) -> tuple["a2a.Task", Run | None, RunRow | None]:
+        """Return a task as it is, with the run that is at work on it, or else its row."""
         call = current_call.get()
         owner = call.principal.id
-        run = self._runs.live(call.app, owner, task_id)
         agent = await self._of_tasks(tenant)
-        if run is not None and (not agent or run.place.agent == agent):
-            return run.snapshot()[0], run
+        run = self._runs.live(call.app, owner, task_id)
+        if run is not None and run.is_task and (not agent or run.place.agent == agent):
+            return run.snapshot()[0], run, None
         found = await self._runs.log.story(call.app, owner, task_id, SHOWN) if run is None else None
         if found is None or not found[0].is_task or (agent and found[0].agent != agent):
             raise a2a.TaskNotFound(task_id)
-        return task_of(*found), None
+        return task_of(*found), None, found[0]
+
+
+async def finished(run: Run) -> None:
+    """Wait until a run is over, or waits for somebody.
+
+    Raises:
+        InvalidAgentResponse: That is what it came to.
+        RunLost: It stopped, and how it ended could not be written.
+    """
+    await run.finished.wait()
+    if run.reason == a2a.InvalidAgentResponse.reason:
+        raise a2a.InvalidAgentResponse(run.task.status.message.parts[0].text, taskId=run.place.run)
+    if not (run.over or run.parked):
+        raise RunLost(run.place.run)
+
+
+async def message_of(run: Run) -> "a2a.Message":
+    """Return the plain message that is a run's answer.
+
+    Raises:
+        RunLost: It could not be written.
+    """
+    await run.finished.wait()
+    if run.answer is None:
+        raise RunLost(run.place.run)
+    return run.answer
+
+
+def _takes_no_message(task: "a2a.Task") -> a2a.UnsupportedOperation:
+    return a2a.UnsupportedOperation(
+        f"task {task.id!r} is {a2a.TaskState.Name(task.status.state)} and takes no message; "
+        "send it without taskId, but with its contextId, to go on with the conversation"
+    )
 
 
 def _check(message: "a2a.Message") -> None:

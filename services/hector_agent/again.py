@@ -7,6 +7,7 @@ from hector_mesh import Call, Context
 from hector_store import NewPush
 
 from .agent import Agent
+from .beside import NOTHING, Beside
 from .errors import RunLost
 from .feed import Cursor
 from .following import first, updates
@@ -41,9 +42,10 @@ class Again:
             HectorError: It was not accepted; its key is free.
         """
         once = once_of(request, agent.name, context)
+        beside = Beside.of(request, context) if agent.handler is not None else NOTHING
         if once is None:
-            return await self._runs.start(agent, request.message, call, pushes)
-        return await self._runs.start_once(agent, request.message, call, once, pushes)
+            return await self._runs.start(agent, request.message, call, pushes, beside)
+        return await self._runs.start_once(agent, request.message, call, once, pushes, beside)
 
     async def task(self, call: Call, run: str) -> "a2a.Task":
         """Return what became of a run whose message came again."""

@@ -35,6 +35,8 @@ class Agent:
         self.instruction = instruction_of(config)
         self.options_json = json.dumps({"strategy": config.reasoning.strategy, **config.reasoning.options})
         self.handler = _handler_of(config)
+        self.answers_plainly = self.handler is not None and _promises_message(self.handler)
+        """Its answers are plain messages, and no tasks."""
         self._mesh = mesh
         self._models: dict[str, LLMProviderStub] = {}
 
@@ -53,6 +55,12 @@ def _handler_of(config: AgentConfig) -> "Handler | None":
     from .custom.loading import load
 
     return load(config.handler)
+
+
+def _promises_message(handler: "Handler") -> bool:
+    from .custom.loading import promises_message
+
+    return promises_message(handler)
 
 
 def instruction_of(config: AgentConfig) -> list[Message]:

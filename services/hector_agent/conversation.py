@@ -29,17 +29,25 @@ def messages_of(events: Iterable[RunEvent]) -> list[Message]:
     """
     told: list[Message] = []
     text: list[str] = []
-    run = ""
+    run, answers_call = "", False
     for event in events:
         if event.run != run:
             _break_off(told, text)
-            run = event.run
+            run, answers_call = event.run, False
         kind = event.WhichOneof("event")
         if kind == "message_received":
             _break_off(told, text)
             incoming = a2a.Message()
             event.message_received.message.Unpack(incoming)
-            told.append(from_a2a(incoming))
+            if not answers_call:  # else it is the result of a tool
+                told.append(from_a2a(incoming))
+            answers_call = False
+        elif kind == "turn_parked":
+            answers_call = bool(event.turn_parked.calls)
+        elif kind == "message_sent":
+            outgoing = a2a.Message()
+            event.message_sent.message.Unpack(outgoing)
+            told.append(from_a2a(outgoing))
         elif kind == "text_appended":
             if not event.text_appended.append:
                 text.clear()

@@ -19,11 +19,17 @@ from hector_store import EventRow, NewEvent, RunChanges, RunLog
 from .conversation import from_a2a
 from .errors import RunLost
 from .feed import Cursor, Feed
-from .view import FINAL, fold, listed_after, state_of
+from .view import FINAL, INTERRUPTED, fold, listed_after, state_of
 
 FLUSH_S = 0.25  # how long shown text may stay uncommitted
 FLUSH_CHARS = 32 * 1024  # how much of it
+DECIDES_S = 0.25
+"""How long an agent may think about whether its answer is a task, where somebody needs to know."""
 IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
+
+
+Late = Callable[[], tuple[Sequence[RunEvent], bool]]
+"""Events that are settled only when it is their turn to be written, and whether open text ends there."""
 
 
 class Place(NamedTuple):
@@ -64,12 +70,45 @@ class Run:
         self.about: Mapping[str, str] = {}
         """What the failure is about, fact by fact."""
         self.finished = asyncio.Event()
-        """Set when the run is over and this process has let go of it."""
+        """Set when the run is over or waits for somebody, and this process has let go of it."""
+        self.is_task = True
+        """A2A knows it as a task."""
+        self.stopping = False
+        """Somebody wants it stopped."""
+        self.answer: a2a.Message | None = None
+        """What was answered in place of a task."""
+        self.undecided: asyncio.Event | None = None
+        """Set when it is known whether the answer is a task. None: it is."""
+        self.plain = False
+        """The answer is a plain message, and on its way."""
+        self.taken_for_task = False
+        """Somebody was told that there is a task."""
 
     @property
     def over(self) -> bool:
         """The run has reached a state that it never leaves."""
         return self.state in FINAL
+
+    @property
+    def parked(self) -> bool:
+        """The run waits for somebody, and nobody works on it."""
+        return self.state in INTERRUPTED
+
+    async def decide(self) -> None:
+        """Wait until it is known whether the answer is a task or a message; after a moment it is a task.
+
+        An agent whose answers are always messages is waited for.
+        """
+        if self.undecided is None or self.undecided.is_set():
+            return
+        try:
+            async with asyncio.timeout(DECIDES_S if self.is_task else None):
+                await self.undecided.wait()
+        except TimeoutError:
+            if self.plain:
+                await self.undecided.wait()
+            else:
+                self.taken_for_task = True
 
     def said(self) -> list[Message]:
         """Return what the user said to start the run."""
@@ -81,12 +120,19 @@ class Run:
         task.CopyFrom(self.task)
         return task, Cursor(self._next_seq - 1)
 
-    def show(self, artifact_id: str, text: str) -> None:
-        """Append to the answer: seen at once, committed soon."""
+    @property
+    def growing(self) -> str:
+        """The artifact whose text was shown last, and is not marked as ended yet."""
+        return self._growing
+
+    def show(self, artifact_id: str, text: str, *, begun: bool = False) -> None:
+        """Append to the answer: seen at once, committed soon. `begun`: its artifact is there."""
         if self._open is None:
             # Its first piece may still be on its way to the log, and so not be in the task yet.
-            known = artifact_id == self._growing or any(
-                artifact.artifact_id == artifact_id for artifact in self.task.artifacts
+            known = (
+                begun
+                or artifact_id == self._growing
+                or any(artifact.artifact_id == artifact_id for artifact in self.task.artifacts)
             )
             self._open = TextAppended(artifact_id=artifact_id, text=text, append=known)
             self._growing, self._open_chars = artifact_id, 0
@@ -103,10 +149,11 @@ class Run:
 
     async def commit(
         self,
-        events: Sequence[RunEvent],
+        events: "Sequence[RunEvent] | Late",
         *,
         strategy: tuple[str, int, bytes] | None = None,
         last: bool = False,
+        is_task: bool | None = None,
     ) -> None:
         """Write events to the log, after the text that is open, and show them.
 
@@ -114,16 +161,18 @@ class Run:
         before anything that is committed later: `settled` waits for the outcome.
 
         Args:
-            events: What happened, in order; may be empty to commit the open text alone.
+            events: What happened, in order; may be empty to commit the open text alone. Or what says so, and
+                `last`, in the moment in which it is written.
             strategy: Name, version and data of the strategy's state, to be kept with the run.
             last: The open text is the end of its artifact.
+            is_task: Whether A2A is to know the run as a task from now on; None: as before.
 
         Raises:
             HectorError: Nothing was written, and nothing is shown; open text stays open. RUN_FENCED:
                 somebody else owns the run now. STORAGE_IN_DOUBT: it may have been written; the next write
                 finds out first, and writes nothing when the run was over with it.
         """
-        await asyncio.shield(self._begin(events, strategy, last=last))
+        await asyncio.shield(self.begin(events, strategy, last=last, is_task=is_task))
 
     async def settled(self) -> None:
         """Wait for the outcome of all writes under way."""
@@ -135,22 +184,39 @@ class Run:
         """A write is under way."""
         return bool(self._writes)
 
+    def park(self) -> None:
+        """Let those go who wait for an answer, once all writes are settled; who follows the run stays."""
+        self._stop_timer()
+        self.finished.set()
+
     def close(self) -> None:
         """Let the readers go, once all writes are settled."""
         self._stop_timer()
         self.feed.end(None if self.over else RunLost(self.place.run))
         self.finished.set()
 
-    def _begin(
-        self, events: Sequence[RunEvent], strategy: tuple[str, int, bytes] | None, *, last: bool
+    def begin(
+        self,
+        events: "Sequence[RunEvent] | Late",
+        strategy: tuple[str, int, bytes] | None = None,
+        *,
+        last: bool = False,
+        is_task: bool | None = None,
     ) -> "asyncio.Task[None]":
-        write = asyncio.get_running_loop().create_task(self._write(events, strategy, last=last))
+        """Write as `commit` does, and return what can be waited for: a failure is told there, once."""
+        writing = self._write(events, strategy, last=last, is_task=is_task)
+        write = asyncio.get_running_loop().create_task(writing)
         self._writes.add(write)
         write.add_done_callback(self._written)
         return write
 
     async def _write(
-        self, events: Sequence[RunEvent], strategy: tuple[str, int, bytes] | None, *, last: bool
+        self,
+        events: "Sequence[RunEvent] | Late",
+        strategy: tuple[str, int, bytes] | None,
+        *,
+        last: bool,
+        is_task: bool | None,
     ) -> None:
         async with self._lock:
             self._stop_timer()
@@ -158,6 +224,8 @@ class Run:
                 await self._catch_up(self._doubted_chars)
                 if self.over:
                     return
+            if callable(events):
+                events, last = events()
             text, self._open = self._open, None
             if text is not None:
                 events = [RunEvent(text_appended=text), *events]
@@ -168,7 +236,7 @@ class Run:
             if not events:
                 return
             state = state_of(events)
-            changes = self._changes(events, state, strategy)
+            changes = self._changes(events, state, strategy, is_task)
             rows = [row_of(event) for event in events]
             try:
                 committed = await self._log.append(self.place.run, self.place.epoch, rows, changes)
@@ -184,6 +252,8 @@ class Run:
                 event.time.CopyFrom(time)
             if last:
                 self._growing = ""
+            if is_task is not None:
+                self.is_task = is_task
             self._take(events, state, committed.last_seq + 1)
 
     def _take(self, events: Sequence[RunEvent], state: "RunState.ValueType | None", next_seq: int) -> None:
@@ -230,10 +300,12 @@ class Run:
         events: Sequence[RunEvent],
         state: "RunState.ValueType | None",
         strategy: tuple[str, int, bytes] | None,
+        is_task: bool | None,
     ) -> RunChanges:
         name, version, data = strategy or (None, None, None)
         return RunChanges(
             state=None if state is None else RunState.Name(state),
+            is_task=is_task,
             view=listed_after(self.task, events),
             strategy_name=name,
             strategy_version=version,
@@ -242,7 +314,7 @@ class Run:
 
     def _flush(self) -> None:
         self._flushing = None
-        self._begin([], None, last=False)
+        self.begin([])
 
     def _written(self, write: "asyncio.Task[None]") -> None:
         self._writes.discard(write)

@@ -12,38 +12,34 @@ from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
-
-import grpc.aio
+from itertools import count
 
 import hector_a2a as a2a
 from hector.agent.v1 import (
     RUN_STATE_CANCELED,
     RUN_STATE_FAILED,
-    RUN_STATE_SUBMITTED,
     RUN_STATE_WORKING,
     CancelRun,
-    RunError,
     RunEvent,
-    RunState,
     Signal,
+    SignalReceived,
     StatusChanged,
 )
-from hector_mesh import Call, HectorError, scope
-from hector_store import IdempotencyMismatch, NewPush, NewRun, RunLog, RunRow, new_id
+from hector_mesh import Call, HectorError
+from hector_store import IdempotencyMismatch, NewPush, RunLog, RunRow, new_id
 
 from .agent import Agent
-from .conversation import messages_of
-from .errors import ShuttingDown, TooManyRuns
-from .failure import error_of
+from .beside import NOTHING, Beside
+from .ends import INTERRUPTED, too_long, why
+from .errors import RunOver, ShuttingDown, TooManyRuns
 from .idempotency import IdempotencyKeyReused, Once
-from .ledger import close_abandoned, ended, events_of, task_of
+from .ledger import close_abandoned, ended, task_of
 from .measuring import ACTIVE, run_ended
+from .opening import opened, received, reopened, waits
 from .order import InOrder
 from .push.push import Push
-from .run import Place, Run, row_of
-from .state import state_of_session
-from .turn import Turn
-from .view import TASK_STATES, listed, new_task
+from .run import Run
+from .turns import take_turn
 from .waiting import Waiting
 
 logger = logging.getLogger(__name__)
@@ -57,12 +53,6 @@ _Key = tuple[str, str, str]
 ENDING_S = 5.0
 """How long a stop waits for the ends of runs to be written: the database may be away."""
 
-INTERRUPTED = RunError(
-    reason="INTERRUPTED",
-    code=grpc.StatusCode.UNAVAILABLE.value[0],
-    message="the server stopped while it worked on this; what it had written is kept: send the message again",
-)
-
 
 class Runs:
     """Starts runs and owns them until they are over. Use inside `running()`."""
@@ -75,6 +65,9 @@ class Runs:
         self._once: dict[_Key, _Work] = {}
         """Of the live ones those that have a key, from the moment they are asked for."""
         self._turns = InOrder()
+        self._takers = InOrder()
+        """Who wants something of a run that waits."""
+        self._taken = count(1)
         self.waiting = Waiting()
         """Where those stay who follow a run that waits for somebody."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,10 +90,12 @@ class Runs:
 
         On entry, runs that a crash left behind are ended as INTERRUPTED. On exit, so are those still
         at work; what they had committed is kept. What cannot be written in time is left to the next start.
+        Runs that wait for somebody go on waiting.
         """
         self._opened = log
         for row in await log.unfinished():
-            await self._end_abandoned(log, row)
+            if not waits(row):
+                await self._end_abandoned(log, row)
         self._accepting = True
         try:
             yield
@@ -125,7 +120,12 @@ class Runs:
         return found
 
     async def start(
-        self, agent: Agent, message: "a2a.Message", call: Call, pushes: tuple[NewPush, ...] = ()
+        self,
+        agent: Agent,
+        message: "a2a.Message",
+        call: Call,
+        pushes: tuple[NewPush, ...] = (),
+        beside: Beside = NOTHING,
     ) -> Run:
         """Open a run with its first message, durably, and set it to work.
 
@@ -136,7 +136,7 @@ class Runs:
         Raises:
             HectorError: The run was not accepted: nothing was written.
         """
-        run = await self._begin(agent, message, call, None, pushes).opened
+        run = await self._begin(agent, message, call, None, pushes, beside).opened
         assert isinstance(run, Run)  # only a key can lead to one that is over
         return run
 
@@ -147,6 +147,7 @@ class Runs:
         call: Call,
         once: Once,
         pushes: tuple[NewPush, ...] = (),
+        beside: Beside = NOTHING,
     ) -> Run | str:
         """Open a run as `start` does, unless its key was used before: then return what became of that.
 
@@ -160,7 +161,7 @@ class Runs:
         key = (call.app, call.principal.id, once.name)
         work = self._once.get(key)
         if work is None or not self._is_live(work):
-            work = self._once[key] = self._begin(agent, message, call, once, pushes)
+            work = self._once[key] = self._begin(agent, message, call, once, pushes, beside)
         elif work.once is not None and work.once.hash != once.hash:
             found = await asyncio.shield(work.opened)
             raise IdempotencyKeyReused(once.key, found if isinstance(found, str) else found.place.run)
@@ -170,6 +171,37 @@ class Runs:
         except IdempotencyMismatch as error:
             raise IdempotencyKeyReused(once.key, error.facts["run_id"]) from None
 
+    async def take_up(
+        self, agent: Agent, task_id: str, message: "a2a.Message", call: Call, beside: Beside = NOTHING
+    ) -> Run:
+        """Go on with a run that waits for somebody, with a message of its owner's, durably.
+
+        Of two messages at once one is taken, and the other finds the run at work.
+
+        Raises:
+            RunOver: It does not wait: the error says how it is.
+            HectorError: The message was not taken, and the run goes on waiting.
+        """
+        told = a2a.Message()
+        told.CopyFrom(message)
+        return await self._go_on(self._work(agent, call, beside=beside), task_id, told)
+
+    async def wake(self, agent: Agent, run: str, wish: Signal, call: Call) -> int:
+        """Go on with a run that waits, without a message of the client's; return the signal's number.
+
+        Raises:
+            RunOver: It does not wait: the error says how it is.
+        """
+        number = await self.log.signal(call.app, run, "wake", wish.SerializeToString())
+        await self._go_on(self._work(agent, call), run, wish)
+        return number
+
+    async def _go_on(self, work: "_Work", run: str, reason: "a2a.Message | Signal") -> Run:
+        self._set_to(work, self._take_up(work, run, reason))
+        found = await work.opened
+        assert isinstance(found, Run)
+        return found
+
     def _begin(
         self,
         agent: Agent,
@@ -177,15 +209,29 @@ class Runs:
         call: Call,
         once: Once | None,
         pushes: tuple[NewPush, ...],
+        beside: Beside,
+    ) -> "_Work":
+        work = self._work(agent, call, once, pushes, beside)
+        self._set_to(work, self._work_on(work, message))
+        return work
+
+    def _work(
+        self,
+        agent: Agent,
+        call: Call,
+        once: Once | None = None,
+        pushes: tuple[NewPush, ...] = (),
+        beside: Beside = NOTHING,
     ) -> "_Work":
         if not self._accepting:
             raise ShuttingDown
         if len(self._live) >= MOST_LIVE:
             raise TooManyRuns(MOST_LIVE)
-        work = _Work(agent, call, asyncio.get_running_loop().create_future(), once, pushes)
-        work.task = self._spawn(self._work_on(work, message))
+        return _Work(agent, call, asyncio.get_running_loop().create_future(), once, pushes, beside)
+
+    def _set_to(self, work: "_Work", coroutine: Coroutine[object, object, None]) -> None:
+        work.task = self._spawn(coroutine)
         work.task.add_done_callback(partial(self._worked, work))
-        return work
 
     def _is_live(self, work: "_Work") -> bool:
         """Say whether a run is at work here, or about to be."""
@@ -203,6 +249,35 @@ class Runs:
         await run.finished.wait()
         return number
 
+    async def cancel_waiting(self, row: RunRow, reason: str) -> int:
+        """Cancel a run that waits for somebody, and return the number of the signal that says so.
+
+        Raises:
+            RunOver: It does not wait any more.
+            HectorError: It could not be written.
+        """
+        wish = Signal(cancel=CancelRun(reason=reason))
+        number = await self.log.signal(row.app, row.id, "cancel", wish.SerializeToString())
+        await asyncio.shield(self._spawn(self._cancel_waiting(row)))
+        return number
+
+    async def _cancel_waiting(self, row: RunRow) -> None:
+        async with self._takers.turn(row.id, next(self._taken)):
+            found = await self._waiting_row(row.app, row.owner, row.id)
+            change = RunEvent(status_changed=StatusChanged(state=RUN_STATE_CANCELED))
+            run, _ = await self._reopened(found, [change])
+            run.close()
+
+    async def _waiting_row(self, app: str, owner: str, run: str) -> RunRow:
+        found = await self.log.get(app, owner, run)
+        if found is None or run in self._live or not waits(found):
+            raise RunOver(run, found.state if found is not None else "gone")
+        return found
+
+    async def _reopened(self, row: RunRow, why: Sequence[RunEvent]) -> tuple[Run, list[RunEvent]]:
+        told = self._push.wake if self._push is not None else None
+        return await reopened(self.log, self._worker, self.waiting, row, why, told)
+
     async def _end_abandoned(self, log: RunLog, row: RunRow) -> None:
         facts = {"run": row.id, "agent": row.agent}
         change = ended(task_of(row), RUN_STATE_FAILED, INTERRUPTED)
@@ -216,19 +291,57 @@ class Runs:
     async def _work_on(self, work: "_Work", message: "a2a.Message") -> None:
         """Open a run, and take its turn."""
         agent, call = work.agent, work.call
-        received = a2a.Message()
-        received.CopyFrom(message)
-        received.task_id = new_id()
-        received.context_id = received.context_id or new_id()
-        run = await self._open(work, received, new_context=not message.context_id)
+        told = a2a.Message()
+        told.CopyFrom(message)
+        told.task_id = new_id()
+        told.context_id = told.context_id or new_id()
+        run = await opened(
+            self.log,
+            self._worker,
+            agent,
+            told,
+            call,
+            work.once,
+            work.pushes,
+            new_context=not message.context_id,
+            waits=self._turns.busy((call.app, call.principal.id, told.context_id)),
+        )
         if isinstance(run, str):
             if not work.opened.done():
                 work.opened.set_result(run)
             return
+        if self._push is not None:
+            run.committed = self._push.wake
+            if work.pushes:
+                self._push.placed(run.place.run)
+        if agent.handler is not None:
+            run.undecided = asyncio.Event()
+        await self._at_work(work, run, ())
+
+    async def _take_up(self, work: "_Work", run_id: str, reason: "a2a.Message | Signal") -> None:
+        """Take a run up again that waits, and its turn with it."""
+        call = work.call
+        async with self._takers.turn(run_id, next(self._taken)):
+            row = await self._waiting_row(call.app, call.principal.id, run_id)
+            if isinstance(reason, Signal):
+                work.wake_json = reason.wake_json
+                principal = call.principal.id
+                said = RunEvent(signal_received=SignalReceived(signal=reason, principal=principal))
+            else:
+                reason.task_id, reason.context_id = row.id, row.context_id
+                said = received(reason)
+            working = RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))
+            run, own = await self._reopened(row, [said, working])
+            self._live[run_id] = work
+        await self._at_work(work, run, own)
+
+    async def _at_work(self, work: "_Work", run: Run, own: Sequence[RunEvent]) -> None:
+        """Take a run's turn when those before it in its session are over."""
+        agent, call, place = work.agent, work.call, run.place
         work.run = run
         work.begun = time.perf_counter()
         ACTIVE.add(agent.name)
-        self._live[run.place.run] = work
+        self._live[place.run] = work
         limit_s = agent.config.timeout
         work.timer = asyncio.get_running_loop().call_later(limit_s, self._halt_late, run, agent)
         if not work.opened.done():  # else whoever asked has left
@@ -243,72 +356,8 @@ class Runs:
             request_id=call.request_id,
             revision=agent.revision or call.revision,
         )
-        await self._take_turn(agent, run, work.call)
-
-    async def _open(self, work: "_Work", message: "a2a.Message", *, new_context: bool) -> Run | str:
-        """Write a run down, and return it; the id of another one that has its key already."""
-        agent, call, once = work.agent, work.call, work.once
-        run_id, app, owner = message.task_id, call.app, call.principal.id
-        waits = self._turns.busy((app, owner, message.context_id))
-        state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
-        received = RunEvent()
-        received.message_received.message.Pack(message)
-        events = [received, RunEvent(status_changed=StatusChanged(state=state))]
-        task = new_task(run_id, message.context_id)
-        task.history.append(message)
-        task.status.state = TASK_STATES[state]
-        new = NewRun(
-            id=run_id,
-            app=app,
-            owner=owner,
-            agent=agent.name,
-            context_id=message.context_id,
-            new_context=new_context,
-            state=RunState.Name(state),
-            revision=agent.revision or call.revision,
-            worker=self._worker,
-            idempotency_key=once.name if once else "",
-            idempotency_hash=once.hash if once else "",
-            view=listed(task),
-            pushes=tuple(push if push.id else push._replace(id=run_id) for push in work.pushes),
-        )
-        created = await self.log.create(new, [row_of(event) for event in events])
-        if created.repeated:
-            return created.run_id
-        task.status.timestamp.FromMicroseconds(created.time_us)
-        place = Place(
-            run_id, app, owner, agent.name, message.context_id, created.context_position, created.epoch
-        )
-        run = Run(self.log, place, task, len(events) + 1)
-        if self._push is not None:
-            run.committed = self._push.wake
-            if work.pushes:
-                self._push.placed(run_id)
-        run.state = state
-        return run
-
-    async def _take_turn(self, agent: Agent, run: Run, root: Call) -> None:
-        place = run.place
         async with self._turns.turn((place.app, place.owner, place.context), place.position):
-            if run.state == RUN_STATE_SUBMITTED:
-                await run.commit([RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))])
-            before = (
-                []
-                if place.position == 1
-                else events_of(
-                    await self.log.conversation(
-                        place.app, place.owner, place.context, before_position=place.position
-                    )
-                )
-            )
-            if agent.handler is not None:
-                with scope(root):
-                    await _answer_by_code(agent, run, before, root)
-                return
-            history, said = messages_of(before), run.said()
-            with scope(root):
-                turn = Turn(agent, run, [*history, *said], state_of_session(before))
-                await turn.work(said, len(history))
+            await take_turn(self.log, agent, run, work.call, work.beside, own, work.wake_json)
 
     def _worked(self, work: "_Work", task: asyncio.Task[None]) -> None:
         """See to it that the log says how a run ended, whatever happened to its turn."""
@@ -317,7 +366,7 @@ class Runs:
             self._forget_key(work)
             if not work.opened.done():
                 work.opened.set_exception(error or ShuttingDown())
-        elif run.over and not run.writing:  # as it should be: there is nothing to wait for
+        elif _is_done(work, run) and not run.writing:  # as it should be: there is nothing to wait for
             self._let_go(work, run)
         else:
             self._spawn(self._conclude(work, run, error))
@@ -326,15 +375,17 @@ class Runs:
         """Write how a run ended, unless its turn has: cancelled, halted or failed."""
         try:
             await run.settled()  # what was on its way when the turn was stopped may have been the end
-            if run.over:
+            if _is_done(work, run):
                 return
             change = work.change
             if change is None:
                 change = ended(
-                    run.task, RUN_STATE_FAILED, INTERRUPTED if error is None else _why(error, run.place)
+                    run.task, RUN_STATE_FAILED, INTERRUPTED if error is None else why(error, run.place)
                 )
             run.reason, run.about = change.error.reason, dict(change.error.metadata)
-            await run.commit([RunEvent(status_changed=change)], last=True)
+            # What failed is a task, so that its owner can look at it.
+            is_task = None if run.is_task else True
+            await run.commit([RunEvent(status_changed=change)], last=True, is_task=is_task)
         except HectorError as failure:
             # The log is out of reach, or somebody else's: whoever opens it next ends the run.
             logger.error("end of run was not written", extra={"run": run.place.run, "reason": failure.reason})
@@ -346,8 +397,14 @@ class Runs:
         work.timer.cancel()
         del self._live[run.place.run]
         self._forget_key(work)
-        run.close()
         ACTIVE.add(work.agent.name, amount=-1)
+        if run.undecided is not None:
+            run.undecided.set()
+        if run.parked:
+            self.waiting.keep(run.place.run, run.feed)
+            run.park()
+            return
+        run.close()
         run_ended(run, work.call, work.begun)
 
     def _forget_key(self, work: "_Work") -> None:
@@ -360,13 +417,14 @@ class Runs:
         self._halt(run, ended(run.task, RUN_STATE_FAILED, INTERRUPTED))
 
     def _halt_late(self, run: Run, agent: Agent) -> None:
-        self._halt(run, ended(run.task, RUN_STATE_FAILED, _too_long(agent)))
+        self._halt(run, ended(run.task, RUN_STATE_FAILED, too_long(agent)))
 
     def _halt(self, run: Run, change: StatusChanged) -> None:
         work = self._live.get(run.place.run)
         if work is None:  # it ended while somebody wished it would
             return
         work.change = work.change or change
+        run.stopping = True
         work.task.cancel()
 
     def _spawn(self, work: "Coroutine[object, object, None]") -> "asyncio.Task[None]":
@@ -390,6 +448,10 @@ class _Work:
     """By which key it is asked for."""
     pushes: tuple[NewPush, ...] = ()
     """Who is to be told of it."""
+    beside: Beside = NOTHING
+    """What the client says beside its message."""
+    wake_json: str = ""
+    """What it is woken with, in place of a message."""
     task: "asyncio.Task[None]" = field(init=False)
     """Opens the run and takes its turn. Cancelled where the run is stopped."""
     run: Run | None = None
@@ -400,44 +462,6 @@ class _Work:
     begun: float = 0.0
 
 
-async def _answer_by_code(agent: Agent, run: Run, before: Sequence[RunEvent], call: Call) -> None:
-    from .custom import turn, work
-
-    assert agent.handler is not None
-    place = run.place
-    given = turn.Turn(
-        message=run.task.history[-1],
-        task_id=place.run,
-        context_id=place.context,
-        state=state_of_session(before),
-        agent=agent.name,
-        app=place.app,
-        principal=call.principal,
-        revision=call.revision,
-    )
-    await work.work(agent.handler, given, run)
-
-
-def _why(error: BaseException, place: Place) -> RunError:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, HectorError | grpc.aio.AioRpcError):
-        return error_of(error)
-    # The border of the agent's own code: a bug must end the run, and must not reach the user.
-    logger.error("run met a bug", exc_info=error, extra={"run": place.run, "agent": place.agent})
-    return RunError(
-        reason="INTERNAL",
-        code=grpc.StatusCode.INTERNAL.value[0],
-        message=f"something in Hector went wrong; the log has it under run {place.run}",
-        metadata={"run": place.run},
-    )
-
-
-def _too_long(agent: Agent) -> RunError:
-    limit = agent.config.timeout
-    return RunError(
-        reason="RUN_TIMED_OUT",
-        code=grpc.StatusCode.DEADLINE_EXCEEDED.value[0],
-        message=f"the run took longer than {limit:g} s; raise agents.{agent.name}.timeout, or ask for less",
-        metadata={"timeout_s": f"{limit:g}"},
-    )
+def _is_done(work: _Work, run: Run) -> bool:
+    """Return whether nothing is left to write of a run: it is over, or waits and may."""
+    return run.over or (run.parked and work.change is None)

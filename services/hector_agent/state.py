@@ -8,17 +8,23 @@ from hector.agent.v1 import RunEvent
 TEMPORARY = "temp:"  # keys that end with their run
 
 
-def state_of_session(events: Iterable[RunEvent]) -> dict[str, object]:
-    """Return the state that a session's events leave: later changes win, null removes."""
+def state_of_session(events: Iterable[RunEvent], run: str = "") -> dict[str, object]:
+    """Return the state that a session's events leave: later changes win, null removes.
+
+    A run that waited for somebody changes it after runs that stand behind it. Its temporary keys are left
+    to the run itself.
+
+    Args:
+        events: Of all runs of the session, in whatever order.
+        run: Whose temporary keys to return, too.
+    """
+    changes = [event for event in events if event.WhichOneof("event") == "state_changed"]
     state: dict[str, object] = {}
-    run = ""
-    for event in events:
-        if event.run != run:
-            run = event.run
-            _forget_temporary(state)
-        if event.WhichOneof("event") == "state_changed":
-            change(state, event.state_changed.delta_json)
-    _forget_temporary(state)
+    for event in sorted(changes, key=_time):
+        change(state, event.state_changed.delta_json, temporary=not run or event.run == run)
+    if not run:
+        for key in [key for key in state if key.startswith(TEMPORARY)]:
+            del state[key]
     return state
 
 
@@ -30,9 +36,11 @@ def is_change(delta_json: str) -> bool:
         return False
 
 
-def change(state: dict[str, object], delta_json: str) -> None:
-    """Apply one change, in place."""
+def change(state: dict[str, object], delta_json: str, *, temporary: bool = True) -> None:
+    """Apply one change, in place, with or without keys that end with their run."""
     for key, value in json.loads(delta_json or "{}").items():
+        if not temporary and key.startswith(TEMPORARY):
+            continue
         if value is None:
             state.pop(key, None)
         else:
@@ -45,6 +53,5 @@ def chosen(state: Mapping[str, object], keys: Sequence[str]) -> str:
     return json.dumps(found, ensure_ascii=False) if found else ""
 
 
-def _forget_temporary(state: dict[str, object]) -> None:
-    for key in [key for key in state if key.startswith(TEMPORARY)]:
-        del state[key]
+def _time(event: RunEvent) -> tuple[int, int]:
+    return event.time.seconds, event.time.nanos

@@ -102,6 +102,10 @@ class Turn:
             await self._finalize(truncated=False)
         await self._commit(RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED)), last=True)
 
+    async def go_on(self, own: Sequence[RunEvent]) -> None:
+        """Go on where the turn waited, with what was said since."""
+        raise ActionNotSupported("require_input")
+
     async def _decide(self, request: ProcessIterationRequest, iteration: int) -> ProcessIterationResponse:
         request.state.CopyFrom(self.memory)
         request.iteration = iteration

@@ -63,6 +63,8 @@ def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
             _append_text(task, event.text_appended)
         elif kind == "status_changed":
             task.status.CopyFrom(_status(event.status_changed, task, event.time))
+            if event.status_changed.HasField("metadata"):
+                task.metadata.MergeFrom(event.status_changed.metadata)
         elif kind == "message_received":
             message = a2a.Message()
             event.message_received.message.Unpack(message)
@@ -75,11 +77,13 @@ def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
 
 
 def listed(task: "a2a.Task") -> bytes:
-    """Return what lists show of a task, to be kept beside its run: history and message, but no artifacts.
+    """Return what lists show of a task, to be kept beside its run: all but artifacts, state and time.
 
-    Empty when it is too large. State and time are not in it: the run's row has them.
+    Empty when it is too large. State and time are in the run's row.
     """
     kept = a2a.Task(history=task.history)
+    if task.HasField("metadata"):
+        kept.metadata.CopyFrom(task.metadata)
     if task.status.HasField("message"):
         kept.status.message.CopyFrom(task.status.message)
     data = kept.SerializeToString()
@@ -92,6 +96,8 @@ def listed_after(task: "a2a.Task", events: Iterable[RunEvent]) -> bytes | None:
     if not telling:
         return None
     kept = a2a.Task(id=task.id, context_id=task.context_id, history=task.history, status=task.status)
+    if task.HasField("metadata"):
+        kept.metadata.CopyFrom(task.metadata)
     return listed(fold(kept, telling))
 
 
@@ -114,11 +120,18 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
         event.artifact_saved.artifact.Unpack(saved.artifact)
         saved.append, saved.last_chunk = event.artifact_saved.append, event.artifact_saved.last
         saved.task_id, saved.context_id = run, context
+        if event.artifact_saved.HasField("metadata"):
+            saved.metadata.CopyFrom(event.artifact_saved.metadata)
         saved.metadata[PLACE] = place(event)
+        return response
+    if kind == "message_sent":
+        event.message_sent.message.Unpack(response.message)
         return response
     status = response.status_update
     if kind == "status_changed":
         status.status.CopyFrom(_status(event.status_changed, new_task(run, context), event.time))
+        if event.status_changed.HasField("metadata"):
+            status.metadata.CopyFrom(event.status_changed.metadata)
     elif kind == "tool_started":
         call = event.tool_started.call
         _doing(status, event, "tool_started", call.name, call.id)
@@ -164,7 +177,8 @@ def state_of(events: Iterable[RunEvent]) -> "RunState.ValueType | None":
 def _tells(event: RunEvent, task: "a2a.Task") -> bool:
     kind = event.WhichOneof("event")
     if kind == "status_changed":
-        return event.status_changed.HasField("message") or task.status.HasField("message")
+        changed = event.status_changed
+        return changed.HasField("message") or changed.HasField("metadata") or task.status.HasField("message")
     return kind in TOLD
 
 
@@ -192,14 +206,21 @@ def _short(text: str) -> str:
 def _append_text(task: "a2a.Task", appended: TextAppended) -> None:
     for artifact in task.artifacts:
         if artifact.artifact_id == appended.artifact_id:
-            if appended.append and artifact.parts:
-                artifact.parts[0].text += appended.text
-            else:
+            if not appended.append:
                 del artifact.parts[:]
+            if artifact.parts and _is_plain_text(artifact.parts[-1]):
+                artifact.parts[-1].text += appended.text
+            elif appended.text or not artifact.parts:
                 artifact.parts.add(text=appended.text)
             return
     artifact = task.artifacts.add(artifact_id=appended.artifact_id, name="answer")
     artifact.parts.add(text=appended.text)
+
+
+def _is_plain_text(part: "a2a.Part") -> bool:
+    """Return whether more text can become part of it."""
+    said_of_it = part.media_type or part.filename or part.HasField("metadata")
+    return part.WhichOneof("content") == "text" and not said_of_it
 
 
 def _save(task: "a2a.Task", saved: "a2a.Artifact", append: bool) -> None:

@@ -1,1 +1,62 @@
-"""Agents answered by code of the operator's own: `type: custom` with `handler: package.module:name`."""
+"""Agents answered by code of the operator's own: `type: custom` with `handler: package.module:name`.
+
+What a handler needs is here. `str` alone is an answer, so most need nothing but `Turn`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hector_a2a import Artifact, Message, Part, Task
+
+    from .saying import (
+        Said,
+        artifact,
+        auth_required,
+        completed,
+        data,
+        failed,
+        file,
+        input_required,
+        message,
+        metadata,
+        piece,
+        rejected,
+        text,
+        working,
+    )
+    from .turn import Turn
+
+__all__ = [
+    "Artifact",
+    "Message",
+    "Part",
+    "Said",
+    "Task",
+    "Turn",
+    "artifact",
+    "auth_required",
+    "completed",
+    "data",
+    "failed",
+    "file",
+    "input_required",
+    "message",
+    "metadata",
+    "piece",
+    "rejected",
+    "text",
+    "working",
+]
+
+_ELSEWHERE = {
+    "Turn": "hector_agent.custom.turn",
+    **dict.fromkeys(("Artifact", "Message", "Part", "Task"), "hector_a2a"),
+}
+
+
+def __getattr__(name: str) -> object:
+    # A config's keys are read with this package; what answers is loaded where something does.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_ELSEWHERE.get(name, "hector_agent.custom.saying")), name)

@@ -52,6 +52,13 @@ def load(named: Named) -> Handler:
     return handler
 
 
+def promises_message(handler: Handler) -> bool:
+    """Return whether a handler says that it answers with a plain message: `async def f(turn) -> Message`."""
+    said = getattr(handler, "__annotations__", {}).get("return")
+    name = said if isinstance(said, str) else getattr(said, "__name__", "")
+    return inspect.iscoroutinefunction(handler) and name.rpartition(".")[2] == "Message"
+
+
 def _module(named: Named) -> ModuleType:
     try:
         if named.folder is not None and _in_folder(named.module.partition(".")[0], named.folder) is not None:

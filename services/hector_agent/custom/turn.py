@@ -1,42 +1,54 @@
 """What a handler gets: one message, and what it belongs to."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import copy
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
 import hector_a2a as a2a
-from hector_mesh import Principal
-from hector_mesh.call import NOBODY
+from hector_agent.beside import NOTHING, Beside
+from hector_agent.run import Run
+from hector_mesh import Call, Principal
+
+Find = Callable[[str], Awaitable["a2a.Task | None"]]
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class Turn:
     """One turn of a conversation: the message that is to be answered, and everything it belongs to."""
 
-    message: "a2a.Message"
-    """What was said: an lf.a2a.v1.Message with parts, metadata, extensions and references."""
-    task_id: str
-    """The task that the answer becomes, unless it is one plain message."""
-    context_id: str
-    """The session."""
-    history: Sequence["a2a.Message"] = ()
-    """What was said in the session before, oldest first: users' messages and agents' answers."""
-    state: dict[str, object] = field(default_factory=dict)
-    """The session's state, a JSON object. Change it in place: what is in it is kept with the answer."""
-    agent: str = ""
-    """The agent's name, as the config has it."""
-    app: str = "default"
-    principal: Principal = NOBODY
-    """Who asks: `id` and `roles`. An empty id is nobody in particular."""
-    revision: str = ""
-    """The revision of the config that the server ran when the message came."""
-    extensions: Sequence[str] = ()
-    """URIs of the extensions that the client wants (A2A-Extensions)."""
-    accepted_output_modes: Sequence[str] = ()
-    """Media types that the client can take; empty: any."""
-    request_metadata: Mapping[str, object] = field(default_factory=dict)
-    """What the client said beside its message."""
+    __slots__ = ("_before", "_beside", "_call", "_find", "_run", "agent", "history", "message", "resumes",
+                 "state", "wake_json")  # fmt: skip
+
+    def __init__(
+        self,
+        run: Run,
+        call: Call,
+        find: Find,
+        *,
+        beside: Beside = NOTHING,
+        history: Sequence["a2a.Message"] = (),
+        state: dict[str, Any] | None = None,
+        resumes: bool = False,
+        wake_json: str = "",
+    ) -> None:
+        self._run, self._call, self._find, self._beside = run, call, find, beside
+        self.message = a2a.Message()
+        """What was said: parts, metadata, extensions, references."""
+        self.message.CopyFrom(run.task.history[-1])
+        self.agent: str = run.place.agent
+        """The agent's name, as the config has it."""
+        self.history: Sequence[a2a.Message] = history
+        """What users and agents said in other turns of the session, oldest first."""
+        self.state: dict[str, Any] = state or {}
+        """The session's state, for this turn and later ones: change it in place, with what JSON knows."""
+        self._before = copy.deepcopy(self.state)
+        self.resumes = resumes
+        """The task waited for somebody, and goes on: `task` has what was said before."""
+        self.wake_json = wake_json
+        """The JSON that woke a task which waited, where it was no message; else empty. `message` is the
+        last one then."""
 
     @property
     def text(self) -> str:
@@ -49,11 +61,86 @@ class Turn:
         return self.message.message_id
 
     @property
-    def metadata(self) -> dict[str, object]:
+    def metadata(self) -> Mapping[str, Any]:
         """The message's metadata."""
         return MessageToDict(self.message.metadata)
 
     @property
+    def request_metadata(self) -> Mapping[str, Any]:
+        """The metadata of the request that brought the message."""
+        return self._beside.metadata
+
+    @property
     def reference_task_ids(self) -> Sequence[str]:
-        """Tasks that the message is about."""
+        """Tasks that the message is about; `find_task` has them."""
         return self.message.reference_task_ids
+
+    @property
+    def extensions(self) -> Sequence[str]:
+        """URIs of the extensions that the client wants (A2A-Extensions)."""
+        return self._beside.extensions
+
+    @property
+    def accepted_output_modes(self) -> Sequence[str]:
+        """Media types that the client can take; empty: any."""
+        return self._beside.output_modes
+
+    @property
+    def task_id(self) -> str:
+        """The task that the answer becomes, unless it is a plain message."""
+        return self._run.place.run
+
+    @property
+    def context_id(self) -> str:
+        """The session."""
+        return self._run.place.context
+
+    @property
+    def task(self) -> "a2a.Task":
+        """The task as it is: its messages, and the artifacts that there are by now. A copy."""
+        return self._run.snapshot()[0]
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks: `id` and `roles`. An empty id is nobody in particular."""
+        return self._call.principal
+
+    @property
+    def app(self) -> str:
+        """The app (tenant) that the caller belongs to."""
+        return self._call.app
+
+    @property
+    def revision(self) -> str:
+        """The revision of the config by which the turn is taken."""
+        return self._call.revision
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds that are left for the turn."""
+        return self._call.remaining()
+
+    @property
+    def cancelled(self) -> bool:
+        """The turn is to stop. What awaits gets a CancelledError; this is for threads to look at."""
+        return self._run.stopping
+
+    async def find_task(self, task_id: str) -> "a2a.Task | None":
+        """Return another task of the caller's, whole; None: there is none of that id, or it is not theirs."""
+        return await self._find(task_id)
+
+    def _changes(self) -> str:
+        """Return what changed in the state since this was asked last, as events have it; "" for nothing.
+
+        Raises:
+            TypeError: There is something in it that JSON does not know.
+            ValueError: Likewise.
+        """
+        state, before = self.state, self._before
+        if state == before:
+            return ""
+        delta = {key: value for key, value in state.items() if key not in before or before[key] != value}
+        delta |= dict.fromkeys(before.keys() - state.keys())
+        written = json.dumps(delta, ensure_ascii=False, allow_nan=False)
+        self._before = copy.deepcopy(state)
+        return written

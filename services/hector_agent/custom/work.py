@@ -1,47 +1,110 @@
-"""A custom agent's run: its handler is asked once, and each thing that it yields becomes an event."""
+"""A custom agent's turn: its handler is asked, and what it says becomes the answer."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import inspect
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing
 
 import hector_a2a as a2a
-from hector.agent.v1 import (
-    RUN_STATE_COMPLETED,
-    ArtifactSaved,
-    RunEvent,
-    StatusChanged,
-)
-from hector_agent.ledger import packed
+from hector.agent.v1 import RunEvent
+from hector_agent.agent import Agent
+from hector_agent.beside import Beside
+from hector_agent.ledger import task_of
 from hector_agent.run import Run
+from hector_agent.view import SHOWN
+from hector_mesh import Call
+from hector_store import RunLog
 
+from .answer import Answer
+from .errors import HandlerFailed
+from .history import messages_said
 from .loading import Handler
 from .turn import Turn
 
-ANSWER = "answer-1"
+log = logging.getLogger(__name__)
 
 
-async def work(handler: Handler, turn: Turn, run: Run) -> None:
-    """Let the handler answer, and commit what it says.
+async def answer(
+    agent: Agent,
+    run: Run,
+    call: Call,
+    beside: Beside,
+    others: Sequence[RunEvent],
+    state: dict[str, object],
+    runs: RunLog,
+    wake_json: str,
+    *,
+    resumes: bool,
+) -> None:
+    """Let an agent's handler answer.
+
+    Args:
+        agent: The agent.
+        run: The run, open.
+        call: The call that it is.
+        beside: What the client said beside its message.
+        others: What happened in the session's other runs.
+        state: The session's state.
+        runs: Where other tasks are.
+        wake_json: What woke the run, if it was no message.
+        resumes: The run had waited for somebody.
 
     Raises:
-        InvalidAgentResponse: It said what nobody could make sense of.
+        HectorError: HandlerFailed, or what it said cannot be taken.
     """
-    async for said in _said(handler, turn):
-        if isinstance(said, str):
-            run.show(ANSWER, said)
-        elif isinstance(said, a2a.Part):
-            artifact = a2a.Artifact(artifact_id=ANSWER, name="answer", parts=[said])
-            saved = ArtifactSaved(artifact=packed(artifact), append=True)
-            await run.commit([RunEvent(artifact_saved=saved)])
-        elif isinstance(said, a2a.Artifact):
-            await run.commit([RunEvent(artifact_saved=ArtifactSaved(artifact=packed(said), last=True))])
+
+    async def find(task_id: str) -> "a2a.Task | None":
+        found = await runs.story(call.app, call.principal.id, task_id, SHOWN)
+        return task_of(*found) if found is not None and found[0].is_task else None
+
+    turn = Turn(
+        run,
+        call,
+        find,
+        beside=beside,
+        history=messages_said(others) if others else (),
+        state=state,
+        resumes=resumes,
+        wake_json=wake_json,
+    )
+    assert agent.handler is not None
+    said = Answer(run, turn, agent.config.max_answer_size)
+    await _listen(agent.handler, turn, said, run)
+    await said.finish()
+
+
+async def _listen(handler: Handler, turn: Turn, said: Answer, run: Run) -> None:
+    """Take what the handler says until it ends, or says how it ends."""
+    is_inside = True
+    try:
+        answers = handler(turn)
+        if inspect.isasyncgen(answers):
+            async with aclosing(answers):
+                async for one in answers:
+                    is_inside = False
+                    if await said.take(one):
+                        is_inside = True
+                        break
+                    is_inside = True
         else:
-            raise a2a.InvalidAgentResponse("the agent answered with something that is no answer")
-    await run.commit([RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED))], last=True)
+            only = await answers
+            is_inside = False
+            if only is not None:
+                await said.take(only)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if run.stopping or not is_inside or (task is not None and task.cancelling()):
+            raise
+        raise _failed(run, None) from None
+    # The border of code that is not ours: whatever it raises ends its run, and is nobody else's business.
+    except (Exception, SystemExit) as error:
+        if not is_inside:
+            raise
+        raise _failed(run, error) from None
 
 
-async def _said(handler: Handler, turn: Turn) -> AsyncIterator[object]:
-    answers = handler(turn)
-    if hasattr(answers, "__aiter__"):
-        async for said in answers:
-            yield said
-    elif (only := await answers) is not None:
-        yield only
+def _failed(run: Run, error: BaseException | None) -> HandlerFailed:
+    place = run.place
+    log.error("agent's code failed", exc_info=error, extra={"run": place.run, "agent": place.agent})
+    return HandlerFailed(place.agent, place.run)

@@ -3,6 +3,8 @@
 from .agent_pb2 import Agent as Agent
 from .agent_pb2 import DeleteSessionRequest as DeleteSessionRequest
 from .agent_pb2 import DeleteSessionResponse as DeleteSessionResponse
+from .agent_pb2 import Extension as Extension
+from .agent_pb2 import Extensions as Extensions
 from .agent_pb2 import GetAgentRequest as GetAgentRequest
 from .agent_pb2 import GetAgentResponse as GetAgentResponse
 from .agent_pb2 import GetRunRequest as GetRunRequest
@@ -17,6 +19,7 @@ from .agent_pb2 import ListRunsRequest as ListRunsRequest
 from .agent_pb2 import ListRunsResponse as ListRunsResponse
 from .agent_pb2 import ListSessionsRequest as ListSessionsRequest
 from .agent_pb2 import ListSessionsResponse as ListSessionsResponse
+from .agent_pb2 import Offer as Offer
 from .agent_pb2 import PendingApproval as PendingApproval
 from .agent_pb2 import Run as Run
 from .agent_pb2 import Session as Session
@@ -39,6 +42,7 @@ from .event_pb2 import CancelRun as CancelRun
 from .event_pb2 import CancelToolCall as CancelToolCall
 from .event_pb2 import FollowUp as FollowUp
 from .event_pb2 import MessageReceived as MessageReceived
+from .event_pb2 import MessageSent as MessageSent
 from .event_pb2 import MessagesAdded as MessagesAdded
 from .event_pb2 import ModelAnswered as ModelAnswered
 from .event_pb2 import OwnerChanged as OwnerChanged
@@ -62,6 +66,7 @@ from .event_pb2 import StatusChanged as StatusChanged
 from .event_pb2 import TextAppended as TextAppended
 from .event_pb2 import ToolFinished as ToolFinished
 from .event_pb2 import ToolStarted as ToolStarted
+from .event_pb2 import TurnParked as TurnParked
 from .provider_pb2 import DescribeAgentsRequest as DescribeAgentsRequest
 from .provider_pb2 import DescribeAgentsResponse as DescribeAgentsResponse
 from .provider_pb2 import RunAgentRequest as RunAgentRequest
@@ -70,4 +75,4 @@ from .provider_pb2_grpc import AgentProviderServicer as AgentProviderServicer
 from .provider_pb2_grpc import AgentProviderStub as AgentProviderStub
 from .provider_pb2_grpc import add_AgentProviderServicer_to_server as add_AgentProviderServicer_to_server
 
-__all__ = ['Agent', 'AgentProviderServicer', 'AgentProviderStub', 'AgentServiceServicer', 'AgentServiceStub', 'Approval', 'ArtifactSaved', 'CancelRun', 'CancelToolCall', 'DeleteSessionRequest', 'DeleteSessionResponse', 'DescribeAgentsRequest', 'DescribeAgentsResponse', 'FollowUp', 'GetAgentRequest', 'GetAgentResponse', 'GetRunRequest', 'GetRunResponse', 'GetSessionRequest', 'GetSessionResponse', 'ListAgentsRequest', 'ListAgentsResponse', 'ListApprovalsRequest', 'ListApprovalsResponse', 'ListRunsRequest', 'ListRunsResponse', 'ListSessionsRequest', 'ListSessionsResponse', 'MessageReceived', 'MessagesAdded', 'ModelAnswered', 'OwnerChanged', 'PendingApproval', 'RUN_STATE_AUTH_REQUIRED', 'RUN_STATE_CANCELED', 'RUN_STATE_COMPLETED', 'RUN_STATE_FAILED', 'RUN_STATE_INPUT_REQUIRED', 'RUN_STATE_REJECTED', 'RUN_STATE_SUBMITTED', 'RUN_STATE_UNSPECIFIED', 'RUN_STATE_WAITING', 'RUN_STATE_WORKING', 'Run', 'RunAgentRequest', 'RunAgentResponse', 'RunError', 'RunEvent', 'RunState', 'Session', 'Signal', 'SignalReceived', 'SignalRequest', 'SignalResponse', 'Skill', 'StateChanged', 'StatusChanged', 'TailRequest', 'TailResponse', 'TextAppended', 'ToolFinished', 'ToolStarted', 'VISIBILITY_INTERNAL', 'VISIBILITY_PRIVATE', 'VISIBILITY_PUBLIC', 'VISIBILITY_UNSPECIFIED', 'Visibility', 'add_AgentProviderServicer_to_server', 'add_AgentServiceServicer_to_server']
+__all__ = ['Agent', 'AgentProviderServicer', 'AgentProviderStub', 'AgentServiceServicer', 'AgentServiceStub', 'Approval', 'ArtifactSaved', 'CancelRun', 'CancelToolCall', 'DeleteSessionRequest', 'DeleteSessionResponse', 'DescribeAgentsRequest', 'DescribeAgentsResponse', 'Extension', 'Extensions', 'FollowUp', 'GetAgentRequest', 'GetAgentResponse', 'GetRunRequest', 'GetRunResponse', 'GetSessionRequest', 'GetSessionResponse', 'ListAgentsRequest', 'ListAgentsResponse', 'ListApprovalsRequest', 'ListApprovalsResponse', 'ListRunsRequest', 'ListRunsResponse', 'ListSessionsRequest', 'ListSessionsResponse', 'MessageReceived', 'MessageSent', 'MessagesAdded', 'ModelAnswered', 'Offer', 'OwnerChanged', 'PendingApproval', 'RUN_STATE_AUTH_REQUIRED', 'RUN_STATE_CANCELED', 'RUN_STATE_COMPLETED', 'RUN_STATE_FAILED', 'RUN_STATE_INPUT_REQUIRED', 'RUN_STATE_REJECTED', 'RUN_STATE_SUBMITTED', 'RUN_STATE_UNSPECIFIED', 'RUN_STATE_WAITING', 'RUN_STATE_WORKING', 'Run', 'RunAgentRequest', 'RunAgentResponse', 'RunError', 'RunEvent', 'RunState', 'Session', 'Signal', 'SignalReceived', 'SignalRequest', 'SignalResponse', 'Skill', 'StateChanged', 'StatusChanged', 'TailRequest', 'TailResponse', 'TextAppended', 'ToolFinished', 'ToolStarted', 'TurnParked', 'VISIBILITY_INTERNAL', 'VISIBILITY_PRIVATE', 'VISIBILITY_PUBLIC', 'VISIBILITY_UNSPECIFIED', 'Visibility', 'add_AgentProviderServicer_to_server', 'add_AgentServiceServicer_to_server']

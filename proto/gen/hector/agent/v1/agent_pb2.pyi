@@ -121,6 +121,7 @@ class Agent(_message.Message):
     OUTPUT_MODES_FIELD_NUMBER: _builtins.int
     DEFAULT_FIELD_NUMBER: _builtins.int
     EXTENDED_CARD_FIELD_NUMBER: _builtins.int
+    OFFER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name in the configuration and in URLs."""
     title: _builtins.str
@@ -149,6 +150,10 @@ class Agent(_message.Message):
     def output_modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Media types it writes."""
 
+    @_builtins.property
+    def offer(self) -> Global___Offer:
+        """What else it offers A2A clients."""
+
     def __init__(
         self,
         *,
@@ -163,16 +168,144 @@ class Agent(_message.Message):
         output_modes: _abc.Iterable[_builtins.str] | None = ...,
         default: _builtins.bool = ...,
         extended_card: _builtins.bool | None = ...,
+        offer: Global___Offer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_extended_card", b"_extended_card", "extended_card", b"extended_card"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_extended_card", b"_extended_card", "extended_card", b"extended_card", "offer", b"offer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_extended_card", b"_extended_card", "default", b"default", "description", b"description", "extended_card", b"extended_card", "input_modes", b"input_modes", "name", b"name", "output_modes", b"output_modes", "skills", b"skills", "streaming", b"streaming", "title", b"title", "type", b"type", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_extended_card", b"_extended_card", "default", b"default", "description", b"description", "extended_card", b"extended_card", "input_modes", b"input_modes", "name", b"name", "offer", b"offer", "output_modes", b"output_modes", "skills", b"skills", "streaming", b"streaming", "title", b"title", "type", b"type", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__extended_card: _TypeAlias = _typing.Literal["extended_card"]  # noqa: Y015
     _WhichOneofArgType__extended_card: _TypeAlias = _typing.Literal["_extended_card", b"_extended_card"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__extended_card) -> _WhichOneofReturnType__extended_card | None: ...
 
 Global___Agent: _TypeAlias = Agent  # noqa: Y015
+
+@_typing.final
+class Offer(_message.Message):
+    """What an agent offers A2A clients. What is unset is for the server's configuration to decide."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAMING_FIELD_NUMBER: _builtins.int
+    PUSH_NOTIFICATIONS_FIELD_NUMBER: _builtins.int
+    EXTENSIONS_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    ERRORS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PROVIDER_NAME_FIELD_NUMBER: _builtins.int
+    PROVIDER_URL_FIELD_NUMBER: _builtins.int
+    DOCUMENTATION_URL_FIELD_NUMBER: _builtins.int
+    ICON_URL_FIELD_NUMBER: _builtins.int
+    streaming: _builtins.bool
+    """Clients may have streams of it. Unset means that `Agent.streaming` and the server decide."""
+    push_notifications: _builtins.bool
+    """It tells clients of a task's progress at a URL that they name."""
+    errors: _builtins.str
+    """Which edition of A2A 1.0 decides the codes of its errors, as "1.0.1". Empty means the server's."""
+    version: _builtins.str
+    """Its own version. Empty means Hector's."""
+    provider_name: _builtins.str
+    """The organization behind it. Empty means the server's."""
+    provider_url: _builtins.str
+    """Where that organization is on the web."""
+    documentation_url: _builtins.str
+    """Where people can read about it."""
+    icon_url: _builtins.str
+    """Its picture."""
+    @_builtins.property
+    def extensions(self) -> Global___Extensions:
+        """The extensions of A2A that it knows, in place of the server's."""
+
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Versions of A2A that it speaks, as "1.0". Empty means the server's."""
+
+    def __init__(
+        self,
+        *,
+        streaming: _builtins.bool | None = ...,
+        push_notifications: _builtins.bool | None = ...,
+        extensions: Global___Extensions | None = ...,
+        versions: _abc.Iterable[_builtins.str] | None = ...,
+        errors: _builtins.str = ...,
+        version: _builtins.str = ...,
+        provider_name: _builtins.str = ...,
+        provider_url: _builtins.str = ...,
+        documentation_url: _builtins.str = ...,
+        icon_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_push_notifications", b"_push_notifications", "_streaming", b"_streaming", "extensions", b"extensions", "push_notifications", b"push_notifications", "streaming", b"streaming"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_push_notifications", b"_push_notifications", "_streaming", b"_streaming", "documentation_url", b"documentation_url", "errors", b"errors", "extensions", b"extensions", "icon_url", b"icon_url", "provider_name", b"provider_name", "provider_url", b"provider_url", "push_notifications", b"push_notifications", "streaming", b"streaming", "version", b"version", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__push_notifications: _TypeAlias = _typing.Literal["push_notifications"]  # noqa: Y015
+    _WhichOneofArgType__push_notifications: _TypeAlias = _typing.Literal["_push_notifications", b"_push_notifications"]  # noqa: Y015
+    _WhichOneofReturnType__streaming: _TypeAlias = _typing.Literal["streaming"]  # noqa: Y015
+    _WhichOneofArgType__streaming: _TypeAlias = _typing.Literal["_streaming", b"_streaming"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__push_notifications) -> _WhichOneofReturnType__push_notifications | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__streaming) -> _WhichOneofReturnType__streaming | None: ...
+
+Global___Offer: _TypeAlias = Offer  # noqa: Y015
+
+@_typing.final
+class Extensions(_message.Message):
+    """Extensions of A2A, in the order in which a card shows them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXTENSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def extensions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Extension]:
+        """The extensions."""
+
+    def __init__(
+        self,
+        *,
+        extensions: _abc.Iterable[Global___Extension] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["extensions", b"extensions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Extensions: _TypeAlias = Extensions  # noqa: Y015
+
+@_typing.final
+class Extension(_message.Message):
+    """An extension of A2A that an agent knows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URI_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    PARAMS_JSON_FIELD_NUMBER: _builtins.int
+    uri: _builtins.str
+    """Its name."""
+    description: _builtins.str
+    """How the agent uses it."""
+    required: _builtins.bool
+    """Clients that do not name it are refused."""
+    params_json: _builtins.str
+    """Its own parameters: a JSON object. Empty means none."""
+    def __init__(
+        self,
+        *,
+        uri: _builtins.str = ...,
+        description: _builtins.str = ...,
+        required: _builtins.bool = ...,
+        params_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "params_json", b"params_json", "required", b"required", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Extension: _TypeAlias = Extension  # noqa: Y015
 
 @_typing.final
 class ListAgentsRequest(_message.Message):

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -100,6 +101,8 @@ class RunEvent(_message.Message):
     SIGNAL_RECEIVED_FIELD_NUMBER: _builtins.int
     MESSAGES_ADDED_FIELD_NUMBER: _builtins.int
     OWNER_CHANGED_FIELD_NUMBER: _builtins.int
+    MESSAGE_SENT_FIELD_NUMBER: _builtins.int
+    TURN_PARKED_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """The run (A2A task id)."""
     seq: _builtins.int
@@ -159,6 +162,14 @@ class RunEvent(_message.Message):
     def owner_changed(self) -> Global___OwnerChanged:
         """Another process works on the run now."""
 
+    @_builtins.property
+    def message_sent(self) -> Global___MessageSent:
+        """The agent answered with a plain message, and there is no task."""
+
+    @_builtins.property
+    def turn_parked(self) -> Global___TurnParked:
+        """The turn waits for somebody, and this is how it goes on."""
+
     def __init__(
         self,
         *,
@@ -178,12 +189,14 @@ class RunEvent(_message.Message):
         signal_received: Global___SignalReceived | None = ...,
         messages_added: Global___MessagesAdded | None = ...,
         owner_changed: Global___OwnerChanged | None = ...,
+        message_sent: Global___MessageSent | None = ...,
+        turn_parked: Global___TurnParked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "messages_added", b"messages_added", "model_answered", b"model_answered", "owner_changed", b"owner_changed", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "owner_changed", b"owner_changed", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "seq", b"seq", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "seq", b"seq", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_received", "status_changed", "text_appended", "artifact_saved", "model_answered", "tool_started", "tool_finished", "state_changed", "signal_received", "messages_added", "owner_changed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_received", "status_changed", "text_appended", "artifact_saved", "model_answered", "tool_started", "tool_finished", "state_changed", "signal_received", "messages_added", "owner_changed", "message_sent", "turn_parked"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -222,6 +235,7 @@ class StatusChanged(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     state: Global___RunState.ValueType
     """The new state."""
     @_builtins.property
@@ -232,16 +246,21 @@ class StatusChanged(_message.Message):
     def error(self) -> Global___RunError:
         """Why it failed."""
 
+    @_builtins.property
+    def metadata(self) -> _struct_pb2.Struct:
+        """What the agent says beside it. It becomes part of the task's metadata; later values win."""
+
     def __init__(
         self,
         *,
         state: Global___RunState.ValueType = ...,
         message: _any_pb2.Any | None = ...,
         error: Global___RunError | None = ...,
+        metadata: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "message", b"message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "message", b"message", "metadata", b"metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "message", b"message", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "message", b"message", "metadata", b"metadata", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -346,6 +365,7 @@ class ArtifactSaved(_message.Message):
     ARTIFACT_FIELD_NUMBER: _builtins.int
     APPEND_FIELD_NUMBER: _builtins.int
     LAST_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     append: _builtins.bool
     """Add its parts to the artifact of the same id."""
     last: _builtins.bool
@@ -354,16 +374,21 @@ class ArtifactSaved(_message.Message):
     def artifact(self) -> _any_pb2.Any:
         """The lf.a2a.v1.Artifact."""
 
+    @_builtins.property
+    def metadata(self) -> _struct_pb2.Struct:
+        """What the agent says beside this piece; it is not kept with the artifact."""
+
     def __init__(
         self,
         *,
         artifact: _any_pb2.Any | None = ...,
         append: _builtins.bool = ...,
         last: _builtins.bool = ...,
+        metadata: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "metadata", b"metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["append", b"append", "artifact", b"artifact", "last", b"last"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["append", b"append", "artifact", b"artifact", "last", b"last", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -602,6 +627,76 @@ class OwnerChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OwnerChanged: _TypeAlias = OwnerChanged  # noqa: Y015
+
+@_typing.final
+class MessageSent(_message.Message):
+    """The agent answered with a plain message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def message(self) -> _any_pb2.Any:
+        """The lf.a2a.v1.Message."""
+
+    def __init__(
+        self,
+        *,
+        message: _any_pb2.Any | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageSent: _TypeAlias = MessageSent  # noqa: Y015
+
+@_typing.final
+class TurnParked(_message.Message):
+    """The turn waits for a person. What came of the other actions is kept with it, so that the turn goes on
+    where it was, in whatever process.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_FIELD_NUMBER: _builtins.int
+    ITERATION_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    iteration: _builtins.int
+    """Its number, from 1."""
+    asked: _builtins.int
+    """Questions to models so far."""
+    @_builtins.property
+    def decision(self) -> _any_pb2.Any:
+        """The hector.reasoning.v1.ProcessIterationResponse whose actions wait."""
+
+    @_builtins.property
+    def seen(self) -> _any_pb2.Any:
+        """What was seen already: a hector.reasoning.v1.ProcessIterationRequest with observations by action."""
+
+    @_builtins.property
+    def calls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Calls that are answered by what the person says, by `id`."""
+
+    def __init__(
+        self,
+        *,
+        decision: _any_pb2.Any | None = ...,
+        iteration: _builtins.int = ...,
+        asked: _builtins.int = ...,
+        seen: _any_pb2.Any | None = ...,
+        calls: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "seen", b"seen"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "calls", b"calls", "decision", b"decision", "iteration", b"iteration", "seen", b"seen"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TurnParked: _TypeAlias = TurnParked  # noqa: Y015
 
 @_typing.final
 class Signal(_message.Message):

@@ -1,0 +1,33 @@
+"""What a client says beside its message, for agents that look at it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from google.protobuf.json_format import MessageToDict
+
+import hector_a2a as a2a
+from hector_a2a.parameters import Parameters
+from hector_mesh import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands in a request besides the message."""
+
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    output_modes: Sequence[str] = ()
+    """Media types that the client can take; empty: any."""
+    extensions: Sequence[str] = ()
+    """URIs of the extensions that it wants."""
+
+    @classmethod
+    def of(cls, request: "a2a.SendMessageRequest", context: Context) -> "Beside":
+        """Return what stands beside a request's message."""
+        extensions = Parameters.of(context).extensions
+        modes = request.configuration.accepted_output_modes
+        if not (extensions or modes or request.HasField("metadata")):
+            return NOTHING
+        return cls(MessageToDict(request.metadata), tuple(modes), extensions)
+
+
+NOTHING = Beside()

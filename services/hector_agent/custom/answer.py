@@ -1,0 +1,296 @@
+"""What a handler says, on its way into its run's log: as few commits as may be, and nothing out of order.
+
+Text is shown at once, as a model's is. Everything else is shown when it is committed, and that begins as soon
+as the handler waits for something: what it says without waiting is committed together.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from uuid import uuid4
+
+import hector_a2a as a2a
+from hector.agent.v1 import (
+    RUN_STATE_AUTH_REQUIRED,
+    RUN_STATE_COMPLETED,
+    RUN_STATE_FAILED,
+    RUN_STATE_INPUT_REQUIRED,
+    RUN_STATE_REJECTED,
+    RUN_STATE_WORKING,
+    ArtifactSaved,
+    MessageSent,
+    RunError,
+    RunEvent,
+    RunState,
+    StateChanged,
+    StatusChanged,
+    TextAppended,
+)
+from hector_agent.ledger import packed
+from hector_agent.run import Run
+
+from .errors import HandlerSaidNonsense, HandlerSaysTooMuch
+from .turn import Turn
+
+log = logging.getLogger(__name__)
+
+STATES: "Mapping[int, RunState.ValueType]" = {
+    a2a.TASK_STATE_WORKING: RUN_STATE_WORKING,
+    a2a.TASK_STATE_INPUT_REQUIRED: RUN_STATE_INPUT_REQUIRED,
+    a2a.TASK_STATE_AUTH_REQUIRED: RUN_STATE_AUTH_REQUIRED,
+    a2a.TASK_STATE_COMPLETED: RUN_STATE_COMPLETED,
+    a2a.TASK_STATE_FAILED: RUN_STATE_FAILED,
+    a2a.TASK_STATE_REJECTED: RUN_STATE_REJECTED,
+}
+"""What an agent may say of how it is."""
+PENDING_EVENTS, PENDING_BYTES = 64, 256 * 1024
+"""How much a handler may say before it has to wait for the log."""
+ANSWER = "answer-"
+
+
+class Answer:
+    """One answer of a handler, while it is being given."""
+
+    def __init__(self, run: Run, turn: Turn, limit_bytes: int) -> None:
+        self._run, self._turn, self._limit_bytes = run, turn, limit_bytes
+        before = sum(artifact.artifact_id.startswith(ANSWER) for artifact in run.task.artifacts)
+        self._id = f"{ANSWER}{before + 1}"
+        self._begun = False
+        """There is text, or there are parts, outside other artifacts."""
+        self._known = {artifact.artifact_id for artifact in run.task.artifacts}
+        self._pending: list[RunEvent] = []
+        self._flushing: asyncio.Handle | None = None
+        self._said_bytes = self._unwritten_bytes = 0
+        self._failure: BaseException | None = None
+        self._end: StatusChanged | a2a.Message = StatusChanged(state=RUN_STATE_COMPLETED)
+
+    async def take(self, said: object) -> bool:
+        """Take what the handler says; True: that was the last of it.
+
+        Raises:
+            InvalidAgentResponse: A2A allows no such answer.
+            HectorError: The log cannot take it.
+            CancelledError: Nobody wants to hear more.
+        """
+        if self._run.stopping:
+            raise asyncio.CancelledError
+        if self._failure is not None:
+            raise self._failure
+        if isinstance(said, str):
+            self._say_text(said)
+        elif isinstance(said, a2a.Part):
+            saved = a2a.Artifact(artifact_id=self._id, name="answer", parts=[self._checked(said)])
+            self._say(RunEvent(artifact_saved=ArtifactSaved(artifact=packed(saved), append=self._begun)))
+            self._begun = True
+        elif isinstance(said, a2a.Artifact):
+            self._say_artifact(said, ArtifactSaved(last=True))
+        elif isinstance(said, a2a.TaskArtifactUpdateEvent):
+            self._say_piece(said)
+        elif isinstance(said, a2a.TaskStatusUpdateEvent):
+            return self._say_status(said)
+        elif isinstance(said, a2a.Message):
+            self._answer_plainly(said)
+            return True
+        else:
+            raise self._nonsense(f"it said a {type(said).__name__}, which is nothing that A2A knows")
+        if self._unwritten_bytes > PENDING_BYTES or len(self._pending) > PENDING_EVENTS:
+            self._unwritten_bytes = 0
+            await self._run.commit(self._taken)
+        return False
+
+    async def finish(self) -> None:
+        """Commit the rest, and how it ended.
+
+        Raises:
+            InvalidAgentResponse: The session's state is no JSON.
+            HectorError: The log cannot take it.
+        """
+        self._unschedule()
+        if self._failure is not None:
+            raise self._failure
+        run, end = self._run, self._end
+        if isinstance(end, StatusChanged):
+            self._decided()
+            await run.commit(self._ending, is_task=None if run.is_task else True)
+            run.reason = end.error.reason
+        else:
+            change = self._state_changed()
+            events = [RunEvent(message_sent=MessageSent(message=packed(end)))]
+            events += [change] if change is not None else []
+            events.append(RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED)))
+            await run.commit(events, is_task=False if run.is_task else None)
+            run.answer = end
+            self._decided()
+        if self._failure is not None:
+            raise self._failure
+
+    def _say_text(self, text: str) -> None:
+        if not text:
+            return
+        self._decided()
+        try:
+            self._spend(len(text.encode()))
+        except UnicodeEncodeError:
+            raise self._nonsense("its text cannot be written as UTF-8") from None
+        if not self._pending:
+            self._run.show(self._id, text, begun=self._begun)
+        else:  # behind what is on its way to the log
+            last = self._pending[-1].text_appended
+            if last.artifact_id == self._id:
+                last.text += text
+            else:
+                more = TextAppended(artifact_id=self._id, text=text, append=self._begun)
+                self._pending.append(RunEvent(text_appended=more))
+        self._begun = True
+
+    def _say_artifact(self, said: "a2a.Artifact", saved: ArtifactSaved) -> None:
+        artifact = a2a.Artifact()
+        artifact.CopyFrom(said)
+        if not artifact.artifact_id:
+            if saved.append:
+                raise self._nonsense("it added to an artifact without an id")
+            artifact.artifact_id = f"artifact-{uuid4()}"
+        if not artifact.parts:
+            raise self._nonsense(f"its artifact {artifact.artifact_id!r} has no parts")
+        for part in artifact.parts:
+            self._checked(part)
+        if artifact.artifact_id == self._id:
+            known, self._begun = self._begun, True
+        else:
+            known = artifact.artifact_id in self._known
+        if saved.append and not known:
+            raise self._nonsense(f"it added to artifact {artifact.artifact_id!r}, which it had not begun")
+        self._known.add(artifact.artifact_id)
+        saved.artifact.CopyFrom(packed(artifact))
+        self._say(RunEvent(artifact_saved=saved))
+
+    def _say_piece(self, said: "a2a.TaskArtifactUpdateEvent") -> None:
+        self._belongs(said)
+        saved = ArtifactSaved(append=said.append, last=said.last_chunk)
+        if said.HasField("metadata"):
+            saved.metadata.CopyFrom(said.metadata)
+        self._say_artifact(said.artifact, saved)
+
+    def _say_status(self, said: "a2a.TaskStatusUpdateEvent") -> bool:
+        self._belongs(said)
+        only_metadata = not said.HasField("status") and said.HasField("metadata")
+        state = RUN_STATE_WORKING if only_metadata else STATES.get(said.status.state)
+        if state is None:
+            shown = a2a.TaskState.keys()[said.status.state] if said.status.state in range(9) else "nothing"
+            raise self._nonsense(f"it said that it is {shown}, which is not for an agent to say")
+        change = StatusChanged(state=state)
+        if said.HasField("metadata"):
+            change.metadata.CopyFrom(said.metadata)
+        if said.status.HasField("message"):
+            change.message.CopyFrom(packed(self._message(said.status.message)))
+        if state == RUN_STATE_WORKING:
+            self._say(RunEvent(status_changed=change))
+            return False
+        if state == RUN_STATE_FAILED:
+            change.error.CopyFrom(RunError(reason="FAILED_BY_AGENT", message="the agent says that it failed"))
+        self._end = change
+        return True
+
+    def _answer_plainly(self, said: "a2a.Message") -> None:
+        if self._begun or self._pending or self._known or self._run.state != RUN_STATE_WORKING:
+            raise self._nonsense("it answered with a message after it had begun a task")
+        message = self._message(said)
+        message.context_id = self._run.place.context
+        if self._run.taken_for_task or self._turn.resumes:  # too late: somebody was told that there is a task
+            answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=message.parts)
+            self._say_artifact(answer, ArtifactSaved(last=True))
+            return
+        self._run.plain = True
+        self._end = message
+
+    def _message(self, said: "a2a.Message") -> "a2a.Message":
+        """Return a copy of a message of the handler's, with what it may leave out."""
+        if not said.parts:
+            raise self._nonsense("its message has no parts")
+        message = a2a.Message()
+        message.CopyFrom(said)
+        for part in message.parts:
+            self._checked(part)
+        message.message_id = message.message_id or str(uuid4())
+        message.role = a2a.ROLE_AGENT
+        message.ClearField("task_id")
+        message.ClearField("context_id")
+        return message
+
+    def _checked(self, part: "a2a.Part") -> "a2a.Part":
+        if part.WhichOneof("content") is None:
+            raise self._nonsense("a part of it has no text, file or data")
+        self._spend(part.ByteSize())
+        return part
+
+    def _belongs(self, said: "a2a.TaskArtifactUpdateEvent | a2a.TaskStatusUpdateEvent") -> None:
+        place = self._run.place
+        if said.task_id not in ("", place.run) or said.context_id not in ("", place.context):
+            raise self._nonsense("it spoke of another task than its own")
+
+    def _say(self, event: RunEvent) -> None:
+        """Have an event committed as soon as the handler waits, with what else it says until then."""
+        self._decided()
+        self._pending.append(event)
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        if self._pending:
+            self._run.begin(self._taken).add_done_callback(self._written)
+
+    def _written(self, write: "asyncio.Task[None]") -> None:
+        if not write.cancelled():
+            self._failure = self._failure or write.exception()
+
+    def _unschedule(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+
+    def _taken(self) -> tuple[list[RunEvent], bool]:
+        """Return what waits to be written, in the moment in which it is."""
+        events, self._pending = self._pending, []
+        self._unwritten_bytes = 0
+        change = self._state_changed()
+        return ([*events, change] if change is not None else events), False
+
+    def _ending(self) -> tuple[list[RunEvent], bool]:
+        """Return the last events, and whether the open text is the end of its artifact."""
+        assert isinstance(self._end, StatusChanged)
+        pending, _ = self._taken()
+        events = [*pending, RunEvent(status_changed=self._end)]
+        if not self._begun:
+            return events, False
+        for event in reversed(pending):
+            if event.text_appended.artifact_id == self._id:
+                event.text_appended.last = True
+                return events, False
+        if self._run.growing != self._id:  # it ended with a part
+            last = TextAppended(artifact_id=self._id, append=True, last=True)
+            return [*pending, RunEvent(text_appended=last), *events[len(pending) :]], False
+        return events, True
+
+    def _state_changed(self) -> RunEvent | None:
+        try:
+            delta = self._turn._changes()
+        except (TypeError, ValueError) as error:
+            self._failure = self._nonsense(f"what it left in the session's state is no JSON: {error}")
+            return None
+        return RunEvent(state_changed=StateChanged(delta_json=delta)) if delta else None
+
+    def _decided(self) -> None:
+        if self._run.undecided is not None:
+            self._run.undecided.set()
+
+    def _spend(self, size_bytes: int) -> None:
+        self._said_bytes += size_bytes
+        self._unwritten_bytes += size_bytes
+        if self._said_bytes > self._limit_bytes:
+            raise HandlerSaysTooMuch(self._run.place.agent, self._limit_bytes)
+
+    def _nonsense(self, what: str) -> HandlerSaidNonsense:
+        place = self._run.place
+        log.error("agent answered wrong", extra={"run": place.run, "agent": place.agent, "why": what})
+        return HandlerSaidNonsense(place.agent, place.run)

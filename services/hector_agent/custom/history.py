@@ -1,0 +1,44 @@
+"""What was said in a session, as A2A's messages: the users' as they came, and one for each answer."""
+
+from collections.abc import Iterable
+
+import hector_a2a as a2a
+from hector.agent.v1 import RunEvent
+from hector_agent.view import INTERRUPTED, SHOWN, fold, new_task
+
+
+def messages_said(events: Iterable[RunEvent]) -> list["a2a.Message"]:
+    """Return the messages of runs, oldest first; artifacts are parts of the answer they were made for."""
+    told: list[a2a.Message] = []
+    answer = new_task("", "")
+    run = ""
+    for event in events:
+        kind = event.WhichOneof("event")
+        if event.run != run or kind == "message_received":
+            _tell(told, answer, run)
+            run, answer = event.run, new_task(event.run, "")
+        if kind == "message_received":
+            event.message_received.message.Unpack(message := a2a.Message())
+            told.append(message)
+        elif kind == "message_sent":
+            event.message_sent.message.Unpack(message := a2a.Message())
+            told.append(message)
+        elif kind == "status_changed" and event.status_changed.state in INTERRUPTED:
+            _tell(told, answer, run)
+            answer = new_task(event.run, "")
+            if event.status_changed.HasField("message"):
+                event.status_changed.message.Unpack(message := a2a.Message())
+                message.task_id = event.run
+                told.append(message)
+        elif kind in SHOWN:
+            fold(answer, [event])
+    _tell(told, answer, run)
+    return told
+
+
+def _tell(told: list["a2a.Message"], answer: "a2a.Task", run: str) -> None:
+    parts = [part for artifact in answer.artifacts for part in artifact.parts]
+    if parts:
+        message = a2a.Message(message_id=f"{run}-answer", role=a2a.ROLE_AGENT, task_id=run, parts=parts)
+        message.context_id = told[-1].context_id if told else ""
+        told.append(message)

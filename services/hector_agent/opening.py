@@ -1,0 +1,130 @@
+"""How runs come to be, and come back: written down first, with the message that they answer."""
+
+from collections.abc import Callable, Sequence
+
+import hector_a2a as a2a
+from hector.agent.v1 import (
+    RUN_STATE_SUBMITTED,
+    RUN_STATE_WORKING,
+    OwnerChanged,
+    RunEvent,
+    RunState,
+    StatusChanged,
+)
+from hector_mesh import Call
+from hector_store import NewPush, NewRun, RunLog, RunRow
+
+from .agent import Agent
+from .idempotency import Once
+from .ledger import events_of, state_of
+from .run import Place, Run, row_of
+from .view import INTERRUPTED, TASK_STATES, fold, listed, new_task
+from .waiting import Waiting
+
+
+async def opened(
+    log: RunLog,
+    worker: str,
+    agent: Agent,
+    message: "a2a.Message",
+    call: Call,
+    once: Once | None,
+    pushes: Sequence[NewPush],
+    *,
+    new_context: bool,
+    waits: bool,
+) -> Run | str:
+    """Write a run down, and return it; the id of another one that has its key already.
+
+    Args:
+        log: Where.
+        worker: Who owns it.
+        agent: Whose run it is.
+        message: What it answers, with the ids of task and context filled in.
+        call: Who asks.
+        once: The key under which it is to be taken once.
+        pushes: Who is to be told of it.
+        new_context: The context has no other run.
+        waits: Other runs of its context come first.
+    """
+    run_id, app, owner = message.task_id, call.app, call.principal.id
+    state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
+    events = [received(message), RunEvent(status_changed=StatusChanged(state=state))]
+    task = new_task(run_id, message.context_id)
+    task.history.append(message)
+    task.status.state = TASK_STATES[state]
+    new = NewRun(
+        id=run_id,
+        app=app,
+        owner=owner,
+        agent=agent.name,
+        context_id=message.context_id,
+        new_context=new_context,
+        state=RunState.Name(state),
+        is_task=not agent.answers_plainly,
+        revision=agent.revision or call.revision,
+        worker=worker,
+        idempotency_key=once.name if once else "",
+        idempotency_hash=once.hash if once else "",
+        view=listed(task),
+        pushes=tuple(push if push.id else push._replace(id=run_id) for push in pushes),
+    )
+    created = await log.create(new, [row_of(event) for event in events])
+    if created.repeated:
+        return created.run_id
+    task.status.timestamp.FromMicroseconds(created.time_us)
+    place = Place(run_id, app, owner, agent.name, message.context_id, created.context_position, created.epoch)
+    run = Run(log, place, task, len(events) + 1)
+    run.state, run.is_task = state, new.is_task
+    return run
+
+
+async def reopened(
+    log: RunLog,
+    worker: str,
+    waiting: Waiting,
+    row: RunRow,
+    why: Sequence[RunEvent],
+    told: Callable[[str], None] | None,
+) -> tuple[Run, list[RunEvent]]:
+    """Take up a run that waits for somebody, and write down why; return it with its events before that.
+
+    Args:
+        log: Where it is written.
+        worker: Who takes it up.
+        waiting: Where its readers are.
+        row: The run as it waits.
+        why: What happened that it goes on, or ends.
+        told: Is told of each commit.
+
+    Raises:
+        HectorError: RUN_FENCED: somebody else took it up.
+    """
+    epoch = await log.take_over(row.id, worker, if_epoch=row.epoch)
+    before = events_of(await log.events(row.app, row.id))
+    place = Place(row.id, row.app, row.owner, row.agent, row.context_id, row.context_position, epoch)
+    task = fold(new_task(row.id, row.context_id), before)
+    run = Run(log, place, task, row.next_seq, waiting.take(row.id, row.next_seq))
+    run.state, run.is_task, run.committed = state_of(row), row.is_task, told
+    events = list(why)
+    if row.worker != worker:
+        changed = OwnerChanged(worker=worker, epoch=epoch, reason="it waited, and is taken up again")
+        events.insert(0, RunEvent(owner_changed=changed))
+    try:
+        await run.commit(events)
+    except BaseException:
+        waiting.keep(row.id, run.feed)
+        raise
+    return run, before
+
+
+def waits(row: RunRow | None) -> bool:
+    """Return whether a run waits for somebody."""
+    return row is not None and state_of(row) in INTERRUPTED
+
+
+def received(message: "a2a.Message") -> RunEvent:
+    """Return what the log says of a message that came in."""
+    event = RunEvent()
+    event.message_received.message.Pack(message)
+    return event
