@@ -21,18 +21,26 @@ class Joined:
         self._head, self._is_begun = b"", False
 
     def write(self, data: bytes) -> None:
-        """Send data, or hold it if it is the answer's head."""
-        if self._is_begun:
-            self._transport.write(self._taken() + data if self._head else data)
-        elif data.startswith(_INTERIM):
-            self._transport.write(data)
-        else:
-            self._head, self._is_begun = data, True
+        """Send data, or hold it if it is the answer's head.
+
+        What is written to a connection that broke is lost, as it would be a moment later: uvloop says so
+        before it says that the connection broke.
+        """
+        try:
+            if self._is_begun:
+                self._transport.write(self._taken() + data if self._head else data)
+            elif data.startswith(_INTERIM):
+                self._transport.write(data)
+            else:
+                self._head, self._is_begun = data, True
+        except RuntimeError:
+            if not self._transport.is_closing():
+                raise
 
     def close(self) -> None:
         """Close the connection once everything was sent."""
         if self._head:
-            self._transport.write(self._taken())
+            self.write(b"")
         self._transport.close()
 
     def _taken(self) -> bytes:

@@ -60,3 +60,23 @@ def test_a_head_without_a_body_leaves_when_the_connection_is_closed(transport: T
     answer.close()
     assert transport.written == [HEAD, b"(closed)"]
     assert answer.is_closing()
+
+
+def test_what_is_written_to_a_broken_connection_is_lost() -> None:
+    """uvloop refuses it; the client is gone, and there is nothing to tell."""
+    transport = Broken()
+    answer = Joined(transport)
+    answer.write(HEAD)
+    with pytest.raises(RuntimeError):
+        answer.write(b"ok")
+    transport.close()
+    answer.write(b"ok")
+    answer.close()
+    assert transport.written == [b"(closed)"] * 2
+
+
+class Broken(Transport):
+    """Takes nothing."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        raise RuntimeError("unable to perform operation on a closed handle")

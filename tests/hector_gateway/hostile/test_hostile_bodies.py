@@ -9,17 +9,10 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from support.nonsense import NONSENSE, places, spoiled
-from support.victim import Victim, attacked, post, rpc, said
+from support.victim import AGENT, Victim, post, rpc, said
 
 from hector_a2a.service import SERVICE_DESCRIPTOR
 
-AGENT = "victim"
-CONFIG = """
-agents: {victim: {tools: [], instruction: Echo.}}
-llms: {default: {provider: local}}
-storage: {database: inmemory}
-server: {limits: {max_body_size: 1MB, receive_timeout: 0.3s, header_timeout: 1s}}
-"""
 SAID_03 = {
     "message": {
         "kind": "message",
@@ -51,26 +44,9 @@ DOORS = {
 }
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
-    with attacked(tmp_path_factory.mktemp("victim"), CONFIG, agent=AGENT) as found:
-        yield found
-
-
 @pytest.fixture(params=DOORS)
 def door(request: pytest.FixtureRequest) -> tuple[str, bytes, str]:
     return DOORS[request.param]
-
-
-@pytest.fixture
-async def victim(server: Victim) -> Any:
-    """The server, which afterwards is well, holds what it held, and has nothing bad in its log."""
-    await server.is_well()
-    before = server.held()
-    yield server
-    await server.is_well()
-    await server.lets_go(before)
-    server.check_log()
 
 
 def is_error(answer: Any) -> bool:
@@ -231,7 +207,7 @@ async def test_a_field_of_the_wrong_type_is_named_whatever_it_is(victim: Victim)
         if not fits(field, wrong)
     ]
     assert len(cases) > 1000
-    answers = await victim.ask_all([rpc(AGENT, method.name, params) for method, _, params, _ in cases])
+    answers = await victim.ask_all([rpc(method.name, params) for method, _, params, _ in cases])
     for (method, path, _, wrong), answer in zip(cases, answers, strict=True):
         assert answer.code < 0, (method.name, path, wrong, answer.body)
         if answer.code == -32602:
