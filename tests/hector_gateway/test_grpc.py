@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import hector_a2a as a2a
-from hector.agent.v1 import AgentServiceStub, GetAgentRequest, ListRunsRequest
+from hector.agent.v1 import AgentServiceStub, GetAgentRequest, ListSessionsRequest
 from hector_mesh import info_of, status_of
 
 
@@ -131,7 +131,7 @@ async def test_agents_can_be_asked_for(gateway: Any) -> None:
             await stub.GetAgent(GetAgentRequest(agent="hidden"), timeout=5)
         assert error.value.code() is grpc.StatusCode.NOT_FOUND
         with pytest.raises(AioRpcError) as error:
-            await stub.ListRuns(ListRunsRequest(), timeout=5)
+            await stub.ListSessions(ListSessionsRequest(), timeout=5)
         assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
