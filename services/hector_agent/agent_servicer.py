@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 
 from hector.agent.v1 import (
+    RUN_STATE_AUTH_REQUIRED,
     RUN_STATE_UNSPECIFIED,
     AgentServiceServicer,
     DeleteSessionRequest,
@@ -28,16 +29,26 @@ from hector.agent.v1 import (
     TailResponse,
 )
 from hector.agent.v1 import Run as RunInfo
+from hector.agent.v1 import Signal as SignalMessage
 from hector_mesh import Call, Context, current_call
 from hector_store import ContextRow, RunRow
 
 from .conversation import messages_of
-from .errors import RunNotFound, RunOver, SessionBusy, SessionNotFound, SignalNotSupported
+from .errors import (
+    RunDoesNotWait,
+    RunNotFound,
+    RunOver,
+    SessionBusy,
+    SessionNotFound,
+    SignalNotSupported,
+    WakeNotUsable,
+)
 from .feed import Cursor
 from .ledger import events_of, state_of
+from .opening import waits
 from .roster import Roster
 from .runs import Runs
-from .state import state_of_session
+from .state import is_change, state_of_session
 from .tail import tail
 from .usage import summed
 from .view import FINAL
@@ -103,12 +114,23 @@ class AgentServicer(AgentServiceServicer):
         call = current_call.get()
         row = await self._row(call, request.run)
         kind = request.signal.WhichOneof("signal")
+        if kind == "wake_json":
+            return SignalResponse(id=await self._woken(row, request.signal, call))
         if kind != "cancel":
             raise SignalNotSupported(kind or "nothing")
-        live = self._runs.live(call.app, call.principal.id, request.run)
+        live, why = self._runs.live(call.app, call.principal.id, request.run), request.signal.cancel.reason
+        if live is None and waits(row):
+            return SignalResponse(id=await self._runs.cancel_waiting(row, why))
         if live is None or live.over:
             raise RunOver(row.id, RunState.Name(state_of(row)))
-        return SignalResponse(id=await self._runs.cancel(live, request.signal.cancel.reason))
+        return SignalResponse(id=await self._runs.cancel(live, why))
+
+    async def _woken(self, row: RunRow, signal: SignalMessage, call: Call) -> int:
+        if not is_change(signal.wake_json or "null"):
+            raise WakeNotUsable
+        if state_of(row) != RUN_STATE_AUTH_REQUIRED:  # a question is answered with a message
+            raise RunDoesNotWait(row.id, RunState.Name(state_of(row)))
+        return await self._runs.wake(self._roster.pick(row.agent), row.id, signal, call)
 
     async def ListSessions(self, request: ListSessionsRequest, context: Context) -> ListSessionsResponse:
         """List the caller's sessions, the latest change first."""

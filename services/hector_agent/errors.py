@@ -75,6 +75,24 @@ class RunOver(HectorError):
         )
 
 
+class RunDoesNotWait(HectorError):
+    """The run does not wait for what was sent to it."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "RUN_DOES_NOT_WAIT"
+
+    def __init__(self, run: str, state: str) -> None:
+        super().__init__(f"run {run!r} is {state} and does not wait for this", run=run, state=state)
+
+
+class WakeNotUsable(HectorError):
+    """What was to wake a run is no JSON object."""
+
+    code, reason = StatusCode.INVALID_ARGUMENT, "WAKE_NOT_USABLE"
+
+    def __init__(self) -> None:
+        super().__init__('wake_json must be a JSON object, as {"granted": true}')
+
+
 class SignalNotSupported(HectorError):
     """This version cannot act on that signal yet."""
 
@@ -82,7 +100,9 @@ class SignalNotSupported(HectorError):
 
     def __init__(self, kind: str) -> None:
         super().__init__(
-            f"a run cannot be sent {kind!r} in this version; it can be sent 'cancel'", signal=kind
+            f"a run cannot be sent {kind!r} in this version; it can be sent 'cancel', and 'wake_json' "
+            "where it waits for credentials",
+            signal=kind,
         )
 
 
