@@ -1,11 +1,12 @@
-"""The keys of `server.a2a:`: what agent cards show, and who vouches for them."""
+"""The keys of `server.a2a:`: what agents offer, what their cards show, and who vouches for them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from hector_a2a.push_config import PushConfig
 from hector_config import Misfit, ProjectPath, Section
+from hector_config.offer_config import A2AVersions, ErrorEdition, Extensions, ProviderConfig
 
 
 class SigningConfig(Section):
@@ -20,14 +21,26 @@ class SigningConfig(Section):
 
 
 class A2AConfig(Section):
-    """How agents introduce themselves to A2A clients."""
+    """What agents offer A2A clients, and how their cards look. An agent's own word is `agents.<name>.a2a`."""
 
     card: Literal["dual", "1.0", "0.3"] = "dual"
     """Whose members a card has where the client names no version: of A2A 1.0 and 0.3 side by side, or of one
     alone, for clients that refuse what they do not know."""
+    streaming: bool = True
+    """Let clients have streams. An agent that does not stream has none in any case."""
+    push_notifications: bool = False
+    """Tell clients of a task's progress at a URL that they name."""
     extended_card: bool = False
     """Offer authenticated callers a second card of each agent, with its internal skills. It needs
     `server.auth`."""
+    extensions: Extensions = []
+    """Extensions of A2A that the agents know."""
+    versions: A2AVersions = ["1.0", "0.3"]
+    """Versions of A2A that are spoken."""
+    errors: ErrorEdition = "1.0.1"
+    """Which edition of A2A 1.0 decides the codes of errors."""
+    provider: ProviderConfig | None = None
+    """Who is behind the agents, as their cards say."""
     signing: list[SigningConfig] = []
     """Keys that sign cards; each one signs all of them. Two while one replaces the other."""
 
@@ -43,3 +56,9 @@ class A2AConfig(Section):
                 raise Misfit(f"the same name as entry {seen[key.key_id]}", at=(index, "key_id"))
             seen[key.key_id] = index
         return keys
+
+    @model_validator(mode="after")
+    def _show_what_is_spoken(self) -> Self:
+        if self.card != "dual" and self.card not in self.versions:
+            raise Misfit(f"A2A {self.card} is not among server.a2a.versions", at=("card",))
+        return self

@@ -36,7 +36,6 @@ class App:
         cards: Cards,
         rpc: JsonRpc,
         rest: Rest,
-        profile: Profile,
         *,
         pages: ConfigPages | None = None,
         cors: Cors | None = None,
@@ -50,12 +49,11 @@ class App:
             cards: Shows agents.
             rpc: Answers A2A over JSON-RPC.
             rest: Answers A2A over HTTP+JSON.
-            profile: Which edition of A2A decides the codes of errors.
             pages: Shows the config; None: nobody may see it here.
             cors: Which pages may call; None: none.
             always: Headers of every answer.
         """
-        self._access, self._cards, self._profile = access, cards, profile
+        self._access, self._cards = access, cards
         self._rpc, self._rest = rpc, rest
         self._pages = pages
         self._cors, self._always = cors or Cors(CorsConfig()), always
@@ -84,7 +82,11 @@ class App:
         except (HectorError, AioRpcError) as error:
             status = public(error, exchange.request_id)
             exchange.reason = reason_in(status)
-            http = error.status if isinstance(error, Refusal) else codes_of(status, self._profile).http
+            http = (
+                error.status
+                if isinstance(error, Refusal)
+                else codes_of(status, self._profile_for(exchange)).http
+            )
             headers = error.headers if isinstance(error, Refusal) else ()
             headers = (*headers, *retry_headers(status))
             await exchange.reply_json(http, error_of(status, exchange, http), headers)
@@ -96,6 +98,9 @@ class App:
             await exchange.reply_json(500, error_of(status, exchange, 500))
         finally:
             http_served(exchange, begun)
+
+    def _profile_for(self, exchange: Exchange) -> Profile:
+        return exchange.profile or self._cards.offers.errors
 
     async def _serve(self, exchange: Exchange) -> None:
         host, origin = exchange.header(b"host"), exchange.header(b"origin")

@@ -10,12 +10,13 @@ from grpc import StatusCode
 
 import hector_a2a as a2a
 from hector.agent.v1 import VISIBILITY_INTERNAL, Agent, Visibility
-from hector_a2a.card import V03, View, card_json, card_of
+from hector_a2a.card import V03, Offered, View, card_json, card_of
 from hector_mesh import HectorError, Principal
 
 from .a2a_config import A2AConfig
 from .access import Access
 from .caching import cacheable
+from .capabilities import Offers
 from .catalog import CATALOG, card_url, catalog_of
 from .directory import Directory
 from .errors import NoSuchAgent, NothingHere
@@ -61,7 +62,11 @@ class Cards:
     """Serves what agents say of themselves."""
 
     def __init__(
-        self, directory: Directory, access: Access, public: Callable[[], Public], config: A2AConfig
+        self,
+        directory: Directory,
+        access: Access,
+        public: Callable[[], Public],
+        config: A2AConfig,
     ) -> None:
         """Read the keys that cards are signed with, if there are any.
 
@@ -69,17 +74,19 @@ class Cards:
             directory: Knows the agents.
             access: Knows who must show a credential.
             public: Returns where the server is for clients; asked when a card is.
-            config: What cards are to be.
+            config: What agents offer, and what cards are to be.
 
         Raises:
             KeyUnusable: One of them cannot be used.
             NobodyToShow: Extended cards are configured, and callers are not asked for credentials.
         """
         self._directory, self._access, self._public = directory, access, public
-        self._config, self._edition = config, 0
+        self._edition = 0
         self._signer: Signer | None = None
         self._usual: View = "both"
         self._made: dict[tuple[str, View], _Made] = {}
+        self.offers = Offers(config, authenticates=access.required)
+        """Knows what each agent offers."""
         self.prepared(config)()
 
     def prepared(self, config: A2AConfig) -> Callable[[], None]:
@@ -94,7 +101,7 @@ class Cards:
         signer = signer_of(config.signing)
 
         def commit() -> None:
-            self._config, self._signer = config, signer
+            self.offers, self._signer = Offers(config, authenticates=self._access.required), signer
             self._usual = "both" if config.card == "dual" else config.card
             self._edition += 1
 
@@ -113,7 +120,10 @@ class Cards:
         except NoSuchAgent:
             self._access.admit(principal)
             raise
-        view: View = said(exchange.header(b"a2a-version") or exchange.query("A2A-Version")) or self._usual
+        versions = self.offers.of(agent).versions
+        usual = self._usual if self._usual in versions else "both"
+        wanted = exchange.header(b"a2a-version") or exchange.query("A2A-Version")
+        view: View = said(wanted, versions) or usual
         made = self._card(agent, view)
         shared = b"private" if agent.visibility == VISIBILITY_INTERNAL else b"public"
         await cacheable(exchange, made.body, b"%s, max-age=%d" % (shared, MAX_AGE_S), modified=made.since)
@@ -127,17 +137,11 @@ class Cards:
 
         In 0.3 it is what `card.card_v03` makes of it that is signed.
 
+        Whether the agent has one is `Offer.check_method`'s to say.
+
         Raises:
-            UnsupportedOperation: The agent's card does not offer one.
-            ExtendedAgentCardNotConfigured: Likewise, as 0.3 says it.
             Unauthenticated: The caller shows no credential.
         """
-        if not self.offers_extended(agent):
-            if version == V03:
-                raise a2a.ExtendedAgentCardNotConfigured(agent.name)
-            raise a2a.UnsupportedOperation(
-                f"agent {agent.name!r} has no extended card; its public card is complete"
-            )
         self._access.admit(principal)
         card = self._of(shown_to(principal, agent))
         if version != V03:
@@ -148,11 +152,6 @@ class Cards:
             for found in self._signer.signatures_of(card_json(card, version)):
                 card.signatures.add(**found)
         return card
-
-    def offers_extended(self, agent: Agent) -> bool:
-        """Say whether an agent has an extended card."""
-        wanted = agent.extended_card if agent.HasField("extended_card") else self._config.extended_card
-        return wanted and self._access.required
 
     async def list(self, exchange: Exchange, principal: Principal) -> None:
         """Answer with the agents that the caller may see."""
@@ -194,16 +193,23 @@ class Cards:
         return made
 
     def _of(self, agent: Agent) -> a2a.AgentCard:
-        public = self._public()
-        card = card_of(
+        public, offer = self._public(), self.offers.of(agent)
+        offered = Offered(
+            streaming=offer.streaming,
+            push_notifications=offer.push_notifications,
+            extended_card=offer.extended_card,
+            extensions=offer.extensions,
+            versions=offer.versions,
+            provider=offer.provider,
+        )
+        return card_of(
             agent,
+            offered,
             url=public.url_of(agent),
             version=public.version,
             grpc_address=public.grpc_address,
             authenticated=public.authenticates,
         )
-        card.capabilities.extended_agent_card = self.offers_extended(agent)
-        return card
 
     def _entry(self, agent: Agent) -> dict[str, object]:
         return {
@@ -212,7 +218,7 @@ class Cards:
             "description": agent.description,
             "type": agent.type,
             "visibility": Visibility.Name(agent.visibility).removeprefix("VISIBILITY_").lower(),
-            "streaming": agent.streaming,
+            "streaming": self.offers.of(agent).streaming,
             "default": agent.default,
             "url": self._public().url_of(agent),
             "cardUrl": card_url(agent, self._public()),

@@ -162,9 +162,7 @@ class ServerConfig(Section):
     limits: LimitsConfig = LimitsConfig()
     """What clients may take, and how slow they may be."""
     a2a: A2AConfig = A2AConfig()
-    """Agent cards."""
-    a2a_errors: Literal["1.0.1", "1.0.0"] = "1.0.1"
-    """Which edition of A2A 1.0 decides the codes of errors."""
+    """What agents offer A2A clients, and how their cards look."""
 
     later = {
         "studio": "",

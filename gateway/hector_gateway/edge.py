@@ -27,6 +27,16 @@ DETAILS = "grpc-status-details-bin"
 Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
 
 
+@dataclass(slots=True)
+class Reply:
+    """What is known of an answer as soon as it is known which agent is meant."""
+
+    profile: Profile | None = None
+    """Which edition of A2A decides the codes of its errors; None: as the server says."""
+    said: tuple[tuple[str, str], ...] = ()
+    """Metadata that comes with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One call from outside. Nothing of it is believed but the credential."""
@@ -37,6 +47,7 @@ class Visit:
     metadata: Mapping[str, str | bytes]
     time_left_s: float | None
     """How long the caller waits; None: it does not say."""
+    reply: Reply
 
 
 Unary = Callable[[Any, Visit], Awaitable[Any]]
@@ -47,7 +58,7 @@ Wording = Callable[[Status], str]
 class Edge:
     """Lets callers in by their credential, and tells them of failures what outsiders may know."""
 
-    def __init__(self, access: Access, in_flight: InFlight, profile: Profile) -> None:
+    def __init__(self, access: Access, in_flight: InFlight, profile: Callable[[], Profile]) -> None:
         self._access, self._in_flight, self._profile = access, in_flight, profile
 
     def unary(self, behavior: Unary, name: str = "", wording: Wording | None = None) -> Any:
@@ -65,6 +76,8 @@ class Edge:
             try:
                 visit = record.visit = self._visit(context, metadata, request_id)
                 answer = await behavior(request, visit)
+                if visit.reply.said:
+                    await context.send_initial_metadata(visit.reply.said)
                 context.set_trailing_metadata((("x-request-id", request_id),))
                 return answer
             except BaseException as error:
@@ -83,7 +96,11 @@ class Edge:
             record = _Record(name, request_id, wording)
             try:
                 visit = record.visit = self._visit(context, metadata, request_id)
+                begun = False
                 async for message in behavior(request, visit):
+                    if not begun and visit.reply.said:
+                        await context.send_initial_metadata(visit.reply.said)
+                    begun = True
                     yield message
                 context.set_trailing_metadata((("x-request-id", request_id),))
             except BaseException as error:
@@ -115,7 +132,7 @@ class Edge:
         )
         self._access.admit(principal)
         traceparent = traceparent_of(str(metadata.get("traceparent", "")))
-        return Visit(principal, request_id, traceparent, metadata, context.time_remaining())
+        return Visit(principal, request_id, traceparent, metadata, context.time_remaining(), Reply())
 
     async def _refuse(
         self, context: Context, error: BaseException, request_id: str, record: "_Record | None" = None
@@ -132,14 +149,15 @@ class Edge:
             status = public(error, request_id)
         else:
             status = unexpected(error, request_id)
-        code = codes_of(status, self._profile).grpc
+        reply = record.visit.reply if record is not None and record.visit is not None else Reply()
+        code = codes_of(status, reply.profile or self._profile()).grpc
         status.code = code.value[0]
         if record is not None:
             record.code, record.reason = code.name, reason_in(status)
             if record.wording is not None:
                 status.message = record.wording(status)
         status = with_reason(status)
-        trailers = ((DETAILS, status.SerializeToString()), ("x-request-id", request_id))
+        trailers = ((DETAILS, status.SerializeToString()), ("x-request-id", request_id), *reply.said)
         await context.abort(code, status.message, trailers)
         raise AssertionError("abort came back")
 
@@ -199,7 +217,10 @@ class Door(grpc.aio.ServerInterceptor):
 
 
 def _read(context: Context) -> tuple[dict[str, str | bytes], str]:
-    metadata: dict[str, Any] = dict(context.invocation_metadata() or ())
+    metadata: dict[str, Any] = {}
+    for name, value in context.invocation_metadata() or ():
+        known = metadata.get(name)
+        metadata[name] = value if known is None or isinstance(value, bytes) else f"{known}, {value}"
     return metadata, request_id_of(str(metadata.get("x-request-id", "")))
 
 

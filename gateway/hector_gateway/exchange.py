@@ -7,7 +7,8 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from hector_a2a.parameters import NAMES, Pairs
+from hector_a2a.codes import Profile
+from hector_a2a.parameters import EXTENSIONS, NAMES, OLD_EXTENSIONS, Pairs, extensions_in
 from hector_mesh import Principal
 
 from .addresses import is_loopback
@@ -23,6 +24,7 @@ JSON = b"application/json"
 LINGER = 8
 """How many times of what a body may have is read, and thrown away, before its sender is cut off."""
 
+_EXTENSIONS = (EXTENSIONS.encode(), OLD_EXTENSIONS.encode())
 _PARAMETERS = {name.encode(): name for name in NAMES}
 
 _PLAIN = (b"x-content-type-options", b"nosniff")
@@ -35,6 +37,8 @@ class Exchange:
     """What JSON is called in the answer."""
     version = ""
     """A2A's version, where a client speaks HTTP+JSON."""
+    profile: Profile | None = None
+    """Which edition of A2A decides the codes of errors, once it is known which agent is meant."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._send = scope, send
@@ -75,7 +79,20 @@ class Exchange:
         headers = self._headers
         if headers.keys().isdisjoint(_PARAMETERS):
             return ()
-        return tuple((name, self.header(key) or "") for key, name in _PARAMETERS.items() if key in headers)
+        return tuple((name, self._list(key)) for key, name in _PARAMETERS.items() if key in headers)
+
+    def extensions(self) -> tuple[str, ...]:
+        """Return the URIs of the extensions that the client names."""
+        headers = self._headers
+        if _EXTENSIONS[0] not in headers and _EXTENSIONS[1] not in headers:
+            return ()
+        return tuple(extensions_in(*(self._list(name) for name in _EXTENSIONS)))
+
+    def _list(self, name: bytes) -> str:
+        """Return all values of a header that may be there several times."""
+        return ", ".join(
+            value.decode("latin-1").strip() for key, value in self._scope["headers"] if key == name
+        )
 
     @property
     def query_string(self) -> bytes:

@@ -12,10 +12,10 @@ from grpc.aio import AioRpcError
 import hector_a2a as a2a
 from hector.agent.v1 import GetAgentRequest, GetAgentResponse, ListAgentsResponse
 from hector_a2a import complete, v03_grpc
-from hector_a2a.parameters import NAMES, Pairs
+from hector_a2a.parameters import EXTENSIONS, NAMES, OLD_EXTENSIONS, Pairs, extensions_in
 from hector_mesh import Call, Mesh, Principal, Server, info_of, scope, streaming
 
-from . import capabilities
+from .capabilities import EXTENDED_CARD, Offer
 from .cards import Cards
 from .config import ServerConfig
 from .directory import Directory, visible
@@ -27,7 +27,7 @@ from .operations import STREAM_S
 from .push import OLD_VERSION, wants_push
 from .skills import shown_to
 from .spoken import Spoken, spoken, spoken_v03
-from .versions import SUPPORTED, Version, said
+from .versions import SUPPORTED, Version, check, said
 
 
 class Forwarder:
@@ -61,7 +61,7 @@ class Forwarder:
             if service == v03_grpc.SERVICE:
                 handlers |= self._special_v03(methods)
             elif service == a2a.SERVICE:
-                card = methods[capabilities.EXTENDED_CARD]
+                card = methods[EXTENDED_CARD]
                 behavior = self._edge.unary(self._extended_card(card), card.method.name, card.wording)
                 handlers[card.method.name] = grpc.unary_unary_rpc_method_handler(behavior)
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
@@ -138,11 +138,28 @@ class Forwarder:
 
         return unary
 
+    async def _offer(self, name: str, one: Spoken, visit: Visit) -> Offer:
+        """Return what an agent offers, when this method in this version is a part of it."""
+        agent = await self._directory.agent_or_gone(name, visit.principal)
+        offer, version = self._cards.offers.of(agent), one.version or "1.0"
+        visit.reply.profile = offer.errors
+        check(version, offer.versions)
+        offer.check_method(one.method, version)
+        wanted = extensions(visit)
+        if wanted or offer.required:
+            activated = ", ".join(offer.activated(wanted, one.method))
+            names = (EXTENSIONS, OLD_EXTENSIONS) if version == "0.3" else (EXTENSIONS,)
+            visit.reply.said = tuple((name, activated) for name in names if activated)
+        return offer
+
     async def _card(self, wire: bytes, visit: Visit) -> bytes:
         check_version(v03_grpc.SERVICE, "0.3", visit.metadata)
         with scope(_call(visit, self.server.request_timeout, self.revision)):
             agent = await self._directory.agent(_named(visit), visit.principal)
-        if self._cards.offers_extended(agent):  # 0.3 has one method here for both
+        offer = self._cards.offers.of(agent)
+        visit.reply.profile = offer.errors
+        check("0.3", offer.versions)
+        if offer.extended_card:  # 0.3 has one method here for both
             card = self._cards.extended(agent, visit.principal, "0.3")
         else:
             card = self._cards.public_card(agent)
@@ -156,12 +173,15 @@ class Forwarder:
             raise BodyTooLarge(limit)
         if one.version is not None:
             check_version(one.service, one.version, visit.metadata)
-            request = one.read(wire)
-            agent = await self._directory.agent_or_gone(_named(visit, request.tenant), visit.principal)
-            capabilities.check_method(one.method, agent)
+            if one.version == "0.3":  # it has no tenant, and what is not offered need not be read
+                offer = await self._offer(_named(visit), one, visit)
+                request = one.read(wire)
+            else:
+                request = one.read(wire)
+                offer = await self._offer(_named(visit, request.tenant), one, visit)
             complete.check(request)
-            capabilities.check_request(request)
-            request.tenant = agent.name
+            offer.check_request(request)
+            request.tenant = offer.agent.name
             return request
         request = one.read(wire)
         if isinstance(request, GetAgentRequest):
@@ -191,6 +211,12 @@ def parameters(visit: Visit) -> Pairs | None:
     if said.keys().isdisjoint(NAMES):
         return None
     return tuple((name, text) for name in NAMES if isinstance(text := said.get(name), str))
+
+
+def extensions(visit: Visit) -> tuple[str, ...]:
+    """Return the URIs of the extensions that a caller names."""
+    found = (visit.metadata.get(name, "") for name in (EXTENSIONS, OLD_EXTENSIONS))
+    return tuple(extensions_in(*(text for text in found if isinstance(text, str) and text)))
 
 
 def _call(visit: Visit, patience_s: float, revision: str) -> Call:

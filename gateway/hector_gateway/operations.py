@@ -1,28 +1,28 @@
 """A2A's operations for clients over HTTP: which agent is meant, what it may be asked, and the call itself."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import hector_a2a as a2a
 from hector.agent.v1 import Agent
 from hector_a2a.json_in import from_json
-from hector_a2a.parameters import Pairs
+from hector_a2a.parameters import EXTENSIONS, OLD_EXTENSIONS, Pairs
 from hector_mesh import Call, Principal, scope
 
-from . import capabilities
+from .capabilities import EXTENDED_CARD, Offer, Offers
 from .cards import PRIVATE, Cards
 from .config import ServerConfig
 from .directory import Directory
-from .errors import NotJson
+from .errors import Headers, NotJson
 from .event_stream import EventStream
 from .exchange import Exchange
 from .faults import Failure
 from .in_flight import InFlight
 from .methods import Method
 from .push import OLD_VERSION, wants_push
-from .versions import Version
+from .versions import Version, check
 
 PLACE = "hector.seq"
 """Metadata of an event: where it stands in its task's log."""
@@ -42,6 +42,7 @@ class Asked:
     message: Any
     version: Version
     agent: Agent
+    offer: Offer
 
 
 class Operations:
@@ -85,8 +86,42 @@ class Operations:
         limits = self.server.limits
         return await exchange.body(limits.max_body_size, within_s=limits.receive_timeout)
 
+    @property
+    def offers(self) -> Offers:
+        """What agents offer."""
+        return self._cards.offers
+
+    def served(self, agent: Agent | None, exchange: Exchange) -> Sequence[Version]:
+        """Return the versions to choose from; from here on errors have the codes that the agent likes."""
+        if agent is None:
+            return self.offers.versions
+        offer = self.offers.of(agent)
+        exchange.profile = offer.errors
+        return offer.versions
+
+    async def offered(
+        self, method: Method, version: Version, exchange: Exchange, call: Call, agent: Agent | None
+    ) -> Agent:
+        """Return the agent that a request in 0.3 is for, when it offers that at all; None is the default one.
+
+        Raises:
+            A2AError: It does not.
+            NoSuchAgent: As `agent` does.
+        """
+        if agent is None:
+            agent = await self.agent("", call)
+            check(version, self.served(agent, exchange))
+        self.offers.of(agent).check_method(method, version)
+        return agent
+
     async def asked(
-        self, method: Method, version: Version, params: Any, call: Call, agent: Agent | None
+        self,
+        method: Method,
+        version: Version,
+        params: Any,
+        exchange: Exchange,
+        call: Call,
+        agent: Agent | None,
     ) -> Asked:
         """Return what parameters in A2A 1.0 ask of an agent.
 
@@ -94,27 +129,34 @@ class Operations:
             method: Which operation.
             version: What the client speaks.
             params: Its message as JSON.
+            exchange: Whom to answer; it is told which extensions are in use.
             call: Who asks.
             agent: The one in the path; None: the parameters' `tenant` names it.
 
         Raises:
             InvalidParams: They are no such message, or for another agent.
-            A2AError: The agent does not offer that.
+            A2AError: The agent does not offer that, or not without an extension.
             NoSuchAgent: As `agent` does.
         """
         tenant = params.get("tenant") if isinstance(params, dict) else None
         named = tenant.removeprefix("default/") if isinstance(tenant, str) else ""
         if agent is None:
             agent = await self.agent(named, call)
+            check(version, self.served(agent, exchange))
         elif named and named != agent.name:
             raise a2a.InvalidParams(
                 {"tenant": f"the path says {agent.name!r}; leave it out, or say the same"}
             )
-        capabilities.check_method(method, agent)
+        offer = self.offers.of(agent)
+        offer.check_method(method, version)
+        wanted = exchange.extensions()
+        if wanted or offer.required:
+            activated = offer.activated(wanted, method)
+            exchange.more_headers = (*exchange.more_headers, *echoed(activated, version))
         message: Any = from_json(params, method.request)
         message.tenant = agent.name
-        capabilities.check_request(message)
-        return Asked(method, message, version, agent)
+        offer.check_request(message)
+        return Asked(method, message, version, agent, offer)
 
     async def called(self, asked: Asked, exchange: Exchange, call: Call) -> Any:
         """Return the answer of an operation that gives one.
@@ -123,7 +165,7 @@ class Operations:
             AioRpcError: It failed.
             ClientLeft: There is nobody to answer any more.
         """
-        if asked.method.name == capabilities.EXTENDED_CARD:
+        if asked.method.name == EXTENDED_CARD:
             exchange.more_headers = (*exchange.more_headers, PRIVATE)
             return self._cards.extended(asked.agent, call.principal, asked.version)
         with scope(call):
@@ -160,6 +202,14 @@ class Operations:
         )
         with scope(lasting):
             await answer.follow(asked.method.call(asked.message, metadata=beside(asked, exchange)))
+
+
+def echoed(activated: Sequence[str], version: Version) -> Headers:
+    """Return the headers that tell a client which extensions are in use."""
+    if not activated:
+        return ()
+    names = (EXTENSIONS, OLD_EXTENSIONS) if version == "0.3" else (EXTENSIONS,)
+    return tuple((name.encode(), ", ".join(activated).encode("latin-1", "replace")) for name in names)
 
 
 def beside(asked: Asked, exchange: Exchange) -> Pairs | None:

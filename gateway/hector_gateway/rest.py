@@ -53,19 +53,21 @@ class Rest:
         method = self._method(exchange, door)
         exchange.what = method.name
         said = exchange.header(b"a2a-version") or exchange.query("A2A-Version")
-        exchange.version = version = agreed_at(said, door.version, exchange.path)
         call = self._operations.call_of(exchange, principal)
         agent = await self._agent(exchange, door, call)
+        served = self._operations.served(agent, exchange)
+        exchange.version = version = agreed_at(said, door.version, exchange.path, served)
         params = await self._params(exchange, method, lenient=door.lenient)
         # 0.3 has two kinds of JSON here, and who sends one gets the same back. Who sends none gets at 0.3's
         # own paths what its SDKs read, and at Hector's old ones what Hector's documents show.
         as_proto = version == "0.3" and _is_proto(params, lenient=door.lenient)
         if version == "0.3":
+            agent = await self._operations.offered(method, version, exchange, call, agent)
             params = _to_v1(method, params, as_proto=as_proto, lenient=door.lenient)
         elif door.lenient and _is_send(method):
             params = completed(params, version)
         _fill(params, method, door.found.values)
-        asked = await self._operations.asked(method, version, params, call, agent)
+        asked = await self._operations.asked(method, version, params, exchange, call, agent)
         exchange.agent = asked.agent.name
         if method.streams:
             await self._stream(asked, exchange, call, as_proto=as_proto)
@@ -111,7 +113,7 @@ class Rest:
         def complain(error: Failure) -> bytes:
             status = public(error, exchange.request_id)
             exchange.reason = exchange.reason or reason_in(status)
-            http = codes_of(status, self._operations.server.a2a_errors).http
+            http = codes_of(status, asked.offer.errors).http
             return b"event: error\n" + event(orjson.dumps(error_of(status, exchange, http)))
 
         await self._operations.stream(asked, exchange, call, show=show, complain=complain)

@@ -131,7 +131,6 @@ class Border:
                 cards,
                 JsonRpc(operations),
                 Rest(operations, Routes(SERVICE_DESCRIPTOR)),
-                self._server.a2a_errors,
                 pages=ConfigPages(access, self._source),
                 cors=Cors(self._server.cors),
                 always=_STRICT if tls else (),
@@ -175,7 +174,7 @@ class Border:
         server = self._server
         if server.grpc_port is None:
             return ""
-        edge = Edge(access, self._in_flight, server.a2a_errors)
+        edge = Edge(access, self._in_flight, lambda: cards.offers.errors)
         host = f"[{server.host}]" if ":" in server.host else server.host
         wire = wire_server(
             f"{host}:{server.grpc_port}",

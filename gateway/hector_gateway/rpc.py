@@ -67,7 +67,7 @@ class JsonRpc:
                 raise
             status = public(error, exchange.request_id)
             found = self._shown(status, exchange, version)
-            codes = codes_of(status, self._operations.server.a2a_errors)
+            codes = codes_of(status, exchange.profile or self._operations.offers.errors)
             # Too much at once is said in HTTP, too: for what stands between, and knows no JSON-RPC.
             too_much = codes.grpc is StatusCode.RESOURCE_EXHAUSTED
             headers = retry_headers(status) if too_much else ()
@@ -84,15 +84,16 @@ class JsonRpc:
         self, request: Request, exchange: Exchange, call: Call, agent: Agent | None, *, lenient: bool
     ) -> Asked:
         method = self._method(request)
-        version = agreed(
-            exchange.header(b"a2a-version") or exchange.query("A2A-Version"), request.method, lenient=lenient
-        )
+        said = exchange.header(b"a2a-version") or exchange.query("A2A-Version")
+        served = self._operations.served(agent, exchange)
+        version = agreed(said, request.method, lenient=lenient, served=served)
         params = request.params
         if lenient and issubclass(method.request, a2a.SendMessageRequest):
             params = completed(params, version)
         if version == "0.3":
+            agent = await self._operations.offered(method, version, exchange, call, agent)
             params = v03.request_to_v1(request.method, params)
-        return await self._operations.asked(method, version, params, call, agent)
+        return await self._operations.asked(method, version, params, exchange, call, agent)
 
     def _method(self, request: Request) -> Method:
         name = v03.METHODS.get(request.method, request.method)
@@ -140,7 +141,8 @@ class JsonRpc:
 
     def _shown(self, status: Status, exchange: Exchange, version: str | None) -> dict[str, Any]:
         exchange.reason = exchange.reason or reason_in(status)
-        found = rpc_error(status, exchange.request_id, self._operations.server.a2a_errors)
+        profile = exchange.profile or self._operations.offers.errors
+        found = rpc_error(status, exchange.request_id, profile)
         if version == "0.3":
             found["code"] = v03.error_code_from_v1(found["code"])
         return found

@@ -1,5 +1,7 @@
 """Agent cards: what an agent says of itself, in A2A 1.0, in 0.3, and in both at once."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from a2a.types import a2a_pb2 as a2a
@@ -19,39 +21,69 @@ _OVER_HTTP = ("JSONRPC", "HTTP+JSON")
 """Both at one URL: the paths of HTTP+JSON begin below it, those of 0.3 with /v1."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What an agent offers clients, as its card says."""
+
+    streaming: bool
+    push_notifications: bool = False
+    extended_card: bool = False
+    extensions: Sequence[a2a.AgentExtension] = ()
+    versions: Collection[str] = (V1, V03)
+    provider: tuple[str, str] = ("", "")
+    """Name and URL of the organization behind it."""
+
+
 def card_of(
-    agent: Agent, *, url: str, version: str, grpc_address: str = "", authenticated: bool = False
+    agent: Agent,
+    offered: Offered,
+    *,
+    url: str,
+    version: str,
+    grpc_address: str = "",
+    authenticated: bool = False,
 ) -> a2a.AgentCard:
     """Return an agent's public card.
 
     Args:
         agent: What the agent service says of it.
+        offered: What it offers.
         url: Where it takes JSON-RPC and HTTP+JSON, as clients outside see it.
-        version: Hector's; agents have none of their own.
+        version: Hector's, for agents that have none of their own.
         grpc_address: "host:port" of the gRPC port, as clients outside see it; empty if there is none.
         authenticated: Callers must show a bearer credential.
     """
+    own = agent.offer
     card = a2a.AgentCard(
         name=agent.title or agent.name,
         description=agent.description,
-        version=version,
+        version=own.version or version,
         default_input_modes=agent.input_modes or _TEXT,
         default_output_modes=agent.output_modes or _TEXT,
     )
-    for binding in _OVER_HTTP:
-        card.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version=V1)
-    if grpc_address:
-        card.supported_interfaces.add(
-            url=grpc_address, protocol_binding="GRPC", protocol_version=V1, tenant=agent.name
-        )
-    for binding in _OVER_HTTP:
-        card.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version=V03)
-    if grpc_address and agent.default:
-        # 0.3 has no tenant: who calls by such a card reaches the default agent, and no other.
-        card.supported_interfaces.add(url=grpc_address, protocol_binding="GRPC", protocol_version=V03)
-    card.capabilities.streaming = agent.streaming
-    card.capabilities.push_notifications = False
-    card.capabilities.extended_agent_card = False
+    if V1 in offered.versions:
+        for binding in _OVER_HTTP:
+            card.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version=V1)
+        if grpc_address:
+            card.supported_interfaces.add(
+                url=grpc_address, protocol_binding="GRPC", protocol_version=V1, tenant=agent.name
+            )
+    if V03 in offered.versions:
+        for binding in _OVER_HTTP:
+            card.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version=V03)
+        if grpc_address and agent.default:
+            # 0.3 has no tenant: who calls by such a card reaches the default agent, and no other.
+            card.supported_interfaces.add(url=grpc_address, protocol_binding="GRPC", protocol_version=V03)
+    if offered.provider[0]:
+        card.provider.organization, card.provider.url = offered.provider
+    if own.documentation_url:
+        card.documentation_url = own.documentation_url
+    if own.icon_url:
+        card.icon_url = own.icon_url
+    card.capabilities.streaming = offered.streaming
+    card.capabilities.push_notifications = offered.push_notifications
+    card.capabilities.extended_agent_card = offered.extended_card
+    card.capabilities.extensions.extend(offered.extensions)
     for skill in agent.skills:
         card.skills.add(
             id=skill.id,
@@ -69,7 +101,15 @@ def card_of(
 
 
 def card_json(card: a2a.AgentCard, view: View = "both") -> dict[str, Json]:
-    """Return a card as JSON. Interfaces of the other version are left out of a view that knows only one."""
+    """Return a card as JSON. Interfaces of the other version are left out of a view that knows only one.
+
+    Args:
+        card: It has an interface of every version in the view.
+        view: Whose members it gets; "both" of a card that has interfaces of one version only is that one.
+    """
+    versions = {one.protocol_version for one in card.supported_interfaces}
+    if view == "both" and len(versions) == 1:
+        view = "0.3" if V03 in versions else "1.0"
     found: dict[str, Json] = to_json(card)
     if view == "1.0":
         interfaces = found["supportedInterfaces"]

@@ -59,8 +59,17 @@ class ContentTypeNotSupported(A2AError):
     code = StatusCode.INVALID_ARGUMENT
     reason = "CONTENT_TYPE_NOT_SUPPORTED"
 
-    def __init__(self, found: str, allowed: Collection[str]) -> None:
-        super().__init__(f"media type {found!r} is not supported (allowed: {_list(allowed)})", found=found)
+    def __init__(self, found: str, allowed: Collection[str], *, field: str = "") -> None:
+        """Say what was found.
+
+        Args:
+            found: The media type, or those of which none will do.
+            allowed: What would do.
+            field: Where it was found, as "message.parts[0]".
+        """
+        where, facts = (f"{field}: ", {"field": field}) if field else ("", {})
+        message = f"{where}media type {found!r} is not supported (allowed: {_list(allowed)})"
+        super().__init__(message, found=found, **facts)
 
 
 class InvalidAgentResponse(A2AError):

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from hector_config import ByteSize, Duration, Misfit, Off, OneOf, RefersTo, Section
+from hector_config.offer_config import MediaType
 
 from .custom.handler_name import HandlerName
+from .offer_config import OfferConfig
 
 AgentType = Annotated[
     str,
@@ -124,13 +126,14 @@ class AgentConfig(Section):
     that says more is stopped, and the run fails; what it had said is kept."""
     skills: list[SkillConfig] = []
     """What it is good at, as its card says. Left out: one skill made from name and description."""
-    extended_card: bool | None = None
-    """Offer authenticated callers a second card, with its internal skills. Left out: as
-    `server.a2a.extended_card` says."""
-    input_modes: list[str] = ["text/plain"]
-    """Media types it reads."""
-    output_modes: list[str] = ["text/plain"]
-    """Media types it writes."""
+    a2a: OfferConfig = OfferConfig()
+    """What it offers A2A clients, where that is not as `server.a2a` says."""
+    input_modes: Annotated[list[MediaType], Field(min_length=1)] | None = None
+    """Media types it reads; messages with others are refused. `image/*` is every picture, `*/*` everything.
+    Left out: every text and JSON, and for agents of type custom everything."""
+    output_modes: Annotated[list[MediaType], Field(min_length=1)] | None = None
+    """Media types it writes; who accepts none of them is refused. Left out: text/plain, and for agents of
+    type custom everything."""
     include_context: Off = False
     """Show the model passages before it asks for them: in a later version."""
 
@@ -157,7 +160,6 @@ class AgentConfig(Section):
         "task": "a run is written to storage.database at every step in any case",
         "session_store": "sessions are kept in storage.database",
         "security": "who may call stands under server.auth",
-        "a2a": "",
         "vector_store": "it stands at document_stores.<name>.vector_store",
         "embedder": "it stands at document_stores.<name>.embedder",
         "vector_store_config": "declare it under vector_stores",

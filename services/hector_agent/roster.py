@@ -14,6 +14,7 @@ from hector.agent.v1 import Agent as AgentInfo
 from .agent import Agent
 from .config import AgentConfig
 from .errors import AgentNotFound
+from .offer import input_modes_of, offer_of, output_modes_of
 
 VISIBILITIES: Mapping[str, Visibility.ValueType] = {
     "public": VISIBILITY_PUBLIC,
@@ -73,8 +74,9 @@ def described(name: str, config: AgentConfig, *, default: bool) -> AgentInfo:
         visibility=VISIBILITIES[config.visibility],
         streaming=config.streaming,
         skills=skills or [Skill(id=name, name=title, description=description, tags=["chat"])],
-        input_modes=config.input_modes,
-        output_modes=config.output_modes,
+        input_modes=config.input_modes or input_modes_of(config.type),
+        output_modes=config.output_modes or output_modes_of(config.type),
         default=default,
-        extended_card=config.extended_card,
+        extended_card=config.a2a.extended_card,
+        offer=offer_of(config.a2a),
     )

@@ -8,7 +8,7 @@ from google.protobuf import json_format
 
 import hector_a2a as a2a
 from hector.agent.v1 import Agent, Skill
-from hector_a2a.card import card_json, card_of
+from hector_a2a.card import Offered, card_json, card_of
 
 AGENT = Agent(
     name="helper",
@@ -20,6 +20,7 @@ AGENT = Agent(
 )
 CARD = card_of(
     AGENT,
+    Offered(streaming=True),
     url="http://localhost:8080/agents/helper",
     version="1.2.3",
     grpc_address="localhost:50051",
@@ -62,7 +63,7 @@ def test_both_views_fit_into_one_document() -> None:
 
 
 def test_an_open_server_asks_for_nothing() -> None:
-    found = card_json(card_of(AGENT, url="http://x", version="1"))
+    found = card_json(card_of(AGENT, Offered(streaming=True), url="http://x", version="1"))
     assert not {"security", "securitySchemes", "securityRequirements"} & found.keys()
 
 
@@ -70,7 +71,11 @@ def test_only_the_default_agents_card_offers_grpc_to_clients_of_03() -> None:
     """Ours: 0.3 has no tenant, so nobody else could be reached by what such a card says."""
     for default in (False, True):
         card = card_of(
-            Agent(name="a", default=default), url="http://x/agents/a", version="1", grpc_address="x:50051"
+            Agent(name="a", default=default),
+            Offered(streaming=True),
+            url="http://x/agents/a",
+            version="1",
+            grpc_address="x:50051",
         )
         found = v03_types.AgentCard.model_validate(card_json(card, "0.3"))
         offered = [(one.transport, one.url) for one in found.additional_interfaces]

@@ -17,7 +17,7 @@ from jwt import PyJWK
 
 from hector.agent.v1 import Agent, Skill
 from hector_a2a.canonical import forms_of
-from hector_a2a.card import View, card_json, card_of
+from hector_a2a.card import Offered, View, card_json, card_of
 from hector_a2a.card_signing import check, signatures_of
 from hector_a2a.keys import Algorithm, KeyUnusable, SigningKey, b64, from_b64, public_keys, signing_key
 
@@ -45,7 +45,12 @@ def key(algorithm: Algorithm, key_id: str = "one") -> SigningKey:
 
 def document(view: View = "both", *keys: SigningKey, authenticated: bool = True) -> dict[str, Any]:
     card = card_of(
-        AGENT, url="http://x/agents/helper", version="1", grpc_address="x:1", authenticated=authenticated
+        AGENT,
+        Offered(streaming=AGENT.streaming),
+        url="http://x/agents/helper",
+        version="1",
+        grpc_address="x:1",
+        authenticated=authenticated,
     )
     found = json.loads(json.dumps(card_json(card, view)))
     if keys:

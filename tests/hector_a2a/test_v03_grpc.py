@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 import hector_a2a as a2a
 from hector.agent.v1 import Agent, Skill
 from hector_a2a import v03_grpc
-from hector_a2a.card import card_of
+from hector_a2a.card import Offered, card_of
 from hector_a2a.errors import A2AError
 from hector_a2a.service import SERVICE_DESCRIPTOR
 from hector_mesh import status_of
@@ -166,7 +166,15 @@ def test_the_card_is_the_one_the_sdk_makes() -> None:
         default=True,
         skills=[Skill(id="s", name="S", description="Does S.", tags=["t"], examples=["do S"])],
     )
-    card = card_of(agent, url="http://x/agents/helper", version="1", grpc_address="x:1", authenticated=True)
+    offered = Offered(streaming=agent.streaming)
+    card = card_of(
+        agent,
+        offered,
+        url="http://x/agents/helper",
+        version="1",
+        grpc_address="x:1",
+        authenticated=True,
+    )
     ours = v03_grpc.card_from_v1(card)
     theirs = proto_utils.ToProto.agent_card(conversions.to_compat_agent_card(card))
     theirs.protocol_version = ours.protocol_version

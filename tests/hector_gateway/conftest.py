@@ -56,6 +56,9 @@ class Agents(AgentServiceServicer):
             Agent(name="hidden", description="For agents.", streaming=True, visibility=VISIBILITY_PRIVATE),
             Agent(name="whole", description="Does not stream.", visibility=VISIBILITY_PUBLIC),
         ]
+        for agent in self.agents:
+            agent.input_modes.append("*/*")
+            agent.output_modes.append("*/*")
 
     async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:
         self.times += 1

@@ -55,7 +55,14 @@ WRONG = [
     ("auth: {api_keys: [{name: a, key: k1}, {name: a, key: k2}]}", "the same name as entry 0"),
     ("auth: {secret: qq7, api_keys: [qq7]}", "the same as the admin secret"),
     ("auth: {api_keys: [{key: k, roles: [king]}]}", "server.auth.api_keys[0].roles[0]"),
-    ("a2a_errors: 0.3", "server.a2a_errors"),
+    ("a2a: {errors: 0.3}", "server.a2a.errors"),
+    ("a2a: {versions: []}", "server.a2a.versions"),
+    ('a2a: {versions: ["1.0", "1.0"]}', "server.a2a.versions: a version is written twice"),
+    ('a2a: {versions: ["1.1"]}', "server.a2a.versions[0]"),
+    ('a2a: {versions: ["1.0"], card: "0.3"}', "server.a2a.card: A2A 0.3 is not among server.a2a.versions"),
+    ("a2a: {extensions: [{uri: no uri}]}", "server.a2a.extensions[0].uri: a URI without spaces"),
+    ("a2a: {extensions: [{uri: 'x:y'}, {uri: 'x:y'}]}", "the same extension as entry 0"),
+    ("a2a: {provider: {name: Ours, url: ours.example}}", "server.a2a.provider.url: a URL is needed"),
 ]
 
 

@@ -39,7 +39,7 @@ def in_flight() -> InFlight:
 
 @pytest.fixture
 def edge(in_flight: InFlight) -> Edge:
-    return Edge(Access((), required=False, local_only=True), in_flight, "1.0.1")
+    return Edge(Access((), required=False, local_only=True), in_flight, lambda: "1.0.1")
 
 
 async def test_a_call_that_ends_because_the_server_stops_says_so(edge: Edge, in_flight: InFlight) -> None:

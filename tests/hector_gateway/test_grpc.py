@@ -87,7 +87,7 @@ async def test_failures_come_with_their_reason(
 
 
 async def test_the_first_edition_has_other_codes(start_gateway: Any) -> None:
-    gateway = await start_gateway(a2a_errors="1.0.0")
+    gateway = await start_gateway(a2a={"errors": "1.0.0"})
     async with gateway.channel() as channel:
         with pytest.raises(AioRpcError) as error:
             await a2a.A2AServiceStub(channel).SendMessage(

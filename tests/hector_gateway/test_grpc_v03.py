@@ -141,7 +141,7 @@ async def test_failures_come_with_their_reason(
     start_gateway: Any, edition: str, method: str, message: Any, code: str, code_1_0_0: str, reason: str
 ) -> None:
     """Issue 5: one table of errors, in the configured edition, with an ErrorInfo on every binding."""
-    gateway = await start_gateway(a2a_errors=edition)
+    gateway = await start_gateway(a2a={"errors": edition})
     async with gateway.channel() as channel:
         with pytest.raises(AioRpcError) as error:
             await getattr(old_grpc.A2AServiceStub(channel), method)(message, timeout=5)

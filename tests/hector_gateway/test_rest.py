@@ -307,7 +307,7 @@ async def test_an_error_within_a_stream_is_an_event_of_its_own(gateway: Any) -> 
 
 async def test_the_first_edition_has_other_codes(start_gateway: Any) -> None:
     """A2A 1.0.0 section 5.4."""
-    gateway = await start_gateway(a2a_errors="1.0.0")
+    gateway = await start_gateway(a2a={"errors": "1.0.0"})
     async with gateway.http.post(f"{gateway.url}/agents/helper/tasks/over:cancel", headers=NEW) as answer:
         assert answer.status == 409
 

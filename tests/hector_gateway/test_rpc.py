@@ -263,8 +263,8 @@ async def test_an_answer_that_takes_too_long_ends_with_what_to_do(start_gateway:
 
 
 async def test_the_error_codes_of_the_first_edition_can_be_had(start_gateway: Any) -> None:
-    """Ours: `server.a2a_errors: 1.0.0`; over JSON-RPC both editions agree."""
-    gateway = await start_gateway(a2a_errors="1.0.0")
+    """Ours: `server.a2a.errors: 1.0.0`; over JSON-RPC both editions agree."""
+    gateway = await start_gateway(a2a={"errors": "1.0.0"})
     assert (await gateway.rpc("CancelTask", {"id": "over"}))["error"]["code"] == -32002
 
 

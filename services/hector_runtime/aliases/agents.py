@@ -101,6 +101,7 @@ AGENTS: tuple[Spelling, ...] = (
     *(Alias(f"{_MEMORY}.{key}", f"{_AGENT}.context.{key}") for key in _WINDOW),
     Alias(f"{_MEMORY}.longterm", f"{_MEMORY}.long_term"),
     Alias(f"{_MEMORY}.long_term.auto_recall", f"{_MEMORY}.long_term.enable_auto_recall"),
+    Alias(f"{_AGENT}.extended_card", f"{_AGENT}.a2a.extended_card"),
     Alias(f"{_AGENT}.a2a.input_modes", f"{_AGENT}.input_modes"),
     Alias(f"{_AGENT}.a2a.output_modes", f"{_AGENT}.output_modes"),
     Alias(f"{_AGENT}.a2a.skills", f"{_AGENT}.skills"),

@@ -10,6 +10,7 @@ SERVER: tuple[Spelling, ...] = (
     Alias("global.a2a_server.preferred_transport", "server.transport"),
     Alias("global.a2a_server.tls", "server.tls"),
     Alias("global.auth", "server.auth"),
+    Alias("server.a2a_errors", "server.a2a.errors"),
     Alias("server.auth.cache_duration", "server.auth.refresh_interval"),
     Alias("global.performance.max_concurrency", "", "nothing ever read it"),
     Alias("global.logging", "logger"),
