@@ -143,8 +143,10 @@ class A2AServicer(PushServicer):
             raise _takes_no_message(task)
         agent = self._roster.pick(run.place.agent if run is not None else row.agent if row else "")
         check_override(agent, message, call.principal)
+        pushes = self.wanted(request, context)
         try:
-            return await self._runs.take_up(agent, task.id, message, call, Beside.of(request, context))
+            beside = Beside.of(request, context)
+            return await self._runs.take_up(agent, task.id, message, call, beside, pushes)
         except RunOver:
             task, _, _ = await self._found(message.task_id, request.tenant)
             raise _takes_no_message(task) from None

@@ -67,7 +67,7 @@ async def opened(
         idempotency_key=once.name if once else "",
         idempotency_hash=once.hash if once else "",
         view=listed(task),
-        pushes=tuple(push if push.id else push._replace(id=run_id) for push in pushes),
+        pushes=named(pushes, run_id),
     )
     created = await log.create(new, [row_of(event) for event in events])
     if created.repeated:
@@ -86,6 +86,7 @@ async def reopened(
     row: RunRow,
     why: Sequence[RunEvent],
     told: Callable[[str], None] | None,
+    pushes: Sequence[NewPush] = (),
 ) -> tuple[Run, list[RunEvent]]:
     """Take up a run that waits for somebody, and write down why; return it with its events before that.
 
@@ -96,6 +97,7 @@ async def reopened(
         row: The run as it waits.
         why: What happened that it goes on, or ends.
         told: Is told of each commit.
+        pushes: Who else is to be told of it.
 
     Raises:
         HectorError: RUN_FENCED: somebody else took it up.
@@ -111,11 +113,16 @@ async def reopened(
         changed = OwnerChanged(worker=worker, epoch=epoch, reason="it waited, and is taken up again")
         events.insert(0, RunEvent(owner_changed=changed))
     try:
-        await run.commit(events)
+        await run.commit(events, pushes=named(pushes, row.id))
     except BaseException:
         waiting.keep(row.id, run.feed)
         raise
     return run, before
+
+
+def named(pushes: Sequence[NewPush], run: str) -> tuple[NewPush, ...]:
+    """Return push configs of a run; one that has no name gets the run's."""
+    return tuple(push if push.id else push._replace(id=run) for push in pushes)
 
 
 def waits(row: RunRow | None) -> bool:

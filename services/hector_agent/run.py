@@ -14,7 +14,7 @@ import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppended
 from hector.common.v1 import Message
 from hector_mesh import HectorError
-from hector_store import EventRow, NewEvent, RunChanges, RunLog
+from hector_store import EventRow, NewEvent, NewPush, RunChanges, RunLog
 
 from .conversation import from_a2a
 from .errors import RunLost
@@ -154,6 +154,7 @@ class Run:
         strategy: tuple[str, int, bytes] | None = None,
         last: bool = False,
         is_task: bool | None = None,
+        pushes: Sequence[NewPush] = (),
     ) -> None:
         """Write events to the log, after the text that is open, and show them.
 
@@ -166,13 +167,14 @@ class Run:
             strategy: Name, version and data of the strategy's state, to be kept with the run.
             last: The open text is the end of its artifact.
             is_task: Whether A2A is to know the run as a task from now on; None: as before.
+            pushes: Who is to be told of what follows, too.
 
         Raises:
             HectorError: Nothing was written, and nothing is shown; open text stays open. RUN_FENCED:
                 somebody else owns the run now. STORAGE_IN_DOUBT: it may have been written; the next write
                 finds out first, and writes nothing when the run was over with it.
         """
-        await asyncio.shield(self.begin(events, strategy, last=last, is_task=is_task))
+        await asyncio.shield(self.begin(events, strategy, last=last, is_task=is_task, pushes=pushes))
 
     async def settled(self) -> None:
         """Wait for the outcome of all writes under way."""
@@ -202,9 +204,10 @@ class Run:
         *,
         last: bool = False,
         is_task: bool | None = None,
+        pushes: Sequence[NewPush] = (),
     ) -> "asyncio.Task[None]":
         """Write as `commit` does, and return what can be waited for: a failure is told there, once."""
-        writing = self._write(events, strategy, last=last, is_task=is_task)
+        writing = self._write(events, strategy, last=last, is_task=is_task, pushes=pushes)
         write = asyncio.get_running_loop().create_task(writing)
         self._writes.add(write)
         write.add_done_callback(self._written)
@@ -217,6 +220,7 @@ class Run:
         *,
         last: bool,
         is_task: bool | None,
+        pushes: Sequence[NewPush],
     ) -> None:
         async with self._lock:
             self._stop_timer()
@@ -239,7 +243,8 @@ class Run:
             changes = self._changes(events, state, strategy, is_task)
             rows = [row_of(event) for event in events]
             try:
-                committed = await self._log.append(self.place.run, self.place.epoch, rows, changes)
+                place = self.place
+                committed = await self._log.append(place.run, place.epoch, rows, changes, pushes=pushes)
             except HectorError as error:
                 if error.reason == IN_DOUBT:
                     self._doubted_chars = len(text.text) if text is not None else 0

@@ -172,7 +172,13 @@ class Runs:
             raise IdempotencyKeyReused(once.key, error.facts["run_id"]) from None
 
     async def take_up(
-        self, agent: Agent, task_id: str, message: "a2a.Message", call: Call, beside: Beside = NOTHING
+        self,
+        agent: Agent,
+        task_id: str,
+        message: "a2a.Message",
+        call: Call,
+        beside: Beside = NOTHING,
+        pushes: tuple[NewPush, ...] = (),
     ) -> Run:
         """Go on with a run that waits for somebody, with a message of its owner's, durably.
 
@@ -184,7 +190,7 @@ class Runs:
         """
         told = a2a.Message()
         told.CopyFrom(message)
-        return await self._go_on(self._work(agent, call, beside=beside), task_id, told)
+        return await self._go_on(self._work(agent, call, None, pushes, beside), task_id, told)
 
     async def wake(self, agent: Agent, run: str, wish: Signal, call: Call) -> int:
         """Go on with a run that waits, without a message of the client's; return the signal's number.
@@ -274,9 +280,11 @@ class Runs:
             raise RunOver(run, found.state if found is not None else "gone")
         return found
 
-    async def _reopened(self, row: RunRow, why: Sequence[RunEvent]) -> tuple[Run, list[RunEvent]]:
+    async def _reopened(
+        self, row: RunRow, why: Sequence[RunEvent], pushes: tuple[NewPush, ...] = ()
+    ) -> tuple[Run, list[RunEvent]]:
         told = self._push.wake if self._push is not None else None
-        return await reopened(self.log, self._worker, self.waiting, row, why, told)
+        return await reopened(self.log, self._worker, self.waiting, row, why, told, pushes)
 
     async def _end_abandoned(self, log: RunLog, row: RunRow) -> None:
         facts = {"run": row.id, "agent": row.agent}
@@ -310,13 +318,18 @@ class Runs:
             if not work.opened.done():
                 work.opened.set_result(run)
             return
+        if agent.handler is not None:
+            run.undecided = asyncio.Event()
         if self._push is not None:
             run.committed = self._push.wake
             if work.pushes:
-                self._push.placed(run.place.run)
-        if agent.handler is not None:
-            run.undecided = asyncio.Event()
+                self._spawn(self._tell(run, self._push))
         await self._at_work(work, run, ())
+
+    async def _tell(self, run: Run, push: Push) -> None:
+        """Let others be told of a run, once it is known whether it is a task."""
+        await run.decide()
+        push.placed(run.place.run)
 
     async def _take_up(self, work: "_Work", run_id: str, reason: "a2a.Message | Signal") -> None:
         """Take a run up again that waits, and its turn with it."""
@@ -331,8 +344,10 @@ class Runs:
                 reason.task_id, reason.context_id = row.id, row.context_id
                 said = received(reason)
             working = RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))
-            run, own = await self._reopened(row, [said, working])
+            run, own = await self._reopened(row, [said, working], work.pushes)
             self._live[run_id] = work
+        if self._push is not None and work.pushes:
+            self._push.placed(run_id)
         await self._at_work(work, run, own)
 
     async def _at_work(self, work: "_Work", run: Run, own: Sequence[RunEvent]) -> None:

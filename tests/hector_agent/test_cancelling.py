@@ -184,11 +184,11 @@ async def test_a_run_whose_end_is_being_written_is_not_ended_twice(mesh_under_te
     begun, go_on = asyncio.Event(), asyncio.Event()
     append = RunLog.append
 
-    async def slow(log, run, epoch, events, changes):
+    async def slow(log, run, epoch, events, changes, **more):
         if changes.state == "RUN_STATE_COMPLETED":
             begun.set()
             await go_on.wait()
-        return await append(log, run, epoch, events, changes)
+        return await append(log, run, epoch, events, changes, **more)
 
     signal = RunLog.signal
 

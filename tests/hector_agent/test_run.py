@@ -40,7 +40,7 @@ class HeldLog:
         self.written: list[RunEvent] = []
         self.size_bytes = 0
 
-    async def append(self, run, epoch, events, changes):
+    async def append(self, run, epoch, events, changes, **more):
         self.begun.set()
         await self.held.wait()
         if self.failing:

@@ -85,7 +85,7 @@ def _wrong_url(url: str, allow_http: bool, allowed: Collection[str]) -> str:
 
 
 def _wrong_host(host: str, allowed: Collection[str]) -> str:
-    """Say what is wrong with a host that needs no looking up; others are checked when they are connected to."""
+    """Say what is wrong with a host that needs no looking up; others are checked when they are called."""
     try:
         address = ip_address(host)
     except ValueError:

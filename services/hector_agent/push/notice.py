@@ -31,11 +31,14 @@ async def next_notice(log: RunLog, row: PushRow) -> Notice | None:
 
     Receivers of A2A 1.0 get what a stream's readers get, committed events only: the task as of the beginning,
     then each update; text that piled up while the receiver was busy is joined. Those of 0.3 get the whole
-    task whenever its state changes or one of its artifacts is complete.
+    task whenever its state changes or one of its artifacts is complete. Of a run that is answered with a
+    plain message all of them get that message.
     """
     run = await log.get(row.app, None, row.run_id)
     if run is None:
         return None
+    if not run.is_task:
+        return await _message(log, row) if run.finished else None
     if row.delivered < row.start:
         events = events_of(await log.events(row.app, row.run_id, limit=row.start))
         task = fold(new_task(row.run_id, run.context_id), events)
@@ -52,6 +55,15 @@ async def next_notice(log: RunLog, row: PushRow) -> Notice | None:
         if notice is not None or len(rows) < BATCH:
             return notice
         after = rows[-1].seq
+
+
+async def _message(log: RunLog, row: PushRow) -> Notice | None:
+    """Return the plain message that is a run's answer, in place of a task."""
+    for event in events_of(await log.events(row.app, row.run_id)):
+        if event.WhichOneof("event") == "message_sent":
+            shown = update(event, row.run_id, "")
+            return Notice(event.seq, shown, is_last=True) if shown is not None else None
+    return None
 
 
 def _update(events: Sequence[RunEvent], row: PushRow, context: str) -> Notice | None:

@@ -56,5 +56,5 @@ def body_of(payload: "a2a.StreamResponse", dialect: str) -> bytes:
     if dialect == V03:
         from hector_a2a import v03
 
-        found = v03.task_from_v1(found["task"])
+        found = v03.result_from_v1("message/send", found)
     return orjson.dumps(found)
