@@ -162,8 +162,12 @@ class scope:  # noqa: N801  used as a function; a class costs half of what a gen
 
     def __exit__(self, *_: object) -> None:
         assert self._token is not None
-        current_call.reset(self._token)
-        self._call.end()
+        try:
+            current_call.reset(self._token)
+        except ValueError:
+            pass  # a generator that nobody read to its end is closed in a context where nothing was set
+        finally:
+            self._call.end()
 
 
 Rpc = TypeVar("Rpc", bound=Cancellable)

@@ -1,6 +1,7 @@
 """What travels with a call, and what ends with it."""
 
 import asyncio
+import contextvars
 import time
 
 import pytest
@@ -207,6 +208,21 @@ async def test_a_deadline_in_centuries_is_one_in_a_year(stub, back, seconds):
 async def test_leaving_a_scope_stops_what_it_started(stub, back):
     with scope(Call(ADA)):
         await anext(aiter(stub.Spell(EchoRequest())))
+    async with asyncio.timeout(5):
+        await back.stopped.wait()
+
+
+async def test_a_scope_that_is_left_from_elsewhere_stops_what_it_started(stub, back):
+    """Ours: the event loop closes a generator that nobody reads on, in a context of its own."""
+
+    async def read():
+        with scope(Call(ADA)):
+            async for message in stub.Spell(EchoRequest()):
+                yield message
+
+    reading = read()
+    await anext(reading)
+    await asyncio.get_running_loop().create_task(reading.aclose(), context=contextvars.Context())
     async with asyncio.timeout(5):
         await back.stopped.wait()
 
