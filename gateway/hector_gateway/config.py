@@ -121,6 +121,16 @@ class LimitsConfig(Section):
     """Most HTTP connections at a time, as far as the process may open so many files; others get a 503."""
     max_streams: Annotated[int, Field(ge=1)] = 5_000
     """Most answers that are being streamed at a time, over HTTP and gRPC; others get a 503."""
+    max_streams_per_caller: Annotated[int, Field(ge=1)] = 2_000
+    """Most of them for one caller, who gets a 429 for more. Without a credential, an address is a caller."""
+    max_sends_per_caller: Annotated[int, Field(ge=1)] = 1_000
+    """Most answers that one caller may wait for at a time, having sent messages; others get a 429."""
+    max_parts: Annotated[int, Field(ge=1)] = 1_000
+    """Most parts of a message."""
+    max_values: Annotated[int, Field(ge=1_000)] = 100_000
+    """Most values (numbers, texts, objects, lists) that data and metadata of a request may hold together."""
+    max_metadata_size: Annotated[ByteSize, Field(ge=1024)] = 262_144
+    """The most that a request may hold beside the contents of its parts: metadata, ids, names."""
     header_timeout: Annotated[Duration, Field(ge=0.05)] = 15.0
     """How long a request's headers may take to arrive."""
     receive_timeout: Annotated[Duration, Field(ge=0.05)] = 60.0

@@ -48,6 +48,8 @@ class Visit:
     time_left_s: float | None
     """How long the caller waits; None: it does not say."""
     reply: Reply
+    caller: str = ""
+    """Whose share of the server it takes: the principal's, or without a credential the address's."""
 
 
 Unary = Callable[[Any, Visit], Awaitable[Any]]
@@ -132,7 +134,8 @@ class Edge:
         )
         self._access.admit(principal)
         traceparent = traceparent_of(str(metadata.get("traceparent", "")))
-        return Visit(principal, request_id, traceparent, metadata, context.time_remaining(), Reply())
+        caller = principal.id or _host(context.peer() or "")
+        return Visit(principal, request_id, traceparent, metadata, context.time_remaining(), Reply(), caller)
 
     async def _refuse(
         self, context: Context, error: BaseException, request_id: str, record: "_Record | None" = None
@@ -226,6 +229,10 @@ def _read(context: Context) -> tuple[dict[str, str | bytes], str]:
 
 def _from_here(peer: str) -> bool:
     """Say whether a peer, as grpc writes it, is on this machine."""
-    kind, _, address = peer.partition(":")
-    host = address.rpartition(":")[0].replace("%5B", "[").replace("%5D", "]").strip("[]")
-    return kind == "unix" or is_loopback(host)
+    return peer.startswith("unix:") or is_loopback(_host(peer))
+
+
+def _host(peer: str) -> str:
+    """Return the address of a peer, as grpc writes it, without its port."""
+    address = peer.partition(":")[2]
+    return address.rpartition(":")[0].replace("%5B", "[").replace("%5D", "]").strip("[]")

@@ -59,7 +59,7 @@ class EventStream:
         beginning = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin_company, rpc)
         try:
             async with streaming(rpc):
-                with self._in_flight.counted(rpc, streams=True):
+                with self._in_flight.counted(rpc, streams=True, caller=self._exchange.caller):
                     await self._send_all(aiter(rpc))
         except asyncio.CancelledError:
             if cancelled_from_outside():

@@ -69,6 +69,11 @@ class Exchange:
         client = self._scope.get("client")
         return client is not None and is_loopback(client[0])
 
+    @property
+    def caller(self) -> str:
+        """Whose share of the server this takes: the principal's, or without a credential the address's."""
+        return self.principal.id or str((self._scope.get("client") or ("",))[0])
+
     def header(self, name: bytes) -> str | None:
         """Return a header by its name in lower case."""
         value = self._headers.get(name)

@@ -25,6 +25,7 @@ from .in_flight import InFlight
 from .methods import methods_of
 from .operations import STREAM_S
 from .push import OLD_VERSION, wants_push
+from .request_limits import check_message
 from .skills import shown_to
 from .spoken import Spoken, spoken, spoken_v03
 from .versions import SUPPORTED, Version, check, said
@@ -49,10 +50,13 @@ class Forwarder:
         self._services: dict[str, dict[str, Spoken]] = {}
         for service in services:
             methods = methods_of(service, mesh)
-            self._services[service.full_name] = spoken(methods, service.full_name)
+            self._services[service.full_name] = spoken(methods, service.full_name, self._check_size)
             if service.full_name == a2a.SERVICE:
-                self._services[v03_grpc.SERVICE] = spoken_v03(methods)
+                self._services[v03_grpc.SERVICE] = spoken_v03(methods, self._check_size)
         self._edge, self._directory, self._in_flight, self.server = edge, directory, in_flight, server
+
+    def _check_size(self, request: Any, size_bytes: int) -> None:
+        check_message(request, size_bytes, self.server.limits)
 
     def register(self, server: Server) -> None:
         """Add every method to a server, as generated code does."""
@@ -91,8 +95,11 @@ class Forwarder:
         async def unary(wire: bytes, visit: Visit) -> bytes:
             with scope(_call(visit, self.server.request_timeout, self.revision)):
                 request = await self._prepared(one, wire, visit)
+                caller = visit.caller if isinstance(request, a2a.SendMessageRequest) else None
+                if caller is not None:
+                    self._in_flight.admit_send(caller)
                 rpc = one.method.call(request, metadata=beside(one, request, visit))
-                with self._in_flight.counted(rpc, streams=False):
+                with self._in_flight.counted(rpc, streams=False, caller=caller):
                     return one.write(_seen_from_outside(await rpc, visit.principal))
 
         return unary
@@ -101,9 +108,9 @@ class Forwarder:
         async def stream(wire: bytes, visit: Visit) -> AsyncGenerator[bytes, None]:
             with scope(_call(visit, STREAM_S, self.revision)):
                 request = await self._prepared(one, wire, visit)
-                self._in_flight.admit_stream()
+                self._in_flight.admit_stream(visit.caller)
                 rpc = one.method.call(request, metadata=beside(one, request, visit))
-                with self._in_flight.counted(rpc, streams=True):
+                with self._in_flight.counted(rpc, streams=True, caller=visit.caller):
                     async with streaming(rpc):
                         async for message in rpc:
                             yield one.write(message)

@@ -3,11 +3,16 @@
 import asyncio
 from typing import Protocol
 
-from .errors import Busy, Stopping
+from .config import LimitsConfig
+from .errors import Busy, CallerBusy, Stopping
 from .exchange import ClientLeft, Exchange
 
 WATCH_AFTER_S = 0.5
 """An answer that takes longer is worth noticing that its client leaves; under load, many do take a while."""
+
+
+Shares = dict[str, int]
+"""How many of something each caller has."""
 
 
 class Rpc(Protocol):
@@ -20,10 +25,12 @@ class Rpc(Protocol):
 class InFlight:
     """Everything that clients of this gateway wait for."""
 
-    def __init__(self, most_streams: int = 5_000) -> None:
-        self._most_streams = most_streams
+    def __init__(self, limits: LimitsConfig | None = None) -> None:
+        self._limits = limits or LimitsConfig()
         self._calls: set[Rpc] = set()
         self._streams: set[Rpc] = set()
+        self._calls_of: Shares = {}
+        self._streams_of: Shares = {}
         self.stopping = False
         """The server was told to stop."""
 
@@ -32,18 +39,34 @@ class InFlight:
         """How many there are."""
         return len(self._streams)
 
-    def admit_stream(self) -> None:
-        """Let another stream begin; to be asked right before it does.
+    def admit_stream(self, caller: str) -> None:
+        """Let another stream of a caller begin; to be asked right before it does.
 
         Raises:
             Busy: There are enough of them.
+            CallerBusy: There are enough of this caller's.
         """
-        if len(self._streams) >= self._most_streams:
-            raise Busy("open streams", self._most_streams, "max_streams")
+        limits = self._limits
+        if len(self._streams) >= limits.max_streams:
+            raise Busy("open streams", limits.max_streams, "max_streams")
+        if self._streams_of.get(caller, 0) >= limits.max_streams_per_caller:
+            raise CallerBusy("open streams", limits.max_streams_per_caller, "max_streams_per_caller")
 
-    def counted(self, rpc: Rpc, *, streams: bool) -> "_Kept":
-        """Keep a call while it lasts: for `with`."""
-        return _Kept(self._streams if streams else self._calls, rpc)
+    def admit_send(self, caller: str) -> None:
+        """Let a caller wait for another answer; to be asked right before it does.
+
+        Raises:
+            CallerBusy: It waits for enough of them.
+        """
+        most = self._limits.max_sends_per_caller
+        if self._calls_of.get(caller, 0) >= most:
+            raise CallerBusy("messages whose answers you wait for", most, "max_sends_per_caller")
+
+    def counted(self, rpc: Rpc, *, streams: bool, caller: str | None = None) -> "_Kept":
+        """Keep a call while it lasts: for `with`. It counts as its caller's if that is named."""
+        if streams:
+            return _Kept(self._streams, rpc, self._streams_of, caller)
+        return _Kept(self._calls, rpc, self._calls_of, caller)
 
     def end_streams(self) -> None:
         """End all streams; the tasks they follow are not theirs to end."""
@@ -70,16 +93,24 @@ class InFlight:
 class _Kept:
     """Keeps a call in a set. A class: every answer goes through here, and generators cost more."""
 
-    __slots__ = ("_kept", "_rpc")
+    __slots__ = ("_caller", "_kept", "_rpc", "_shares")
 
-    def __init__(self, kept: set[Rpc], rpc: Rpc) -> None:
-        self._kept, self._rpc = kept, rpc
+    def __init__(self, kept: set[Rpc], rpc: Rpc, shares: Shares, caller: str | None) -> None:
+        self._kept, self._rpc, self._shares, self._caller = kept, rpc, shares, caller
 
     def __enter__(self) -> None:
         self._kept.add(self._rpc)
+        if self._caller is not None:
+            self._shares[self._caller] = self._shares.get(self._caller, 0) + 1
 
     def __exit__(self, *_: object) -> None:
         self._kept.discard(self._rpc)
+        if self._caller is not None:
+            left = self._shares[self._caller] - 1
+            if left:
+                self._shares[self._caller] = left
+            else:
+                del self._shares[self._caller]
 
 
 class _Watch:

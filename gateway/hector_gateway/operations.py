@@ -168,10 +168,13 @@ class Operations:
         if asked.method.name == EXTENDED_CARD:
             exchange.more_headers = (*exchange.more_headers, PRIVATE)
             return self._cards.extended(asked.agent, call.principal, asked.version)
+        caller = exchange.caller if isinstance(asked.message, a2a.SendMessageRequest) else None
+        if caller is not None:
+            self._in_flight.admit_send(caller)
         with scope(call):
             rpc = asked.method.call(asked.message, metadata=beside(asked, exchange))
-            with self._in_flight.counted(rpc, streams=False):
-                if not isinstance(asked.message, a2a.SendMessageRequest):
+            with self._in_flight.counted(rpc, streams=False, caller=caller):
+                if caller is None:
                     return await rpc
                 async with self._in_flight.watched(exchange, rpc):
                     return await rpc
@@ -191,7 +194,7 @@ class Operations:
             AioRpcError: It failed before its first message.
             ClientLeft: The client went, or read nothing for too long.
         """
-        self._in_flight.admit_stream()
+        self._in_flight.admit_stream(exchange.caller)
         answer = EventStream(exchange, self._in_flight, self.server.limits, show=show, complain=complain)
         lasting = Call(
             principal=call.principal,

@@ -22,6 +22,7 @@ from .leniency import completed
 from .methods import Method
 from .operations import Asked, Operations, check_content_type, place_of
 from .query import from_query
+from .request_limits import check_json
 from .routes import Routes
 from .versions import agreed_at
 
@@ -103,6 +104,7 @@ class Rest:
             return {}
         if not isinstance(found, dict):
             raise a2a.InvalidParams({"": "an object is needed here"})
+        check_json(found, body, self._operations.server.limits)
         return found
 
     async def _stream(self, asked: Asked, exchange: Exchange, call: Call, *, as_proto: bool) -> None:

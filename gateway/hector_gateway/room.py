@@ -76,7 +76,7 @@ class Border:
         self._source = source
         self._revision = source.revision_id if source else ""
         self._config, self._server, self._mesh, self._show = config, config.server, mesh, show
-        self._in_flight = InFlight(self._server.limits.max_streams)
+        self._in_flight = InFlight(self._server.limits)
         self._directory = Directory(mesh)
         self._cards: Cards | None = None
         self._asked: list[Operations | Forwarder] = []

@@ -23,6 +23,7 @@ from .faults import Failure, is_lost, public, reason_in, retry_headers, rpc_erro
 from .leniency import completed
 from .methods import Method
 from .operations import Asked, Operations, check_content_type, place_of
+from .request_limits import check_json
 from .versions import agreed
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class JsonRpc:
             rpc_id = request.rpc_id
             if "/" in request.method:
                 version = "0.3"
+            check_json(request.params, body, operations.server.limits)
             asked = await self._understood(request, exchange, call, agent, lenient=lenient)
             exchange.what, exchange.agent = asked.method.name, asked.agent.name
             await self._answer(request, asked, exchange, call)

@@ -15,6 +15,9 @@ from .errors import Unreadable
 from .methods import Method
 from .versions import Version
 
+Check = Callable[[Any, int], None]
+"""Takes a request as it came, and how many bytes it took; raises what refuses it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
@@ -33,23 +36,26 @@ class Spoken:
     """What a failure's message is here; None: as it is."""
 
 
-def spoken(methods: Mapping[str, Method], service: str) -> dict[str, Spoken]:
-    """Return methods in their own words."""
+def spoken(methods: Mapping[str, Method], service: str, check: Check) -> dict[str, Spoken]:
+    """Return methods in their own words; those of A2A with requests that pass a check."""
     version: Version | None = "1.0" if service == a2a.SERVICE else None
+    look = check if version else _anything
     return {
-        name: Spoken(method, service, version, _reader(method.request), method.response.SerializeToString)
+        name: Spoken(
+            method, service, version, _reader(method.request, look), method.response.SerializeToString
+        )
         for name, method in methods.items()
     }
 
 
-def spoken_v03(methods: Mapping[str, Method]) -> dict[str, Spoken]:
+def spoken_v03(methods: Mapping[str, Method], check: Check) -> dict[str, Spoken]:
     """Return the methods of A2A in the words of 0.3, by their names there."""
     rpcs = v03_grpc.SERVICE_DESCRIPTOR.methods_by_name
-    return {old: _spoken_v03(rpcs[old], methods[new]) for old, new in v03_grpc.METHODS.items()}
+    return {old: _spoken_v03(rpcs[old], methods[new], check) for old, new in v03_grpc.METHODS.items()}
 
 
-def _spoken_v03(rpc: Any, method: Method) -> Spoken:
-    parse, response = _reader(GetMessageClass(rpc.input_type)), GetMessageClass(rpc.output_type)
+def _spoken_v03(rpc: Any, method: Method, check: Check) -> Spoken:
+    parse, response = _reader(GetMessageClass(rpc.input_type), check), GetMessageClass(rpc.output_type)
 
     def read(wire: bytes) -> Any:
         return v03_grpc.request_to_v1(parse(wire), method.request)
@@ -61,12 +67,18 @@ def _spoken_v03(rpc: Any, method: Method) -> Spoken:
     return Spoken(method, v03_grpc.SERVICE, "0.3", read, write, v03_grpc.worded)
 
 
-def _reader(kind: Any) -> Callable[[bytes], Any]:
+def _reader(kind: Any, check: Check) -> Callable[[bytes], Any]:
     # Not grpc's own: it answers what it cannot read with INTERNAL, and the parser's words.
     def read(wire: bytes) -> Any:
         try:
-            return kind.FromString(wire)
+            found = kind.FromString(wire)
         except DecodeError:
             raise Unreadable(kind.DESCRIPTOR.full_name) from None
+        check(found, len(wire))
+        return found
 
     return read
+
+
+def _anything(request: Any, size_bytes: int) -> None:
+    """Let a request pass."""
