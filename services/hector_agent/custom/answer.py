@@ -57,6 +57,8 @@ class Answer:
         self._id = f"{ANSWER}{before + 1}"
         self._begun = False
         """There is text, or there are parts, outside other artifacts."""
+        self._tail: ArtifactSaved | TextAppended | None = None
+        """What was said last of it, while that is not written yet."""
         self._known = {artifact.artifact_id for artifact in run.task.artifacts}
         self._pending: list[RunEvent] = []
         self._flushing: asyncio.Handle | None = None
@@ -79,9 +81,8 @@ class Answer:
         if isinstance(said, str):
             self._say_text(said)
         elif isinstance(said, a2a.Part):
-            saved = a2a.Artifact(artifact_id=self._id, name="answer", parts=[self._checked(said)])
-            self._say(RunEvent(artifact_saved=ArtifactSaved(artifact=packed(saved), append=self._begun)))
-            self._begun = True
+            answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=[self._checked(said)])
+            self._say_artifact(answer, ArtifactSaved(append=self._begun))
         elif isinstance(said, a2a.Artifact):
             self._say_artifact(said, ArtifactSaved(last=True))
         elif isinstance(said, a2a.TaskArtifactUpdateEvent):
@@ -106,18 +107,20 @@ class Answer:
             HectorError: The log cannot take it.
         """
         self._unschedule()
+        change = self._state_changed()
         if self._failure is not None:
             raise self._failure
+        if change is not None:
+            self._pending.append(change)
         run, end = self._run, self._end
         if isinstance(end, StatusChanged):
             self._decided()
             await run.commit(self._ending, is_task=None if run.is_task else True)
             run.reason = end.error.reason
         else:
-            change = self._state_changed()
-            events = [RunEvent(message_sent=MessageSent(message=packed(end)))]
-            events += [change] if change is not None else []
-            events.append(RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED)))
+            sent = RunEvent(message_sent=MessageSent(message=packed(end)))
+            done = RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED))
+            events = [*self._pending, sent, done]
             await run.commit(events, is_task=False if run.is_task else None)
             run.answer = end
             self._decided()
@@ -133,6 +136,7 @@ class Answer:
         except UnicodeEncodeError:
             raise self._nonsense("its text cannot be written as UTF-8") from None
         if not self._pending:
+            self._tail = None
             self._run.show(self._id, text, begun=self._begun)
         else:  # behind what is on its way to the log
             last = self._pending[-1].text_appended
@@ -140,7 +144,8 @@ class Answer:
                 last.text += text
             else:
                 more = TextAppended(artifact_id=self._id, text=text, append=self._begun)
-                self._pending.append(RunEvent(text_appended=more))
+                self._pending.append(event := RunEvent(text_appended=more))
+                self._tail = event.text_appended
         self._begun = True
 
     def _say_artifact(self, said: "a2a.Artifact", saved: ArtifactSaved) -> None:
@@ -162,7 +167,10 @@ class Answer:
             raise self._nonsense(f"it added to artifact {artifact.artifact_id!r}, which it had not begun")
         self._known.add(artifact.artifact_id)
         saved.artifact.CopyFrom(packed(artifact))
-        self._say(RunEvent(artifact_saved=saved))
+        event = RunEvent(artifact_saved=saved)
+        if artifact.artifact_id == self._id:
+            self._tail = event.artifact_saved
+        self._say(event)
 
     def _say_piece(self, said: "a2a.TaskArtifactUpdateEvent") -> None:
         self._belongs(said)
@@ -252,6 +260,7 @@ class Answer:
     def _taken(self) -> tuple[list[RunEvent], bool]:
         """Return what waits to be written, in the moment in which it is."""
         events, self._pending = self._pending, []
+        self._tail = None
         self._unwritten_bytes = 0
         change = self._state_changed()
         return ([*events, change] if change is not None else events), False
@@ -259,14 +268,13 @@ class Answer:
     def _ending(self) -> tuple[list[RunEvent], bool]:
         """Return the last events, and whether the open text is the end of its artifact."""
         assert isinstance(self._end, StatusChanged)
-        pending, _ = self._taken()
+        pending, self._pending = self._pending, []
         events = [*pending, RunEvent(status_changed=self._end)]
         if not self._begun:
             return events, False
-        for event in reversed(pending):
-            if event.text_appended.artifact_id == self._id:
-                event.text_appended.last = True
-                return events, False
+        if self._tail is not None:
+            self._tail.last = True
+            return events, False
         if self._run.growing != self._id:  # it ended with a part
             last = TextAppended(artifact_id=self._id, append=True, last=True)
             return [*pending, RunEvent(text_appended=last), *events[len(pending) :]], False
