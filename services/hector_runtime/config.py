@@ -1,6 +1,7 @@
 """The whole configuration: every service's section, and what is filled in where a file is silent."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from .aliases import ALIASES
 from .circles import circles
 from .defaults_config import DefaultsSection
 from .detect import detected
+from .extended_cards import unheard
 from .logger_config import LoggerSection
 from .mesh_config import MeshSection
 from .tracing_config import ObservabilitySection
@@ -84,7 +86,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
     Raises:
         ConfigInvalid: Everything that is wrong with it, at once.
     """
-    return load(
+    loaded = load(
         path,
         Config,
         environment=environment,
@@ -93,6 +95,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
         later={"tools": LATER},
         checks=(circles,),
     )
+    return replace(loaded, warnings=(*loaded.warnings, *unheard(loaded)))
 
 
 def known_names() -> dict[str, set[str]]:

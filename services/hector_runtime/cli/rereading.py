@@ -123,7 +123,7 @@ def _tell(
     found: Loaded[Config], pages: Pages, done: Sequence[str], left: Sequence[str], *, is_same: bool
 ) -> None:
     for warning in found.warnings:
-        log.info("config uses an old spelling", extra={"warning": str(warning)})
+        log.info("config was read with a warning", extra={"warning": str(warning)})
     facts: dict[str, object] = {"file": found.file, "revision": pages.id[:12]}
     if pages.stored is not None:
         facts["number"] = pages.stored.number
