@@ -45,8 +45,9 @@ their own key, and so their own revisions, which is one more reason to write `${
 effect without secrets, `GET /api/config/revisions` lists revisions, the latest first (`?limit=`,
 `?before=NUMBER`), and `GET /api/config/revisions/NUMBER` shows one with its text.
 
-On SIGHUP a server reads its file again and logs what is wrong with it, or that it is good and takes effect
-with the next start. It goes on as it was in any case.
+On SIGHUP a server reads its file again: a good one is the next revision and takes effect at once, as far as
+that goes without a restart ([what does](operations.md#change-the-config)); one that is no good is refused,
+and nothing changes.
 """
 
 MIGRATION = """
