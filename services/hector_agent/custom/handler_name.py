@@ -46,7 +46,7 @@ class _Schema:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"type": "string", "anyOf": [{"pattern": f"^{_PATTERN}$"}, {"pattern": r"\$\{"}]}
+        return {"type": "string", "pattern": rf"^{_PATTERN}$|\$\{{"}
 
 
 HandlerName = Annotated[Named, _Schema()]

@@ -11,6 +11,7 @@ from pathlib import Path
 from hector_config import ConfigInvalid, Loaded, Sealed
 from hector_mesh import HectorError, Renewal
 from hector_runtime.config import Config, completed, load_config
+from hector_runtime.handlers import check_handlers
 from hector_runtime.pages import Pages
 from hector_runtime.process import Process
 from hector_runtime.renewing import changes, held, waiting
@@ -86,7 +87,7 @@ class Rereading:
         process = await asyncio.shield(self._process)
         async with self._one:
             try:
-                found = await asyncio.to_thread(load_config, Path(loaded.file))
+                found = await asyncio.to_thread(_read, Path(loaded.file), process.roles)
                 sealed = await asyncio.to_thread(sealed_config, found)
                 async with asyncio.timeout(PREPARE_S):
                     await self._take(found, sealed, process)
@@ -117,6 +118,14 @@ class Rereading:
         shown()
         self._said, running.loaded, running.config = said, found, config
         _tell(found, pages, done, left, is_same=is_same)
+
+
+def _read(file: Path, roles: Sequence[str]) -> Loaded[Config]:
+    """Return what a config file says, the code of its agents included where they run here."""
+    found = load_config(file)
+    if "agent" in roles:
+        check_handlers(found)
+    return found
 
 
 def _tell(

@@ -172,6 +172,7 @@ async def _serve_until(
     from hector_gateway.admin_secret import admin_secret
     from hector_gateway.listening import bound
     from hector_runtime.collector import settle
+    from hector_runtime.handlers import check_handlers
     from hector_runtime.pages import Pages
     from hector_runtime.process import running
     from hector_runtime.revision import sealed_config
@@ -190,6 +191,8 @@ async def _serve_until(
             f"nobody could reach {', '.join(here)} here: add --listen with the address that `mesh:` in the "
             f"config has for it, as --listen unix:///run/{here[0]}.sock"
         )
+    if "agent" in here:
+        check_handlers(loaded)
     if "gateway" in here:
         # A start that fails on its address or its certificate must not have shown, once and for all, a
         # secret that nobody reads.

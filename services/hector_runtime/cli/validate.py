@@ -49,7 +49,10 @@ if TYPE_CHECKING:
 )
 @flag("-p", "--print-config", is_flag=True, help="Print what is in effect, as YAML without secrets.")
 def command(paths: tuple[Path, ...], named: Path | None, form: str, print_config: bool) -> None:
-    """Check config files: exit code 0 when all are good, 1 when one is not. Warnings make no file bad."""
+    """Check config files: exit code 0 when all are good, 1 when one is not. Warnings make no file bad.
+
+    The code of agents of type custom is imported, to see that it can be.
+    """
 
     async def work() -> bool:
         from hector_config import ConfigInvalid
@@ -77,9 +80,12 @@ def command(paths: tuple[Path, ...], named: Path | None, form: str, print_config
 def _checked(file: Path) -> "Checked":
     from hector_config import ConfigInvalid
     from hector_runtime.config import load_config
+    from hector_runtime.handlers import check_handlers
 
     try:
-        return load_config(file)
+        loaded = load_config(file)
+        check_handlers(loaded)
+        return loaded
     except ConfigInvalid as error:
         return error
 
