@@ -13,7 +13,7 @@ from hector_store import RunRow
 
 from .again import Again
 from .beside import Beside
-from .errors import RunLost, RunOver
+from .errors import RunDoesNotWait, RunLost
 from .following import first, updates
 from .ledger import task_of
 from .listing import list_tasks
@@ -96,7 +96,7 @@ class A2AServicer(PushServicer):
                 raise RunLost(run.place.run)
         if waits(row):
             assert row is not None
-            with suppress(RunOver):  # somebody was faster: the answer says what became of it
+            with suppress(RunDoesNotWait):  # somebody was faster: the answer says what became of it
                 await self._runs.cancel_waiting(row, "cancelled over A2A")
         elif run is None:
             raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
@@ -147,7 +147,7 @@ class A2AServicer(PushServicer):
         try:
             beside = Beside.of(request, context)
             return await self._runs.take_up(agent, task.id, message, call, beside, pushes)
-        except RunOver:
+        except RunDoesNotWait:
             task, _, _ = await self._found(message.task_id, request.tenant)
             raise _takes_no_message(task) from None
 

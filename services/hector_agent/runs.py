@@ -31,7 +31,7 @@ from hector_store import IdempotencyMismatch, NewPush, RunLog, RunRow, new_id
 from .agent import Agent
 from .beside import NOTHING, Beside
 from .ends import INTERRUPTED, too_long, why
-from .errors import RunOver, ShuttingDown, TooManyRuns
+from .errors import RunDoesNotWait, ShuttingDown, TooManyRuns
 from .idempotency import IdempotencyKeyReused, Once
 from .ledger import close_abandoned, ended, task_of
 from .measuring import ACTIVE, run_ended
@@ -185,7 +185,7 @@ class Runs:
         Of two messages at once one is taken, and the other finds the run at work.
 
         Raises:
-            RunOver: It does not wait: the error says how it is.
+            RunDoesNotWait: It does not wait: the error says how it is.
             HectorError: The message was not taken, and the run goes on waiting.
         """
         told = a2a.Message()
@@ -196,7 +196,7 @@ class Runs:
         """Go on with a run that waits, without a message of the client's; return the signal's number.
 
         Raises:
-            RunOver: It does not wait: the error says how it is.
+            RunDoesNotWait: It does not wait: the error says how it is.
         """
         number = await self.log.signal(call.app, run, "wake", wish.SerializeToString())
         await self._go_on(self._work(agent, call), run, wish)
@@ -259,7 +259,7 @@ class Runs:
         """Cancel a run that waits for somebody, and return the number of the signal that says so.
 
         Raises:
-            RunOver: It does not wait any more.
+            RunDoesNotWait: It does not wait any more.
             HectorError: It could not be written.
         """
         wish = Signal(cancel=CancelRun(reason=reason))
@@ -277,7 +277,7 @@ class Runs:
     async def _waiting_row(self, app: str, owner: str, run: str) -> RunRow:
         found = await self.log.get(app, owner, run)
         if found is None or run in self._live or not waits(found):
-            raise RunOver(run, found.state if found is not None else "gone")
+            raise RunDoesNotWait(run, found.state if found is not None else "gone")
         return found
 
     async def _reopened(
