@@ -28,6 +28,7 @@ from hector.agent.v1 import (
     Skill,
     add_AgentServiceServicer_to_server,
 )
+from hector_a2a.parameters import Parameters
 from hector_gateway.config import GatewaySection
 from hector_gateway.room import Border
 from hector_mesh import Call, Context, current_call
@@ -79,6 +80,8 @@ class FakeA2A(a2a.A2AServiceServicer):
 
     calls: list[Call] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
+    heard: list[Parameters] = field(default_factory=list)
+    """What was said beside messages that are not to be streamed."""
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -92,6 +95,7 @@ class FakeA2A(a2a.A2AServiceServicer):
 
     async def SendMessage(self, request: a2a.SendMessageRequest, context: Context) -> a2a.SendMessageResponse:
         text = self._take(request)
+        self.heard.append(Parameters.read(context.invocation_metadata()))
         await _behave(text, self)
         return a2a.SendMessageResponse(task=task(text, a2a.TASK_STATE_COMPLETED))
 

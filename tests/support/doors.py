@@ -122,6 +122,14 @@ class Door:
         """Ask for a stream: `async with door.stream(...) as events`."""
         raise NotImplementedError
 
+    async def ask(self, rpc: str, params: Json, said: Said | None = None) -> Said:
+        """Ask for any operation, and return what is said beside its answer or stream."""
+        if rpc not in ("SendStreamingMessage", "SubscribeToTask"):
+            return (await self.call(rpc, params, said)).said
+        async with self.stream(rpc, params, said) as events:
+            found: Said = events.said
+            return found
+
     async def send(
         self, text: str = "hi", *, wait: bool = True, said: Said | None = None, **message: Json
     ) -> Json:
