@@ -1,7 +1,7 @@
 """A stream of the mesh, shown to an HTTP client as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from grpc.aio import AioRpcError
@@ -11,16 +11,35 @@ from hector_mesh import HectorError, streaming
 from .config import LimitsConfig
 from .exchange import ClientLeft, Exchange
 from .faults import Failure
-from .in_flight import WATCH_AFTER_S, InFlight, Rpc, cancelled_from_outside
+from .in_flight import InFlight, cancelled_from_outside
 
 EVENTS = b"text/event-stream"
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
+_RETRY = b"retry: 1000\n"
+"""How many milliseconds a client waits until it comes back: a server that restarts takes about as long."""
 _ALIVE = b": alive\n\n"
 _STOPPING = b": the server is stopping; subscribe to the task to go on\n\n"
 
 
 class EventStream:
     """One client's stream. It ends with the call behind it, with the client, or with the server."""
+
+    __slots__ = (
+        "_complain",
+        "_exchange",
+        "_in_flight",
+        "_left",
+        "_limits",
+        "_now",
+        "_over",
+        "_ready",
+        "_rpc",
+        "_sending",
+        "_sent_at",
+        "_show",
+        "_stuck_at",
+        "due",
+    )
 
     def __init__(
         self,
@@ -43,10 +62,11 @@ class EventStream:
         self._exchange, self._in_flight, self._limits = exchange, in_flight, limits
         self._show, self._complain = show, complain
         self._now = asyncio.get_running_loop().time
-        self._sent_at = 0.0
-        self._sending = False
-        self._left = False
-        self._company: asyncio.Task[None] | None = None
+        self._sent_at = self._stuck_at = 0.0
+        self._sending = self._left = self._over = False
+        self._rpc: Any = None
+        self._ready: Callable[[], Iterable[Any]] = _nothing
+        self.due = 0
 
     async def follow(self, rpc: Any) -> None:
         """Send everything that comes, as it comes.
@@ -55,35 +75,70 @@ class EventStream:
             AioRpcError: The call failed before its first message: there is no stream to end.
             ClientLeft: The client went, or read nothing for too long.
         """
-        # What is told within a moment needs no company.
-        beginning = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin_company, rpc)
+        self._rpc, self._ready = rpc, getattr(rpc, "ready", _nothing)
+        exchange, pulse = self._exchange, self._in_flight.pulse
+        exchange.tell_of_leaving(self._leave)
+        pulse.begin(self, self._pause_s())
         try:
             async with streaming(rpc):
                 with self._in_flight.counted(rpc, streams=True, caller=self._exchange.caller):
-                    await self._send_all(aiter(rpc))
+                    await self._send_all(rpc)
         except asyncio.CancelledError:
             if cancelled_from_outside():
                 raise
             await self._broken_off()
         finally:
-            beginning.cancel()
-            if self._company is not None:
-                self._company.cancel()
+            self._over = True
+            pulse.end(self)
+            exchange.tell_no_more(self._leave)
 
-    async def _send_all(self, messages: AsyncIterator[Any]) -> None:
+    def looked_after(self, now: float) -> float | None:
+        """Show the client a sign of life where nothing else was shown, and cut it off if it does not read.
+
+        Returns:
+            The seconds until the next time.
+        """
+        if self._over or self._left:
+            return None
+        limits, exchange = self._limits, self._exchange
+        if self._stuck_at and now - self._stuck_at >= limits.send_timeout:
+            exchange.drop()
+            self._leave()
+            return None
+        silent = now - self._sent_at >= limits.heartbeat * 0.9
+        if exchange.started and silent and not self._sending and not self._stuck_at:
+            if exchange.send_at_once(_ALIVE):
+                self._sent_at = now
+            else:
+                self._stuck_at = now
+        return self._pause_s()
+
+    def _pause_s(self) -> float:
+        return min(self._limits.heartbeat, self._limits.send_timeout)
+
+    async def _send_all(self, rpc: Any) -> None:
+        exchange, messages = self._exchange, aiter(rpc)
         try:
-            first = await anext(messages)
-            await self._exchange.start(200, EVENTS, _HEADERS)
-            await self._send(self._show(first))
-            async for message in messages:
-                await self._send(self._show(message))
+            first = _RETRY + self._shown(await anext(messages))
+            await exchange.start(200, EVENTS, _HEADERS)
+            await self._send(first)
+            del first
+            while True:  # without a name for the message: a stream that waits would keep it
+                await self._send(self._shown(await anext(messages)))
         except (AioRpcError, HectorError) as error:
-            if not self._exchange.started:
+            if not exchange.started:
                 raise
             await self._send(self._complain(error))
         except StopAsyncIteration:
-            await self._exchange.start(200, EVENTS, _HEADERS)
-        await self._exchange.send(b"", more=False)
+            if not exchange.started:
+                await exchange.start(200, EVENTS, _HEADERS)
+        await exchange.send(b"", more=False)
+
+    def _shown(self, message: Any) -> bytes:
+        """Return a message's event, with those of all that have come behind it."""
+        shown = self._show(message)
+        more = self._ready()
+        return b"".join((shown, *map(self._show, more))) if more else shown
 
     async def _broken_off(self) -> None:
         """Take leave: the call was cancelled because the client or the server goes."""
@@ -94,44 +149,21 @@ class EventStream:
         await self._send(_STOPPING)
         await self._exchange.send(b"", more=False)
 
-    async def _send(self, event: bytes) -> None:
+    async def _send(self, events: bytes) -> None:
         self._sent_at, self._sending = self._now(), True
-        await self._exchange.send(event, more=True)
-        self._sending = False
+        self._stuck_at = self._stuck_at or self._sent_at
+        await self._exchange.send(events, more=True)
+        self._sending, self._stuck_at = False, 0.0
 
-    def _begin_company(self, rpc: Rpc) -> None:
-        self._company = asyncio.get_running_loop().create_task(self._keep_company(rpc))
-
-    async def _keep_company(self, rpc: Rpc) -> None:
-        """Notice that the client leaves or does not read, and show it signs of life in between."""
-        limits, exchange = self._limits, self._exchange
-        pause = min(limits.heartbeat, limits.send_timeout)
-        while True:
-            try:
-                async with asyncio.timeout(pause):
-                    message = await exchange.receive()
-            except TimeoutError:
-                silent_s = self._now() - self._sent_at
-                if self._sending and silent_s >= limits.send_timeout:
-                    exchange.drop()
-                    break
-                if exchange.started and not self._sending and silent_s >= limits.heartbeat * 0.9:
-                    await self._beat()
-            else:
-                if message["type"] == "http.disconnect":
-                    break
+    def _leave(self) -> None:
         self._left = True
-        rpc.cancel()
-
-    async def _beat(self) -> None:
-        try:
-            async with asyncio.timeout(self._limits.send_timeout):
-                await self._exchange.send(_ALIVE, more=True)
-            self._sent_at = self._now()
-        except TimeoutError:
-            self._sent_at, self._sending = 0.0, True  # the next look cuts the connection
+        self._rpc.cancel()
 
 
 def event(data: bytes, place: str | None = None) -> bytes:
     """Return one server-sent event; `place` is where a client that comes back can go on."""
     return b"id: %s\ndata: %s\n\n" % (place.encode(), data) if place else b"data: %s\n\n" % data
+
+
+def _nothing() -> tuple[()]:
+    return ()

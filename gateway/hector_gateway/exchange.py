@@ -191,6 +191,30 @@ class Exchange:
     async def send(self, body: bytes, *, more: bool) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
+    def send_at_once(self, body: bytes) -> bool:
+        """Send a piece of the body if that takes no waiting; false: the client does not read."""
+        sending: Any = self._send({"type": "http.response.body", "body": body, "more_body": True})
+        try:
+            sending.send(None)
+        except StopIteration:
+            return True
+        sending.close()
+        return False
+
+    def tell_of_leaving(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when the client closes the connection, until `tell_no_more`."""
+        leaving = self._scope.get("hector.leaving")
+        if leaving is None:
+            return
+        leaving.append(tell)
+        if self._scope["hector.transport"].is_closing():
+            asyncio.get_running_loop().call_soon(tell)
+
+    def tell_no_more(self, tell: Callable[[], None]) -> None:
+        leaving = self._scope.get("hector.leaving")
+        if leaving and tell in leaving:
+            leaving.remove(tell)
+
     def drop(self) -> None:
         """Cut the connection, whatever is still on its way."""
         transport = self._scope.get("hector.transport")

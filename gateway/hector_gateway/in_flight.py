@@ -6,9 +6,7 @@ from typing import Protocol
 from .config import LimitsConfig
 from .errors import Busy, CallerBusy, Stopping
 from .exchange import ClientLeft, Exchange
-
-WATCH_AFTER_S = 0.5
-"""An answer that takes longer is worth noticing that its client leaves; under load, many do take a while."""
+from .pulse import Pulse
 
 
 Shares = dict[str, int]
@@ -33,6 +31,8 @@ class InFlight:
         self._streams_of: Shares = {}
         self.stopping = False
         """The server was told to stop."""
+        self.pulse = Pulse()
+        """Looks after the streams."""
 
     @property
     def open_streams(self) -> int:
@@ -114,46 +114,32 @@ class _Kept:
 
 
 class _Watch:
-    """Looks after the client of a call that takes its time."""
+    """Looks after the client of a call."""
 
-    __slots__ = ("_beginning", "_exchange", "_in_flight", "_looking", "_rpc")
+    __slots__ = ("_exchange", "_in_flight", "_left", "_rpc")
 
     def __init__(self, in_flight: InFlight, exchange: Exchange, rpc: Rpc) -> None:
         self._in_flight, self._exchange, self._rpc = in_flight, exchange, rpc
-        self._beginning: asyncio.TimerHandle | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._left = False
 
     async def __aenter__(self) -> None:
-        # Most clients of a quick answer are still there when it comes.
-        self._beginning = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+        self._exchange.tell_of_leaving(self._leave)
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        looking = self._looking
-        if self._beginning is not None:
-            self._beginning.cancel()
-            self._beginning = None  # it refers to us
-        if looking is not None:
-            looking.cancel()
+        self._exchange.tell_no_more(self._leave)
         if not isinstance(error, asyncio.CancelledError) or cancelled_from_outside():
             return
-        if looking is not None and looking.done():
+        if self._left:
             raise ClientLeft from None
         if self._in_flight.stopping:
             raise Stopping from None
 
-    def _begin(self) -> None:
-        self._looking = asyncio.get_running_loop().create_task(
-            _cancelled_when_left(self._exchange, self._rpc)
-        )
+    def _leave(self) -> None:
+        self._left = True
+        self._rpc.cancel()
 
 
 def cancelled_from_outside() -> bool:
     """Say whether somebody wants this task to end, and not only the call that it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-async def _cancelled_when_left(exchange: Exchange, rpc: Rpc) -> None:
-    while (await exchange.receive())["type"] != "http.disconnect":
-        pass
-    rpc.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hector_mesh import status_of
+from hector_mesh.flag import Flag
 from hector_mesh.metrics import ERRORS
 
 from .config import LimitsConfig
@@ -34,9 +36,12 @@ class Protocol(HttpToolsProtocol):
         self._unread_bytes = 0
         """Of headers that are not complete."""
         self._expects_headers, self._refused = True, False
+        self._leaving: list[Callable[[], None]] = []
+        """Who is told when the client closes the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
+        self.flow._is_writable_event = _writable()  # type: ignore[assignment]  # smaller
         most = most_connections(self._limits.max_connections)
         if len(self.connections) > most:
             self._refuse(Busy("open connections", most, "max_connections"))
@@ -46,6 +51,8 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+        for tell in tuple(self._leaving):
+            tell()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -63,6 +70,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["hector.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+        self.scope["hector.leaving"] = self._leaving  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
         self._expects_headers, self._unread_bytes = False, 0
@@ -76,8 +84,10 @@ class Protocol(HttpToolsProtocol):
         elif not self._refused:
             before = self.cycle
             super().on_headers_complete()
-            if self.cycle is not None and self.cycle is not before and self.scope["method"] != "HEAD":
-                self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]  # as far as it is used
+            if self.cycle is not None and self.cycle is not before:
+                self.cycle.message_event = Flag()  # type: ignore[assignment]  # smaller, and nobody waits yet
+                if self.scope["method"] != "HEAD":
+                    self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]  # as far as used
 
     def on_body(self, body: bytes) -> None:
         if not self._refused:
@@ -133,3 +143,9 @@ class Protocol(HttpToolsProtocol):
         ]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
         self.transport.close()
+
+
+def _writable() -> Flag:
+    flag = Flag()
+    flag.set()
+    return flag

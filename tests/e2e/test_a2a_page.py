@@ -47,7 +47,7 @@ def test_the_commands_over_http_json_do_what_the_page_says(hector):
     assert [one["id"] for one in page["tasks"]] == [task["id"]]
     assert page["tasks"][0]["artifacts"]
     events = run(stream, url).strip().split("\n\n")
-    assert events[0].startswith("id: ")
+    assert events[0].startswith("retry: 1000\nid: ")
     first, last = (json.loads(event.partition("data: ")[2]) for event in (events[0], events[-1]))
     assert "task" in first
     assert last["statusUpdate"]["status"]["state"] == "TASK_STATE_COMPLETED"

@@ -32,6 +32,14 @@ async def test_events_carry_their_place_in_the_log(gateway: Any) -> None:
     assert [place for place, _ in events] == ["1", "2", "3", ""]
 
 
+async def test_a_stream_says_when_to_come_back(gateway: Any) -> None:
+    """Ours: a client whose stream broke off comes back after a second; browsers go by it."""
+    async with gateway.stream(SEND, gateway.said("one")) as answer:
+        text = await answer.text()
+    assert text.startswith("retry: 1000\nid: 1\ndata: {")
+    assert text.count("retry:") == 1
+
+
 async def test_the_old_version_streams_its_own_events(gateway: Any) -> None:
     """A2A 0.3: bare events with kind, and `final` at the end."""
     events = await gateway.events("message/stream", gateway.said_v03("one"))

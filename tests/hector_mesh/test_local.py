@@ -86,6 +86,21 @@ async def test_a_stopped_server_is_unavailable_until_it_is_started_again(server,
     assert (await echo.Say(EchoRequest())).text == "said"
 
 
+async def test_what_has_arrived_of_a_stream_can_be_had_at_once(echo):
+    """Ours: who writes messages to a socket writes those together that are there."""
+    async with asyncio.timeout(5):
+        rpc = echo.Spell(EchoRequest(text="100"))
+        found, together = [], 0
+        async for message in rpc:
+            more = rpc.ready()
+            found += [message.text, *(one.text for one in more)]
+            together += len(more)
+        assert found == [str(number) for number in range(100)]
+        assert together > 0
+        assert rpc.ready() == []
+        assert await rpc.code() is StatusCode.OK
+
+
 async def test_nothing_is_left_of_calls_that_ended_in_any_way(server, echo):
     """Thousands of calls, finished, cancelled, late or walked away from, leave neither tasks nor children."""
     dice = random.Random(7)
