@@ -110,7 +110,11 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
                 return
             async with aclosing(produced):
                 async for message in produced:
-                    await context.write(message)
+                    try:
+                        await context.write(message)
+                    except grpc.aio.InternalError:
+                        # The caller went while this was on its way; grpc would print a traceback.
+                        raise asyncio.CancelledError from None
 
         return stream
 
