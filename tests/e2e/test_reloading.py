@@ -1,6 +1,7 @@
 """SIGHUP: agents come, change and go while others work, and nobody notices who is not meant."""
 
 import asyncio
+import base64
 import json
 import signal
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.processes import Hector, Server, answer_of, free_port, message, post, wait_until_ready
 
 HANDLERS = """
@@ -244,3 +247,35 @@ def test_roles_apart_take_another_config_one_by_one(hector: Hector, folder: Path
         time.sleep(0.05)
     assert ask(gateway, "coming") == "quick one"
     assert "keys=server.request_timeout" in hang_up(gateway, "waits for a restart")
+
+
+def test_keys_of_cards_rotate_without_a_restart(hector: Hector, folder: Path, server: Server) -> None:
+    def signing(*names: str) -> str:
+        keys = ", ".join(f"{{key_file: {name}.pem, key_id: {name}}}" for name in names)
+        return BEFORE.replace("request_timeout: 60s", f"request_timeout: 60s, a2a: {{signing: [{keys}]}}")
+
+    def shown() -> tuple[list[str], set[str]]:
+        with urllib.request.urlopen(f"{server.url}/.well-known/jwks.json", timeout=20) as answer:
+            names = [key["kid"] for key in json.load(answer)["keys"]]
+        with urllib.request.urlopen(f"{server.url}/agents/steady", timeout=20) as answer:
+            heads = [one["protected"] + "==" for one in json.load(answer)["signatures"]]
+        return names, {json.loads(base64.urlsafe_b64decode(head))["kid"] for head in heads}
+
+    for name in ("old", "new"):
+        made = ed25519.Ed25519PrivateKey.generate().private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+        (folder / f"{name}.pem").write_bytes(made)
+    assert status_of(f"{server.url}/.well-known/jwks.json") == 404
+    for names in (["old"], ["new", "old"], ["new"]):
+        hector.write(signing(*names))
+        assert "server.a2a.signing changed" in hang_up(server)
+        assert shown() == (names, set(names))
+    hector.write(signing("new", "missing"))
+    assert "missing.pem" in hang_up(server, "config refused, nothing was changed")
+    assert shown() == (["new"], {"new"})
+    with urllib.request.urlopen(f"{server.url}/.well-known/jwks.json", timeout=20) as answer:
+        hector.write(answer.read().decode(), "keys.json")
+    card = hector.run("card", "verify", f"{server.url}/agents/steady", "--jwks", "keys.json")
+    assert card.returncode == 0, card.stderr
+    assert server.stop() == 0
