@@ -1,6 +1,6 @@
 """What of another config a running process takes over, and what waits for a restart."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from grpc import StatusCode
@@ -31,16 +31,7 @@ def held(running: Config, wanted: Config) -> Config:
     Raises:
         WaitsForRestart: An agent needs what it cannot have then.
     """
-    kept: dict[str, object] = {}
-    for section in Config.model_fields:
-        if any(key == section for key in _taken_over()):
-            continue
-        before, after = getattr(running, section), getattr(wanted, section)
-        inside = {key.partition(".")[2] for key in _taken_over() if key.startswith(f"{section}.")}
-        kept[section] = (
-            before.model_copy(update={key: getattr(after, key) for key in inside}) if inside else before
-        )
-    found = wanted.model_copy(update=kept)
+    found: Config = _held(running, wanted, ())
     for name, agent in found.agents.items():
         for store in agent.document_stores or ():
             if store not in found.document_stores:
@@ -53,7 +44,7 @@ def waiting(running: Config, wanted: Config, here: Collection[str]) -> list[str]
     return [
         ".".join(path)
         for path, _ in _differences(running, wanted)
-        if not any(path[: len(key)] == key for key in _steps_taken_over()) and _concerns(path[0], here)
+        if not _is_taken_over(path) and _concerns(path[0], here)
     ]
 
 
@@ -77,12 +68,31 @@ ENTRIES = ("agents", "llms", "tools")
 Path = tuple[str, ...]
 
 
-def _taken_over() -> list[str]:
-    return [*SAID_ONLY, *(key for role in ROLES.values() for key in role.takes_over)]
+def _held(before: Any, after: Any, path: Path) -> Any:
+    if _is_taken_over(path):
+        if not any(key[: len(path)] == path for key in _KEPT):
+            return after
+    elif not any(key[: len(path)] == path for key in _TAKEN_OVER):
+        return before
+    merged = {
+        name: _held(getattr(before, name), getattr(after, name), (*path, name))
+        for name in type(after).model_fields
+    }
+    return before.model_copy(update=merged)
 
 
-def _steps_taken_over() -> list[Path]:
-    return [tuple(key.split(".")) for key in _taken_over()]
+def _is_taken_over(path: Path) -> bool:
+    return any(path[: len(key)] == key for key in _TAKEN_OVER) and not any(
+        path[: len(key)] == key for key in _KEPT
+    )
+
+
+def _steps(keys: Iterable[str]) -> list[Path]:
+    return [tuple(key.split(".")) for key in keys]
+
+
+_TAKEN_OVER = _steps([*SAID_ONLY, *(key for role in ROLES.values() for key in role.takes_over)])
+_KEPT = _steps(key for role in ROLES.values() for key in role.keeps)
 
 
 def _concerns(section: str, here: Collection[str]) -> bool:

@@ -38,6 +38,8 @@ class Role:
     """Sections of the config that are its own."""
     takes_over: tuple[str, ...] = ()
     """Keys of the config that it takes over while it runs, with all below them; the rest needs a restart."""
+    keeps: tuple[str, ...] = ()
+    """Keys below what any role takes over that need a restart nevertheless."""
 
     def build(self, config: Config, mesh: Mesh, **more: object) -> Room:
         """Import the package and build its room; `more` is what this role alone is given."""
@@ -81,6 +83,7 @@ ROLES: Mapping[str, Role] = {
         calls=("reasoning", "llm", "tool"),
         reads=("agents", "storage"),
         takes_over=("agents", "defaults.llm"),
+        keeps=("server.a2a.push",),
     ),
     "gateway": Role("hector_gateway", (), calls=("agent",), reads=("server",), takes_over=("server.a2a",)),
 }

@@ -31,6 +31,7 @@ def test_agents_models_tools_and_cards_are_taken_over_and_nothing_else():
     before = config(BEFORE)
     wanted = config(
         BEFORE.replace("before", "after")
+        .replace("a2a: {", "a2a: {push: {max_attempts: 7}, ")
         .replace("port: 8080", "port: 8081, limits: {max_streams: 7}")
         .replace("card: dual", 'card: "1.0"')
         .replace("instruction: one", "instruction: two")
@@ -49,7 +50,12 @@ def test_agents_models_tools_and_cards_are_taken_over_and_nothing_else():
     assert taken.server.limits == before.server.limits
     assert taken.logger == before.logger
     assert taken.defaults.llm == "mine"
-    assert waiting(before, wanted, ALL) == ["server.port", "server.limits.max_streams", "logger.level"]
+    assert waiting(before, wanted, ALL) == [
+        "server.port",
+        "server.limits.max_streams",
+        "server.a2a.push.max_attempts",
+        "logger.level",
+    ]
 
 
 def test_changes_are_told_by_entry_for_the_roles_that_are_here():
