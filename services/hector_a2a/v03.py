@@ -73,10 +73,7 @@ def request_to_v1(method: str, params: Json) -> Object:
     if method in PUSH_METHODS:
         return v03_push.request_to_v1(method, found)
     result = _only(found, "id", "metadata")
-    # 0.3 knows no zero here: it means "whatever the server likes".
-    if method == "tasks/get" and found.get("historyLength"):
-        result["historyLength"] = found["historyLength"]
-    return result
+    return result | _history_length(found) if method == "tasks/get" else result
 
 
 def message_to_v1(found: Json, path: str = "message") -> Object:
@@ -111,7 +108,9 @@ def _part_to_v1(found: Json, path: str) -> Object:
         metadata = part.get("metadata")
         if isinstance(metadata, dict) and metadata.get(COMPAT) is True:
             result["data"] = _object(part["data"], f"{path}.data").get("value")
-            result["metadata"] = {name: value for name, value in metadata.items() if name != COMPAT}
+            del result["metadata"]
+            if others := {name: value for name, value in metadata.items() if name != COMPAT}:
+                result["metadata"] = others
         else:
             _object(part["data"], f"{path}.data")
     elif kind == "file":
@@ -126,9 +125,7 @@ def _part_to_v1(found: Json, path: str) -> Object:
 
 
 def _configuration_to_v1(found: Object) -> Object:
-    result = _only(found, "acceptedOutputModes")
-    if found.get("historyLength"):
-        result["historyLength"] = found["historyLength"]
+    result = _only(found, "acceptedOutputModes") | _history_length(found)
     if found.get("blocking") is not None:
         if not isinstance(found["blocking"], bool):
             raise InvalidParams({"configuration.blocking": "true or false is needed here"})
@@ -250,6 +247,11 @@ def _object(found: Json, path: str) -> Object:
     if not isinstance(found, dict):
         raise InvalidParams({path: "an object is needed here"})
     return found
+
+
+def _history_length(found: Object) -> Object:
+    """0.3 knows no zero here, as a number or in a query: it means "whatever the server likes"."""
+    return {} if found.get("historyLength") in (0, "0") else _only(found, "historyLength")
 
 
 def _only(found: Object, *names: str) -> Object:

@@ -134,6 +134,8 @@ def _part_to_v1(part: Any, into: Any) -> None:
         if COMPAT in part.metadata and part.metadata[COMPAT] is True:
             into.data.CopyFrom(part.data.data.fields.get("value", Value(null_value=0)))  # type: ignore[arg-type]
             del into.metadata[COMPAT]
+            if not into.metadata:
+                into.ClearField("metadata")
         else:
             into.data.struct_value.CopyFrom(part.data.data)
     elif kind == "file":

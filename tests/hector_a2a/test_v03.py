@@ -99,6 +99,11 @@ def test_requests_of_03_mean_in_10_what_the_sdk_makes_of_them(random_messages: A
     for request in map(tidy, random_messages(a2a.SendMessageRequest, 120)):
         request.message.SetInParent()
         request.message.role = request.message.role or a2a.ROLE_USER
+        push = request.configuration.task_push_notification_config
+        if request.configuration.HasField("task_push_notification_config") and push.HasField(
+            "authentication"
+        ):
+            push.authentication.scheme = push.authentication.scheme or "Bearer"  # else it is refused
         compat = conversions.to_compat_send_message_request(request, 1)
         theirs = conversions.to_core_send_message_request(compat)
         ours = from_json(
@@ -116,6 +121,18 @@ def test_questions_for_tasks_keep_their_history_length(length: int | None) -> No
     theirs = conversions.to_core_get_task_request(v03_types.GetTaskRequest(id=1, params=params))
     ours = from_json(v03.request_to_v1("tasks/get", dumped(params)), a2a.GetTaskRequest)
     assert ours == theirs
+
+
+def test_a_query_says_zero_as_text() -> None:
+    """Over HTTP+JSON the history length of GetTask stands in the query."""
+    assert v03.request_to_v1("tasks/get", {"id": "t", "historyLength": "0"}) == {"id": "t"}
+
+
+def test_unwrapped_data_keeps_no_empty_metadata() -> None:
+    """The mark that it was wrapped is not the sender's."""
+    part = {"kind": "data", "data": {"value": 7}, "metadata": {v03.COMPAT: True}}
+    message = v03.message_to_v1({"kind": "message", "messageId": "m", "role": "user", "parts": [part]})
+    assert message["parts"] == [{"data": 7}]
 
 
 @pytest.mark.parametrize(("blocking", "immediately"), [(True, False), (False, True)])
