@@ -12,6 +12,7 @@ import grpc.aio
 
 from hector.agent.v1 import (
     RUN_STATE_COMPLETED,
+    RUN_STATE_INPUT_REQUIRED,
     ArtifactSaved,
     MessagesAdded,
     ModelAnswered,
@@ -33,14 +34,15 @@ from hector.reasoning.v1 import (
     ProcessIterationResponse,
     State,
 )
-from hector.tool.v1 import ToolContext
+from hector.tool.v1 import RequireInput, ToolContext
 from hector_mesh import HectorError, info_of
 
 from . import tools as toolbox
 from .agent import Agent
 from .artifacts import to_a2a
+from .asking import answered, asked_for, decision_of, observations_after, parking
 from .concluding import concludes
-from .conversation import result_of
+from .conversation import messages_of, result_of
 from .errors import ActionNotSupported, IterationLimit, StrategyFailed
 from .failure import error_of
 from .measuring import ask, tool_called
@@ -84,27 +86,52 @@ class Turn:
         self.memory = begun.state
         history = self.conversation[:history_length] if begun.wants_history else []
         request = ProcessIterationRequest(input=said, history=history)
-        iteration = 0
-        decision = begun.first if begun.HasField("first") else await self._decide(request, 1)
+        await self._go(begun.first if begun.HasField("first") else await self._decide(request, 1), 1)
+
+    async def go_on(self, before: Sequence[RunEvent], own: Sequence[RunEvent]) -> None:
+        """Go on where the turn waited, with what the user said since.
+
+        Args:
+            before: What happened in the session before this run.
+            own: What happened in this run until it waited.
+
+        Raises:
+            HectorError: As `work` does.
+            AioRpcError: Likewise.
+        """
+        parked = next(event.turn_parked for event in reversed(own) if event.HasField("turn_parked"))
+        self.memory, self.asked = decision_of(parked).state, parked.asked
+        said = self.run.said()[-1]
+        events = [RunEvent(tool_finished=end) for end in answered(parked, said)]
+        for event in events:
+            event.run = self.run.place.run
+        self.conversation = [*messages_of([*before, *own, *events]), *([] if parked.calls else [said])]
+        self.tools = await self.agent.toolbox.listed(self.agent.config.tools)
+        if events:
+            await self._commit(*events)
+        seen = observations_after(parked, said)
+        request = ProcessIterationRequest(observations=seen, input=[] if parked.calls else [said])
+        await self._go(await self._decide(request, parked.iteration + 1), parked.iteration + 1)
+
+    async def _go(self, decision: ProcessIterationResponse, iteration: int) -> None:
+        """Do what was decided, and what is decided then, until it is done or a person must answer."""
         while True:
-            iteration += 1
             self._take(decision, iteration)
             if decision.done:
                 break
             if not decision.actions:
                 raise StrategyFailed("it neither answered nor wanted anything done")
             observations = await self._act(decision, iteration)
+            if observations is None:
+                return
             if concludes(decision.actions, observations):
                 break
             request = ProcessIterationRequest(observations=observations)
-            decision = await self._decide(request, iteration + 1)
+            iteration += 1
+            decision = await self._decide(request, iteration)
         if decision.done and not decision.finalized:
             await self._finalize(truncated=False)
         await self._commit(RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED)), last=True)
-
-    async def go_on(self, own: Sequence[RunEvent]) -> None:
-        """Go on where the turn waited, with what was said since."""
-        raise ActionNotSupported("require_input")
 
     async def _decide(self, request: ProcessIterationRequest, iteration: int) -> ProcessIterationResponse:
         request.state.CopyFrom(self.memory)
@@ -124,15 +151,20 @@ class Turn:
         if decision.result:
             self._note(f"note-{iteration}", decision.result)
 
-    async def _act(self, decision: ProcessIterationResponse, iteration: int) -> list[Observation]:
+    async def _act(self, decision: ProcessIterationResponse, iteration: int) -> list[Observation] | None:
+        """Do what was decided, and return what came of it; None: a person must answer, and the turn waits."""
         asks: list[Action] = []
         calls: list[Action] = []
+        questions: list[RequireInput] = []
         for action in decision.actions:
             kind = action.WhichOneof("action")
             if kind == "ask":
                 asks.append(action)
             elif kind == "tool_call":
                 calls.append(action)
+            elif kind == "ask_user":
+                user = action.ask_user
+                questions.append(RequireInput(prompt=user.prompt, schema_json=user.schema_json))
             else:
                 raise ActionNotSupported(kind or "something unknown")
         if asks and self.asked + len(asks) > self.agent.config.reasoning.max_iterations:
@@ -141,8 +173,17 @@ class Turn:
                 self.run.place.agent, limit, await self._finalize(truncated=True, show=False)
             )
         seen = {action.id: await self._ask(action.id, action.ask, iteration) for action in asks}
+        waiting: list[ToolFinished] = []
         if calls:
-            seen |= await self._call(calls, iteration, side_by_side=not decision.sequential)
+            done, waiting = await self._call(calls, iteration, side_by_side=not decision.sequential)
+            seen |= done
+        questions += [end.result.require_input for end in waiting]
+        if questions:
+            calls_waiting = [end.call_id for end in waiting]
+            parked = parking(decision, iteration, self.asked, seen.values(), calls_waiting)
+            asking = StatusChanged(state=RUN_STATE_INPUT_REQUIRED, message=asked_for(questions))
+            await self._commit(RunEvent(turn_parked=parked), RunEvent(status_changed=asking), last=True)
+            return None
         return [seen[action.id] for action in decision.actions]
 
     async def _ask(self, action: str, question: Ask, iteration: int) -> Observation:
@@ -198,7 +239,8 @@ class Turn:
 
     async def _call(
         self, actions: Sequence[Action], iteration: int, *, side_by_side: bool
-    ) -> dict[str, Observation]:
+    ) -> tuple[dict[str, Observation], list[ToolFinished]]:
+        """Call tools; return what came of them, and those calls that a person must answer."""
         place = self.run.place
         begun = [toolbox.started(place.run, iteration, action.tool_call, self.tools) for action in actions]
         await self._commit(*(RunEvent(tool_started=event) for event in begun), last=True)
@@ -209,12 +251,15 @@ class Turn:
             finished = [task.result() for task in running]
         else:
             finished = [await self._call_one(event, context) for event in begun]
-        seen = {}
+        seen, waiting = dict[str, Observation](), list[ToolFinished]()
         for action, end in zip(actions, finished, strict=True):
+            if end.result.HasField("require_input"):
+                waiting.append(end)
+                continue
             result = result_of(end)
             self.conversation.append(Message(role=ROLE_TOOL, parts=[Part(tool_result=result)]))
             seen[action.id] = Observation(action_id=action.id, tool_result=result)
-        return seen
+        return seen, waiting
 
     async def _call_one(self, event: ToolStarted, context: ToolContext) -> ToolFinished:
         if toolbox.needs_approval(event.call, self.tools):
@@ -226,18 +271,19 @@ class Turn:
         else:
             finished = toolbox.unknown(event.call, self.tools)
         tool_called(self.run.place, finished, event.instance)
-        wanted = _not_possible_yet(finished)
-        if wanted:
-            raise ActionNotSupported(wanted)
-        events = [RunEvent(tool_finished=finished)]
+        if finished.result.HasField("transfer"):
+            raise ActionNotSupported("transfer")
         result = finished.result
+        # A call that a person must answer has not ended.
+        events = [] if result.HasField("require_input") else [RunEvent(tool_finished=finished)]
         if result.state_delta_json:
             change(self.state, result.state_delta_json)
             events.append(RunEvent(state_changed=StateChanged(delta_json=result.state_delta_json)))
         for number, artifact in enumerate(result.artifacts):
             saved = ArtifactSaved(artifact=to_a2a(artifact, f"{event.call.id}-{number}"), last=True)
             events.append(RunEvent(artifact_saved=saved))
-        await self._commit(*events)
+        if events:
+            await self._commit(*events)
         return finished
 
     async def _finalize(self, *, truncated: bool, show: bool = True) -> str:
@@ -264,13 +310,6 @@ class Turn:
 
     def _offered(self, names: Sequence[str]) -> list[Tool]:
         return [tool for tool in self.tools if tool.name in names] if names else self.tools
-
-
-def _not_possible_yet(finished: ToolFinished) -> str:
-    for wish in ("transfer", "require_input"):
-        if finished.result.HasField(wish):
-            return wish
-    return ""
 
 
 def _nowhere(_: str) -> None:

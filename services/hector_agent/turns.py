@@ -62,8 +62,7 @@ async def _ask_model(
             if event.run == run.place.run:
                 break
             before.append(event)
-        turn = Turn(agent, run, messages_of([*before, *own]), state)
-        await turn.go_on(own)
+        await Turn(agent, run, [], state).go_on(before, own)
         return
     history, said = messages_of(session), run.said()
     turn = Turn(agent, run, [*history, *said], state)
