@@ -21,6 +21,7 @@ from .opening import waits
 from .override import check_override
 from .push.push import Push
 from .push.servicer import PushServicer
+from .references import check_references
 from .roster import Roster
 from .run import Run
 from .runs import Runs
@@ -124,6 +125,8 @@ class A2AServicer(PushServicer):
     async def _start(self, request: "a2a.SendMessageRequest", context: Context) -> Run | str:
         message = request.message
         _check(message)
+        if message.reference_task_ids:
+            await check_references(self._runs.log, current_call.get(), message)
         if message.task_id:
             return await self._followed_up(request, context)
         agent = self._roster.pick(request.tenant)

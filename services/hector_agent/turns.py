@@ -40,7 +40,7 @@ async def take_turn(
             others = [event for event in session if event.run != run.place.run]
             await answer(agent, run, call, beside, others, state, log, wake_json, resumes=bool(own))
         else:
-            await _ask_model(agent, run, session, own, state)
+            await _ask_model(log, agent, run, session, own, state)
 
 
 async def _session(log: RunLog, run: Run, *, is_new: bool) -> list[RunEvent]:
@@ -54,7 +54,12 @@ async def _session(log: RunLog, run: Run, *, is_new: bool) -> list[RunEvent]:
 
 
 async def _ask_model(
-    agent: Agent, run: Run, session: Sequence[RunEvent], own: Sequence[RunEvent], state: dict[str, object]
+    log: RunLog,
+    agent: Agent,
+    run: Run,
+    session: Sequence[RunEvent],
+    own: Sequence[RunEvent],
+    state: dict[str, object],
 ) -> None:
     if own:
         before = []
@@ -65,5 +70,9 @@ async def _ask_model(
         await Turn(agent, run, [], state).go_on(before, own)
         return
     history, said = messages_of(session), run.said()
+    if any(message.reference_task_ids for message in run.task.history):
+        from .references import referred_to
+
+        said = [*await referred_to(log, run.place, run.task.history), *said]
     turn = Turn(agent, run, [*history, *said], state)
     await turn.work(said, len(history))
