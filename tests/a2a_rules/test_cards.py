@@ -12,12 +12,12 @@ from a2a_rules import house as houses
 from a2a_rules import wire
 from a2a_rules.house import House
 from a2a_rules.reading import all_of, refused_by, state_of
-from a2a_rules.strict import read_v03, read_v1
 from a2a_rules.table import keeps
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt import PyJWK
 from support.doors import DOORS, Door, sending
+from support.published import read_v03, read_v1
 
 AGENTS = tuple(houses.AGENTS)
 PUBLIC = "https://agents.test"

@@ -13,9 +13,9 @@ from a2a.types import a2a_pb2 as pb
 from a2a_rules.actor import let_go
 from a2a_rules.house import House
 from a2a_rules.reading import all_of, refused_by, state_of, text_of
-from a2a_rules.strict import read_v03, read_v1
 from a2a_rules.table import keeps
 from support.doors import Door, sending
+from support.published import read_v03, read_v1
 from support.receiver import Receiver, Told, receiving
 
 SECRET = {"token": "the-token", "authentication": {"scheme": "Bearer", "credentials": "the-credentials"}}

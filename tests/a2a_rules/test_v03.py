@@ -11,9 +11,9 @@ from a2a_rules import wire
 from a2a_rules.actor import let_go
 from a2a_rules.house import House
 from a2a_rules.reading import all_of, known_by, refused_by, state_of, states_in, text_in, text_of, until
-from a2a_rules.strict import EVENT, read_event_v03, read_v03, same
 from a2a_rules.table import keeps
 from support.doors import DOORS, Door, sending
+from support.published import EVENT, read_event_v03, read_v03, same
 
 PARTS_V1: list[Any] = [
     {"text": "words", "metadata": {"n": 1}},

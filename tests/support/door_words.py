@@ -1,7 +1,7 @@
 """Requests in the words of each version, and answers read by strict readers: protobuf's and the SDK's.
 
-A2A 0.3 is read by a2a-sdk: its models of 0.3's objects refuse what the schema does not allow, and its
-conversions make 1.0's of them.
+A2A 0.3 is read by a2a-sdk: its models of 0.3's objects refuse what the schema does not allow (`published`),
+and its conversions make 1.0's of them.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from a2a.compat.v0_3 import types as old
 from a2a.types import a2a_pb2 as pb
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message_factory import GetMessageClass
-from pydantic import TypeAdapter
+from support.published import read_event_v03, read_v03, read_v1
 
 Json = Any
 
@@ -70,8 +70,8 @@ RESPONSES_V03: Mapping[str, Any] = {
 
 
 def strict(found: Json, kind: Any) -> Json:
-    """Return 1.0's JSON as protobuf writes it. What the schema does not know is an error."""
-    return plain(ParseDict(found, kind()))
+    """Return 1.0's JSON as protobuf writes it. What the schema does not know, or misses, is an error."""
+    return plain(read_v1(found, kind))
 
 
 def plain(message: Any) -> Json:
@@ -207,25 +207,20 @@ def object_to_v1(rpc: str, found: Json) -> Json:
     if found is None or rpc == "DeleteTaskPushNotificationConfig":
         return {}
     if rpc == "SendMessage":
-        if found["kind"] == "message":
-            return {"message": plain(conversions.to_core_message(old.Message.model_validate(found)))}
-        return {"task": plain(conversions.to_core_task(old.Task.model_validate(found)))}
+        return event_to_v1(found)
     if rpc in ("GetTask", "CancelTask"):
-        return plain(conversions.to_core_task(old.Task.model_validate(found)))
+        return plain(conversions.to_core_task(read_v03(found, old.Task)))
     if rpc == "GetExtendedAgentCard":
-        return plain(conversions.to_core_agent_card(old.AgentCard.model_validate(found)))
+        return plain(conversions.to_core_agent_card(read_v03(found, old.AgentCard)))
+    convert = conversions.to_core_task_push_notification_config
     if rpc == "ListTaskPushNotificationConfigs":
-        configs = TypeAdapter(list[old.TaskPushNotificationConfig]).validate_python(found)
-        return {"configs": [plain(conversions.to_core_task_push_notification_config(one)) for one in configs]}
-    config = old.TaskPushNotificationConfig.model_validate(found)
-    return plain(conversions.to_core_task_push_notification_config(config))
+        return {"configs": [plain(convert(read_v03(one, old.TaskPushNotificationConfig))) for one in found]}
+    return plain(convert(read_v03(found, old.TaskPushNotificationConfig)))
 
 
 def event_to_v1(found: Json) -> Json:
-    """Return an event of 0.3, in the JSON of its objects, as 1.0 has it."""
-    made = old.SendStreamingMessageSuccessResponse.model_validate(
-        {"jsonrpc": "2.0", "id": 1, "result": found}
-    )
+    """Return a result or event of 0.3, in the JSON of its objects, as 1.0 has it."""
+    made = old.SendStreamingMessageSuccessResponse(id=1, result=read_event_v03(found))
     return plain(conversions.to_core_stream_response(made))
 
 
