@@ -9,6 +9,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "a2a.md"
 PROGRAM = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CONFIG = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -76,3 +77,25 @@ def test_the_programs_over_grpc_do_what_the_page_says(hector):
         )
         assert done.returncode == 0, done.stderr
         assert "run" in done.stdout
+
+
+def test_agents_offer_what_the_page_says(hector):
+    (config,) = CONFIG.findall(section("What an agent offers"))
+    hector.write(config)
+    url = hector.serve("--config", "hector.yaml").url
+    stream, picture = commands("What an agent offers")
+    with_extension, without = commands("Extensions")
+    refused = json.loads(run(stream, url))["error"]
+    assert refused["message"] == "agent 'clerk' does not stream; use SendMessage and GetTask"
+    assert refused["details"][0]["reason"] == "UNSUPPORTED_OPERATION"
+    refused = json.loads(run(picture, url))["error"]
+    assert refused["details"][0]["reason"] == "CONTENT_TYPE_NOT_SUPPORTED"
+    assert "message.parts[0]: media type 'image/png'" in refused["message"]
+    head, _, body = run(with_extension, url).replace("\r", "").partition("\n\n")
+    assert "a2a-extensions: https://example.com/ext/forms/v1\n" in f"{head}\n".lower()
+    assert json.loads(body)["task"]["status"]["state"] == "TASK_STATE_COMPLETED"
+    assert json.loads(run(without, url))["error"]["code"] == -32008
+    card = json.loads(run("curl -s localhost:8080/agents/clerk", url))
+    assert card["capabilities"]["extensions"][0]["params"] == {"languages": ["en", "de"]}
+    assert {one["protocolVersion"] for one in card["supportedInterfaces"]} == {"1.0"}
+    assert card["provider"] == {"organization": "Example", "url": "https://example.com"}
