@@ -236,8 +236,8 @@ class Runs:
         return _Work(agent, call, asyncio.get_running_loop().create_future(), once, pushes, beside)
 
     def _set_to(self, work: "_Work", coroutine: Coroutine[object, object, None]) -> None:
-        work.task = self._spawn(coroutine)
-        work.task.add_done_callback(partial(self._worked, work))
+        work.task = task = self._spawn(coroutine)
+        task.add_done_callback(partial(self._worked, work))
 
     def _is_live(self, work: "_Work") -> bool:
         """Say whether a run is at work here, or about to be."""
@@ -377,6 +377,7 @@ class Runs:
     def _worked(self, work: "_Work", task: asyncio.Task[None]) -> None:
         """See to it that the log says how a run ended, whatever happened to its turn."""
         error, run = None if task.cancelled() else task.exception(), work.run
+        work.task = None  # what it raised keeps its frames, and they would keep the run
         if run is None:
             self._forget_key(work)
             if not work.opened.done():
@@ -440,7 +441,8 @@ class Runs:
             return
         work.change = work.change or change
         run.stopping = True
-        work.task.cancel()
+        if work.task is not None:
+            work.task.cancel()
 
     def _spawn(self, work: "Coroutine[object, object, None]") -> "asyncio.Task[None]":
         # An empty context: a run must not inherit, and so die with, the call that asked for it.
@@ -467,8 +469,8 @@ class _Work:
     """What the client says beside its message."""
     wake_json: str = ""
     """What it is woken with, in place of a message."""
-    task: "asyncio.Task[None]" = field(init=False)
-    """Opens the run and takes its turn. Cancelled where the run is stopped."""
+    task: "asyncio.Task[None] | None" = None
+    """Opens the run and takes its turn, until it is done. Cancelled where the run is stopped."""
     run: Run | None = None
     timer: asyncio.TimerHandle = field(init=False)
     """Stops a run that takes too long."""

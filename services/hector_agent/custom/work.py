@@ -93,8 +93,7 @@ async def _listen(handler: Handler, turn: Turn, said: Answer, run: Run) -> None:
             if only is not None:
                 await said.take(only)
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if run.stopping or not is_inside or (task is not None and task.cancelling()):
+        if run.stopping or not is_inside or _is_stopped():
             raise
         raise _failed(run, None) from None
     # The border of code that is not ours: whatever it raises ends its run, and is nobody else's business.
@@ -102,6 +101,12 @@ async def _listen(handler: Handler, turn: Turn, said: Answer, run: Run) -> None:
         if not is_inside:
             raise
         raise _failed(run, error) from None
+
+
+def _is_stopped() -> bool:
+    """Say whether somebody wants this task to end; in a variable, it would keep its frame and the run."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _failed(run: Run, error: BaseException | None) -> HandlerFailed:

@@ -16,7 +16,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
 async def victim(server: Victim) -> AsyncIterator[Victim]:
     """The server, which afterwards is well, holds what it held, and has nothing bad in its log."""
     await server.is_well()
-    before, tasks = server.held(), await server.count_tasks()
+    before, tasks = server.held(), await server.count()
     yield server
     await server.is_well()
     await server.lets_go(before, tasks)

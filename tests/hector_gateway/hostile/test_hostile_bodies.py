@@ -190,10 +190,10 @@ async def test_keys_that_come_twice_are_one_and_the_last_counts(victim: Victim) 
     assert not is_error(await victim.ask(post(f"/agents/{AGENT}", many)))
 
 
-async def test_many_keys_with_one_hash_are_read_in_time(victim: Victim) -> None:
-    names = ",".join(f'"k{number}": {number}' for number in range(50_000)).encode()
-    body = ENVELOPE.replace(b'"role"', b'"metadata": {%b}, "role"' % names)
-    assert not is_error(await victim.ask(post(f"/agents/{AGENT}", body)))
+async def test_many_keys_are_read_in_time(victim: Victim) -> None:
+    keys = ",".join(f'"k{number}": {number}' for number in range(50_000)).encode()
+    body = ENVELOPE.replace(b'"parts": [', b'"parts": [{"data": {%b}}, ' % keys)
+    assert not is_error(await victim.ask(post(f"/agents/{AGENT}", body), within_s=5))
 
 
 async def test_a_field_of_the_wrong_type_is_named_whatever_it_is(victim: Victim) -> None:
