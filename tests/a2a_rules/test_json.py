@@ -52,12 +52,13 @@ async def test_answers_are_protojson(door: Door) -> None:
 @keeps("1.5-names-in")
 @pytest.mark.parametrize("spelling", ["camelCase", "snake_case"])
 async def test_names_are_read_in_both_spellings(door: Door, spelling: str) -> None:
+    earlier = (await door.send("hi"))["id"]
     part = {"raw": "aGk=", "media_type": "image/png"}
     message = {
         "message_id": "m",
         "role": "ROLE_USER",
         "parts": [{"text": "tell"}, part],
-        "reference_task_ids": ["r"],
+        "reference_task_ids": [earlier],
     }
     params: Any = {"message": message, "configuration": {"accepted_output_modes": ["text/plain"]}}
     if spelling == "camelCase":
@@ -67,7 +68,7 @@ async def test_names_are_read_in_both_spellings(door: Door, spelling: str) -> No
         door, "POST", *(("", body) if door.binding == "JSONRPC" else ("/message:send", params))
     )
     known = found.result["task"]["artifacts"][0]["parts"][0]["data"]
-    assert known["message"]["referenceTaskIds"] == ["r"]
+    assert known["message"]["referenceTaskIds"] == [earlier]
     assert known["message"]["parts"][1] == {"raw": "aGk=", "mediaType": "image/png"}
     assert known["acceptedOutputModes"] == ["text/plain"]
 

@@ -37,7 +37,7 @@ async def test_all_that_a_message_says_reaches_the_agent(door: Door) -> None:
         "contextId": context,
         "metadata": {"a": {"b": [1, None]}, OFFERED: {"c": True}},
         "extensions": [OFFERED, "https://extensions.test/other"],
-        "referenceTaskIds": [earlier, "of-another-server"],
+        "referenceTaskIds": [earlier],
     }
     if knows_no_references(door):
         del more["referenceTaskIds"]
@@ -55,7 +55,13 @@ async def test_all_that_a_message_says_reaches_the_agent(door: Door) -> None:
 
 @keeps("1.3-message-kept")
 async def test_the_history_shows_the_message_as_it_was_sent(door: Door) -> None:
-    more = {"messageId": "id-2", "metadata": {"k": "v"}, "extensions": [OFFERED], "referenceTaskIds": ["r"]}
+    earlier = (await door.send("hi"))["id"]
+    more = {
+        "messageId": "id-2",
+        "metadata": {"k": "v"},
+        "extensions": [OFFERED],
+        "referenceTaskIds": [earlier],
+    }
     if knows_no_references(door):
         del more["referenceTaskIds"]
     params = message_of("back", parts=[{"text": "back"}, *PARTS], **more)
