@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from hector_config import ByteSize, Duration, Misfit, ProjectPath, Secret, Section
 
@@ -14,6 +14,15 @@ from .tls_config import TLSConfig
 
 RoleName = Literal["viewer", "user", "operator", "admin"]
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _absolute(url: str) -> str:
+    if url and not url.startswith(("http://", "https://")):
+        raise Misfit('a URL is needed, as "https://agents.example.com"')
+    return url.rstrip("/")
+
+
+PublicUrl = Annotated[str, AfterValidator(_absolute)]
 
 _TOKENS = "tokens of an identity provider: use server.auth.api_keys or the admin secret"
 
@@ -141,6 +150,20 @@ class LimitsConfig(Section):
     """How long a stream may be silent before a comment shows that it lives."""
 
 
+CardView = Literal["dual", "1.0", "0.3"]
+
+
+class ListenerConfig(Section):
+    """One more HTTP port, with the same agents as the first."""
+
+    port: Port
+    """Where it listens, at `server.host`. 0 takes any free one."""
+    card: CardView
+    """Whose members its cards have, in the place of `server.a2a.card`."""
+    public_url: PublicUrl = ""
+    """How clients outside reach it; its cards show it. Left out: host and port."""
+
+
 class ServerConfig(Section):
     """The listening ports, and what holds for all of them."""
 
@@ -150,12 +173,14 @@ class ServerConfig(Section):
     """HTTP (--port). 0 takes any free one."""
     grpc_port: Port | None = 50051
     """Public gRPC (--grpc-port). 0 takes any free one, null closes it."""
-    public_url: str = ""
+    public_url: PublicUrl = ""
     """How clients outside reach the HTTP port, as "https://agents.example.com"; cards show it. Left out: host
     and port."""
     public_grpc: str = ""
     """How clients outside reach the gRPC port, as "agents.example.com:443". Left out: host and grpc_port, but
     nothing where public_url is set."""
+    listeners: list[ListenerConfig] = []
+    """More HTTP ports, for clients that want another form of card."""
     auth: AuthConfig = AuthConfig()
     """Who may call."""
     request_timeout: Annotated[Duration, Field(gt=0)] = 600.0
@@ -187,13 +212,6 @@ class ServerConfig(Section):
         if not host or any(sign in host for sign in "/ []"):
             raise Misfit('an address or a name is needed, as "127.0.0.1", "0.0.0.0" or "::"')
         return host
-
-    @field_validator("public_url")
-    @classmethod
-    def _absolute(cls, url: str) -> str:
-        if url and not url.startswith(("http://", "https://")):
-            raise Misfit('a URL is needed, as "https://agents.example.com"')
-        return url.rstrip("/")
 
     @property
     def is_local(self) -> bool:

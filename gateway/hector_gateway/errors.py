@@ -270,8 +270,9 @@ class CannotServe(HectorError):
 
     def __init__(self, address: str, why: str, key: str, flag: str, occupant: str = "") -> None:
         by = f" by {occupant}" if occupant else ""
+        where = f"{flag} or `{key}:` in the config" if flag else f"`{key}:` in the config"
         super().__init__(
-            f"cannot listen on {address}: {why}{by}; choose another with {flag} or `{key}:` in the config",
+            f"cannot listen on {address}: {why}{by}; choose another with {where}",
             address=address,
         )
 

@@ -5,7 +5,7 @@ import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from uvicorn.server import Server as UvicornServer
 
 from hector_mesh.occupant import occupant
 
-from .config import LimitsConfig
+from .config import LimitsConfig, ServerConfig
 from .errors import CannotServe
 from .measuring import CONNECTIONS
 from .protocol import Protocol
@@ -69,6 +69,21 @@ def bound(host: str, port: int, *, key: str = "server.port", flag: str = "--port
     return place
 
 
+@contextmanager
+def places(server: ServerConfig) -> Iterator[list[socket.socket]]:
+    """Give the places of all HTTP ports, the first one first, until the block ends.
+
+    Raises:
+        CannotServe: As `bound`; nothing listens then.
+    """
+    with ExitStack() as stack:
+        found = [stack.enter_context(closing(bound(server.host, server.port)))]
+        for index, listener in enumerate(server.listeners):
+            place = bound(server.host, listener.port, key=f"server.listeners[{index}].port", flag="")
+            found.append(stack.enter_context(closing(place)))
+        yield found
+
+
 @asynccontextmanager
 async def serving_http(
     app: Any,
@@ -78,8 +93,10 @@ async def serving_http(
     limits: LimitsConfig | None = None,
     tls: ssl.SSLContext | None = None,
     counted: bool = True,
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Server]:
     """Answer requests until the block ends, then let those in flight finish within `drain_s` seconds.
+
+    The server that is given stops as soon as its `should_exit` is set: so several begin to at once.
 
     Args:
         app: An ASGI application.
@@ -113,6 +130,6 @@ async def serving_http(
         group.create_task(server.serve(sockets=[place]))
         await server.listens.wait()
         try:
-            yield
+            yield server
         finally:
             server.should_exit = True

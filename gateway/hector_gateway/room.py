@@ -1,41 +1,35 @@
 """Puts the border together: two ports, one door, one way in."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from hector.agent.v1 import agent_pb2
 from hector_a2a.service import SERVICE_DESCRIPTOR
 from hector_config.version import VERSION
-from hector_mesh import Mesh, Prepared, Renewal, Room, wire_server
+from hector_mesh import Mesh, Prepared, Renewal, Room, WireServer, wire_server
 from hector_mesh.addresses import CannotListen
+from hector_mesh.limits import MESSAGE_BYTES
 
 from .access import Access, access_for
 from .admin_secret import AdminSecret, admin_secret
-from .app import App
 from .cards import Cards
 from .config import GatewaySection, ServerConfig
-from .config_pages import ConfigPages
 from .config_source import ConfigSource
-from .cors import Cors
 from .directory import Directory
 from .edge import Door, Edge
 from .errors import CannotServe
 from .forwarder import Forwarder
+from .http_port import Behind, HttpPort
 from .in_flight import InFlight
-from .listening import bound, serving_http
+from .listening import Server, places, serving_http
 from .measuring import STREAMS
-from .methods import methods_of
-from .operations import Operations
-from .probes import Probes
 from .public import Public, reachable
-from .rest import Rest
-from .routes import Routes
-from .rpc import JsonRpc
 from .tls import TLS, tls_of
 
-_STRICT = ((b"strict-transport-security", b"max-age=31536000"),)
 _AGENTS = agent_pb2.DESCRIPTOR.services_by_name["AgentService"]
 
 
@@ -64,7 +58,7 @@ def build(
 
 
 class Border:
-    """The two public ports. Their addresses are known while it runs."""
+    """The public ports. Their addresses are known while it runs."""
 
     def __init__(
         self,
@@ -78,8 +72,11 @@ class Border:
         self._config, self._server, self._mesh, self._show = config, config.server, mesh, show
         self._in_flight = InFlight(self._server.limits)
         self._directory = Directory(mesh)
-        self._cards: Cards | None = None
-        self._asked: list[Operations | Forwarder] = []
+        self._ports: list[HttpPort] = []
+        self._servers: list[Server] = []
+        self._forwarder: Forwarder | None = None
+        self._wire: WireServer | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._tls: TLS | None = None
         self.public = Public("", "", "", False)
         """Where it is for clients, once it runs."""
@@ -101,51 +98,56 @@ class Border:
         if (made := admin_secret(self._config)) is not None:
             self._show(made)
         access = access_for(self._server)
+        behind = Behind(
+            access,
+            self._mesh,
+            self._directory,
+            self._in_flight,
+            self._server,
+            self._revision,
+            self._source,
+            encrypted=tls is not None,
+        )
         async with AsyncExitStack() as stack:
-            place = bound(self._server.host, self._server.port)
-            stack.callback(place.close)
+            place, *more = stack.enter_context(places(self._server))
             if tls is not None:
                 fresh = asyncio.create_task(tls.kept_fresh())
                 stack.callback(fresh.cancel)
-            cards = self._cards = Cards(self._directory, access, lambda: self.public, self._server.a2a)
-            grpc_address = await self._serve_grpc(stack, access, cards, tls)
-            port = place.getsockname()[1]
-            self.public = public_of(self._server, port, grpc_address, access)
-            scheme = "https" if tls else "http"
-            self.addresses["HTTP"] = f"{scheme}://{reachable(self._server.host)}:{port}"
+            number = place.getsockname()[1]
+            first = HttpPort(behind, None, public_of(self._server, number, "", access))
+            self._ports.append(first)
+            grpc_address = await self._serve_grpc(stack, access, first.cards, tls)
+            first.public = self.public = public_of(self._server, number, grpc_address, access)
+            self.addresses["HTTP"] = self._address(place)
             if grpc_address:
                 self.addresses["gRPC"] = grpc_address
-            probes = Probes(self._mesh, self.public)
-            operations = Operations(
-                methods_of(SERVICE_DESCRIPTOR, self._mesh),
-                self._directory,
-                self._server,
-                self._in_flight,
-                cards,
-                revision=self._revision,
-            )
-            self._asked.append(operations)
-            app = App(
-                access,
-                probes,
-                cards,
-                JsonRpc(operations),
-                Rest(operations, Routes(SERVICE_DESCRIPTOR)),
-                pages=ConfigPages(access, self._source),
-                cors=Cors(self._server.cors),
-                always=_STRICT if tls else (),
-            )
             STREAMS.follow(lambda: self._in_flight.open_streams)
-            serving = serving_http(
-                app,
-                place,
-                drain_s=self._server.shutdown_timeout + 1,
-                limits=self._server.limits,
-                tls=tls.context if tls else None,
-            )
-            await stack.enter_async_context(serving)
-            stack.push_async_callback(self._leave, probes)
+            await self._serve_http(stack, first, place, tls)
+            for listener, place in zip(self._server.listeners, more, strict=True):
+                url = listener.public_url or self._address(place)
+                port = HttpPort(behind, listener.card, replace(self.public, url=url))
+                self._ports.append(port)
+                self.addresses[f"HTTP, cards of {listener.card}"] = self._address(place)
+                await self._serve_http(stack, port, place, tls)
+            stack.push_async_callback(self._leave)
             yield
+
+    async def _serve_http(
+        self, stack: AsyncExitStack, port: HttpPort, place: socket.socket, tls: TLS | None
+    ) -> None:
+        serving = serving_http(
+            port.app,
+            place,
+            drain_s=self._server.shutdown_timeout + 1,
+            limits=self._server.limits,
+            tls=tls.context if tls else None,
+            counted=port is self._ports[0],
+        )
+        self._servers.append(await stack.enter_async_context(serving))
+
+    def _address(self, place: socket.socket) -> str:
+        scheme = "https" if self._server.tls.wanted else "http"
+        return f"{scheme}://{reachable(self._server.host)}:{place.getsockname()[1]}"
 
     async def prepare(self, renewal: Renewal) -> Prepared:
         """Make ready for other agents, and for another `server.a2a`; certificates are looked at, too.
@@ -154,17 +156,15 @@ class Border:
             KeyUnusable: A key for cards cannot be used.
             NobodyToShow: Extended cards are configured, and nobody could get them.
         """
-        assert self._cards is not None  # it runs
-        server: ServerConfig = renewal.config.server
-        cards = self._cards.prepared(server.a2a)
+        ports = [port.prepared(renewal) for port in self._ports]
         if self._tls is not None:
             await asyncio.to_thread(self._tls.look)
 
         def commit() -> None:
-            self._server = server
-            for one in self._asked:
-                one.server, one.revision = server, renewal.revision
-            cards()
+            if self._forwarder is not None:
+                self._forwarder.server, self._forwarder.revision = renewal.config.server, renewal.revision
+            for port in ports:
+                port()
             self._directory.forget()
 
         return Prepared(commit)
@@ -181,6 +181,7 @@ class Border:
             interceptors=[Door(edge)],
             drain_s=server.shutdown_timeout,
             credentials=tls.credentials() if tls else None,
+            largest_message=largest_message(server.limits.max_body_size),
         )
         forwarder = Forwarder(
             (SERVICE_DESCRIPTOR, _AGENTS),
@@ -193,7 +194,7 @@ class Border:
             revision=self._revision,
         )
         forwarder.register(wire)
-        self._asked.append(forwarder)
+        self._forwarder, self._wire = forwarder, wire
         try:
             await stack.enter_async_context(wire)
         except CannotListen as error:
@@ -201,13 +202,26 @@ class Border:
             raise CannotServe(f"{host}:{server.grpc_port}", why, "server.grpc_port", "--grpc-port") from error
         return f"{reachable(server.host)}:{wire.address.rpartition(':')[2]}"
 
-    async def _leave(self, probes: Probes) -> None:
-        """Say that it is leaving, give balancers time to hear it, and then answers theirs to end."""
-        probes.stopping = True
+    async def _leave(self) -> None:
+        """Say that it is leaving, give balancers time to hear it, and then answers theirs to end.
+
+        All ports close at once; the stack waits for them one after another.
+        """
+        for port in self._ports:
+            port.probes.stopping = True
         await asyncio.sleep(self._server.shutdown_delay)
         # Streams get the time too: as long as runs are not taken over, nobody can go on with them elsewhere.
         loop = asyncio.get_running_loop()
         loop.call_later(self._server.shutdown_timeout, self._in_flight.end_all)
+        for server in self._servers:
+            server.should_exit = True
+        if self._wire is not None:
+            self._closing = loop.create_task(self._wire.stop(self._server.shutdown_timeout))
+
+
+def largest_message(max_body_size: int) -> int:
+    """Return from how many bytes on gRPC itself refuses a message; below that it is refused in our words."""
+    return min(MESSAGE_BYTES, max(3 * max_body_size, 1 << 20))
 
 
 def public_of(server: ServerConfig, port: int, grpc_address: str, access: Access) -> Public:

@@ -170,7 +170,7 @@ async def _serve_until(
     import asyncio
 
     from hector_gateway.admin_secret import admin_secret
-    from hector_gateway.listening import bound
+    from hector_gateway.listening import places
     from hector_runtime.collector import settle
     from hector_runtime.handlers import check_handlers
     from hector_runtime.pages import Pages
@@ -196,7 +196,8 @@ async def _serve_until(
     if "gateway" in here:
         # A start that fails on its address or its certificate must not have shown, once and for all, a
         # secret that nobody reads.
-        bound(config.server.host, config.server.port).close()
+        with places(config.server):
+            pass
         if config.server.tls.wanted:
             from hector_gateway.tls import TLS
 
