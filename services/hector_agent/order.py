@@ -8,23 +8,23 @@ class InOrder:
     """Lets one turn of a session work at a time, the one with the lowest position first."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, list[_Turn]] = {}
+        self._waiting: dict[Hashable, list[Seat]] = {}
 
     def busy(self, session: Hashable) -> bool:
         """A turn of the session is at work or waits."""
         return session in self._waiting
 
-    def turn(self, session: Hashable, position: int) -> "_Turn":
+    def turn(self, session: Hashable, position: int) -> "Seat":
         """Wait for the turns before this one: for `async with`. Leaving it lets the next one in."""
-        return _Turn(self._waiting, session, position)
+        return Seat(self._waiting, session, position)
 
 
-class _Turn:
+class Seat:
     """One turn, waiting or at work. A class: every answer goes through here, and generators cost more."""
 
     __slots__ = ("_is_in", "_may_enter", "_queue", "_session", "_waiting", "position")
 
-    def __init__(self, waiting: "dict[Hashable, list[_Turn]]", session: Hashable, position: int) -> None:
+    def __init__(self, waiting: "dict[Hashable, list[Seat]]", session: Hashable, position: int) -> None:
         self._waiting, self._session, self.position = waiting, session, position
         self._queue = waiting.setdefault(session, [])
         self._queue.append(self)
@@ -38,13 +38,16 @@ class _Turn:
         try:
             await self._may_enter.wait()
         except BaseException:
-            self._leave()
+            self.leave()
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Let the next one in; for who is left behind, too, and then leaves a second time."""
+        if self not in self._queue:
+            return
         self._queue.remove(self)
         if not self._queue:
             del self._waiting[self._session]
@@ -57,5 +60,5 @@ class _Turn:
             self._may_enter.set()
 
 
-def _position(turn: _Turn) -> int:
+def _position(turn: Seat) -> int:
     return turn.position

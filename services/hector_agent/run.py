@@ -17,7 +17,7 @@ from hector_mesh import HectorError
 from hector_store import EventRow, NewEvent, NewPush, RunChanges, RunLog
 
 from .conversation import from_a2a
-from .errors import RunLost
+from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
 from .view import FINAL, INTERRUPTED, fold, listed_after, state_of
 
@@ -127,6 +127,8 @@ class Run:
 
     def show(self, artifact_id: str, text: str, *, begun: bool = False) -> None:
         """Append to the answer: seen at once, committed soon. `begun`: its artifact is there."""
+        if self.over:  # whoever says it was left behind
+            return
         if self._open is None:
             # Its first piece may still be on its way to the log, and so not be in the task yet.
             known = (
@@ -224,6 +226,8 @@ class Run:
     ) -> None:
         async with self._lock:
             self._stop_timer()
+            if self.over:
+                raise RunOver(self.place.run, RunState.Name(self.state))
             if self._doubted_chars is not None:
                 await self._catch_up(self._doubted_chars)
                 if self.over:

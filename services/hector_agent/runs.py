@@ -36,7 +36,7 @@ from .idempotency import IdempotencyKeyReused, Once
 from .ledger import close_abandoned, ended, task_of
 from .measuring import ACTIVE, run_ended
 from .opening import opened, received, reopened, waits
-from .order import InOrder
+from .order import InOrder, Seat
 from .push.push import Push
 from .run import Run
 from .turns import take_turn
@@ -50,8 +50,12 @@ GRACE_S = 1.0  # so that it is the run that is found too long, and not the call 
 _Key = tuple[str, str, str]
 """App, owner and the name of a key."""
 
+STOPPING_S = 0.75
+"""How long the code of a run that is stopped may take to tidy up, before the run is ended without it."""
+
 ENDING_S = 5.0
 """How long a stop waits for the ends of runs to be written: the database may be away."""
+LOOK_S = 0.1  # and how often it looks which of them are left
 
 
 class Runs:
@@ -107,7 +111,8 @@ class Runs:
                     self._interrupt(work.run)
             gives_up = time.monotonic() + ENDING_S
             while self._tasks and (left_s := gives_up - time.monotonic()) > 0:
-                await asyncio.wait(self._tasks, timeout=left_s)  # a run that was stopped begins another one
+                # Not all at once: a run that was stopped begins another task, or is left behind.
+                await asyncio.wait(self._tasks, timeout=min(left_s, LOOK_S))
             if self._live:
                 logger.warning("runs were left to the next start to end", extra={"runs": len(self._live)})
 
@@ -250,8 +255,8 @@ class Runs:
         """
         wish = Signal(cancel=CancelRun(reason=reason))
         place = run.place
+        self._halt(run, StatusChanged(state=RUN_STATE_CANCELED))  # first: what it stops may cost money
         number = await self.log.signal(place.app, place.run, "cancel", wish.SerializeToString())
-        self._halt(run, StatusChanged(state=RUN_STATE_CANCELED))
         await run.finished.wait()
         return number
 
@@ -371,13 +376,16 @@ class Runs:
             request_id=call.request_id,
             revision=agent.revision or call.revision,
         )
-        async with self._turns.turn((place.app, place.owner, place.context), place.position):
+        work.seat = self._turns.turn((place.app, place.owner, place.context), place.position)
+        async with work.seat:
             await take_turn(self.log, agent, run, work.call, work.beside, own, work.wake_json)
 
     def _worked(self, work: "_Work", task: asyncio.Task[None]) -> None:
         """See to it that the log says how a run ended, whatever happened to its turn."""
         error, run = None if task.cancelled() else task.exception(), work.run
         work.task = None  # what it raised keeps its frames, and they would keep the run
+        if work.is_left:
+            return
         if run is None:
             self._forget_key(work)
             if not work.opened.done():
@@ -411,6 +419,8 @@ class Runs:
 
     def _let_go(self, work: "_Work", run: Run) -> None:
         work.timer.cancel()
+        if work.patience is not None:
+            work.patience.cancel()
         del self._live[run.place.run]
         self._forget_key(work)
         ACTIVE.add(work.agent.name, amount=-1)
@@ -439,10 +449,27 @@ class Runs:
         work = self._live.get(run.place.run)
         if work is None:  # it ended while somebody wished it would
             return
-        work.change = work.change or change
+        if work.change is not None:  # it is stopping: once more would break off what it tidies up
+            return
+        work.change = change
         run.stopping = True
         if work.task is not None:
             work.task.cancel()
+        work.patience = asyncio.get_running_loop().call_later(STOPPING_S, self._leave_behind, work, run)
+
+    def _leave_behind(self, work: "_Work", run: Run) -> None:
+        """End a run whose code does not stop; that goes on, but whatever it does is nobody's any more."""
+        task = work.task
+        if task is None or task.done():
+            return
+        work.is_left = True
+        facts = {"run": run.place.run, "agent": run.place.agent, "waited_s": STOPPING_S}
+        logger.warning("run was ended although its code did not stop", extra=facts)
+        self._tasks.discard(task)
+        work.call.end()
+        if work.seat is not None:
+            work.seat.leave()
+        self._spawn(self._conclude(work, run, None))
 
     def _spawn(self, work: "Coroutine[object, object, None]") -> "asyncio.Task[None]":
         # An empty context: a run must not inherit, and so die with, the call that asked for it.
@@ -477,6 +504,12 @@ class _Work:
     change: StatusChanged | None = None
     """What is to be written of a run that was stopped."""
     begun: float = 0.0
+    seat: Seat | None = None
+    """Its place among the turns of its session."""
+    patience: asyncio.TimerHandle | None = None
+    """How long a run that was stopped may take to stop."""
+    is_left: bool = False
+    """It did not stop, and was ended without."""
 
 
 def _is_done(work: _Work, run: Run) -> bool:

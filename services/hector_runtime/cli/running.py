@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn, TypeVar
@@ -17,6 +18,9 @@ from .exits import exit_for
 from .output import aside, is_watched
 
 T = TypeVar("T")
+
+PATIENCE_S = 3.0
+"""How long what is left over may take to end when everything else has."""
 
 
 def run(work: Coroutine[object, object, T]) -> T:
@@ -31,7 +35,10 @@ def run(work: Coroutine[object, object, T]) -> T:
 
     async def stoppable() -> T:
         with _stopping(told):
-            return await work
+            try:
+                return await work
+            finally:
+                _leave_in_any_case()
 
     try:
         return _loop_run(stoppable())
@@ -134,6 +141,14 @@ def _stopping(told: list[signal.Signals]) -> Iterator[None]:
         with suppress(NotImplementedError, RuntimeError):
             for number in signals:
                 loop.remove_signal_handler(number)
+
+
+def _leave_in_any_case() -> None:
+    """End the process if code that does not stop keeps the loop from ending; a custom agent's may."""
+    if len(asyncio.all_tasks()) > 1:
+        last = threading.Timer(PATIENCE_S, leave, (int(sys.exc_info()[0] is not None),))
+        last.daemon = True
+        last.start()
 
 
 def _hush() -> None:
