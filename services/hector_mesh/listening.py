@@ -13,7 +13,7 @@ from .doorkeeper import Doorkeeper
 from .health import SERVICE as HEALTH
 from .health import Health
 from .interceptor import interceptors as mesh_interceptors
-from .limits import SHARED, Options
+from .limits import MESSAGE_BYTES, SHARED, Options
 from .metadata import TOKEN
 
 OPTIONS: Options = (
@@ -34,6 +34,7 @@ def wire_server(
     merges: Merges | None = None,
     drain_s: float = 5.0,
     credentials: grpc.ServerCredentials | None = None,
+    largest_message: int = MESSAGE_BYTES,
 ) -> "WireServer":
     """Return a server for `listen`; add servicers, then enter it.
 
@@ -46,12 +47,20 @@ def wire_server(
         merges: How the messages of a stream are joined that wait for a slow reader, by full method name.
         drain_s: How long calls in flight may take to finish when the server is left.
         credentials: Speak TLS with these on a TCP port.
+        largest_message: Bytes; grpc itself refuses what is larger, before all of it has arrived.
 
     Raises:
         CannotListen: When it is entered: the address is taken, or is none.
     """
     return WireServer(
-        listen, Doorkeeper(token, token_header), interceptors, health, merges or {}, drain_s, credentials
+        listen,
+        Doorkeeper(token, token_header),
+        interceptors,
+        health,
+        merges or {},
+        drain_s,
+        credentials,
+        largest_message,
     )
 
 
@@ -67,6 +76,7 @@ class WireServer(grpc.aio.Server):
         merges: Merges,
         drain_s: float,
         credentials: grpc.ServerCredentials | None,
+        largest_message: int,
     ) -> None:
         self._listen = listen
         self._credentials = credentials
@@ -77,7 +87,8 @@ class WireServer(grpc.aio.Server):
         inside = mesh_interceptors() if interceptors is None else interceptors
         self._door = door
         every = [self._door, *inside, *([Coalescing(merges)] if merges else [])]
-        self._server = grpc.aio.server(interceptors=every, options=OPTIONS)
+        options = {**dict(OPTIONS), "grpc.max_receive_message_length": largest_message}
+        self._server = grpc.aio.server(interceptors=every, options=tuple(options.items()))
         self.address = listen
         """Where it listens, in the form that `wire_channel` dials; the port is the real one once it runs."""
 

@@ -162,6 +162,20 @@ async def test_a_message_that_is_too_large_is_refused(start_gateway: Any) -> Non
     assert info_of(error.value).reason == "BODY_TOO_LARGE"
 
 
+async def test_a_message_that_is_much_too_large_is_not_read_to_its_end(start_gateway: Any) -> None:
+    """Ours: gRPC itself refuses three times what a body may have, and more than a megabyte."""
+    gateway = await start_gateway(limits={"max_body_size": 400_000})
+    async with gateway.channel() as channel:
+        stub = a2a.A2AServiceStub(channel)
+        with pytest.raises(AioRpcError) as error:
+            await stub.SendMessage(request("x" * 1_150_000), timeout=5)
+        assert info_of(error.value).reason == "BODY_TOO_LARGE"
+        with pytest.raises(AioRpcError, match="larger than max") as error:
+            await stub.SendMessage(request("x" * 1_250_000), timeout=5)
+    assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert gateway.fake.requests == []
+
+
 async def test_health_is_for_everybody_and_reflection_is_not(start_gateway: Any) -> None:
     """Decisions: the probes need no credential, everything else does."""
     gateway = await start_gateway(auth={"api_keys": ["the-key"]})
