@@ -63,5 +63,5 @@ breaking: setup ## compare the contracts with those on main
 	$(BIN)/buf breaking --against '.git#branch=main'
 
 clean: ## remove everything that can be made again
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
