@@ -3,8 +3,8 @@
 The caller's identity is the call's; a task that is somebody else's is not found.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 
 import hector_a2a as a2a
 from hector_a2a.parameters import Parameters
@@ -26,6 +26,7 @@ from .roster import Roster
 from .run import Run
 from .runs import Runs
 from .subscriptions import Subscriptions
+from .tail import Reader
 from .view import SHOWN, trimmed
 
 
@@ -70,9 +71,16 @@ class A2AServicer(PushServicer):
         if isinstance(run, str):
             events = self._again.replayed(current_call.get(), run, wanted)
         else:
+            if run.undecided is not None:
+                await run.decide()
+            if run.plain:
+                yield a2a.StreamResponse(message=await message_of(run))
+                return
             events = self._stream(run, wanted)
-        async for response in events:
-            yield response
+        del request, run  # a stream that waits would keep them
+        async with aclosing(events):
+            async for response in events:
+                yield response
 
     async def GetTask(self, request: "a2a.GetTaskRequest", context: Context) -> "a2a.Task":
         """Return a task as last committed."""
@@ -119,8 +127,11 @@ class A2AServicer(PushServicer):
         place = Parameters.read(context.invocation_metadata()).last_event_id
         agent = await self._of_tasks(request.tenant)
         call = current_call.get()
-        async for response in self._subscriptions.subscribed(call, request.id, agent, place):
-            yield response
+        events = self._subscriptions.subscribed(call, request.id, agent, place)
+        del request
+        async with aclosing(events):
+            async for response in events:
+                yield response
 
     async def _start(self, request: "a2a.SendMessageRequest", context: Context) -> Run | str:
         message = request.message
@@ -154,19 +165,11 @@ class A2AServicer(PushServicer):
             task, _, _ = await self._found(message.task_id, request.tenant)
             raise _takes_no_message(task) from None
 
-    async def _stream(self, run: Run, history_length: int | None) -> AsyncIterator["a2a.StreamResponse"]:
-        if run.undecided is not None:
-            await run.decide()
-        if run.plain:
-            yield a2a.StreamResponse(message=await message_of(run))
-            return
-        task, cursor = run.snapshot()
+    def _stream(self, run: Run, history_length: int | None) -> AsyncGenerator["a2a.StreamResponse", None]:
         place = run.place
-        yield first(trimmed(task, history_length), cursor)
-        async for response in updates(self._runs.log, place.app, place.run, place.context, run.feed, cursor):
-            yield response
-            if response.status_update.status.state == a2a.TASK_STATE_INPUT_REQUIRED:
-                return  # the next word is the client's; credentials come another way
+        task, cursor = run.snapshot()
+        reader = Reader(self._runs.log, place.app, place.run, run.feed, cursor)
+        return updates(reader, place.context, first(trimmed(task, history_length), cursor), for_sender=True)
 
     async def _of_tasks(self, tenant: str) -> str:
         """Return the agent whose tasks are meant; empty: all. Tasks of an agent that is gone are still there.

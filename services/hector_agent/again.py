@@ -1,6 +1,7 @@
 """A message that may have been sent before: starts a run for it, or finds what became of the first one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import hector_a2a as a2a
 from hector_mesh import Call, Context
@@ -15,6 +16,7 @@ from .idempotency import once_of
 from .ledger import events_of, state_of, task_of
 from .run import Run
 from .runs import Runs
+from .tail import Reader
 from .view import FINAL, INTERRUPTED, SHOWN, fold, new_task, trimmed
 
 OPENING = 2
@@ -58,12 +60,14 @@ class Again:
 
     async def replayed(
         self, call: Call, run: str, history_length: int | None
-    ) -> AsyncIterator["a2a.StreamResponse"]:
+    ) -> AsyncGenerator["a2a.StreamResponse", None]:
         """Show such a run as its first stream showed it."""
         task = await self.task(call, run)
         opening = events_of(await self._runs.log.events(call.app, run, limit=OPENING))
         begun = fold(new_task(run, task.context_id), opening)
         cursor = Cursor(OPENING)
-        yield first(trimmed(begun, history_length), cursor)
-        async for response in updates(self._runs.log, call.app, run, task.context_id, None, cursor):
-            yield response
+        reader = Reader(self._runs.log, call.app, run, None, cursor)
+        shown = first(trimmed(begun, history_length), cursor)
+        async with aclosing(updates(reader, task.context_id, shown)) as events:
+            async for response in events:
+                yield response

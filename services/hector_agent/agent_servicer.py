@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from hector.agent.v1 import (
     RUN_STATE_AUTH_REQUIRED,
@@ -103,11 +104,12 @@ class AgentServicer(AgentServiceServicer):
         live = self._runs.live(call.app, call.principal.id, request.run)
         feed = live.feed if live is not None and not request.committed_only else None
         cursor = Cursor(request.after, request.offset)
-        async for events in tail(self._runs.log, call.app, row.id, feed, cursor):
-            for shown in events:
-                response = TailResponse(event=shown.event)
-                response.event.run = row.id
-                yield response
+        async with aclosing(tail(self._runs.log, call.app, row.id, feed, cursor)) as batches:
+            async for batch in batches:
+                for shown in batch:
+                    response = TailResponse(event=shown.event)
+                    response.event.run = row.id
+                    yield response
 
     async def Signal(self, request: SignalRequest, context: Context) -> SignalResponse:
         """Ask something of a run."""

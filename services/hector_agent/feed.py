@@ -1,10 +1,10 @@
 """What a run shows while it works: committed events in a ring, and text that is not committed yet.
 
-Readers come with a cursor and take what is behind it; none of them can hold up the run.
+Readers come with the place they are at and take what is behind it; none of them can hold up the run. The ring
+holds what one of them has not got yet: without readers it is empty.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,8 @@ from hector_mesh import HectorError
 
 RING_BYTES = 1 << 20
 """How far a reader may fall behind before it must read the log instead."""
+KEPT_BYTES = 16 * 1024
+"""What the ring may hold that everybody has got: it is not looked through for less."""
 EVENT_BYTES = 600
 """What an event takes beside its content: many small ones must not take more than a few large ones."""
 BATCH = 500
@@ -26,6 +28,15 @@ class Cursor:
 
     seq: int = 0
     offset: int = 0
+
+
+class Follower:
+    """A reader, with the place it is at: what a `Cursor` says, as it moves on."""
+
+    __slots__ = ("offset", "seq")
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.seq, self.offset = cursor.seq, cursor.offset
 
 
 class Shown:
@@ -47,13 +58,14 @@ class Feed:
     """The live end of one run's log. Written by the run's owner only, read by anybody here."""
 
     def __init__(self, first_seq: int = 1) -> None:
-        self._ring: deque[Shown] = deque()
+        self._ring: list[Shown] = []
         self._first = self._next = first_seq
         self._size_bytes = 0
         self._open: TextAppended | None = None
         self._text = ""
         self._pieces: dict[tuple[int, int], Shown] = {}
         """What is left of a text for readers who have its beginning, by place: most have the same."""
+        self._followers: list[Follower] = []
         self._waiting: set[asyncio.Future[None]] = set()
         self.over = False
         self.failure: HectorError | None = None
@@ -80,52 +92,71 @@ class Feed:
         return len(self._waiting)
 
     @property
+    def followers(self) -> int:
+        """How many there are."""
+        return len(self._followers)
+
+    @property
     def open_text(self) -> TextAppended | None:
         """All of the text that will be committed as the next event, as far as it was shown."""
         return self._open
 
+    def join(self, follower: Follower) -> None:
+        """Keep from now on what a reader has not got."""
+        if not self._followers and self._open is not None:
+            self._text = self._open.text
+        self._followers.append(follower)
+
+    def leave(self, follower: Follower) -> None:
+        """Keep nothing for it any more."""
+        self._followers.remove(follower)
+        if not self._followers:
+            self._forget()
+
     def begin(self, next_seq: int) -> None:
         """Go on behind events that were not shown here: who has not got them reads the log."""
         if next_seq > self._next:
-            self._ring.clear()
-            self._pieces.clear()
-            self._size_bytes, self._open, self._text = 0, None, ""
-            self._first = self._next = next_seq
+            self._open, self._text, self._next = None, "", next_seq
+            self._forget()
             self._wake()
 
     def publish(self, events: Iterable[RunEvent]) -> None:
         """Show committed events. Open text is among them now, or void."""
-        ring = self._ring
+        self._open, self._text = None, ""
+        if not self._followers:
+            for event in events:
+                self._next = event.seq + 1
+            self._forget()
+            return
         for event in events:
             shown = Shown(event)
-            ring.append(shown)
+            self._ring.append(shown)
             self._size_bytes += shown.size_bytes
             self._next = event.seq + 1
-        while self._size_bytes > RING_BYTES and len(ring) > 1:
-            self._size_bytes -= ring.popleft().size_bytes
-        if ring:
-            self._first = ring[0].event.seq
-        self._open, self._text = None, ""
+        if self._size_bytes > KEPT_BYTES:
+            self._trim()
         self._pieces.clear()
         self._wake()
 
     def show(self, text: TextAppended) -> None:
         """Show all of the text that will be committed as the next event."""
-        self._open, self._text = text, text.text
-        self._pieces.clear()
-        self._wake()
+        self._open = text
+        if self._followers:
+            self._text = text.text
+            self._pieces.clear()
+            self._wake()
 
     def end(self, failure: HectorError | None = None) -> None:
         """Let readers go once they have read everything; a failure says why it is not all."""
         self.over, self.failure = True, failure
         self._wake()
 
-    def behind(self, cursor: Cursor) -> tuple[list[Shown], Cursor]:
-        """Return what a reader at `cursor` has not got, as far as one batch goes, and where it is then.
+    def behind(self, follower: Follower) -> list[Shown]:
+        """Return what a reader has not got, as far as one batch goes, and move it on.
 
         The caller has checked `first`.
         """
-        seq, offset = cursor.seq, cursor.offset
+        seq, offset = follower.seq, follower.offset
         found: list[Shown] = []
         ring, start = self._ring, seq + 1 - self._first
         for index in range(start, min(len(ring), start + BATCH)):
@@ -135,10 +166,14 @@ class Feed:
                 shown, offset = self._rest(ring[index], offset)
             if shown is not None:
                 found.append(shown)
-        if seq + 1 == self._next and self._open is not None and len(self._text) > offset:
-            found.append(self._piece(offset))
-            offset = len(self._text)
-        return found, Cursor(seq, offset)
+        if seq + 1 == self._next:
+            if self._open is not None and len(self._text) > offset:
+                found.append(self._piece(offset))
+                offset = len(self._text)
+            if ring and len(self._followers) == 1:
+                self._forget()
+        follower.seq, follower.offset = seq, offset
+        return found
 
     async def change(self) -> None:
         """Wait until there may be something new, or the run is over."""
@@ -148,6 +183,23 @@ class Feed:
             await waiter
         finally:
             self._waiting.discard(waiter)
+
+    def _forget(self) -> None:
+        """Empty the ring: everybody has what is in it, or reads the log."""
+        self._first = self._next
+        if self._ring:
+            self._ring.clear()
+            self._pieces.clear()
+            self._size_bytes = 0
+
+    def _trim(self) -> None:
+        """Drop what everybody has got, and what is too much."""
+        ring, least, gone = self._ring, min(follower.seq for follower in self._followers), 0
+        while gone < len(ring) - 1 and (self._size_bytes > RING_BYTES or ring[gone].event.seq <= least):
+            self._size_bytes -= ring[gone].size_bytes
+            gone += 1
+        del ring[:gone]
+        self._first = ring[0].event.seq
 
     def _wake(self) -> None:
         if self._waiting:

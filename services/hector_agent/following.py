@@ -1,7 +1,7 @@
 """A task's stream: the task as it is, or was where an earlier stream broke off, and then what changes."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import hector_a2a as a2a
 from hector.agent.v1 import RunEvent, TextAppended
@@ -10,9 +10,10 @@ from hector_store import RunLog, RunRow
 from .errors import HistoryPruned
 from .feed import Cursor, Feed, Shown
 from .ledger import events_of
-from .tail import tail
+from .tail import Reader
 from .view import PLACE, SHOWN, fold, new_task, update
 
+INPUT_REQUIRED = a2a.TASK_STATE_INPUT_REQUIRED
 HEADER = "Last-Event-ID"
 PLACES = re.compile(r"(\d{1,15})(?:\.(\d{1,10}))?", re.ASCII)
 
@@ -77,17 +78,33 @@ async def as_of(log: RunLog, row: RunRow, feed: Feed | None, cursor: Cursor) -> 
 
 
 async def updates(
-    log: RunLog, app: str, run: str, context: str, feed: Feed | None, cursor: Cursor
-) -> AsyncIterator["a2a.StreamResponse"]:
-    """Yield what changes behind `cursor`, until the run is over.
+    reader: Reader, context: str, opening: "a2a.StreamResponse", *, for_sender: bool = False
+) -> AsyncGenerator["a2a.StreamResponse", None]:
+    """Yield a stream's first event, and then what is new to a reader, until the run is over.
 
     Messages are shared between readers: they must not be changed.
+
+    Args:
+        reader: Where the events come from; it is closed at the end.
+        context: The run's session.
+        opening: The first event.
+        for_sender: End where the run waits for its sender's next message.
     """
-    async for batch in tail(log, app, run, feed, cursor):
-        for shown in batch:
-            response = shown.made if shown.is_made else made(shown, run, context)
-            if response is not None:
-                yield response
+    run = reader.run
+    try:
+        yield opening
+        del opening
+        while batch := await reader.read():
+            responses = [shown.made if shown.is_made else made(shown, run, context) for shown in batch]
+            del batch
+            while responses:  # without names for what was shown: a stream that waits would keep it
+                if responses[0] is not None:
+                    yield responses[0]
+                    if for_sender and _asks(responses[0]):
+                        return  # credentials come another way: there it goes on
+                del responses[0]
+    finally:
+        reader.close()
 
 
 def made(shown: Shown, run: str, context: str) -> "a2a.StreamResponse | None":
@@ -102,6 +119,10 @@ def first(task: "a2a.Task", cursor: Cursor) -> "a2a.StreamResponse":
     response = a2a.StreamResponse(task=task)
     response.task.metadata[PLACE] = place_of(cursor)
     return response
+
+
+def _asks(response: "a2a.StreamResponse") -> bool:
+    return response.HasField("status_update") and response.status_update.status.state == INPUT_REQUIRED
 
 
 def _begun(events: list[RunEvent], feed: Feed | None, cursor: Cursor) -> TextAppended | None:

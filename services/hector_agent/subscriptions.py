@@ -1,8 +1,8 @@
 """Readers of a task that was begun elsewhere: from now on, or from where their last stream broke off."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 
 import hector_a2a as a2a
 from hector_mesh import Call
@@ -14,6 +14,7 @@ from .following import as_of, first, place_in, updates
 from .ledger import state_of
 from .run import Run
 from .runs import Runs
+from .tail import Reader
 from .view import FINAL, INTERRUPTED, TASK_STATES
 
 MOMENT_S = 2.0
@@ -28,7 +29,7 @@ class Subscriptions:
 
     async def subscribed(
         self, call: Call, task_id: str, agent: str, place: str
-    ) -> AsyncIterator["a2a.StreamResponse"]:
+    ) -> AsyncGenerator["a2a.StreamResponse", None]:
         """Yield a task and what changes, until it is over.
 
         Args:
@@ -56,9 +57,13 @@ class Subscriptions:
             if run is None:
                 feed = await self._unowned(row, feed, call, follows_on=wanted is not None)
             task, cursor = await as_of(log, row, feed, wanted or Cursor(row.next_seq - 1))
-        yield first(task, cursor)
-        async for response in updates(log, call.app, task_id, task.context_id, feed, cursor):
-            yield response
+        context, opening = task.context_id, first(task, cursor)
+        del task, run
+        reader = Reader(log, call.app, task_id, feed, cursor)
+        async with aclosing(updates(reader, context, opening)) as events:
+            del opening
+            async for response in events:
+                yield response
 
     async def _unowned(self, row: RunRow, waiting: Feed, call: Call, *, follows_on: bool) -> Feed | None:
         """Return where to see what comes of a run that nobody worked on; None: nothing will."""

@@ -1,69 +1,95 @@
 """A run's events from any place on: from the log as far as it must, from the live feed as soon as it can."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from hector.agent.v1 import RunEvent
 from hector_store import EventRow, RunLog
 
 from .errors import HistoryPruned
-from .feed import BATCH, Cursor, Feed, Shown, rest_of
+from .feed import BATCH, Cursor, Feed, Follower, Shown, rest_of
 from .ledger import events_of
+
+
+class Reader(Follower):
+    """Reads one run, without a gap. Whoever makes one closes it."""
+
+    __slots__ = ("_app", "_feed", "_is_done", "_log", "run")
+
+    def __init__(self, log: RunLog, app: str, run: str, feed: Feed | None, cursor: Cursor) -> None:
+        """Begin to read.
+
+        Args:
+            log: Where committed events are.
+            app: The run's app.
+            run: The run.
+            feed: The run's live end, if it is at work in this process or waits here.
+            cursor: What the reader has.
+        """
+        super().__init__(cursor)
+        self._log, self._app, self.run, self._feed = log, app, run, feed
+        self._is_done = False
+        if feed is not None:
+            feed.join(self)
+
+    def close(self) -> None:
+        """Leave; nobody else notices."""
+        if self._feed is not None:
+            self._feed.leave(self)
+            self._feed = None
+
+    async def read(self) -> list[Shown]:
+        """Return what is new, once there is something; nothing when the run is over.
+
+        Raises:
+            HectorError: HistoryPruned: events that the reader wants are not kept any more. Others: the run's
+                owner could not go on.
+        """
+        while not self._is_done:
+            feed = self._feed
+            if feed is None or self.seq + 1 < feed.first:
+                found = await self._stored()
+            else:
+                found = feed.behind(self)
+                if not found and not feed.over:
+                    await feed.change()
+                    continue
+                if not found and feed.failure is not None:
+                    raise feed.failure
+                self._is_done = not found
+            if found:
+                return found
+        return []
+
+    async def _stored(self) -> list[Shown]:
+        rows = await self._log.events(self._app, self.run, after=self.seq, limit=BATCH)
+        # Nothing more: that is all of it, or the run was deleted under the reader.
+        self._is_done = not rows or (self._feed is None and len(rows) < BATCH)
+        if not rows:
+            return []
+        if rows[0].seq > self.seq + 1:
+            raise HistoryPruned(self.run, self.seq, rows[0].seq)
+        found = self._without_what_it_has(rows)
+        self.seq = rows[-1].seq
+        return found
+
+    def _without_what_it_has(self, rows: Sequence[EventRow]) -> list[Shown]:
+        found = []
+        for event in events_of(rows):
+            rest: RunEvent | None = event
+            if self.offset:
+                rest, self.offset = rest_of(event, self.offset)
+            if rest is not None:
+                found.append(Shown(rest))
+        return found
 
 
 async def tail(
     log: RunLog, app: str, run: str, feed: Feed | None, cursor: Cursor
-) -> AsyncIterator[list[Shown]]:
-    """Yield what is behind `cursor`, in batches and without a gap, until the run is over.
-
-    Args:
-        log: Where committed events are.
-        app: The run's app.
-        run: The run.
-        feed: The run's live end, if it is at work in this process or waits here.
-        cursor: What the reader has.
-
-    Raises:
-        HectorError: HistoryPruned: events behind the cursor are not kept any more. Others: the run's owner
-            could not go on.
-    """
-    while True:
-        if feed is None or cursor.seq + 1 < feed.first:
-            rows = await log.events(app, run, after=cursor.seq, limit=BATCH)
-            check_gap(run, cursor.seq, rows)
-            events, cursor = _behind(rows, cursor)
-            if events:
-                yield events
-            if not rows or (feed is None and len(rows) < BATCH):
-                return  # all of it, or the run was deleted under the reader
-            continue
-        events, cursor = feed.behind(cursor)
-        if events:
+) -> AsyncGenerator[list[Shown], None]:
+    """Yield what is behind `cursor`, in batches and without a gap, until the run is over; see `Reader`."""
+    reader = Reader(log, app, run, feed, cursor)
+    try:
+        while events := await reader.read():
             yield events
-        elif not feed.over:
-            await feed.change()
-        elif feed.failure is not None:
-            raise feed.failure
-        else:
-            return
-
-
-def check_gap(run: str, seq: int, rows: Sequence[EventRow]) -> None:
-    """See that the first of the events behind a place is the next one.
-
-    Raises:
-        HistoryPruned: It is not.
-    """
-    if rows and rows[0].seq > seq + 1:
-        raise HistoryPruned(run, seq, rows[0].seq)
-
-
-def _behind(rows: Sequence[EventRow], cursor: Cursor) -> tuple[list[Shown], Cursor]:
-    """Return stored events without what the reader has already, and where it is then."""
-    found, offset = [], cursor.offset
-    for event in events_of(rows):
-        rest: RunEvent | None = event
-        if offset:
-            rest, offset = rest_of(event, offset)
-        if rest is not None:
-            found.append(Shown(rest))
-    return found, Cursor(rows[-1].seq, offset) if rows else cursor
+    finally:
+        reader.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from support.scripted_agent import until
 
 import hector_a2a as a2a
 import hector_agent.feed
+import hector_agent.following
 import hector_agent.run
 import hector_agent.tail
 from hector.agent.v1 import (
@@ -29,7 +31,8 @@ from hector_agent.feed import Cursor, Feed
 from hector_agent.following import as_of, first, place_in, place_of, updates
 from hector_agent.ledger import events_of, packed
 from hector_agent.run import Place, Run, row_of
-from hector_agent.view import PLACE, new_task
+from hector_agent.tail import Reader
+from hector_agent.view import PLACE, new_task, update
 from hector_agent.waiting import Waiting
 from hector_store import Database, NewRun, RunLog, opened
 from hector_store.schema import run_events
@@ -141,9 +144,13 @@ async def follow(log: RunLog, run: Run | None, client: Client, *, place: str = "
     else:
         assert run is not None
         task, cursor = run.snapshot()
-    client.take(first(task, cursor))
-    async for response in updates(log, "default", RUN, CONTEXT, feed, cursor):
+    async for response in updates(Reader(log, "default", RUN, feed, cursor), CONTEXT, first(task, cursor)):
         client.take(response)
+
+
+def new_stream(log: RunLog, run: Run):
+    task, cursor = run.snapshot()
+    return updates(Reader(log, "default", RUN, run.feed, cursor), CONTEXT, first(task, cursor))
 
 
 class Cut:
@@ -153,16 +160,13 @@ class Cut:
         self.log, self.run, self.after, self.client = log, run, after, Client()
 
     async def read(self) -> None:
-        task, cursor = self.run.snapshot()
-        self.client.take(first(task, cursor))
         left = self.after
-        if not left:
-            return
-        async for response in updates(self.log, "default", RUN, CONTEXT, self.run.feed, cursor):
-            self.client.take(response)
-            left -= 1
-            if not left:
-                return
+        async with aclosing(new_stream(self.log, self.run)) as stream:
+            async for response in stream:
+                self.client.take(response)
+                if not left:
+                    return
+                left -= 1
 
 
 async def readers_idle(run: Run, tasks) -> None:
@@ -221,6 +225,7 @@ def ordered(places: list[str]) -> bool:
 async def test_a_stream_cut_anywhere_and_resumed_is_the_uncut_stream(log, monkeypatch, seed, ring_bytes):
     """Ours: whichever event was its last one, whether its text was committed or not, even when it is over."""
     monkeypatch.setattr(hector_agent.feed, "RING_BYTES", ring_bytes)
+    monkeypatch.setattr(hector_agent.feed, "KEPT_BYTES", 0)
     run = await begun(log)
     whole = Client()
     reading = [asyncio.create_task(follow(log, run, whole))]
@@ -329,7 +334,8 @@ async def test_history_that_goes_while_it_is_read_ends_the_stream_with_the_reaso
     run = await begun(log)
     for _ in range(4):
         await run.commit([state(RUN_STATE_WORKING)])
-    stream = updates(log, "default", RUN, CONTEXT, None, Cursor(1))
+    stream = updates(Reader(log, "default", RUN, None, Cursor(1)), CONTEXT, a2a.StreamResponse())
+    await anext(stream)
     assert (await anext(stream)).status_update.metadata[PLACE] == "2"
     await database.write(lambda db: db.execute(delete(run_events).where(run_events.c.seq <= 4)))
     assert (await anext(stream)).status_update.metadata[PLACE] == "3"
@@ -395,9 +401,95 @@ def text_anew(artifact: str, text: str) -> RunEvent:
 async def cut_now(log: RunLog, run: Run) -> Client:
     """Return a client that got what there is, and then lost its stream."""
     client = Client()
-    task, cursor = run.snapshot()
-    client.take(first(task, cursor))
-    stream = updates(log, "default", RUN, CONTEXT, run.feed, cursor)
-    client.take(await anext(stream))
-    await stream.aclose()
+    async with aclosing(new_stream(log, run)) as stream:
+        client.take(await anext(stream))
+        client.take(await anext(stream))
     return client
+
+
+async def test_a_reader_that_never_reads_costs_a_bounded_ring_and_delays_nobody(log, monkeypatch):
+    """Ours: what it has not got is kept as far as the ring goes; then it reads the log."""
+    monkeypatch.setattr(hector_agent.feed, "RING_BYTES", 8_000)
+    monkeypatch.setattr(hector_agent.feed, "KEPT_BYTES", 1_000)
+    run = await begun(log)
+    slow = Reader(log, "default", RUN, run.feed, run.snapshot()[1])
+    clients = [Client() for _ in range(20)]
+    reading = [asyncio.create_task(follow(log, run, client)) for client in clients]
+    await readers_idle(run, reading)
+    most = 0
+    for number in range(60):
+        await run.commit([made(f"file-{number}", "x" * 100)])
+        most = max(most, run.feed.size_bytes)
+        await readers_idle(run, reading)
+        assert {client.place for client in clients} == {str(number + 3)}
+    assert 6_000 < most <= 8_000
+    await run.commit([state(RUN_STATE_COMPLETED)])
+    run.close()
+    await asyncio.gather(*reading)
+    found = []
+    while batch := await slow.read():
+        found += [shown.event.seq for shown in batch]
+    assert found == list(range(3, 64))
+    slow.close()
+
+
+async def test_what_everybody_has_got_is_not_kept(log, monkeypatch):
+    monkeypatch.setattr(hector_agent.feed, "KEPT_BYTES", 1_000)
+    run = await begun(log)
+    await run.commit([made("nobody", "reads this")])
+    assert run.feed.size_bytes == 0
+    readers = [asyncio.create_task(follow(log, run, Client())) for _ in range(3)]
+    await readers_idle(run, readers)
+    for number in range(20):
+        await run.commit([made(f"file-{number}", "x" * 100)])
+        assert run.feed.size_bytes < 3_000
+        await readers_idle(run, readers)
+    for task in readers[1:]:
+        task.cancel()
+    await asyncio.wait(readers[1:])
+    await run.commit([made("last", "one")])
+    await readers_idle(run, readers[:1])
+    assert run.feed.size_bytes == 0
+    readers[0].cancel()
+    await asyncio.wait(readers)
+    assert run.feed.followers == run.feed.readers == 0
+
+
+async def test_five_hundred_readers_that_leave_are_forgotten_and_stop_nothing(log):
+    run = await begun(log)
+    stays, leave = Client(), [asyncio.create_task(follow(log, run, Client())) for _ in range(500)]
+    stay = asyncio.create_task(follow(log, run, stays))
+    await readers_idle(run, [*leave, stay])
+    run.show("answer-1", "one ")
+    for task in leave:
+        task.cancel()
+    await asyncio.wait(leave)
+    assert run.feed.followers == 1
+    run.show("answer-1", "two")
+    await run.commit([state(RUN_STATE_COMPLETED)], last=True)
+    run.close()
+    await stay
+    assert [part.text for part in stays.folded().artifacts[0].parts] == ["one two"]
+    assert run.feed.followers == 0
+
+
+async def test_what_is_made_of_an_event_is_made_once_for_all_readers(log, monkeypatch):
+    run, count = await begun(log), 0
+
+    def counted(event, *more):
+        nonlocal count
+        count += 1
+        return update(event, *more)
+
+    monkeypatch.setattr(hector_agent.following, "update", counted)
+    clients = [Client() for _ in range(30)]
+    reading = [asyncio.create_task(follow(log, run, client)) for client in clients]
+    for number in range(10):
+        await readers_idle(run, reading)
+        run.show("answer-1", f"{number} ")
+    await readers_idle(run, reading)
+    await run.commit([state(RUN_STATE_COMPLETED)], last=True)
+    run.close()
+    await asyncio.gather(*reading)
+    assert len({str(client.got) for client in clients}) == 1
+    assert count == 12  # each piece, the end of the text, and the state

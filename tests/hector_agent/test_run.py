@@ -14,7 +14,7 @@ from hector.agent.v1 import (
     StatusChanged,
     TextAppended,
 )
-from hector_agent.feed import Cursor
+from hector_agent.feed import Cursor, Follower
 from hector_agent.run import Place, Run
 from hector_agent.tail import tail
 from hector_agent.view import fold, new_task
@@ -79,12 +79,15 @@ def log():
 def run(log, monkeypatch):
     monkeypatch.setattr(hector_agent.run, "FLUSH_S", 60.0)  # only what the test commits is committed
     place = Place("run", "default", "ada", "assistant", "context", 1, 1)
-    return Run(log, place, new_task("run", "context"), 1)
+    run = Run(log, place, new_task("run", "context"), 1)
+    for _ in range(2):
+        run.feed.join(Follower(NOTHING))  # for whom everything is kept
+    return run
 
 
 def seen(run, cursor=NOTHING):
     """What a reader that has only this gets."""
-    return [shown.event for shown in run.feed.behind(cursor)[0]]
+    return [shown.event for shown in run.feed.behind(Follower(cursor))]
 
 
 def text_of(run):
@@ -143,6 +146,28 @@ async def test_text_that_may_have_been_written_is_written_once(run, log, doubt):
     await run.commit([], last=True)
     assert log.text() == text_of(run) == "Well: first second third"
     assert run.snapshot()[1] == Cursor(len(log.written))
+
+
+async def test_text_that_may_have_been_written_is_shown_once(run, log):
+    """Ours: it was shown as one text, and stands in the log as two."""
+    reader = Follower(NOTHING)
+    run.show("answer", "first ")
+    flush = await held(run, log)
+    run.show("answer", "second ")
+    log.doubt = "kept"
+    log.held.set()
+    with pytest.raises(StorageInDoubt):
+        await flush
+    found = run.feed.behind(reader)
+    log.doubt = ""
+    run.show("answer", "third")
+    while not run.over:
+        found += run.feed.behind(reader)
+        await run.commit([RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED))], last=True)
+    found += run.feed.behind(reader)
+    texts = [shown.event.text_appended.text for shown in found if shown.event.HasField("text_appended")]
+    assert texts[0] == "first second "
+    assert "".join(texts) == "first second third"
 
 
 async def test_a_run_that_may_have_ended_ends_once(run, log):
@@ -227,6 +252,7 @@ async def test_much_text_is_written_before_its_time_has_come(run, log):
 
 async def test_a_reader_of_a_run_that_was_deleted_under_it_comes_to_an_end(run, log, monkeypatch):
     monkeypatch.setattr("hector_agent.feed.RING_BYTES", 0)
+    monkeypatch.setattr("hector_agent.feed.KEPT_BYTES", 0)
 
     async def gone(*place, **which):
         return []
