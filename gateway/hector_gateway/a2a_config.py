@@ -28,8 +28,8 @@ class A2AConfig(Section):
     alone, for clients that refuse what they do not know."""
     streaming: bool = True
     """Let clients have streams. An agent that does not stream has none in any case."""
-    push_notifications: bool = False
-    """Tell clients of a task's progress at a URL that they name."""
+    push_notifications: bool = True
+    """Tell clients of a task's progress at a URL that they name; `push` says which may be named."""
     extended_card: bool = False
     """Offer authenticated callers a second card of each agent, with its internal skills. It needs
     `server.auth`."""

@@ -60,6 +60,7 @@ class Agents(AgentServiceServicer):
         for agent in self.agents:
             agent.input_modes.append("*/*")
             agent.output_modes.append("*/*")
+            agent.offer.push_notifications = False
 
     async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:
         self.times += 1
