@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hector_mesh import HectorError
 
-from .errors import StorageBusy, StorageFailed, StorageFull, StorageReadOnly
+from .errors import InvalidValue, StorageBusy, StorageFailed, StorageFull, StorageReadOnly
 from .group_commit import Fault
 from .server import LOCK_S, MIGRATION_S, detail_of, tls_context
 from .server_errors import (
@@ -167,6 +167,8 @@ class Postgres:
             )
         if state == "53100":
             return StorageFull(place.name)
+        if state == "22021":  # only asked for: what is written is looked at before
+            return InvalidValue("an id or name", "written with NUL", "what PostgreSQL takes, which has none")
         if state == "25006":
             return self._read_only(detail)
         if state in _AGAIN:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hector_store import (
     RunLog,
     readable,
 )
+from hector_store.errors import InvalidValue
 from hector_store.schema import INLINE_BYTES, blobs, run_events
 
 
@@ -251,3 +253,13 @@ async def test_kinds_of_a_newer_version_are_skipped_or_refused_as_they_say(log: 
     assert "upgrade" in str(caught.value)
     assert len(readable(raw, {"known"}, version=EVENT_FORMAT + 1)) == 1
     assert len(readable(raw, {"known", "vital"})) == 2
+
+
+async def test_a_name_that_no_database_could_keep_is_not_there_or_is_the_callers_mistake(log: RunLog) -> None:
+    """Ours: PostgreSQL does not even look for NUL, and must not be taken for broken."""
+    await log.create(a_run(), [NewEvent("in", b"1")])
+    with suppress(InvalidValue):
+        assert await log.get("default", "ann", "a\0b") is None
+    with suppress(InvalidValue):
+        assert not (await log.list("default", "ann", context_id="a\0b")).runs
+    assert (await log.list("default", "ann")).runs
