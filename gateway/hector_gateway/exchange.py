@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 import orjson
 
 from hector_a2a.codes import Profile
-from hector_a2a.parameters import EXTENSIONS, NAMES, OLD_EXTENSIONS, Pairs, extensions_in
+from hector_a2a.errors import InvalidParams
+from hector_a2a.parameters import EXTENSIONS, IDEMPOTENCY_KEY, NAMES, OLD_EXTENSIONS, Pairs, extensions_in
 from hector_mesh import Principal
 
 from .addresses import is_loopback
@@ -80,11 +81,21 @@ class Exchange:
         return None if value is None else value.decode("latin-1").strip()
 
     def parameters(self) -> Pairs:
-        """Return what the client says beside its request, as the mesh carries it."""
+        """Return what the client says beside its request, as the mesh carries it.
+
+        Raises:
+            InvalidParams: There is something in it that metadata cannot hold.
+        """
         headers = self._headers
         if headers.keys().isdisjoint(_PARAMETERS):
             return ()
-        return tuple((name, self._list(key)) for key, name in _PARAMETERS.items() if key in headers)
+        pairs = tuple((name, self._list(key)) for key, name in _PARAMETERS.items() if key in headers)
+        wrong = {
+            name: "visible ASCII characters are needed here" for name, text in pairs if not _fits(name, text)
+        }
+        if wrong:
+            raise InvalidParams(wrong)
+        return pairs
 
     def extensions(self) -> tuple[str, ...]:
         """Return the URIs of the extensions that the client names."""
@@ -220,6 +231,11 @@ class Exchange:
         transport = self._scope.get("hector.transport")
         if transport is not None:
             transport.abort()
+
+
+def _fits(name: str, text: str) -> bool:
+    """Say whether metadata can hold what a header says; an empty key is none that anybody means."""
+    return text.isascii() and text.isprintable() and (bool(text) or name != IDEMPOTENCY_KEY)
 
 
 class ClientLeft(Exception):

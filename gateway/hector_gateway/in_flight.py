@@ -8,7 +8,6 @@ from .errors import Busy, CallerBusy, Stopping
 from .exchange import ClientLeft, Exchange
 from .pulse import Pulse
 
-
 Shares = dict[str, int]
 """How many of something each caller has."""
 

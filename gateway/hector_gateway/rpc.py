@@ -22,7 +22,7 @@ from .exchange import ClientLeft, Exchange
 from .faults import Failure, is_lost, public, reason_in, retry_headers, rpc_error, unexpected
 from .leniency import completed
 from .methods import Method
-from .operations import Asked, Operations, check_content_type, place_of
+from .operations import Asked, Operations, beside, check_content_type, place_of
 from .request_limits import check_json
 from .versions import agreed
 
@@ -106,7 +106,7 @@ class JsonRpc:
 
     async def _answer(self, request: Request, asked: Asked, exchange: Exchange, call: Call) -> None:
         if not request.wants_answer:
-            await self._notified(asked, call)
+            await self._notified(asked, exchange, call)
             await exchange.reply(204, b"", kind=b"")
         elif asked.method.streams:
             await self._stream(request, asked, exchange, call)
@@ -126,7 +126,7 @@ class JsonRpc:
 
         await self._operations.stream(asked, exchange, call, show=show, complain=complain)
 
-    async def _notified(self, asked: Asked, call: Call) -> None:
+    async def _notified(self, asked: Asked, exchange: Exchange, call: Call) -> None:
         """Do what a notification asks for, and do not wait for what comes of it."""
         method, message = asked.method, asked.message
         if isinstance(message, a2a.SendMessageRequest):
@@ -136,7 +136,7 @@ class JsonRpc:
             return  # to show something to nobody
         try:
             with scope(call):
-                await method.call(message)
+                await method.call(message, metadata=beside(asked, exchange))
         except AioRpcError as error:
             facts = {"method": method.name, "code": error.code().name, "request_id": call.request_id}
             log.info("notification failed", extra=facts)
