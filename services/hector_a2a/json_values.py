@@ -48,7 +48,10 @@ def json_of_value(value: Value) -> Json:
 def _number(value: Value) -> int | float:
     # JSON has one kind of number: who sent 3 gets 3 back, and not 3.0.
     number = value.number_value
-    return int(number) if number.is_integer() and -_EXACT < number < _EXACT else number
+    if not (number.is_integer() and -_EXACT < number < _EXACT):
+        return number
+    whole = int(number)
+    return whole if whole or str(number) == "0.0" else number  # and who sent -0.0 gets that
 
 
 _READERS: dict[str, Callable[[Value], Json]] = {
