@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hector_a2a.push_config import PushConfig
 from hector_config import Misfit, ProjectPath, Section
-from hector_config.offer_config import A2AVersions, ErrorEdition, Extensions, ProviderConfig
+from hector_config.offer_config import A2AVersions, ErrorEdition, Extensions, MediaType, ProviderConfig
 
 
 class SigningConfig(Section):
@@ -35,6 +35,12 @@ class A2AConfig(Section):
     `server.auth`."""
     extensions: Extensions = []
     """Extensions of A2A that the agents know."""
+    input_modes: Annotated[list[MediaType], Field(min_length=1)] | None = None
+    """Media types that agents read which do not say. Left out: every text and JSON, and for agents of type
+    custom everything."""
+    output_modes: Annotated[list[MediaType], Field(min_length=1)] | None = None
+    """Media types that agents write which do not say. Left out: text/plain, and for agents of type custom
+    everything."""
     versions: A2AVersions = ["1.0", "0.3"]
     """Versions of A2A that are spoken."""
     errors: ErrorEdition = "1.0.1"

@@ -12,7 +12,7 @@ from hector_a2a.codes import EDITIONS, Profile
 from .a2a_config import A2AConfig
 from .directory import is_gone
 from .errors import NoSuchAgent
-from .media_types import OF_CONTENT, Modes
+from .media_types import EVERYTHING, OF_CONTENT, Modes
 from .methods import Method
 from .versions import SUPPORTED, Version
 
@@ -22,6 +22,11 @@ EXTENDED_CARD = "GetExtendedAgentCard"
 
 OF_TASKS = frozenset({"GetTask", "ListTasks", "CancelTask", "SubscribeToTask"})
 """What can be asked of an agent that is gone: its runs end as they began, and clients keep what they have."""
+
+
+# By the type of agents of which nobody says more. text/plain is for clients that cannot read text/*.
+_READ = {"llm": ("text/plain", "text/*", "application/json")}
+_WRITTEN = {"llm": ("text/plain",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +167,8 @@ class Offers:
             required=tuple(one.uri for one in extensions if one.required),
             versions=versions or self.versions,
             errors=cast(Profile, own.errors) if own.errors in EDITIONS else server.errors,
-            reads=Modes(agent.input_modes or ("text/plain",)),
-            writes=Modes(agent.output_modes or ("text/plain",)),
+            reads=Modes(agent.input_modes or server.input_modes or _READ.get(agent.type) or EVERYTHING),
+            writes=Modes(agent.output_modes or server.output_modes or _WRITTEN.get(agent.type) or EVERYTHING),
             provider=provider,
         )
 

@@ -200,6 +200,8 @@ class Cards:
             extended_card=offer.extended_card,
             extensions=offer.extensions,
             versions=offer.versions,
+            input_modes=offer.reads.shown,
+            output_modes=offer.writes.shown,
             provider=offer.provider,
         )
         return card_of(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+EVERYTHING = ("*/*",)
 OF_CONTENT = {"text": "text/plain", "data": "application/json", "raw": "application/octet-stream"}
 """What a part is that does not say. Of a `url` nobody knows; the agent will see."""
 
@@ -16,7 +17,7 @@ class Modes:
     """The media types that an agent reads, or those that it writes. Without any it is all of them."""
 
     def __init__(self, modes: Collection[str]) -> None:
-        self.shown = tuple(modes) or ("*/*",)
+        self.shown = tuple(modes) or EVERYTHING
         found = [plain(mode) for mode in self.shown]
         self._everything = "*/*" in found
         self._exact = frozenset(found)

@@ -30,6 +30,8 @@ class Offered:
     extended_card: bool = False
     extensions: Sequence[a2a.AgentExtension] = ()
     versions: Collection[str] = (V1, V03)
+    input_modes: Sequence[str] = _TEXT
+    output_modes: Sequence[str] = _TEXT
     provider: tuple[str, str] = ("", "")
     """Name and URL of the organization behind it."""
 
@@ -58,8 +60,8 @@ def card_of(
         name=agent.title or agent.name,
         description=agent.description,
         version=own.version or version,
-        default_input_modes=agent.input_modes or _TEXT,
-        default_output_modes=agent.output_modes or _TEXT,
+        default_input_modes=offered.input_modes,
+        default_output_modes=offered.output_modes,
     )
     if V1 in offered.versions:
         for binding in _OVER_HTTP:

@@ -130,10 +130,10 @@ class AgentConfig(Section):
     """What it offers A2A clients, where that is not as `server.a2a` says."""
     input_modes: Annotated[list[MediaType], Field(min_length=1)] | None = None
     """Media types it reads; messages with others are refused. `image/*` is every picture, `*/*` everything.
-    Left out: every text and JSON, and for agents of type custom everything."""
+    Left out: as `server.a2a.input_modes` says."""
     output_modes: Annotated[list[MediaType], Field(min_length=1)] | None = None
-    """Media types it writes; who accepts none of them is refused. Left out: text/plain, and for agents of
-    type custom everything."""
+    """Media types it writes; who accepts none of them is refused. Left out: as `server.a2a.output_modes`
+    says."""
     include_context: Off = False
     """Show the model passages before it asks for them: in a later version."""
 

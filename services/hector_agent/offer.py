@@ -1,24 +1,10 @@
 """What an agent tells the border of what it offers A2A clients."""
 
 import json
-from collections.abc import Sequence
 
 from hector.agent.v1 import Extension, Extensions, Offer
 
 from .offer_config import OfferConfig
-
-EVERYTHING = ("*/*",)
-
-
-def input_modes_of(kind: str) -> Sequence[str]:
-    """Return the media types that agents of a type read when they do not say."""
-    # text/plain is for clients that cannot read text/*.
-    return EVERYTHING if kind == "custom" else ("text/plain", "text/*", "application/json")
-
-
-def output_modes_of(kind: str) -> Sequence[str]:
-    """Return the media types that agents of a type write when they do not say."""
-    return EVERYTHING if kind == "custom" else ("text/plain",)
 
 
 def offer_of(config: OfferConfig) -> Offer:

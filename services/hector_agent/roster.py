@@ -14,7 +14,7 @@ from hector.agent.v1 import Agent as AgentInfo
 from .agent import Agent
 from .config import AgentConfig
 from .errors import AgentNotFound
-from .offer import input_modes_of, offer_of, output_modes_of
+from .offer import offer_of
 
 VISIBILITIES: Mapping[str, Visibility.ValueType] = {
     "public": VISIBILITY_PUBLIC,
@@ -74,8 +74,8 @@ def described(name: str, config: AgentConfig, *, default: bool) -> AgentInfo:
         visibility=VISIBILITIES[config.visibility],
         streaming=config.streaming,
         skills=skills or [Skill(id=name, name=title, description=description, tags=["chat"])],
-        input_modes=config.input_modes or input_modes_of(config.type),
-        output_modes=config.output_modes or output_modes_of(config.type),
+        input_modes=config.input_modes or (),
+        output_modes=config.output_modes or (),
         default=default,
         extended_card=config.a2a.extended_card,
         offer=offer_of(config.a2a),

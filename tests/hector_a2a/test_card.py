@@ -20,7 +20,7 @@ AGENT = Agent(
 )
 CARD = card_of(
     AGENT,
-    Offered(streaming=True),
+    Offered(streaming=True, input_modes=["text/plain", "image/png"]),
     url="http://localhost:8080/agents/helper",
     version="1.2.3",
     grpc_address="localhost:50051",
@@ -72,7 +72,7 @@ def test_only_the_default_agents_card_offers_grpc_to_clients_of_03() -> None:
     for default in (False, True):
         card = card_of(
             Agent(name="a", default=default),
-            Offered(streaming=True),
+            Offered(streaming=True, input_modes=["text/plain", "image/png"]),
             url="http://x/agents/a",
             version="1",
             grpc_address="x:50051",

@@ -16,6 +16,7 @@ from a2a.compat.v0_3.a2a_v0_3_pb2_grpc import A2AServiceStub as OldStub
 from a2a.utils import signing as sdk
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from google.protobuf.json_format import ParseDict
 from jwt import PyJWK
 
 import hector_a2a as a2a
@@ -94,6 +95,33 @@ async def test_a_card_of_one_version_holds_no_member_of_the_other(start_gateway:
     assert found["protocolVersion"] == "0.3.0"
 
 
+async def test_a_card_with_everything_on_it_pleases_strict_readers(start_gateway: Any) -> None:
+    """A2A 1.0, section 4.4.1, and 0.3, section 5.5: what is shown is in the schema, and can be read back."""
+    gateway = await start_gateway(
+        auth={"secret": "s"},
+        a2a={
+            "extended_card": True,
+            "push_notifications": True,
+            "provider": {"name": "Ours", "url": "https://ours.example"},
+            "extensions": [{"uri": "https://ours.example/x", "required": True, "params": {"a": [1, None]}}],
+        },
+    )
+    offer = gateway.agents.agents[0].offer
+    offer.version, offer.push_notifications = "7.1", True
+    offer.documentation_url, offer.icon_url = "https://ours.example/docs", "https://ours.example/i.png"
+    teach(gateway)
+    _, found = await get(gateway, A2A_Version="1.0")
+    card = ParseDict(found, a2a.AgentCard())  # unknown members are an error
+    assert to_json(card) == found
+    assert (card.version, card.provider.organization) == ("7.1", "Ours")
+    assert (card.documentation_url, card.icon_url) == (offer.documentation_url, offer.icon_url)
+    _, found = await get(gateway, A2A_Version="0.3")
+    old = v03_types.AgentCard.model_validate(found)
+    assert old.model_dump(mode="json", by_alias=True, exclude_unset=True) == found
+    assert old.supports_authenticated_extended_card
+    assert old.capabilities.extensions[0].params == {"a": [1, None]}
+
+
 async def test_a_card_says_when_it_changed(start_gateway: Any) -> None:
     """RFC 9110: Last-Modified and If-Modified-Since, which an ETag outweighs; HEAD says the same."""
     gateway = await start_gateway()
@@ -110,8 +138,10 @@ async def test_a_card_says_when_it_changed(start_gateway: Any) -> None:
             assert head.headers[name] == answer.headers[name]
         assert await head.read() == b""
     gateway.agents.agents[0].description = "Helps more."
+    gateway.agents.agents[0].offer.streaming = False
     await asyncio.sleep(FRESH_S)
     later, changed = await get(gateway)
+    assert changed["capabilities"]["streaming"] is False
     assert (found["description"], changed["description"]) == ("Helps.", "Helps more.")
     assert later.headers["etag"] != answer.headers["etag"]
     assert parsedate_to_datetime(later.headers["last-modified"]).timestamp() >= since

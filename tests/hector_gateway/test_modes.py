@@ -131,6 +131,20 @@ async def test_cards_show_the_modes(place: Place) -> None:
             assert (card["defaultInputModes"], card["defaultOutputModes"]) == (reads, writes)
 
 
+async def test_the_servers_word_is_for_agents_that_do_not_say(mesh_under_test: Any, tmp_path: Any) -> None:
+    server = {"a2a": {"input_modes": ["image/*"], "output_modes": ["image/png"]}}
+    others = {"reader": {"input_modes": ["text/plain"]}}
+    async with opened(mesh_under_test, tmp_path, server=server, others=others) as place:
+        card = (await place.public_card()).found
+        assert (card["defaultInputModes"], card["defaultOutputModes"]) == (["image/*"], ["image/png"])
+        card = (await place.public_card("reader")).found
+        assert (card["defaultInputModes"], card["defaultOutputModes"]) == (["text/plain"], ["image/png"])
+        for door in place.doors():
+            with pytest.raises(Refused, match="text/plain"):
+                await door.send()
+            assert (await door.at("reader").send())["status"]["state"] == "TASK_STATE_COMPLETED"
+
+
 @pytest.mark.parametrize(
     ("modes", "found", "has"),
     [

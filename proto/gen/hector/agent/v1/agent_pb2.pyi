@@ -144,11 +144,11 @@ class Agent(_message.Message):
 
     @_builtins.property
     def input_modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Media types it reads."""
+        """Media types it reads. Empty means that the server's configuration decides."""
 
     @_builtins.property
     def output_modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Media types it writes."""
+        """Media types it writes. Empty means that the server's configuration decides."""
 
     @_builtins.property
     def offer(self) -> Global___Offer:
