@@ -16,7 +16,7 @@ def _network(text: str) -> str:
     try:
         ipaddress.ip_network(text)
     except ValueError as error:
-        raise Misfit(f'no network: {error}; as "10.1.0.0/16", or "10.1.2.3" for one address') from None
+        raise Misfit(f'this is no network: {error}; as "10.1.0.0/16", or "10.1.2.3"') from None
     return text
 
 
@@ -53,9 +53,10 @@ class PushConfig(Section):
             try:
                 size = len(hmac_key(secret))
             except (ValueError, binascii.Error):
-                raise Misfit('"whsec_" and base64 are needed', at=(index,)) from None
+                raise Misfit('"whsec_" with base64 behind it is needed', at=(index,)) from None
             if size < LEAST_SECRET_BYTES:
-                raise Misfit(f"at least {LEAST_SECRET_BYTES} bytes are needed, found {size}", at=(index,))
+                wrong = f"a secret of {LEAST_SECRET_BYTES} bytes or more is needed, found {size}"
+                raise Misfit(wrong, at=(index,))
         return secrets
 
 

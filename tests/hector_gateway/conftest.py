@@ -288,7 +288,8 @@ async def start_gateway(mesh_under_test: Any, tmp_path: Any) -> AsyncIterator[St
             )
             source = server.pop("source", None)
             auth = {"secret_file": tmp_path / "admin_secret.sha256", **server.pop("auth", {})}
-            keys = {"port": 0, "grpc_port": 0, "shutdown_timeout": 1, "auth": auth, **server}
+            offered = {"push_notifications": False, **server.pop("a2a", {})}  # the agents here send none
+            keys = {"port": 0, "grpc_port": 0, "shutdown_timeout": 1, "auth": auth, "a2a": offered, **server}
             config = GatewaySection.model_validate({"server": keys})
             shown: list[str] = []
             border = Border(config, mesh_under_test.mesh, lambda made: shown.append(made.text), source)
