@@ -34,13 +34,13 @@ class EnvelopeError(Exception):
         return Status(code=number, message=str(self), details=[detail])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """One request."""
 
     method: str
     params: Any
-    """{} if left out."""
+    """{} if left out; None once they are read and the answer a stream, which can take days."""
     rpc_id: Id
     wants_answer: bool
     """It has an id; without one it is a notification, and nobody waits for an answer."""
@@ -80,6 +80,11 @@ def unknown_method(request: Request, known: list[str]) -> EnvelopeError:
 
 def result(rpc_id: Id, found: object) -> bytes:
     return orjson.dumps({"jsonrpc": "2.0", "id": rpc_id, "result": found})
+
+
+def result_head(rpc_id: Id) -> bytes:
+    """Return how a result begins: its JSON follows, and a closing brace."""
+    return b'{"jsonrpc":"2.0","id":%s,"result":' % orjson.dumps(rpc_id)
 
 
 def error(rpc_id: Id, found: dict[str, Any]) -> bytes:

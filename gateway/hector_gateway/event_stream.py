@@ -47,7 +47,7 @@ class EventStream:
         in_flight: InFlight,
         limits: LimitsConfig,
         *,
-        show: Callable[[Any], bytes],
+        show: Callable[[bytes], bytes],
         complain: Callable[[Failure], bytes],
     ) -> None:
         """Prepare to answer.
@@ -56,7 +56,7 @@ class EventStream:
             exchange: Whom to answer.
             in_flight: Where the call is kept while it lasts.
             limits: How long the stream may be silent, and how long the client may not read.
-            show: Makes an event of a message; see `event`.
+            show: Makes an event of a message, given as it travels; see `event`.
             complain: Makes an event of a failure in mid-stream.
         """
         self._exchange, self._in_flight, self._limits = exchange, in_flight, limits
@@ -65,7 +65,7 @@ class EventStream:
         self._sent_at = self._stuck_at = 0.0
         self._sending = self._left = self._over = False
         self._rpc: Any = None
-        self._ready: Callable[[], Iterable[Any]] = _nothing
+        self._ready: Callable[[], Iterable[bytes]] = _nothing
         self.due = 0
 
     async def follow(self, rpc: Any) -> None:
@@ -134,7 +134,7 @@ class EventStream:
                 await exchange.start(200, EVENTS, _HEADERS)
         await exchange.send(b"", more=False)
 
-    def _shown(self, message: Any) -> bytes:
+    def _shown(self, message: bytes) -> bytes:
         """Return a message's event, with those of all that have come behind it."""
         shown = self._show(message)
         more = self._ready()

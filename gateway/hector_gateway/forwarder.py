@@ -105,15 +105,18 @@ class Forwarder:
         return unary
 
     def _stream(self, one: Spoken) -> Stream:
+        write = one.rewritten
+
         async def stream(wire: bytes, visit: Visit) -> AsyncGenerator[bytes, None]:
             with scope(_call(visit, STREAM_S, self.revision)):
                 request = await self._prepared(one, wire, visit)
                 self._in_flight.admit_stream(visit.caller)
-                rpc = one.method.call(request, metadata=beside(one, request, visit))
+                rpc = one.method.stream(request, metadata=beside(one, request, visit))
+                del request, wire  # a stream that waits would keep them
                 with self._in_flight.counted(rpc, streams=True, caller=visit.caller):
                     async with streaming(rpc):
                         async for message in rpc:
-                            yield one.write(message)
+                            yield message if write is None else write(message)
 
         return stream
 

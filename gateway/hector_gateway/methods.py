@@ -23,6 +23,8 @@ class Method:
     """It gives many messages."""
     call: Callable[..., Any]
     """Takes a request, gives the call as grpc.aio has it."""
+    stream: Callable[..., Any]
+    """The same where it gives many messages; they come as they travel, as bytes."""
 
 
 def methods_of(service: ServiceDescriptor, mesh: grpc.aio.Channel) -> dict[str, Method]:
@@ -35,4 +37,5 @@ def _method(service: ServiceDescriptor, rpc: Any, mesh: grpc.aio.Channel) -> Met
     request, response = GetMessageClass(rpc.input_type), GetMessageClass(rpc.output_type)
     make: Any = mesh.unary_stream if rpc.server_streaming else mesh.unary_unary
     call = make(path, request.SerializeToString, response.FromString, _registered_method=True)
-    return Method(rpc.name, path, request, response, bool(rpc.server_streaming), call)
+    stream = make(path, request.SerializeToString, None, _registered_method=True)
+    return Method(rpc.name, path, request, response, bool(rpc.server_streaming), call, stream)

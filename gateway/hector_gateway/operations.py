@@ -22,6 +22,7 @@ from .faults import Failure
 from .in_flight import InFlight
 from .methods import Method
 from .push import OLD_VERSION, wants_push
+from .spelling import Spellings
 from .versions import Version, check
 
 PLACE = "hector.seq"
@@ -34,12 +35,13 @@ STREAM_S = 7 * 86400.0
 """A stream may take as long as its task; heartbeats find the clients that are gone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """What one client asks of which agent, and how it wants to be spoken to."""
 
     method: Method
     message: Any
+    """Its request; None once it is on its way and the answer a stream, which can take days."""
     version: Version
     agent: Agent
     offer: Offer
@@ -61,6 +63,7 @@ class Operations:
         self.methods, self.server, self.revision = methods, server, revision
         self._directory, self._in_flight = directory, in_flight
         self._cards = cards
+        self.spellings = Spellings()
 
     def call_of(self, exchange: Exchange, principal: Principal) -> Call:
         """Return how a request enters the mesh."""
@@ -185,7 +188,7 @@ class Operations:
         exchange: Exchange,
         call: Call,
         *,
-        show: Callable[[Any], bytes],
+        show: Callable[[bytes], bytes],
         complain: Callable[[Failure], bytes],
     ) -> None:
         """Answer with an operation's stream; `show` and `complain` make its events.
@@ -204,7 +207,9 @@ class Operations:
             revision=call.revision,
         )
         with scope(lasting):
-            await answer.follow(asked.method.call(asked.message, metadata=beside(asked, exchange)))
+            rpc = asked.method.stream(asked.message, metadata=beside(asked, exchange))
+            asked.message = None
+            await answer.follow(rpc)
 
 
 def echoed(activated: Sequence[str], version: Version) -> Headers:

@@ -24,6 +24,7 @@ from .operations import Asked, Operations, check_content_type, place_of
 from .query import from_query
 from .request_limits import check_json
 from .routes import Routes
+from .spelling import Spelling
 from .versions import agreed_at
 
 A2A_JSON = b"application/a2a+json"
@@ -71,6 +72,7 @@ class Rest:
         asked = await self._operations.asked(method, version, params, exchange, call, agent)
         exchange.agent = asked.agent.name
         if method.streams:
+            del params  # a stream that waits would keep them
             await self._stream(asked, exchange, call, as_proto=as_proto)
         else:
             response = await self._operations.called(asked, exchange, call)
@@ -108,9 +110,16 @@ class Rest:
         return found
 
     async def _stream(self, asked: Asked, exchange: Exchange, call: Call, *, as_proto: bool) -> None:
-        def show(message: Any) -> bytes:
-            found = to_json(message)
-            return event(orjson.dumps(_shown(asked, found, as_proto=as_proto)), place_of(found))
+        spelling = self._operations.spellings.of(
+            "rest",
+            asked.method.name,
+            asked.version,
+            as_proto,
+            make=lambda: _spelling(asked, as_proto=as_proto),
+        )
+
+        def show(message: bytes) -> bytes:
+            return event(*spelling.spelled(message))
 
         def complain(error: Failure) -> bytes:
             status = public(error, exchange.request_id)
@@ -171,6 +180,13 @@ def _shown(asked: Asked, found: dict[str, Any], *, as_proto: bool) -> Any:
         return result
     is_task = asked.method.response is a2a.Task
     return v03_proto.result_from_v03(result) if is_task else v03_proto.payload_from_v03(result)
+
+
+def _spelling(asked: Asked, *, as_proto: bool) -> Spelling:
+    # Of what was asked only what holds for all of its kind.
+    like = Asked(asked.method, None, asked.version, asked.agent, asked.offer)
+    read = asked.method.response.FromString
+    return Spelling(read, place_of, lambda found: _shown(like, found, as_proto=as_proto))
 
 
 def _fill(params: dict[str, Any], method: Method, values: dict[str, str]) -> None:

@@ -24,6 +24,7 @@ from .leniency import completed
 from .methods import Method
 from .operations import Asked, Operations, beside, check_content_type, place_of
 from .request_limits import check_json
+from .spelling import Spelling
 from .versions import agreed
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class JsonRpc:
             if "/" in request.method:
                 version = "0.3"
             check_json(request.params, body, operations.server.limits)
+            del body
             asked = await self._understood(request, exchange, call, agent, lenient=lenient)
             exchange.what, exchange.agent = asked.method.name, asked.agent.name
             await self._answer(request, asked, exchange, call)
@@ -109,6 +111,7 @@ class JsonRpc:
             await self._notified(asked, exchange, call)
             await exchange.reply(204, b"", kind=b"")
         elif asked.method.streams:
+            request.params = None
             await self._stream(request, asked, exchange, call)
         else:
             response = await self._operations.called(asked, exchange, call)
@@ -116,12 +119,15 @@ class JsonRpc:
             await exchange.reply(200, envelope.result(request.rpc_id, found))
 
     async def _stream(self, request: Request, asked: Asked, exchange: Exchange, call: Call) -> None:
-        def show(message: Any) -> bytes:
-            found = to_json(message)
-            return event(envelope.result(request.rpc_id, _in_version(request, asked, found)), place_of(found))
+        head, method, version = envelope.result_head(request.rpc_id), request.method, asked.version
+        spelling = self._operations.spellings.of(method, version, make=lambda: _spelling(request, asked))
+
+        def show(message: bytes) -> bytes:
+            data, place = spelling.spelled(message)
+            return event(b"%s%s}" % (head, data), place)
 
         def complain(error: Failure) -> bytes:
-            found = self._shown(public(error, exchange.request_id), exchange, asked.version)
+            found = self._shown(public(error, exchange.request_id), exchange, version)
             return event(envelope.error(request.rpc_id, found))
 
         await self._operations.stream(asked, exchange, call, show=show, complain=complain)
@@ -148,6 +154,13 @@ class JsonRpc:
         if version == "0.3":
             found["code"] = v03.error_code_from_v1(found["code"])
         return found
+
+
+def _spelling(request: Request, asked: Asked) -> Spelling:
+    method, read = request.method, asked.method.response.FromString
+    if asked.version != "0.3":
+        return Spelling(read, place_of)
+    return Spelling(read, place_of, lambda found: v03.result_from_v1(method, found))
 
 
 def _in_version(request: Request, asked: Asked, found: dict[str, Any]) -> Any:

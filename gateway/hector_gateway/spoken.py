@@ -35,6 +35,14 @@ class Spoken:
     wording: Wording | None = None
     """What a failure's message is here; None: as it is."""
 
+    @property
+    def rewritten(self) -> Callable[[bytes], bytes] | None:
+        """Takes an event of the mesh as it travels; None: it goes on as it is."""
+        if self.version != "0.3":
+            return None
+        read, write = self.method.response.FromString, self.write
+        return lambda wire: write(read(wire))
+
 
 def spoken(methods: Mapping[str, Method], service: str, check: Check) -> dict[str, Spoken]:
     """Return methods in their own words; those of A2A with requests that pass a check."""

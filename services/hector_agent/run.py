@@ -14,7 +14,8 @@ import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppended
 from hector.common.v1 import Message
 from hector_mesh import HectorError
-from hector_store import EventRow, NewEvent, NewPush, RunChanges, RunLog
+from hector_mesh.flag import Flag
+from hector_store import Appended, EventRow, NewEvent, NewPush, NewRun, RunChanges, RunLog
 
 from .conversation import from_a2a
 from .errors import RunLost, RunOver
@@ -69,7 +70,10 @@ class Run:
         """What its models were paid for so far, and why it failed, for whoever counts."""
         self.about: Mapping[str, str] = {}
         """What the failure is about, fact by fact."""
-        self.finished = asyncio.Event()
+        self.draft: tuple[NewRun, Sequence[NewEvent]] | None = None
+        """The run and its first events, where they are not written yet: they are, with whatever is."""
+        self._opening: asyncio.Handle | None = None
+        self.finished = Flag()
         """Set when the run is over or waits for somebody, and this process has let go of it."""
         self.is_task = True
         """A2A knows it as a task."""
@@ -77,7 +81,7 @@ class Run:
         """Somebody wants it stopped."""
         self.answer: a2a.Message | None = None
         """What was answered in place of a task."""
-        self.undecided: asyncio.Event | None = None
+        self.undecided: Flag | None = None
         """Set when it is known whether the answer is a task. None: it is."""
         self.plain = False
         """The answer is a plain message, and on its way."""

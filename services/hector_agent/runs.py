@@ -26,6 +26,7 @@ from hector.agent.v1 import (
     StatusChanged,
 )
 from hector_mesh import Call, HectorError
+from hector_mesh.flag import Flag
 from hector_store import IdempotencyMismatch, NewPush, RunLog, RunRow, new_id
 
 from .agent import Agent
@@ -324,7 +325,7 @@ class Runs:
                 work.opened.set_result(run)
             return
         if agent.handler is not None:
-            run.undecided = asyncio.Event()
+            run.undecided = Flag()
         if self._push is not None:
             run.committed = self._push.wake
             if work.pushes:
