@@ -47,12 +47,13 @@ class A2AServicer(PushServicer):
         A plain message is waited for in any case: nothing else could be shown of it.
         """
         wanted = _history_length(request.configuration, "configuration.")
-        run = await self._start(request, context)
+        waits = not request.configuration.return_immediately
+        run = await self._start(request, context, waits=waits)
         if isinstance(run, str):
             return a2a.SendMessageResponse(
                 task=trimmed(await self._again.task(current_call.get(), run), wanted)
             )
-        if not request.configuration.return_immediately:
+        if waits:
             await finished(run)
         elif run.undecided is not None:
             await run.decide()
@@ -133,7 +134,9 @@ class A2AServicer(PushServicer):
             async for response in events:
                 yield response
 
-    async def _start(self, request: "a2a.SendMessageRequest", context: Context) -> Run | str:
+    async def _start(
+        self, request: "a2a.SendMessageRequest", context: Context, *, waits: bool = False
+    ) -> Run | str:
         message = request.message
         _check(message)
         if message.reference_task_ids:
@@ -143,7 +146,8 @@ class A2AServicer(PushServicer):
         agent = self._roster.pick(request.tenant)
         check_override(agent, message, current_call.get().principal)
         pushes = self.wanted(request, context)
-        return await self._again.started(agent, request, current_call.get(), context, pushes)
+        call = current_call.get()
+        return await self._again.started(agent, request, call, context, pushes, waits=waits)
 
     async def _followed_up(self, request: "a2a.SendMessageRequest", context: Context) -> Run:
         """Take a message for a task that is there already: only one that waits takes any."""

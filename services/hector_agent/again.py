@@ -36,6 +36,8 @@ class Again:
         call: Call,
         context: Context,
         pushes: tuple[NewPush, ...] = (),
+        *,
+        waits: bool = False,
     ) -> Run | str:
         """Return a run for a message; of one that was sent before, the id of a run that is not at work.
 
@@ -44,7 +46,7 @@ class Again:
             HectorError: It was not accepted; its key is free.
         """
         once = once_of(request, agent.name, context)
-        beside = Beside.of(request, context) if agent.handler is not None else NOTHING
+        beside = Beside.of(request, context, waits=waits) if agent.handler is not None else NOTHING
         if once is None:
             return await self._runs.start(agent, request.message, call, pushes, beside)
         return await self._runs.start_once(agent, request.message, call, once, pushes, beside)

@@ -19,15 +19,17 @@ class Beside:
     """Media types that the client can take; empty: any."""
     extensions: Sequence[str] = ()
     """URIs of the extensions that it wants."""
+    waits: bool = False
+    """It waits for the end, and sees nothing before."""
 
     @classmethod
-    def of(cls, request: "a2a.SendMessageRequest", context: Context) -> "Beside":
+    def of(cls, request: "a2a.SendMessageRequest", context: Context, *, waits: bool = False) -> "Beside":
         """Return what stands beside a request's message."""
         extensions = Parameters.of(context).extensions
         modes = request.configuration.accepted_output_modes
         if not (extensions or modes or request.HasField("metadata")):
-            return NOTHING
-        return cls(MessageToDict(request.metadata), tuple(modes), extensions)
+            return PATIENCE if waits else NOTHING
+        return cls(MessageToDict(request.metadata), tuple(modes), extensions, waits)
 
 
-NOTHING = Beside()
+NOTHING, PATIENCE = Beside(), Beside(waits=True)

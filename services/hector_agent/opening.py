@@ -12,7 +12,7 @@ from hector.agent.v1 import (
     StatusChanged,
 )
 from hector_mesh import Call
-from hector_store import NewPush, NewRun, RunLog, RunRow
+from hector_store import NewEvent, NewPush, NewRun, RunLog, RunRow
 
 from .agent import Agent
 from .idempotency import Once
@@ -47,6 +47,44 @@ async def opened(
         new_context: The context has no other run.
         waits: Other runs of its context come first.
     """
+    new, rows, task = _drafted(worker, agent, message, call, once, pushes, new_context, waits)
+    created = await log.create(new._replace(view=listed(task)), rows)
+    if created.repeated:
+        return created.run_id
+    task.status.timestamp.FromMicroseconds(created.time_us)
+    return _run(log, new, task, created.context_position, created.epoch, len(rows))
+
+
+def unwritten(log: RunLog, worker: str, agent: Agent, message: "a2a.Message", call: Call) -> Run:
+    """Return the first run of a new context, which is written with the first thing that happens in it.
+
+    For those whose caller sees nothing before the end, so that nobody knows of it before it is there. Where
+    its agent answers without waiting for anything, all of it is one commit.
+    """
+    new, rows, task = _drafted(worker, agent, message, call, None, (), True, False)
+    run = _run(log, new, task, 1, 1, len(rows))
+    run.draft = new, rows
+    return run
+
+
+def _run(log: RunLog, new: NewRun, task: "a2a.Task", position: int, epoch: int, events: int) -> Run:
+    place = Place(new.id, new.app, new.owner, new.agent, new.context_id, position, epoch)
+    run = Run(log, place, task, events + 1)
+    run.state, run.is_task = RunState.Value(new.state), new.is_task
+    return run
+
+
+def _drafted(
+    worker: str,
+    agent: Agent,
+    message: "a2a.Message",
+    call: Call,
+    once: Once | None,
+    pushes: Sequence[NewPush],
+    new_context: bool,
+    waits: bool,
+) -> tuple[NewRun, list[NewEvent], "a2a.Task"]:
+    """Return a run as it is written down, with its first events and the task that they make."""
     run_id, app, owner = message.task_id, call.app, call.principal.id
     state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
     events = [received(message), RunEvent(status_changed=StatusChanged(state=state))]
@@ -66,17 +104,9 @@ async def opened(
         worker=worker,
         idempotency_key=once.name if once else "",
         idempotency_hash=once.hash if once else "",
-        view=listed(task),
         pushes=named(pushes, run_id),
     )
-    created = await log.create(new, [row_of(event) for event in events])
-    if created.repeated:
-        return created.run_id
-    task.status.timestamp.FromMicroseconds(created.time_us)
-    place = Place(run_id, app, owner, agent.name, message.context_id, created.context_position, created.epoch)
-    run = Run(log, place, task, len(events) + 1)
-    run.state, run.is_task = state, new.is_task
-    return run
+    return new, [row_of(event) for event in events], task
 
 
 async def reopened(

@@ -20,7 +20,7 @@ from hector_store import Appended, EventRow, NewEvent, NewPush, NewRun, RunChang
 from .conversation import from_a2a
 from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
-from .view import FINAL, INTERRUPTED, fold, listed_after, state_of
+from .view import FINAL, INTERRUPTED, fold, listed, listed_after, state_of
 
 FLUSH_S = 0.25  # how long shown text may stay uncommitted
 FLUSH_CHARS = 32 * 1024  # how much of it
@@ -147,6 +147,8 @@ class Run:
         self._open_chars += len(text)
         if not self._lock.locked():
             self.feed.show(self._open)
+        if self.draft is not None:
+            return  # it is about to be written in any case
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
         elif self._open_chars >= FLUSH_CHARS and not self._lock.locked():
@@ -203,6 +205,10 @@ class Run:
         self.feed.end(None if self.over else RunLost(self.place.run))
         self.finished.set()
 
+    def open_soon(self) -> None:
+        """Write the draft down as soon as whoever works on the run waits for something."""
+        self._opening = asyncio.get_running_loop().call_soon(self.begin, ())
+
     def begin(
         self,
         events: "Sequence[RunEvent] | Late",
@@ -213,6 +219,9 @@ class Run:
         pushes: Sequence[NewPush] = (),
     ) -> "asyncio.Task[None]":
         """Write as `commit` does, and return what can be waited for: a failure is told there, once."""
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
         writing = self._write(events, strategy, last=last, is_task=is_task, pushes=pushes)
         write = asyncio.get_running_loop().create_task(writing)
         self._writes.add(write)
@@ -245,14 +254,13 @@ class Run:
             elif last and self._growing:
                 ended = TextAppended(artifact_id=self._growing, append=True, last=True)
                 events = [RunEvent(text_appended=ended), *events]
-            if not events:
+            if not events and self.draft is None:
                 return
             state = state_of(events)
             changes = self._changes(events, state, strategy, is_task)
             rows = [row_of(event) for event in events]
             try:
-                place = self.place
-                committed = await self._log.append(place.run, place.epoch, rows, changes, pushes=pushes)
+                committed = await self._commit(rows, changes, pushes)
             except HectorError as error:
                 if error.reason == IN_DOUBT:
                     self._doubted_chars = len(text.text) if text is not None else 0
@@ -268,6 +276,23 @@ class Run:
             if is_task is not None:
                 self.is_task = is_task
             self._take(events, state, committed.last_seq + 1)
+
+    async def _commit(
+        self, rows: Sequence[NewEvent], changes: RunChanges, pushes: Sequence[NewPush]
+    ) -> Appended:
+        place, draft = self.place, self.draft
+        if draft is None:
+            return await self._log.append(place.run, place.epoch, rows, changes, pushes=pushes)
+        new, first = draft
+        whole = new._replace(
+            state=changes.state or new.state,
+            is_task=new.is_task if changes.is_task is None else changes.is_task,
+            view=listed(self.task) if changes.view is None else changes.view,
+        )
+        created = await self._log.create(whole, [*first, *rows])
+        self.draft = None
+        self.task.status.timestamp.FromMicroseconds(created.time_us)
+        return Appended(created.last_seq, created.time_us)
 
     def _take(self, events: Sequence[RunEvent], state: "RunState.ValueType | None", next_seq: int) -> None:
         """Make committed events part of the task, and show them."""
@@ -286,6 +311,8 @@ class Run:
         place = self.place
         rows = await self._log.events(place.app, place.run, after=self._next_seq - 1)
         self._doubted_chars = None
+        if self.draft is not None and await self._log.get(place.app, place.owner, place.run) is not None:
+            self.draft = None
         if not rows:
             return
         if self._open is not None and doubted_chars:

@@ -36,7 +36,7 @@ from .errors import RunDoesNotWait, ShuttingDown, TooManyRuns
 from .idempotency import IdempotencyKeyReused, Once
 from .ledger import close_abandoned, ended, task_of
 from .measuring import ACTIVE, run_ended
-from .opening import opened, received, reopened, waits
+from .opening import opened, received, reopened, unwritten, waits
 from .order import InOrder, Seat
 from .push.push import Push
 from .run import Run
@@ -309,17 +309,20 @@ class Runs:
         told.CopyFrom(message)
         told.task_id = new_id()
         told.context_id = told.context_id or new_id()
-        run = await opened(
-            self.log,
-            self._worker,
-            agent,
-            told,
-            call,
-            work.once,
-            work.pushes,
-            new_context=not message.context_id,
-            waits=self._turns.busy((call.app, call.principal.id, told.context_id)),
-        )
+        if work.beside.waits and not (message.context_id or work.once or work.pushes):
+            run: Run | str = unwritten(self.log, self._worker, agent, told, call)
+        else:
+            run = await opened(
+                self.log,
+                self._worker,
+                agent,
+                told,
+                call,
+                work.once,
+                work.pushes,
+                new_context=not message.context_id,
+                waits=self._turns.busy((call.app, call.principal.id, told.context_id)),
+            )
         if isinstance(run, str):
             if not work.opened.done():
                 work.opened.set_result(run)
@@ -365,7 +368,9 @@ class Runs:
         self._live[place.run] = work
         limit_s = agent.config.timeout
         work.timer = asyncio.get_running_loop().call_later(limit_s, self._halt_late, run, agent)
-        if not work.opened.done():  # else whoever asked has left
+        if run.draft is not None:
+            run.open_soon()
+        elif not work.opened.done():  # else whoever asked has left
             work.opened.set_result(run)
         if not self._accepting:  # the server was stopped meanwhile
             self._interrupt(run)
@@ -414,6 +419,7 @@ class Runs:
         except HectorError as failure:
             # The log is out of reach, or somebody else's: whoever opens it next ends the run.
             logger.error("end of run was not written", extra={"run": run.place.run, "reason": failure.reason})
+            work.failure = failure
         finally:
             await run.settled()
             self._let_go(work, run)
@@ -425,6 +431,11 @@ class Runs:
         del self._live[run.place.run]
         self._forget_key(work)
         ACTIVE.add(work.agent.name, amount=-1)
+        if not work.opened.done():  # whoever asked has waited for all of it
+            if run.draft is None:
+                work.opened.set_result(run)
+            else:
+                work.opened.set_exception(work.failure or ShuttingDown())
         if run.undecided is not None:
             run.undecided.set()
         if run.parked:
@@ -502,6 +513,8 @@ class _Work:
     run: Run | None = None
     timer: asyncio.TimerHandle = field(init=False)
     """Stops a run that takes too long."""
+    failure: HectorError | None = None
+    """Why its end could not be written."""
     change: StatusChanged | None = None
     """What is to be written of a run that was stopped."""
     begun: float = 0.0

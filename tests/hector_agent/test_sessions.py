@@ -9,6 +9,7 @@ import hector_a2a as a2a
 from hector.agent.v1 import (
     RUN_STATE_COMPLETED,
     AgentServiceStub,
+    Approval,
     DeleteSessionRequest,
     GetAgentRequest,
     GetRunRequest,
@@ -159,7 +160,7 @@ async def test_a_signal_that_is_not_known_yet_says_what_is(mesh_under_test, tmp_
     async with serving(mesh_under_test, tmp_path, ScriptedModel("ok")):
         with as_ada():
             task = (await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))).task
-            signal = Signal(wake_json="{}")
+            signal = Signal(approval=Approval(call_id="c"))
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await AgentServiceStub(mesh_under_test.mesh).Signal(SignalRequest(run=task.id, signal=signal))
     assert info_of(refused.value).reason == "SIGNAL_NOT_SUPPORTED"

@@ -43,7 +43,7 @@ class Turn:
         """What users and agents said in other turns of the session, oldest first."""
         self.state: dict[str, Any] = state or {}
         """The session's state, for this turn and later ones: change it in place, with what JSON knows."""
-        self._before = copy.deepcopy(self.state)
+        self._before = copy.deepcopy(self.state) if self.state else {}
         self.resumes = resumes
         """The task waited for somebody, and goes on: `task` has what was said before."""
         self.wake_json = wake_json
