@@ -4,7 +4,7 @@ from .cors_config import CorsConfig
 from .errors import Headers, OriginNotAllowed
 from .exchange import Exchange
 
-_SHOWN = b"x-request-id, retry-after, www-authenticate"
+_SHOWN = b"x-request-id, a2a-extensions, retry-after, www-authenticate"
 _VARY = (b"vary", b"Origin")
 
 

@@ -13,11 +13,11 @@ class CorsConfig(Section):
 
     allowed_origins: list[str] = []
     """Origins as browsers write them, "https://app.example.com"; "*" is every page there is."""
-    allowed_methods: list[str] = ["GET", "HEAD", "POST"]
+    allowed_methods: list[str] = ["GET", "HEAD", "POST", "DELETE"]
     """HTTP methods that they may use."""
     allowed_headers: list[str] = [
-        *("Authorization", "Content-Type", "Accept", "A2A-Version", "A2A-Extensions"),
-        *("Last-Event-ID", "X-Request-Id", "traceparent", "tracestate"),
+        *("Authorization", "Content-Type", "Accept", "A2A-Version", "A2A-Extensions", "X-A2A-Extensions"),
+        *("Last-Event-ID", "Idempotency-Key", "X-Request-Id", "traceparent", "tracestate"),
     ]
     """Headers that they may send; "*" is every header but Authorization."""
     allow_credentials: bool = False

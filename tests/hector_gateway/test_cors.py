@@ -20,10 +20,19 @@ async def test_a_listed_page_is_told_what_it_may_do(start_gateway):
     assert status == 204
     assert said["Access-Control-Allow-Origin"] == PAGE
     assert said["Access-Control-Allow-Credentials"] == "true"
-    assert said["Access-Control-Allow-Methods"] == "GET, HEAD, POST"
+    assert said["Access-Control-Allow-Methods"] == "GET, HEAD, POST, DELETE"
     assert said["Access-Control-Allow-Headers"] == "Content-Type, A2A-Version"
     assert said["Access-Control-Max-Age"] == "60"
     assert said["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("header", ["A2A-Extensions", "X-A2A-Extensions", "Idempotency-Key", "Last-Event-ID"])
+async def test_a_listed_page_may_say_what_a2a_and_hector_know_beside_a_request(start_gateway, header):
+    gateway = await start_gateway(cors=CORS)
+    status, said = await preflight(gateway, headers=header)
+    assert (status, said["Access-Control-Allow-Headers"]) == (204, header)
+    async with gateway.http.get(gateway.url + "/agents/helper", headers={"Origin": PAGE}) as answer:
+        assert "a2a-extensions" in answer.headers["Access-Control-Expose-Headers"]
 
 
 async def test_every_method_is_said_by_name_where_browsers_take_no_star(start_gateway):
@@ -51,7 +60,7 @@ async def test_a_listed_page_may_read_the_answers_errors_included(start_gateway)
         ({"origin": PAGE + ".evil.com"}, "allowed_origins"),
         ({"origin": "http://app.example.com"}, "allowed_origins"),
         ({"origin": "null"}, "allowed_origins"),
-        ({"method": "DELETE"}, "allowed_methods"),
+        ({"method": "PUT"}, "allowed_methods"),
         ({"headers": "X-Anything"}, "allowed_headers"),
     ],
 )

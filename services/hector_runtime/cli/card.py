@@ -206,6 +206,10 @@ def _told(card: Card) -> dict[str, Any]:
         "streaming": bool(capabilities.get("streaming")),
         "push_notifications": bool(capabilities.get("pushNotifications")),
         "extended_card": bool(extended),
+        "extensions": [
+            f"{one.get('uri', '')}{' (required)' if one.get('required') else ''}"
+            for one in capabilities.get("extensions") or ()
+        ],
         "reads": card.get("defaultInputModes", []),
         "writes": card.get("defaultOutputModes", []),
         "security": list(schemes),
