@@ -17,3 +17,5 @@ compile dev.txt --extra dev pyproject.toml plugins/pyproject.toml
 compile run.txt --no-annotate --extra all --constraint requirements/dev.txt pyproject.toml plugins/pyproject.toml
 compile build.txt --no-annotate --constraint requirements/dev.txt - <<<hatchling
 compile uv.txt --no-annotate --constraint requirements/dev.txt - <<<uv
+# A venv of its own: tests call us with the SDK of A2A 0.3, too.
+compile a2a-0.3.txt --no-annotate - <<<$'a2a-sdk==0.3.26\ngrpcio'

@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = ["build", "dev", "run", "uv"]
+LOCKS = ["a2a-0.3", "build", "dev", "run", "uv"]
 OURS = {"hector", "hector-plugin"}
 
 
