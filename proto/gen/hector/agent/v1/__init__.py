@@ -15,12 +15,22 @@ from .agent_pb2 import ListAgentsRequest as ListAgentsRequest
 from .agent_pb2 import ListAgentsResponse as ListAgentsResponse
 from .agent_pb2 import ListApprovalsRequest as ListApprovalsRequest
 from .agent_pb2 import ListApprovalsResponse as ListApprovalsResponse
+from .agent_pb2 import ListPushConfigsRequest as ListPushConfigsRequest
+from .agent_pb2 import ListPushConfigsResponse as ListPushConfigsResponse
 from .agent_pb2 import ListRunsRequest as ListRunsRequest
 from .agent_pb2 import ListRunsResponse as ListRunsResponse
 from .agent_pb2 import ListSessionsRequest as ListSessionsRequest
 from .agent_pb2 import ListSessionsResponse as ListSessionsResponse
 from .agent_pb2 import Offer as Offer
+from .agent_pb2 import PUSH_STATE_ACTIVE as PUSH_STATE_ACTIVE
+from .agent_pb2 import PUSH_STATE_DEAD as PUSH_STATE_DEAD
+from .agent_pb2 import PUSH_STATE_DONE as PUSH_STATE_DONE
+from .agent_pb2 import PUSH_STATE_UNSPECIFIED as PUSH_STATE_UNSPECIFIED
 from .agent_pb2 import PendingApproval as PendingApproval
+from .agent_pb2 import PushConfig as PushConfig
+from .agent_pb2 import PushState as PushState
+from .agent_pb2 import RetryPushConfigRequest as RetryPushConfigRequest
+from .agent_pb2 import RetryPushConfigResponse as RetryPushConfigResponse
 from .agent_pb2 import Run as Run
 from .agent_pb2 import Session as Session
 from .agent_pb2 import SignalRequest as SignalRequest
@@ -75,4 +85,4 @@ from .provider_pb2_grpc import AgentProviderServicer as AgentProviderServicer
 from .provider_pb2_grpc import AgentProviderStub as AgentProviderStub
 from .provider_pb2_grpc import add_AgentProviderServicer_to_server as add_AgentProviderServicer_to_server
 
-__all__ = ['Agent', 'AgentProviderServicer', 'AgentProviderStub', 'AgentServiceServicer', 'AgentServiceStub', 'Approval', 'ArtifactSaved', 'CancelRun', 'CancelToolCall', 'DeleteSessionRequest', 'DeleteSessionResponse', 'DescribeAgentsRequest', 'DescribeAgentsResponse', 'Extension', 'Extensions', 'FollowUp', 'GetAgentRequest', 'GetAgentResponse', 'GetRunRequest', 'GetRunResponse', 'GetSessionRequest', 'GetSessionResponse', 'ListAgentsRequest', 'ListAgentsResponse', 'ListApprovalsRequest', 'ListApprovalsResponse', 'ListRunsRequest', 'ListRunsResponse', 'ListSessionsRequest', 'ListSessionsResponse', 'MessageReceived', 'MessageSent', 'MessagesAdded', 'ModelAnswered', 'Offer', 'OwnerChanged', 'PendingApproval', 'RUN_STATE_AUTH_REQUIRED', 'RUN_STATE_CANCELED', 'RUN_STATE_COMPLETED', 'RUN_STATE_FAILED', 'RUN_STATE_INPUT_REQUIRED', 'RUN_STATE_REJECTED', 'RUN_STATE_SUBMITTED', 'RUN_STATE_UNSPECIFIED', 'RUN_STATE_WAITING', 'RUN_STATE_WORKING', 'Run', 'RunAgentRequest', 'RunAgentResponse', 'RunError', 'RunEvent', 'RunState', 'Session', 'Signal', 'SignalReceived', 'SignalRequest', 'SignalResponse', 'Skill', 'StateChanged', 'StatusChanged', 'TailRequest', 'TailResponse', 'TextAppended', 'ToolFinished', 'ToolStarted', 'TurnParked', 'VISIBILITY_INTERNAL', 'VISIBILITY_PRIVATE', 'VISIBILITY_PUBLIC', 'VISIBILITY_UNSPECIFIED', 'Visibility', 'add_AgentProviderServicer_to_server', 'add_AgentServiceServicer_to_server']
+__all__ = ['Agent', 'AgentProviderServicer', 'AgentProviderStub', 'AgentServiceServicer', 'AgentServiceStub', 'Approval', 'ArtifactSaved', 'CancelRun', 'CancelToolCall', 'DeleteSessionRequest', 'DeleteSessionResponse', 'DescribeAgentsRequest', 'DescribeAgentsResponse', 'Extension', 'Extensions', 'FollowUp', 'GetAgentRequest', 'GetAgentResponse', 'GetRunRequest', 'GetRunResponse', 'GetSessionRequest', 'GetSessionResponse', 'ListAgentsRequest', 'ListAgentsResponse', 'ListApprovalsRequest', 'ListApprovalsResponse', 'ListPushConfigsRequest', 'ListPushConfigsResponse', 'ListRunsRequest', 'ListRunsResponse', 'ListSessionsRequest', 'ListSessionsResponse', 'MessageReceived', 'MessageSent', 'MessagesAdded', 'ModelAnswered', 'Offer', 'OwnerChanged', 'PUSH_STATE_ACTIVE', 'PUSH_STATE_DEAD', 'PUSH_STATE_DONE', 'PUSH_STATE_UNSPECIFIED', 'PendingApproval', 'PushConfig', 'PushState', 'RUN_STATE_AUTH_REQUIRED', 'RUN_STATE_CANCELED', 'RUN_STATE_COMPLETED', 'RUN_STATE_FAILED', 'RUN_STATE_INPUT_REQUIRED', 'RUN_STATE_REJECTED', 'RUN_STATE_SUBMITTED', 'RUN_STATE_UNSPECIFIED', 'RUN_STATE_WAITING', 'RUN_STATE_WORKING', 'RetryPushConfigRequest', 'RetryPushConfigResponse', 'Run', 'RunAgentRequest', 'RunAgentResponse', 'RunError', 'RunEvent', 'RunState', 'Session', 'Signal', 'SignalReceived', 'SignalRequest', 'SignalResponse', 'Skill', 'StateChanged', 'StatusChanged', 'TailRequest', 'TailResponse', 'TextAppended', 'ToolFinished', 'ToolStarted', 'TurnParked', 'VISIBILITY_INTERNAL', 'VISIBILITY_PRIVATE', 'VISIBILITY_PUBLIC', 'VISIBILITY_UNSPECIFIED', 'Visibility', 'add_AgentProviderServicer_to_server', 'add_AgentServiceServicer_to_server']

@@ -50,6 +50,34 @@ VISIBILITY_PRIVATE: Visibility.ValueType  # 3
 """Other agents of this mesh."""
 Global___Visibility: _TypeAlias = Visibility  # noqa: Y015
 
+class _PushState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PushStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PushState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PUSH_STATE_UNSPECIFIED: _PushState.ValueType  # 0
+    """Any."""
+    PUSH_STATE_ACTIVE: _PushState.ValueType  # 1
+    """Something is to be delivered, or will be when the run goes on."""
+    PUSH_STATE_DEAD: _PushState.ValueType  # 2
+    """Given up."""
+    PUSH_STATE_DONE: _PushState.ValueType  # 3
+    """The run is over, and everything was delivered."""
+
+class PushState(_PushState, metaclass=_PushStateEnumTypeWrapper):
+    """How deliveries of a push notification config are."""
+
+PUSH_STATE_UNSPECIFIED: PushState.ValueType  # 0
+"""Any."""
+PUSH_STATE_ACTIVE: PushState.ValueType  # 1
+"""Something is to be delivered, or will be when the run goes on."""
+PUSH_STATE_DEAD: PushState.ValueType  # 2
+"""Given up."""
+PUSH_STATE_DONE: PushState.ValueType  # 3
+"""The run is over, and everything was delivered."""
+Global___PushState: _TypeAlias = PushState  # noqa: Y015
+
 @_typing.final
 class Skill(_message.Message):
     """Something an agent is good at, as its card says."""
@@ -1006,3 +1034,187 @@ class ListApprovalsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListApprovalsResponse: _TypeAlias = ListApprovalsResponse  # noqa: Y015
+
+@_typing.final
+class PushConfig(_message.Message):
+    """Somebody who is told of a run by push notification. What he knows us by is never shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    DELIVERED_SEQ_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    NEXT_TIME_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    """The run (A2A task id)."""
+    id: _builtins.str
+    """Unique within the run."""
+    agent: _builtins.str
+    """The agent."""
+    owner: _builtins.str
+    """Whose run it is."""
+    url: _builtins.str
+    """Where notifications go; without its query for those whose it is not."""
+    state: Global___PushState.ValueType
+    """How deliveries are."""
+    delivered_seq: _builtins.int
+    """The last event that was confirmed; zero means none."""
+    attempts: _builtins.int
+    """How many attempts have failed since."""
+    error: _builtins.str
+    """Why the last one did."""
+    @_builtins.property
+    def next_time(self) -> _timestamp_pb2.Timestamp:
+        """No attempt before this time."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was wanted."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When something changed last."""
+
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        id: _builtins.str = ...,
+        agent: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        url: _builtins.str = ...,
+        state: Global___PushState.ValueType = ...,
+        delivered_seq: _builtins.int = ...,
+        attempts: _builtins.int = ...,
+        error: _builtins.str = ...,
+        next_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "next_time", b"next_time", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "attempts", b"attempts", "create_time", b"create_time", "delivered_seq", b"delivered_seq", "error", b"error", "id", b"id", "next_time", b"next_time", "owner", b"owner", "run", b"run", "state", b"state", "update_time", b"update_time", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PushConfig: _TypeAlias = PushConfig  # noqa: Y015
+
+@_typing.final
+class ListPushConfigsRequest(_message.Message):
+    """Request message for AgentService.ListPushConfigs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    """Only this run's."""
+    state: Global___PushState.ValueType
+    """Only in this state."""
+    page_size: _builtins.int
+    """At most this many; zero means 50, at most 100."""
+    page_token: _builtins.str
+    """From the page before."""
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        state: Global___PushState.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "run", b"run", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPushConfigsRequest: _TypeAlias = ListPushConfigsRequest  # noqa: Y015
+
+@_typing.final
+class ListPushConfigsResponse(_message.Message):
+    """Response message for AgentService.ListPushConfigs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUSH_CONFIGS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def push_configs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PushConfig]:
+        """The oldest first."""
+
+    def __init__(
+        self,
+        *,
+        push_configs: _abc.Iterable[Global___PushConfig] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "push_configs", b"push_configs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPushConfigsResponse: _TypeAlias = ListPushConfigsResponse  # noqa: Y015
+
+@_typing.final
+class RetryPushConfigRequest(_message.Message):
+    """Request message for AgentService.RetryPushConfig."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    """The run. Required."""
+    id: _builtins.str
+    """The config. Required."""
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryPushConfigRequest: _TypeAlias = RetryPushConfigRequest  # noqa: Y015
+
+@_typing.final
+class RetryPushConfigResponse(_message.Message):
+    """Response message for AgentService.RetryPushConfig."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUSH_CONFIG_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def push_config(self) -> Global___PushConfig:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        push_config: Global___PushConfig | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["push_config", b"push_config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["push_config", b"push_config"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryPushConfigResponse: _TypeAlias = RetryPushConfigResponse  # noqa: Y015

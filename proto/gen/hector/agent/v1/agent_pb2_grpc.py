@@ -86,6 +86,16 @@ class AgentServiceStub(object):
                 request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListApprovalsRequest.SerializeToString,
                 response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListApprovalsResponse.FromString,
                 _registered_method=True)
+        self.ListPushConfigs = channel.unary_unary(
+                '/hector.agent.v1.AgentService/ListPushConfigs',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListPushConfigsRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListPushConfigsResponse.FromString,
+                _registered_method=True)
+        self.RetryPushConfig = channel.unary_unary(
+                '/hector.agent.v1.AgentService/RetryPushConfig',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryPushConfigRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryPushConfigResponse.FromString,
+                _registered_method=True)
 
 
 class AgentServiceServicer(object):
@@ -163,6 +173,22 @@ class AgentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPushConfigs(self, request, context):
+        """Lists who is told of runs by push notification, the oldest first: the caller's own, or for
+        operators everybody's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryPushConfig(self, request, context):
+        """Takes up deliveries that were given up, where they stand. What waits for its next attempt waits
+        no longer; what is delivered stays so.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AgentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -215,6 +241,16 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.ListApprovals,
                     request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListApprovalsRequest.FromString,
                     response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListApprovalsResponse.SerializeToString,
+            ),
+            'ListPushConfigs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPushConfigs,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListPushConfigsRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListPushConfigsResponse.SerializeToString,
+            ),
+            'RetryPushConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryPushConfig,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryPushConfigRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryPushConfigResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -489,6 +525,60 @@ class AgentService(object):
             '/hector.agent.v1.AgentService/ListApprovals',
             hector_dot_agent_dot_v1_dot_agent__pb2.ListApprovalsRequest.SerializeToString,
             hector_dot_agent_dot_v1_dot_agent__pb2.ListApprovalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPushConfigs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/ListPushConfigs',
+            hector_dot_agent_dot_v1_dot_agent__pb2.ListPushConfigsRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.ListPushConfigsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryPushConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/RetryPushConfig',
+            hector_dot_agent_dot_v1_dot_agent__pb2.RetryPushConfigRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.RetryPushConfigResponse.FromString,
             options,
             channel_credentials,
             insecure,

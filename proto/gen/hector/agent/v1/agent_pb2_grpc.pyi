@@ -37,6 +37,14 @@ class AgentServiceStub:
     """Removes a session with all its runs. FAILED_PRECONDITION while one of them is not over."""
     ListApprovals: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListApprovalsRequest, _agent_pb2.ListApprovalsResponse]
     """Lists tool calls that wait for the caller's decision."""
+    ListPushConfigs: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListPushConfigsRequest, _agent_pb2.ListPushConfigsResponse]
+    """Lists who is told of runs by push notification, the oldest first: the caller's own, or for
+    operators everybody's.
+    """
+    RetryPushConfig: _aio.UnaryUnaryMultiCallable[_agent_pb2.RetryPushConfigRequest, _agent_pb2.RetryPushConfigResponse]
+    """Takes up deliveries that were given up, where they stand. What waits for its next attempt waits
+    no longer; what is delivered stays so.
+    """
 
 class AgentServiceServicer:
     """Agents, their sessions and their runs. Everybody sees only their own; what belongs to somebody
@@ -112,5 +120,23 @@ class AgentServiceServicer:
         context: _aio.ServicerContext[_agent_pb2.ListApprovalsRequest, _abc.Awaitable[_agent_pb2.ListApprovalsResponse]],
     ) -> _abc.Awaitable[_agent_pb2.ListApprovalsResponse]:
         """Lists tool calls that wait for the caller's decision."""
+
+    def ListPushConfigs(
+        self,
+        request: _agent_pb2.ListPushConfigsRequest,
+        context: _aio.ServicerContext[_agent_pb2.ListPushConfigsRequest, _abc.Awaitable[_agent_pb2.ListPushConfigsResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.ListPushConfigsResponse]:
+        """Lists who is told of runs by push notification, the oldest first: the caller's own, or for
+        operators everybody's.
+        """
+
+    def RetryPushConfig(
+        self,
+        request: _agent_pb2.RetryPushConfigRequest,
+        context: _aio.ServicerContext[_agent_pb2.RetryPushConfigRequest, _abc.Awaitable[_agent_pb2.RetryPushConfigResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.RetryPushConfigResponse]:
+        """Takes up deliveries that were given up, where they stand. What waits for its next attempt waits
+        no longer; what is delivered stays so.
+        """
 
 def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _aio.Server) -> None: ...
