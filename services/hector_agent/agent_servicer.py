@@ -7,7 +7,6 @@ from contextlib import aclosing
 from hector.agent.v1 import (
     RUN_STATE_AUTH_REQUIRED,
     RUN_STATE_UNSPECIFIED,
-    AgentServiceServicer,
     DeleteSessionRequest,
     DeleteSessionResponse,
     GetAgentRequest,
@@ -47,6 +46,8 @@ from .errors import (
 from .feed import Cursor
 from .ledger import events_of, state_of
 from .opening import waits
+from .push.deliveries import DeliveriesServicer
+from .push.push import Push
 from .roster import Roster
 from .runs import Runs
 from .state import is_change, state_of_session
@@ -55,10 +56,11 @@ from .usage import summed
 from .view import FINAL
 
 
-class AgentServicer(AgentServiceServicer):
+class AgentServicer(DeliveriesServicer):
     """Serves hector.agent.v1.AgentService. Everybody sees only what is their own."""
 
-    def __init__(self, roster: Roster, runs: Runs) -> None:
+    def __init__(self, roster: Roster, runs: Runs, push: Push) -> None:
+        super().__init__(push)
         self._roster, self._runs = roster, runs
 
     async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:

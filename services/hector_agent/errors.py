@@ -31,6 +31,32 @@ class PushConfigNotFound(a2a.TaskNotFound):
         )
 
 
+class DeliveryNotFound(HectorError):
+    """No such push notification config, or it is somebody else's."""
+
+    code, reason = StatusCode.NOT_FOUND, "PUSH_CONFIG_NOT_FOUND"
+
+    def __init__(self, run: str, config: str) -> None:
+        super().__init__(
+            f"no push notification config {config!r} of run {run!r}; `hector task push list` shows yours",
+            run=run,
+            id=config,
+        )
+
+
+class DeliveryOver(HectorError):
+    """There is nothing left to deliver."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "PUSH_CONFIG_DONE"
+
+    def __init__(self, run: str, config: str) -> None:
+        super().__init__(
+            f"everything was delivered to push notification config {config!r} of run {run!r}",
+            run=run,
+            id=config,
+        )
+
+
 class RunNotFound(HectorError):
     """No such run, or it is somebody else's."""
 

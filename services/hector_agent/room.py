@@ -40,7 +40,7 @@ def build(config: Config, mesh: Mesh, *, revision: str = "") -> Room:
 
     def register(server: Server) -> None:
         a2a.add_A2AServiceServicer_to_server(A2AServicer(roster, runs, push), server)
-        add_AgentServiceServicer_to_server(AgentServicer(roster, runs), server)
+        add_AgentServiceServicer_to_server(AgentServicer(roster, runs, push), server)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:

@@ -71,7 +71,7 @@ class Push:
         measuring.watch(self._oldest_s)
         for pending in await configs.pending():
             self._adopt(pending, at_once=pending.is_behind)
-        measuring.DEAD.set(value=await configs.dead())
+        await self.count_dead()
         sweeping = asyncio.get_running_loop().create_task(self._sweep(configs), context=Context())
         try:
             async with self._stack:
@@ -98,6 +98,10 @@ class Push:
         """Take up the configs that were placed, or driven anew, of a run."""
         if self._opened is not None:
             self._spawn(self._look(self._opened[0], run))
+
+    async def count_dead(self) -> None:
+        """Show how many webhooks were given up."""
+        measuring.DEAD.set(value=await self.configs.dead())
 
     # From here on: the lanes
 
