@@ -279,3 +279,30 @@ def test_keys_of_cards_rotate_without_a_restart(hector: Hector, folder: Path, se
     card = hector.run("card", "verify", f"{server.url}/agents/steady", "--jwks", "keys.json")
     assert card.returncode == 0, card.stderr
     assert server.stop() == 0
+
+
+def test_what_agents_offer_changes_without_a_restart(hector: Hector, server: Server) -> None:
+    """The next request is held to the new offer, and the card says so under another ETag."""
+
+    def card(agent: str) -> tuple[dict[str, object], str]:
+        with urllib.request.urlopen(f"{server.url}/agents/{agent}", timeout=20) as answer:
+            return json.load(answer), answer.headers["ETag"]
+
+    before = {agent: card(agent) for agent in ("steady", "changed")}
+    assert {found["capabilities"]["streaming"] for found, _ in before.values()} == {True}
+    text = BEFORE.replace(
+        "request_timeout: 60s", 'request_timeout: 60s, a2a: {streaming: false, errors: "1.0.0"}'
+    )
+    hector.write(
+        text.replace("description: before", 'description: before, a2a: {streaming: true, versions: ["1.0"]}')
+    )
+    assert "server.a2a" in hang_up(server)
+    steady, changed = card("steady"), card("changed")
+    assert (steady[0]["capabilities"]["streaming"], changed[0]["capabilities"]["streaming"]) == (False, True)
+    assert {one["protocolVersion"] for one in changed[0]["supportedInterfaces"]} == {"1.0"}
+    assert (steady[1] == before["steady"][1], changed[1] == before["changed"][1]) == (False, False)
+    streamed = post(f"{server.url}/agents/steady", "SendStreamingMessage", message("hi"))
+    assert streamed["error"]["code"] == -32004
+    assert status_of(f"{server.url}/agents/steady/v1/tasks/nothing") == 404
+    assert status_of(f"{server.url}/agents/changed/v1/tasks/nothing") == 400  # 0.3 is spoken no more
+    assert server.stop() == 0
