@@ -15,6 +15,7 @@ from .again import Again
 from .beside import Beside
 from .errors import RunDoesNotWait, RunLost
 from .following import first, updates
+from .idempotency import Earlier, once_of
 from .ledger import task_of
 from .listing import list_tasks
 from .opening import waits
@@ -35,9 +36,9 @@ class A2AServicer(PushServicer):
 
     def __init__(self, roster: Roster, runs: Runs, push: Push) -> None:
         super().__init__(roster, push)
-        self._again = Again(runs)
         self._roster, self._runs = roster, runs
         self._subscriptions = Subscriptions(runs)
+        self._again = Again(runs, self._subscriptions)
 
     async def SendMessage(
         self, request: "a2a.SendMessageRequest", context: Context
@@ -49,10 +50,10 @@ class A2AServicer(PushServicer):
         wanted = _history_length(request.configuration, "configuration.")
         waits = not request.configuration.return_immediately
         run = await self._start(request, context, waits=waits)
-        if isinstance(run, str):
-            return a2a.SendMessageResponse(
-                task=trimmed(await self._again.task(current_call.get(), run), wanted)
-            )
+        if isinstance(run, Earlier):
+            if run.live is None:
+                return await self._again.answer(current_call.get(), run, wanted)
+            run = run.live
         if waits:
             await finished(run)
         elif run.undecided is not None:
@@ -69,8 +70,11 @@ class A2AServicer(PushServicer):
         """Answer as it comes: the task first, then what changes; or the one message that is the answer."""
         wanted = _history_length(request.configuration, "configuration.")
         run = await self._start(request, context)
-        if isinstance(run, str):
-            events = self._again.replayed(current_call.get(), run, wanted)
+        place = Parameters.of(context).last_event_id
+        if isinstance(run, Earlier) and run.live is not None and not place:
+            run = run.live
+        if isinstance(run, Earlier):
+            events = self._again.replayed(current_call.get(), run, place, wanted)
         else:
             if run.undecided is not None:
                 await run.decide()
@@ -136,7 +140,7 @@ class A2AServicer(PushServicer):
 
     async def _start(
         self, request: "a2a.SendMessageRequest", context: Context, *, waits: bool = False
-    ) -> Run | str:
+    ) -> Run | Earlier:
         message = request.message
         _check(message)
         if message.reference_task_ids:
@@ -149,23 +153,33 @@ class A2AServicer(PushServicer):
         call = current_call.get()
         return await self._again.started(agent, request, call, context, pushes, waits=waits)
 
-    async def _followed_up(self, request: "a2a.SendMessageRequest", context: Context) -> Run:
+    async def _followed_up(self, request: "a2a.SendMessageRequest", context: Context) -> Run | Earlier:
         """Take a message for a task that is there already: only one that waits takes any."""
         message, call = request.message, current_call.get()
         task, run, row = await self._found(message.task_id, request.tenant)
+        name = run.place.agent if run is not None else row.agent if row else ""
+        once = once_of(request, name, context)
+        if once is not None:
+            earlier = await self._again.followed(call, task.id, once)
+            if earlier is not None:
+                return earlier
         if message.context_id and message.context_id != task.context_id:
             raise a2a.InvalidParams({"message.contextId": "is not the context of that task"})
         if run is not None and run.parked:
             await run.finished.wait()  # it has just come to wait, and is let go in this moment
         elif run is not None or not waits(row):
             raise _takes_no_message(task)
-        agent = self._roster.pick(run.place.agent if run is not None else row.agent if row else "")
+        agent = self._roster.pick(name)
         check_override(agent, message, call.principal)
         pushes = self.wanted(request, context)
         try:
             beside = Beside.of(request, context)
-            return await self._runs.take_up(agent, task.id, message, call, beside, pushes)
+            return await self._runs.take_up(agent, task.id, message, call, beside, pushes, once)
         except RunDoesNotWait:
+            # Somebody was faster. It may have been the same message.
+            earlier = await self._again.followed(call, task.id, once) if once is not None else None
+            if earlier is not None:
+                return earlier
             task, _, _ = await self._found(message.task_id, request.tenant)
             raise _takes_no_message(task) from None
 

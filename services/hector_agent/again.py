@@ -1,33 +1,31 @@
 """A message that may have been sent before: starts a run for it, or finds what became of the first one."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import hector_a2a as a2a
 from hector_mesh import Call, Context
-from hector_store import NewPush
+from hector_store import EventRow, NewPush
 
 from .agent import Agent
 from .beside import NOTHING, Beside
 from .errors import RunLost
-from .feed import Cursor
-from .following import first, updates
-from .idempotency import once_of
+from .following import place_in
+from .idempotency import Earlier, Once, heard, once_of
 from .ledger import events_of, state_of, task_of
 from .run import Run
 from .runs import Runs
-from .tail import Reader
-from .view import FINAL, INTERRUPTED, SHOWN, fold, new_task, trimmed
+from .subscriptions import Subscriptions
+from .view import FINAL, INTERRUPTED, SHOWN, trimmed
 
-OPENING = 2
-"""Events that every run begins with, in one commit: the message, and the first state."""
+_TOLD = SHOWN | {"message_sent"}
 
 
 class Again:
     """Takes messages once that have an idempotency key, and others as often as they come."""
 
-    def __init__(self, runs: Runs) -> None:
-        self._runs = runs
+    def __init__(self, runs: Runs, subscriptions: Subscriptions) -> None:
+        self._runs, self._subscriptions = runs, subscriptions
 
     async def started(
         self,
@@ -38,8 +36,8 @@ class Again:
         pushes: tuple[NewPush, ...] = (),
         *,
         waits: bool = False,
-    ) -> Run | str:
-        """Return a run for a message; of one that was sent before, the id of a run that is not at work.
+    ) -> Run | Earlier:
+        """Return a run for a message, or what became of it when it was sent before.
 
         Raises:
             IdempotencyKeyReused: Its key stands for another message.
@@ -51,25 +49,65 @@ class Again:
             return await self._runs.start(agent, request.message, call, pushes, beside)
         return await self._runs.start_once(agent, request.message, call, once, pushes, beside)
 
-    async def task(self, call: Call, run: str) -> "a2a.Task":
-        """Return what became of a run whose message came again."""
-        found = await self._runs.log.story(call.app, call.principal.id, run, SHOWN)
+    async def followed(self, call: Call, task_id: str, once: Once) -> Earlier | None:
+        """Return what became of a message for a task that was there already; None: it is new.
+
+        Raises:
+            IdempotencyKeyReused: Its key stands for another message for the task.
+        """
+        app, owner = call.app, call.principal.id
+        seq = await heard(self._runs.log, app, owner, task_id, once)
+        return Earlier(task_id, self._runs.live(app, owner, task_id), seq + 1) if seq else None
+
+    async def answer(
+        self, call: Call, earlier: Earlier, history_length: int | None
+    ) -> "a2a.SendMessageResponse":
+        """Return the answer to a message that came again, and whose run is not at work.
+
+        Raises:
+            RunLost: How the run ended could not be written.
+        """
+        found = await self._runs.log.story(call.app, call.principal.id, earlier.run, _TOLD)
         if found is None:  # its session was deleted in this moment
-            raise a2a.TaskNotFound(run)
-        if state_of(found[0]) not in FINAL | INTERRUPTED:
-            raise RunLost(run)
-        return task_of(*found)
+            raise a2a.TaskNotFound(earlier.run)
+        row, events = found
+        if state_of(row) not in FINAL | INTERRUPTED:
+            raise RunLost(earlier.run)
+        if not row.is_task:
+            return a2a.SendMessageResponse(message=_sent(events))
+        shown = [event for event in events if event.kind in SHOWN]
+        return a2a.SendMessageResponse(task=trimmed(task_of(row, shown), history_length))
 
     async def replayed(
-        self, call: Call, run: str, history_length: int | None
+        self, call: Call, earlier: Earlier, place: str, history_length: int | None
     ) -> AsyncGenerator["a2a.StreamResponse", None]:
-        """Show such a run as its first stream showed it."""
-        task = await self.task(call, run)
-        opening = events_of(await self._runs.log.events(call.app, run, limit=OPENING))
-        begun = fold(new_task(run, task.context_id), opening)
-        cursor = Cursor(OPENING)
-        reader = Reader(self._runs.log, call.app, run, None, cursor)
-        shown = first(trimmed(begun, history_length), cursor)
-        async with aclosing(updates(reader, task.context_id, shown)) as events:
+        """Show a run as its first stream showed it.
+
+        Args:
+            call: Who asks.
+            earlier: What became of the message.
+            place: Where the client's stream broke off (Last-Event-ID); empty: from the beginning.
+            history_length: How many messages the first event may have.
+        """
+        row = await self._runs.log.get(call.app, call.principal.id, earlier.run)
+        if row is not None and not row.is_task and earlier.live is None:
+            answer = await self.answer(call, earlier, history_length)
+            yield a2a.StreamResponse(message=answer.message)
+            return
+        after = place if place and place_in(place).seq >= earlier.after else str(earlier.after)
+        events = self._subscriptions.subscribed(call, earlier.run, "", after)
+        async with aclosing(events):
             async for response in events:
+                if response.HasField("task"):
+                    trimmed(response.task, history_length)
                 yield response
+                if response.status_update.status.state == a2a.TASK_STATE_INPUT_REQUIRED:
+                    return  # as every stream of a send
+
+
+def _sent(events: Sequence[EventRow]) -> "a2a.Message":
+    message = a2a.Message()
+    for event in events_of(events):
+        if event.WhichOneof("event") == "message_sent":
+            event.message_sent.message.Unpack(message)
+    return message

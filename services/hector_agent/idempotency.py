@@ -7,6 +7,7 @@ id of a message is no key: clients use one for many messages.
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import orjson
 from grpc import StatusCode
@@ -15,12 +16,22 @@ import hector_a2a as a2a
 from hector_a2a.json_out import to_json
 from hector_a2a.parameters import IDEMPOTENCY_KEY, Parameters
 from hector_mesh import Context, HectorError
+from hector_store import RunLog
+
+from .ledger import events_of
+
+if TYPE_CHECKING:
+    from .run import Run
 
 METADATA = "hector.idempotency_key"
 """Where a key may stand in a request's metadata, for clients that cannot send headers."""
 
+OPENING = 2
+"""Events that every run begins with, in one commit: the message, and the first state."""
+
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ALLOWED = "a key is 1 to 255 visible ASCII characters, as a UUID"
+_HEARD = frozenset({"message_received"})
 _AS_TO_WAITING = ("historyLength", "returnImmediately")
 
 
@@ -50,6 +61,17 @@ class Once:
     """Of what is asked. Not of how the client waits for it, nor of the message's id."""
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What became of a message that was sent before."""
+
+    run: str
+    live: "Run | None" = None
+    """The run, where it is at work here."""
+    after: int = OPENING
+    """The event behind which the answer stands."""
+
+
 def once_of(request: "a2a.SendMessageRequest", agent: str, context: Context) -> Once | None:
     """Return by which key a message is to be taken only once; None: it has none.
 
@@ -72,6 +94,22 @@ def once_of(request: "a2a.SendMessageRequest", agent: str, context: Context) -> 
     if not _KEY.fullmatch(said):
         raise a2a.InvalidParams({IDEMPOTENCY_KEY: _ALLOWED})
     return Once(said, sha256(f"{agent}\n{said}".encode()).hexdigest(), hash_of(request))
+
+
+async def heard(log: RunLog, app: str, owner: str, run: str, once: Once) -> int:
+    """Return where in a run's log a message with a key stands; 0: nowhere.
+
+    Raises:
+        IdempotencyKeyReused: Another message stands there with that key.
+    """
+    found = await log.story(app, owner, run, _HEARD)
+    for event in events_of(found[1] if found is not None else ()):
+        message = event.message_received
+        if message.idempotency_key == once.name:
+            if message.idempotency_hash != once.hash:
+                raise IdempotencyKeyReused(once.key, run)
+            return event.seq
+    return 0
 
 
 def hash_of(request: "a2a.SendMessageRequest") -> str:

@@ -87,7 +87,7 @@ def _drafted(
     """Return a run as it is written down, with its first events and the task that they make."""
     run_id, app, owner = message.task_id, call.app, call.principal.id
     state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
-    events = [received(message), RunEvent(status_changed=StatusChanged(state=state))]
+    events = [received(message, once), RunEvent(status_changed=StatusChanged(state=state))]
     task = new_task(run_id, message.context_id)
     task.history.append(message)
     task.status.state = TASK_STATES[state]
@@ -160,8 +160,11 @@ def waits(row: RunRow | None) -> bool:
     return row is not None and state_of(row) in INTERRUPTED
 
 
-def received(message: "a2a.Message") -> RunEvent:
-    """Return what the log says of a message that came in."""
+def received(message: "a2a.Message", once: Once | None) -> RunEvent:
+    """Return what the log says of a message that came in, to be taken once if it has a key."""
     event = RunEvent()
     event.message_received.message.Pack(message)
+    if once is not None:
+        event.message_received.idempotency_key = once.name
+        event.message_received.idempotency_hash = once.hash
     return event

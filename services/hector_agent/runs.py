@@ -33,7 +33,7 @@ from .agent import Agent
 from .beside import NOTHING, Beside
 from .ends import INTERRUPTED, too_long, why
 from .errors import RunDoesNotWait, ShuttingDown, TooManyRuns
-from .idempotency import IdempotencyKeyReused, Once
+from .idempotency import Earlier, IdempotencyKeyReused, Once, heard
 from .ledger import close_abandoned, ended, task_of
 from .measuring import ACTIVE, run_ended
 from .opening import opened, received, reopened, unwritten, waits
@@ -154,11 +154,8 @@ class Runs:
         once: Once,
         pushes: tuple[NewPush, ...] = (),
         beside: Beside = NOTHING,
-    ) -> Run | str:
+    ) -> Run | Earlier:
         """Open a run as `start` does, unless its key was used before: then return what became of that.
-
-        Returns:
-            A run that is at work here, or the id of one that is not.
 
         Raises:
             IdempotencyKeyReused: The key stands for another message.
@@ -166,16 +163,18 @@ class Runs:
         """
         key = (call.app, call.principal.id, once.name)
         work = self._once.get(key)
-        if work is None or not self._is_live(work):
+        is_new = work is None or not self._is_live(work)
+        if work is None or is_new:
             work = self._once[key] = self._begin(agent, message, call, once, pushes, beside)
-        elif work.once is not None and work.once.hash != once.hash:
-            found = await asyncio.shield(work.opened)
-            raise IdempotencyKeyReused(once.key, found if isinstance(found, str) else found.place.run)
         try:
-            # Shielded: others may wait for the same.
-            return await asyncio.shield(work.opened)
+            found = await asyncio.shield(work.opened)  # shielded: others may wait for the same
         except IdempotencyMismatch as error:
             raise IdempotencyKeyReused(once.key, error.facts["run_id"]) from None
+        if isinstance(found, str):
+            return Earlier(found, self.live(call.app, call.principal.id, found))
+        if work.once is not None and work.once.hash != once.hash:
+            raise IdempotencyKeyReused(once.key, found.place.run)
+        return found if is_new else Earlier(found.place.run, found)
 
     async def take_up(
         self,
@@ -185,6 +184,7 @@ class Runs:
         call: Call,
         beside: Beside = NOTHING,
         pushes: tuple[NewPush, ...] = (),
+        once: Once | None = None,
     ) -> Run:
         """Go on with a run that waits for somebody, with a message of its owner's, durably.
 
@@ -196,7 +196,7 @@ class Runs:
         """
         told = a2a.Message()
         told.CopyFrom(message)
-        return await self._go_on(self._work(agent, call, None, pushes, beside), task_id, told)
+        return await self._go_on(self._work(agent, call, once, pushes, beside), task_id, told)
 
     async def wake(self, agent: Agent, run: str, wish: Signal, call: Call) -> int:
         """Go on with a run that waits, without a message of the client's; return the signal's number.
@@ -345,13 +345,15 @@ class Runs:
         call = work.call
         async with self._takers.turn(run_id, next(self._taken)):
             row = await self._waiting_row(call.app, call.principal.id, run_id)
+            if work.once and await heard(self.log, call.app, call.principal.id, run_id, work.once):
+                raise RunDoesNotWait(run_id, row.state)  # not for this: it was said before
             if isinstance(reason, Signal):
                 work.wake_json = reason.wake_json
                 principal = call.principal.id
                 said = RunEvent(signal_received=SignalReceived(signal=reason, principal=principal))
             else:
                 reason.task_id, reason.context_id = row.id, row.context_id
-                said = received(reason)
+                said = received(reason, work.once)
             working = RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))
             run, own = await self._reopened(row, [said, working], work.pushes)
             self._live[run_id] = work

@@ -30,7 +30,7 @@ from hector.llm.v1 import llm_pb2 as hector_dot_llm_dot_v1_dot_llm__pb2
 from hector.tool.v1 import tool_pb2 as hector_dot_tool_dot_v1_dot_tool__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bhector/agent/v1/event.proto\x12\x0fhector.agent.v1\x1a\x19google/protobuf/any.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ehector/common/v1/message.proto\x1a\x17hector/llm/v1/llm.proto\x1a\x19hector/tool/v1/tool.proto\"\xde\x06\n\x08RunEvent\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bprovisional\x18\x04 \x01(\x08\x12\x0e\n\x06offset\x18\x05 \x01(\r\x12<\n\x10message_received\x18\n \x01(\x0b\x32 .hector.agent.v1.MessageReceivedH\x00\x12\x38\n\x0estatus_changed\x18\x0b \x01(\x0b\x32\x1e.hector.agent.v1.StatusChangedH\x00\x12\x36\n\rtext_appended\x18\x0c \x01(\x0b\x32\x1d.hector.agent.v1.TextAppendedH\x00\x12\x38\n\x0e\x61rtifact_saved\x18\r \x01(\x0b\x32\x1e.hector.agent.v1.ArtifactSavedH\x00\x12\x38\n\x0emodel_answered\x18\x0e \x01(\x0b\x32\x1e.hector.agent.v1.ModelAnsweredH\x00\x12\x34\n\x0ctool_started\x18\x0f \x01(\x0b\x32\x1c.hector.agent.v1.ToolStartedH\x00\x12\x36\n\rtool_finished\x18\x10 \x01(\x0b\x32\x1d.hector.agent.v1.ToolFinishedH\x00\x12\x36\n\rstate_changed\x18\x11 \x01(\x0b\x32\x1d.hector.agent.v1.StateChangedH\x00\x12:\n\x0fsignal_received\x18\x12 \x01(\x0b\x32\x1f.hector.agent.v1.SignalReceivedH\x00\x12\x38\n\x0emessages_added\x18\x13 \x01(\x0b\x32\x1e.hector.agent.v1.MessagesAddedH\x00\x12\x36\n\rowner_changed\x18\x14 \x01(\x0b\x32\x1d.hector.agent.v1.OwnerChangedH\x00\x12\x34\n\x0cmessage_sent\x18\x15 \x01(\x0b\x32\x1c.hector.agent.v1.MessageSentH\x00\x12\x32\n\x0bturn_parked\x18\x16 \x01(\x0b\x32\x1b.hector.agent.v1.TurnParkedH\x00\x42\x07\n\x05\x65vent\"8\n\x0fMessageReceived\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\"\xb5\x01\n\rStatusChanged\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.hector.agent.v1.RunState\x12%\n\x07message\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\x12(\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x19.hector.agent.v1.RunError\x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xa5\x01\n\x08RunError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\x12\x39\n\x08metadata\x18\x04 \x03(\x0b\x32\'.hector.agent.v1.RunError.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"O\n\x0cTextAppended\x12\x13\n\x0b\x61rtifact_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06\x61ppend\x18\x03 \x01(\x08\x12\x0c\n\x04last\x18\x04 \x01(\x08\"\x80\x01\n\rArtifactSaved\x12&\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x0e\n\x06\x61ppend\x18\x02 \x01(\x08\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xf0\x01\n\rModelAnswered\x12\x11\n\titeration\x18\x01 \x01(\r\x12*\n\x07message\x18\x02 \x01(\x0b\x32\x19.hector.common.v1.Message\x12\x13\n\x0b\x61rtifact_id\x18\x03 \x01(\t\x12\x0b\n\x03llm\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12+\n\x05usage\x18\x06 \x01(\x0b\x32\x1c.hector.common.v1.TokenUsage\x12\x32\n\rfinish_reason\x18\x07 \x01(\x0e\x32\x1b.hector.llm.v1.FinishReason\x12\x0e\n\x06hidden\x18\x08 \x01(\x08\"\\\n\x0bToolStarted\x12(\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1a.hector.common.v1.ToolCall\x12\x11\n\teffect_id\x18\x02 \x01(\t\x12\x10\n\x08instance\x18\x03 \x01(\t\"\xa1\x01\n\x0cToolFinished\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0c\n\x04tool\x18\x02 \x01(\t\x12\x33\n\x06result\x18\x03 \x01(\x0b\x32#.hector.tool.v1.ExecuteToolResponse\x12(\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x19.hector.agent.v1.RunError\x12\x13\n\x0b\x64uration_ms\x18\x05 \x01(\x03\"\"\n\x0cStateChanged\x12\x12\n\ndelta_json\x18\x01 \x01(\t\"L\n\x0eSignalReceived\x12\'\n\x06signal\x18\x01 \x01(\x0b\x32\x17.hector.agent.v1.Signal\x12\x11\n\tprincipal\x18\x02 \x01(\t\"<\n\rMessagesAdded\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x19.hector.common.v1.Message\"=\n\x0cOwnerChanged\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\"4\n\x0bMessageSent\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\"\x89\x01\n\nTurnParked\x12&\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x11\n\titeration\x18\x02 \x01(\r\x12\r\n\x05\x61sked\x18\x03 \x01(\r\x12\"\n\x04seen\x18\x04 \x01(\x0b\x32\x14.google.protobuf.Any\x12\r\n\x05\x63\x61lls\x18\x05 \x03(\t\"\xf1\x01\n\x06Signal\x12,\n\x06\x63\x61ncel\x18\x01 \x01(\x0b\x32\x1a.hector.agent.v1.CancelRunH\x00\x12;\n\x10\x63\x61ncel_tool_call\x18\x02 \x01(\x0b\x32\x1f.hector.agent.v1.CancelToolCallH\x00\x12.\n\tfollow_up\x18\x03 \x01(\x0b\x32\x19.hector.agent.v1.FollowUpH\x00\x12-\n\x08\x61pproval\x18\x04 \x01(\x0b\x32\x19.hector.agent.v1.ApprovalH\x00\x12\x13\n\twake_json\x18\x05 \x01(\tH\x00\x42\x08\n\x06signal\"\x1b\n\tCancelRun\x12\x0e\n\x06reason\x18\x01 \x01(\t\"1\n\x0e\x43\x61ncelToolCall\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"1\n\x08\x46ollowUp\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\"\xf4\x01\n\x08\x41pproval\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_hash\x18\x02 \x01(\t\x12\x34\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0e\x32\".hector.agent.v1.Approval.Decision\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\t\"`\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x45\x43ISION_APPROVE\x10\x01\x12\x11\n\rDECISION_DENY\x10\x02\x12\x11\n\rDECISION_EDIT\x10\x03*\x86\x02\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_STATE_SUBMITTED\x10\x01\x12\x15\n\x11RUN_STATE_WORKING\x10\x02\x12\x17\n\x13RUN_STATE_COMPLETED\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04\x12\x16\n\x12RUN_STATE_CANCELED\x10\x05\x12\x1c\n\x18RUN_STATE_INPUT_REQUIRED\x10\x06\x12\x16\n\x12RUN_STATE_REJECTED\x10\x07\x12\x1b\n\x17RUN_STATE_AUTH_REQUIRED\x10\x08\x12\x15\n\x11RUN_STATE_WAITING\x10\tB]\n\x13\x64\x65v.hector.agent.v1B\nEventProtoP\x01Z8github.com/hector-mesh/hector-go/hector/agent/v1;agentv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bhector/agent/v1/event.proto\x12\x0fhector.agent.v1\x1a\x19google/protobuf/any.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ehector/common/v1/message.proto\x1a\x17hector/llm/v1/llm.proto\x1a\x19hector/tool/v1/tool.proto\"\xde\x06\n\x08RunEvent\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bprovisional\x18\x04 \x01(\x08\x12\x0e\n\x06offset\x18\x05 \x01(\r\x12<\n\x10message_received\x18\n \x01(\x0b\x32 .hector.agent.v1.MessageReceivedH\x00\x12\x38\n\x0estatus_changed\x18\x0b \x01(\x0b\x32\x1e.hector.agent.v1.StatusChangedH\x00\x12\x36\n\rtext_appended\x18\x0c \x01(\x0b\x32\x1d.hector.agent.v1.TextAppendedH\x00\x12\x38\n\x0e\x61rtifact_saved\x18\r \x01(\x0b\x32\x1e.hector.agent.v1.ArtifactSavedH\x00\x12\x38\n\x0emodel_answered\x18\x0e \x01(\x0b\x32\x1e.hector.agent.v1.ModelAnsweredH\x00\x12\x34\n\x0ctool_started\x18\x0f \x01(\x0b\x32\x1c.hector.agent.v1.ToolStartedH\x00\x12\x36\n\rtool_finished\x18\x10 \x01(\x0b\x32\x1d.hector.agent.v1.ToolFinishedH\x00\x12\x36\n\rstate_changed\x18\x11 \x01(\x0b\x32\x1d.hector.agent.v1.StateChangedH\x00\x12:\n\x0fsignal_received\x18\x12 \x01(\x0b\x32\x1f.hector.agent.v1.SignalReceivedH\x00\x12\x38\n\x0emessages_added\x18\x13 \x01(\x0b\x32\x1e.hector.agent.v1.MessagesAddedH\x00\x12\x36\n\rowner_changed\x18\x14 \x01(\x0b\x32\x1d.hector.agent.v1.OwnerChangedH\x00\x12\x34\n\x0cmessage_sent\x18\x15 \x01(\x0b\x32\x1c.hector.agent.v1.MessageSentH\x00\x12\x32\n\x0bturn_parked\x18\x16 \x01(\x0b\x32\x1b.hector.agent.v1.TurnParkedH\x00\x42\x07\n\x05\x65vent\"k\n\x0fMessageReceived\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\x12\x18\n\x10idempotency_hash\x18\x03 \x01(\t\"\xb5\x01\n\rStatusChanged\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.hector.agent.v1.RunState\x12%\n\x07message\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\x12(\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x19.hector.agent.v1.RunError\x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xa5\x01\n\x08RunError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\x12\x39\n\x08metadata\x18\x04 \x03(\x0b\x32\'.hector.agent.v1.RunError.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"O\n\x0cTextAppended\x12\x13\n\x0b\x61rtifact_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06\x61ppend\x18\x03 \x01(\x08\x12\x0c\n\x04last\x18\x04 \x01(\x08\"\x80\x01\n\rArtifactSaved\x12&\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x0e\n\x06\x61ppend\x18\x02 \x01(\x08\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xf0\x01\n\rModelAnswered\x12\x11\n\titeration\x18\x01 \x01(\r\x12*\n\x07message\x18\x02 \x01(\x0b\x32\x19.hector.common.v1.Message\x12\x13\n\x0b\x61rtifact_id\x18\x03 \x01(\t\x12\x0b\n\x03llm\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12+\n\x05usage\x18\x06 \x01(\x0b\x32\x1c.hector.common.v1.TokenUsage\x12\x32\n\rfinish_reason\x18\x07 \x01(\x0e\x32\x1b.hector.llm.v1.FinishReason\x12\x0e\n\x06hidden\x18\x08 \x01(\x08\"\\\n\x0bToolStarted\x12(\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x1a.hector.common.v1.ToolCall\x12\x11\n\teffect_id\x18\x02 \x01(\t\x12\x10\n\x08instance\x18\x03 \x01(\t\"\xa1\x01\n\x0cToolFinished\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0c\n\x04tool\x18\x02 \x01(\t\x12\x33\n\x06result\x18\x03 \x01(\x0b\x32#.hector.tool.v1.ExecuteToolResponse\x12(\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x19.hector.agent.v1.RunError\x12\x13\n\x0b\x64uration_ms\x18\x05 \x01(\x03\"\"\n\x0cStateChanged\x12\x12\n\ndelta_json\x18\x01 \x01(\t\"L\n\x0eSignalReceived\x12\'\n\x06signal\x18\x01 \x01(\x0b\x32\x17.hector.agent.v1.Signal\x12\x11\n\tprincipal\x18\x02 \x01(\t\"<\n\rMessagesAdded\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x19.hector.common.v1.Message\"=\n\x0cOwnerChanged\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\"4\n\x0bMessageSent\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\"\x89\x01\n\nTurnParked\x12&\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x11\n\titeration\x18\x02 \x01(\r\x12\r\n\x05\x61sked\x18\x03 \x01(\r\x12\"\n\x04seen\x18\x04 \x01(\x0b\x32\x14.google.protobuf.Any\x12\r\n\x05\x63\x61lls\x18\x05 \x03(\t\"\xf1\x01\n\x06Signal\x12,\n\x06\x63\x61ncel\x18\x01 \x01(\x0b\x32\x1a.hector.agent.v1.CancelRunH\x00\x12;\n\x10\x63\x61ncel_tool_call\x18\x02 \x01(\x0b\x32\x1f.hector.agent.v1.CancelToolCallH\x00\x12.\n\tfollow_up\x18\x03 \x01(\x0b\x32\x19.hector.agent.v1.FollowUpH\x00\x12-\n\x08\x61pproval\x18\x04 \x01(\x0b\x32\x19.hector.agent.v1.ApprovalH\x00\x12\x13\n\twake_json\x18\x05 \x01(\tH\x00\x42\x08\n\x06signal\"\x1b\n\tCancelRun\x12\x0e\n\x06reason\x18\x01 \x01(\t\"1\n\x0e\x43\x61ncelToolCall\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"1\n\x08\x46ollowUp\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\"\xf4\x01\n\x08\x41pproval\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_hash\x18\x02 \x01(\t\x12\x34\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0e\x32\".hector.agent.v1.Approval.Decision\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\t\"`\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x45\x43ISION_APPROVE\x10\x01\x12\x11\n\rDECISION_DENY\x10\x02\x12\x11\n\rDECISION_EDIT\x10\x03*\x86\x02\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_STATE_SUBMITTED\x10\x01\x12\x15\n\x11RUN_STATE_WORKING\x10\x02\x12\x17\n\x13RUN_STATE_COMPLETED\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04\x12\x16\n\x12RUN_STATE_CANCELED\x10\x05\x12\x1c\n\x18RUN_STATE_INPUT_REQUIRED\x10\x06\x12\x16\n\x12RUN_STATE_REJECTED\x10\x07\x12\x1b\n\x17RUN_STATE_AUTH_REQUIRED\x10\x08\x12\x15\n\x11RUN_STATE_WAITING\x10\tB]\n\x13\x64\x65v.hector.agent.v1B\nEventProtoP\x01Z8github.com/hector-mesh/hector-go/hector/agent/v1;agentv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,50 +40,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\023dev.hector.agent.v1B\nEventProtoP\001Z8github.com/hector-mesh/hector-go/hector/agent/v1;agentv1'
   _globals['_RUNERROR_METADATAENTRY']._loaded_options = None
   _globals['_RUNERROR_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATE']._serialized_start=3266
-  _globals['_RUNSTATE']._serialized_end=3528
+  _globals['_RUNSTATE']._serialized_start=3317
+  _globals['_RUNSTATE']._serialized_end=3579
   _globals['_RUNEVENT']._serialized_start=223
   _globals['_RUNEVENT']._serialized_end=1085
   _globals['_MESSAGERECEIVED']._serialized_start=1087
-  _globals['_MESSAGERECEIVED']._serialized_end=1143
-  _globals['_STATUSCHANGED']._serialized_start=1146
-  _globals['_STATUSCHANGED']._serialized_end=1327
-  _globals['_RUNERROR']._serialized_start=1330
-  _globals['_RUNERROR']._serialized_end=1495
-  _globals['_RUNERROR_METADATAENTRY']._serialized_start=1448
-  _globals['_RUNERROR_METADATAENTRY']._serialized_end=1495
-  _globals['_TEXTAPPENDED']._serialized_start=1497
-  _globals['_TEXTAPPENDED']._serialized_end=1576
-  _globals['_ARTIFACTSAVED']._serialized_start=1579
-  _globals['_ARTIFACTSAVED']._serialized_end=1707
-  _globals['_MODELANSWERED']._serialized_start=1710
-  _globals['_MODELANSWERED']._serialized_end=1950
-  _globals['_TOOLSTARTED']._serialized_start=1952
-  _globals['_TOOLSTARTED']._serialized_end=2044
-  _globals['_TOOLFINISHED']._serialized_start=2047
-  _globals['_TOOLFINISHED']._serialized_end=2208
-  _globals['_STATECHANGED']._serialized_start=2210
-  _globals['_STATECHANGED']._serialized_end=2244
-  _globals['_SIGNALRECEIVED']._serialized_start=2246
-  _globals['_SIGNALRECEIVED']._serialized_end=2322
-  _globals['_MESSAGESADDED']._serialized_start=2324
-  _globals['_MESSAGESADDED']._serialized_end=2384
-  _globals['_OWNERCHANGED']._serialized_start=2386
-  _globals['_OWNERCHANGED']._serialized_end=2447
-  _globals['_MESSAGESENT']._serialized_start=2449
-  _globals['_MESSAGESENT']._serialized_end=2501
-  _globals['_TURNPARKED']._serialized_start=2504
-  _globals['_TURNPARKED']._serialized_end=2641
-  _globals['_SIGNAL']._serialized_start=2644
-  _globals['_SIGNAL']._serialized_end=2885
-  _globals['_CANCELRUN']._serialized_start=2887
-  _globals['_CANCELRUN']._serialized_end=2914
-  _globals['_CANCELTOOLCALL']._serialized_start=2916
-  _globals['_CANCELTOOLCALL']._serialized_end=2965
-  _globals['_FOLLOWUP']._serialized_start=2967
-  _globals['_FOLLOWUP']._serialized_end=3016
-  _globals['_APPROVAL']._serialized_start=3019
-  _globals['_APPROVAL']._serialized_end=3263
-  _globals['_APPROVAL_DECISION']._serialized_start=3167
-  _globals['_APPROVAL_DECISION']._serialized_end=3263
+  _globals['_MESSAGERECEIVED']._serialized_end=1194
+  _globals['_STATUSCHANGED']._serialized_start=1197
+  _globals['_STATUSCHANGED']._serialized_end=1378
+  _globals['_RUNERROR']._serialized_start=1381
+  _globals['_RUNERROR']._serialized_end=1546
+  _globals['_RUNERROR_METADATAENTRY']._serialized_start=1499
+  _globals['_RUNERROR_METADATAENTRY']._serialized_end=1546
+  _globals['_TEXTAPPENDED']._serialized_start=1548
+  _globals['_TEXTAPPENDED']._serialized_end=1627
+  _globals['_ARTIFACTSAVED']._serialized_start=1630
+  _globals['_ARTIFACTSAVED']._serialized_end=1758
+  _globals['_MODELANSWERED']._serialized_start=1761
+  _globals['_MODELANSWERED']._serialized_end=2001
+  _globals['_TOOLSTARTED']._serialized_start=2003
+  _globals['_TOOLSTARTED']._serialized_end=2095
+  _globals['_TOOLFINISHED']._serialized_start=2098
+  _globals['_TOOLFINISHED']._serialized_end=2259
+  _globals['_STATECHANGED']._serialized_start=2261
+  _globals['_STATECHANGED']._serialized_end=2295
+  _globals['_SIGNALRECEIVED']._serialized_start=2297
+  _globals['_SIGNALRECEIVED']._serialized_end=2373
+  _globals['_MESSAGESADDED']._serialized_start=2375
+  _globals['_MESSAGESADDED']._serialized_end=2435
+  _globals['_OWNERCHANGED']._serialized_start=2437
+  _globals['_OWNERCHANGED']._serialized_end=2498
+  _globals['_MESSAGESENT']._serialized_start=2500
+  _globals['_MESSAGESENT']._serialized_end=2552
+  _globals['_TURNPARKED']._serialized_start=2555
+  _globals['_TURNPARKED']._serialized_end=2692
+  _globals['_SIGNAL']._serialized_start=2695
+  _globals['_SIGNAL']._serialized_end=2936
+  _globals['_CANCELRUN']._serialized_start=2938
+  _globals['_CANCELRUN']._serialized_end=2965
+  _globals['_CANCELTOOLCALL']._serialized_start=2967
+  _globals['_CANCELTOOLCALL']._serialized_end=3016
+  _globals['_FOLLOWUP']._serialized_start=3018
+  _globals['_FOLLOWUP']._serialized_end=3067
+  _globals['_APPROVAL']._serialized_start=3070
+  _globals['_APPROVAL']._serialized_end=3314
+  _globals['_APPROVAL_DECISION']._serialized_start=3218
+  _globals['_APPROVAL_DECISION']._serialized_end=3314
 # @@protoc_insertion_point(module_scope)

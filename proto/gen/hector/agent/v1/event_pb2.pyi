@@ -209,6 +209,12 @@ class MessageReceived(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGE_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_HASH_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """The idempotency key that it came with, hashed together with the agent's name; empty if it had none."""
+    idempotency_hash: _builtins.str
+    """What that key stands for: a hash of what was asked."""
     @_builtins.property
     def message(self) -> _any_pb2.Any:
         """The lf.a2a.v1.Message as it came, with context_id and task_id filled in."""
@@ -217,10 +223,12 @@ class MessageReceived(_message.Message):
         self,
         *,
         message: _any_pb2.Any | None = ...,
+        idempotency_key: _builtins.str = ...,
+        idempotency_hash: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_hash", b"idempotency_hash", "idempotency_key", b"idempotency_key", "message", b"message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
