@@ -6,7 +6,14 @@ from pydantic import Field, field_validator, model_validator
 
 from hector_a2a.push_config import PushConfig
 from hector_config import Misfit, ProjectPath, Section
-from hector_config.offer_config import A2AVersions, ErrorEdition, Extensions, MediaType, ProviderConfig
+from hector_config.offer_config import (
+    A2AVersions,
+    ErrorEdition,
+    Extensions,
+    MediaType,
+    ProviderConfig,
+    Transport,
+)
 
 
 class SigningConfig(Section):
@@ -43,6 +50,8 @@ class A2AConfig(Section):
     everything."""
     versions: A2AVersions = ["1.0", "0.3"]
     """Versions of A2A that are spoken."""
+    preferred_transport: Transport = "json-rpc"
+    """Which one cards list first, as the best; all of them are served."""
     errors: ErrorEdition = "1.0.1"
     """Which edition of A2A 1.0 decides the codes of errors."""
     provider: ProviderConfig | None = None

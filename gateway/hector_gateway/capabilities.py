@@ -43,6 +43,8 @@ class Offer:
     required: tuple[str, ...]
     """Those of them without which nothing goes."""
     versions: tuple[Version, ...]
+    preferred: str
+    """The transport that its card lists first."""
     errors: Profile
     reads: Modes
     writes: Modes
@@ -166,6 +168,7 @@ class Offers:
             known=frozenset(one.uri for one in extensions),
             required=tuple(one.uri for one in extensions if one.required),
             versions=versions or self.versions,
+            preferred=own.preferred_transport or server.preferred_transport,
             errors=cast(Profile, own.errors) if own.errors in EDITIONS else server.errors,
             reads=Modes(agent.input_modes or server.input_modes or _READ.get(agent.type) or EVERYTHING),
             writes=Modes(agent.output_modes or server.output_modes or _WRITTEN.get(agent.type) or EVERYTHING),

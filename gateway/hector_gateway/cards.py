@@ -200,6 +200,7 @@ class Cards:
             extended_card=offer.extended_card,
             extensions=offer.extensions,
             versions=offer.versions,
+            preferred=offer.preferred,
             input_modes=offer.reads.shown,
             output_modes=offer.writes.shown,
             provider=offer.provider,

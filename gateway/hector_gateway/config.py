@@ -203,7 +203,6 @@ class ServerConfig(Section):
         "studio": "",
         "approval": "",
         "rate_limiting": "let a proxy in front limit requests",
-        "transport": "all of them are served: JSON-RPC on port, gRPC on grpc_port",
     }
 
     @field_validator("host")

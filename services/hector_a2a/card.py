@@ -1,7 +1,8 @@
 """Agent cards: what an agent says of itself, in A2A 1.0, in 0.3, and in both at once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from a2a.types import a2a_pb2 as a2a
@@ -17,8 +18,9 @@ View = Literal["1.0", "0.3", "both"]
 V1, V03 = "1.0", "0.3"
 _BEARER = "bearer"
 _TEXT = ("text/plain",)
-_OVER_HTTP = ("JSONRPC", "HTTP+JSON")
-"""Both at one URL: the paths of HTTP+JSON begin below it, those of 0.3 with /v1."""
+BINDINGS: Mapping[str, str] = MappingProxyType({"json-rpc": "JSONRPC", "rest": "HTTP+JSON", "grpc": "GRPC"})
+"""Names of transports in the configuration, and in cards. The first two have one URL: the paths of HTTP+JSON
+begin below it, those of 0.3 with /v1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Offered:
     extended_card: bool = False
     extensions: Sequence[a2a.AgentExtension] = ()
     versions: Collection[str] = (V1, V03)
+    preferred: str = "json-rpc"
+    """One of `BINDINGS`."""
     input_modes: Sequence[str] = _TEXT
     output_modes: Sequence[str] = _TEXT
     provider: tuple[str, str] = ("", "")
@@ -63,19 +67,7 @@ def card_of(
         default_input_modes=offered.input_modes,
         default_output_modes=offered.output_modes,
     )
-    if V1 in offered.versions:
-        for binding in _OVER_HTTP:
-            card.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version=V1)
-        if grpc_address:
-            card.supported_interfaces.add(
-                url=grpc_address, protocol_binding="GRPC", protocol_version=V1, tenant=agent.name
-            )
-    if V03 in offered.versions:
-        for binding in _OVER_HTTP:
-            card.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version=V03)
-        if grpc_address and agent.default:
-            # 0.3 has no tenant: who calls by such a card reaches the default agent, and no other.
-            card.supported_interfaces.add(url=grpc_address, protocol_binding="GRPC", protocol_version=V03)
+    card.supported_interfaces.extend(_interfaces(agent, offered, url, grpc_address))
     if offered.provider[0]:
         card.provider.organization, card.provider.url = offered.provider
     if own.documentation_url:
@@ -100,6 +92,20 @@ def card_of(
         scheme.description = "An API key, or the admin secret."
         card.security_requirements.add().schemes[_BEARER].SetInParent()
     return card
+
+
+def _interfaces(agent: Agent, offered: Offered, url: str, grpc_address: str) -> Iterator[a2a.AgentInterface]:
+    """Yield where an agent is reached, the best first, as clients take them."""
+    bindings = sorted(BINDINGS.values(), key=lambda binding: binding != BINDINGS[offered.preferred])
+    for version in (V1, V03):
+        for binding in bindings if version in offered.versions else ():
+            found = a2a.AgentInterface(url=url, protocol_binding=binding, protocol_version=version)
+            if binding == "GRPC":
+                # 0.3 has no tenant: who calls by such a card reaches the default agent, and no other.
+                if not grpc_address or (version == V03 and not agent.default):
+                    continue
+                found.url, found.tenant = grpc_address, agent.name if version == V1 else ""
+            yield found
 
 
 def card_json(card: a2a.AgentCard, view: View = "both") -> dict[str, Json]:

@@ -14,6 +14,7 @@ def offer_of(config: OfferConfig) -> Offer:
         streaming=config.streaming,
         push_notifications=config.push_notifications,
         versions=config.versions or (),
+        preferred_transport=config.preferred_transport or "",
         errors=config.errors or "",
         version=config.version,
         provider_name=provider.name if provider else "",

@@ -1,7 +1,14 @@
 """The keys of `agents.<name>.a2a:`: what one agent offers A2A clients, other than `server.a2a` says."""
 
 from hector_config import Section
-from hector_config.offer_config import A2AVersions, ErrorEdition, Extensions, ProviderConfig, WebAddress
+from hector_config.offer_config import (
+    A2AVersions,
+    ErrorEdition,
+    Extensions,
+    ProviderConfig,
+    Transport,
+    WebAddress,
+)
 
 
 class OfferConfig(Section):
@@ -18,6 +25,8 @@ class OfferConfig(Section):
     """Extensions of A2A that it knows, in place of the server's. []: none."""
     versions: A2AVersions | None = None
     """Versions of A2A that it speaks."""
+    preferred_transport: Transport | None = None
+    """Which one its card lists first, as the best."""
     errors: ErrorEdition | None = None
     """Which edition of A2A 1.0 decides the codes of its errors."""
     version: str = ""
@@ -28,5 +37,3 @@ class OfferConfig(Section):
     """Where people can read about it."""
     icon_url: WebAddress = ""
     """Its picture."""
-
-    later = {"preferred_transport": "a card lists JSON-RPC first; clients choose"}

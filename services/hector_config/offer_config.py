@@ -10,6 +10,7 @@ from hector_config.section import Section
 
 A2AVersion = Literal["1.0", "0.3"]
 ErrorEdition = Literal["1.0.1", "1.0.0"]
+Transport = Literal["json-rpc", "rest", "grpc"]
 
 _uri = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,]+", re.ASCII).fullmatch
 _type = re.compile(r"\*/\*|[a-z0-9][a-z0-9!#$&^_.+-]*/(?:\*|[a-z0-9][a-z0-9!#$&^_.+-]*)", re.ASCII).fullmatch

@@ -1,6 +1,7 @@
 """Cards in 1.0, in 0.3 and in both, against the official SDK's models."""
 
 import orjson
+import pytest
 from a2a.client.card_resolver import parse_agent_card
 from a2a.compat.v0_3 import conversions
 from a2a.compat.v0_3 import types as v03_types
@@ -65,6 +66,21 @@ def test_both_views_fit_into_one_document() -> None:
 def test_an_open_server_asks_for_nothing() -> None:
     found = card_json(card_of(AGENT, Offered(streaming=True), url="http://x", version="1"))
     assert not {"security", "securitySchemes", "securityRequirements"} & found.keys()
+
+
+@pytest.mark.parametrize(
+    ("preferred", "first"), [("json-rpc", "JSONRPC"), ("rest", "HTTP+JSON"), ("grpc", "GRPC")]
+)
+def test_the_preferred_transport_is_listed_first(preferred: str, first: str) -> None:
+    """A2A 1.0, section 4.4.6: the first one is preferred; 0.3 names it beside the URL."""
+    offered = Offered(streaming=True, preferred=preferred)
+    agent = Agent(name="a", default=True)
+    card = card_of(agent, offered, url="http://x/agents/a", version="1", grpc_address="x:50051")
+    new = [one.protocol_binding for one in card.supported_interfaces if one.protocol_version == "1.0"]
+    assert (new[0], sorted(new)) == (first, ["GRPC", "HTTP+JSON", "JSONRPC"])
+    assert card_json(card, "0.3")["preferredTransport"] == first
+    card = card_of(agent, offered, url="http://x/agents/a", version="1")  # there is no gRPC port
+    assert card.supported_interfaces[0].protocol_binding == (first if first != "GRPC" else "JSONRPC")
 
 
 def test_only_the_default_agents_card_offers_grpc_to_clients_of_03() -> None:

@@ -224,6 +224,7 @@ class Offer(_message.Message):
     PROVIDER_URL_FIELD_NUMBER: _builtins.int
     DOCUMENTATION_URL_FIELD_NUMBER: _builtins.int
     ICON_URL_FIELD_NUMBER: _builtins.int
+    PREFERRED_TRANSPORT_FIELD_NUMBER: _builtins.int
     streaming: _builtins.bool
     """Clients may have streams of it. Unset means that `Agent.streaming` and the server decide."""
     push_notifications: _builtins.bool
@@ -240,6 +241,8 @@ class Offer(_message.Message):
     """Where people can read about it."""
     icon_url: _builtins.str
     """Its picture."""
+    preferred_transport: _builtins.str
+    """The transport that its card lists first: "json-rpc", "rest" or "grpc". Empty means the server's."""
     @_builtins.property
     def extensions(self) -> Global___Extensions:
         """The extensions of A2A that it knows, in place of the server's."""
@@ -261,10 +264,11 @@ class Offer(_message.Message):
         provider_url: _builtins.str = ...,
         documentation_url: _builtins.str = ...,
         icon_url: _builtins.str = ...,
+        preferred_transport: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_push_notifications", b"_push_notifications", "_streaming", b"_streaming", "extensions", b"extensions", "push_notifications", b"push_notifications", "streaming", b"streaming"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_push_notifications", b"_push_notifications", "_streaming", b"_streaming", "documentation_url", b"documentation_url", "errors", b"errors", "extensions", b"extensions", "icon_url", b"icon_url", "provider_name", b"provider_name", "provider_url", b"provider_url", "push_notifications", b"push_notifications", "streaming", b"streaming", "version", b"version", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_push_notifications", b"_push_notifications", "_streaming", b"_streaming", "documentation_url", b"documentation_url", "errors", b"errors", "extensions", b"extensions", "icon_url", b"icon_url", "preferred_transport", b"preferred_transport", "provider_name", b"provider_name", "provider_url", b"provider_url", "push_notifications", b"push_notifications", "streaming", b"streaming", "version", b"version", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__push_notifications: _TypeAlias = _typing.Literal["push_notifications"]  # noqa: Y015
     _WhichOneofArgType__push_notifications: _TypeAlias = _typing.Literal["_push_notifications", b"_push_notifications"]  # noqa: Y015
