@@ -108,6 +108,6 @@ async def opened(**server: Any) -> AsyncIterator[House]:
             url = border.addresses["HTTP"].replace("localhost", "127.0.0.1")
             address = border.addresses["gRPC"].replace("localhost", "127.0.0.1")
             async with place_at(url, address) as place:
-                yield House(place)
+                yield House(place, address)
     finally:
         await mesh.close()

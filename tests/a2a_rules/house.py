@@ -54,6 +54,8 @@ class House:
     """A running server, as clients reach it."""
 
     place: Place
+    grpc_address: str
+    """host:port, for who brings a client of its own."""
 
     def door(self, kind: type[Door], agent: str = "actor", caller: str = "ada") -> Door:
         return self.place.door(kind, agent, key_of(caller))
@@ -86,15 +88,15 @@ async def opened(
     auth = {"secret": "key-of-admin", "api_keys": keys}
     section = {"port": 0, "grpc_port": 0, "shutdown_timeout": 1, "auth": auth, **server}
     try:
-        async with serving(config, mesh, GatewaySection.model_validate({"server": section})) as place:
-            yield House(place)
+        async with serving(config, mesh, GatewaySection.model_validate({"server": section})) as house:
+            yield house
     finally:
         await mesh.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
-async def serving(config: Config, mesh: MeshUnderTest, section: GatewaySection) -> AsyncIterator[Place]:
+async def serving(config: Config, mesh: MeshUnderTest, section: GatewaySection) -> AsyncIterator[House]:
     agents = hector_agent.build(config, mesh.mesh)
     border = Border(section, mesh.mesh, lambda made: None)
     async with agents.running():
@@ -103,4 +105,4 @@ async def serving(config: Config, mesh: MeshUnderTest, section: GatewaySection) 
             url = border.addresses["HTTP"].replace("localhost", "127.0.0.1")
             address = border.addresses["gRPC"].replace("localhost", "127.0.0.1")
             async with place_at(url, address) as place:
-                yield place
+                yield House(place, address)
