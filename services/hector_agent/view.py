@@ -37,6 +37,8 @@ TASK_STATES = {
 FINAL = frozenset({RUN_STATE_COMPLETED, RUN_STATE_FAILED, RUN_STATE_CANCELED, RUN_STATE_REJECTED})
 INTERRUPTED = frozenset({RUN_STATE_INPUT_REQUIRED, RUN_STATE_AUTH_REQUIRED})
 
+_ASKING = frozenset({a2a.TASK_STATE_INPUT_REQUIRED, a2a.TASK_STATE_AUTH_REQUIRED})
+
 TOLD = frozenset({"message_received", "status_changed"})
 SHOWN = TOLD | {"text_appended", "artifact_saved"}
 """Kinds of events that a task is made of: what lists show of it, and all of it."""
@@ -62,10 +64,12 @@ def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
         if kind == "text_appended":
             _append_text(task, event.text_appended)
         elif kind == "status_changed":
+            _keep_question(task)
             task.status.CopyFrom(_status(event.status_changed, task, event.time))
             if event.status_changed.HasField("metadata"):
                 task.metadata.MergeFrom(event.status_changed.metadata)
         elif kind == "message_received":
+            _keep_question(task)
             message = a2a.Message()
             event.message_received.message.Unpack(message)
             task.history.append(message)
@@ -188,6 +192,13 @@ def _status(changed: StatusChanged, task: "a2a.Task", time: Timestamp) -> "a2a.T
         changed.message.Unpack(status.message)
         status.message.task_id, status.message.context_id = task.id, task.context_id
     return status
+
+
+def _keep_question(task: "a2a.Task") -> None:
+    """Make what the agent asked a part of the conversation, once the task goes on. Its progress is none."""
+    if task.status.HasField("message") and task.status.state in _ASKING:
+        task.history.append(task.status.message)
+        task.status.ClearField("message")
 
 
 def _doing(status: "a2a.TaskStatusUpdateEvent", event: RunEvent, what: str, tool: str, call: str) -> None:

@@ -70,8 +70,8 @@ async def test_a_follow_up_goes_on_with_the_same_task_and_its_context_is_inferre
         done = (await agent.SendMessage(said("Ada", task=task.id))).task
         assert (done.id, done.context_id) == (task.id, task.context_id)
         assert done.status.state == a2a.TASK_STATE_COMPLETED
-        assert [message.parts[0].text for message in done.history] == ["greet me", "Ada"]
-        assert [message.context_id for message in done.history] == [task.context_id] * 2
+        assert [message.parts[0].text for message in done.history] == ["greet me", "Who are you?", "Ada"]
+        assert [message.context_id for message in done.history] == [task.context_id] * 3
         assert text_of(done) == "I will greet you. |greet me: hello Ada"
         assert await agent.GetTask(a2a.GetTaskRequest(id=task.id)) == done
 
@@ -130,7 +130,7 @@ async def test_of_many_follow_ups_at_once_exactly_one_is_taken(mesh_under_test, 
         assert {info_of(one).reason for one in outcomes if isinstance(one, Exception)} == {
             "UNSUPPORTED_OPERATION"
         }
-        assert len((await agent.GetTask(a2a.GetTaskRequest(id=task.id))).history) == 2
+        assert len((await agent.GetTask(a2a.GetTaskRequest(id=task.id))).history) == 3
 
 
 async def test_other_turns_of_the_session_go_on_while_one_waits(mesh_under_test, tmp_path):
@@ -196,7 +196,8 @@ async def test_a_send_stream_ends_where_input_is_required(mesh_under_test, tmp_p
             task = events[0].task.id
             more = [event async for event in agent.SendStreamingMessage(said("Ada", task=task))]
             assert more[0].task.id == task
-            assert [message.parts[0].text for message in more[0].task.history] == ["greet me", "Ada"]
+            told = [message.parts[0].text for message in more[0].task.history]
+            assert told == ["greet me", "Who are you?", "Ada"]
             assert more[-1].status_update.status.state == a2a.TASK_STATE_COMPLETED
 
 
@@ -306,11 +307,11 @@ async def test_a_task_may_wait_more_than_once(mesh_under_test, tmp_path):
             yield " ".join(m.parts[0].text for m in turn.task.history)
     """
     async with parked(mesh_under_test, tmp_path, source) as (agent, task):
-        for number in (2, 3):
+        for number in (3, 5):
             again = (await agent.SendMessage(said(f"more {number}", task=task.id))).task
             assert again.status.message.parts[0].text == f"and? {number}"
         done = (await agent.SendMessage(said("stop", task=task.id))).task
-        assert text_of(done) == "greet me more 2 more 3 stop"
+        assert text_of(done) == "greet me and? 1 more 3 and? 3 more 5 and? 5 stop"
 
 
 async def test_a_task_that_waits_holds_no_task_of_ours_and_no_place_among_the_live(
