@@ -187,9 +187,10 @@ class Feed:
     def _forget(self) -> None:
         """Empty the ring: everybody has what is in it, or reads the log."""
         self._first = self._next
+        if self._pieces:
+            self._pieces.clear()
         if self._ring:
             self._ring.clear()
-            self._pieces.clear()
             self._size_bytes = 0
 
     def _trim(self) -> None:

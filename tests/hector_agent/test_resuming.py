@@ -493,3 +493,20 @@ async def test_what_is_made_of_an_event_is_made_once_for_all_readers(log, monkey
     await asyncio.gather(*reading)
     assert len({str(client.got) for client in clients}) == 1
     assert count == 12  # each piece, the end of the text, and the state
+
+
+async def test_text_that_grew_while_nobody_read_is_all_there_for_who_comes_back(log):
+    run = await begun(log)
+    run.show("answer-1", "one ")
+    client = await cut_now(log, run)
+    run.show("answer-1", "two ")
+    late = await cut_now(log, run)
+    assert (client.place, late.place) == ("3.4", "3.8")
+    run.show("answer-1", "three")
+    readings = [asyncio.create_task(follow(log, run, one, place=one.place)) for one in (client, late)]
+    await readers_idle(run, readings)
+    await run.commit([state(RUN_STATE_COMPLETED)], last=True)
+    run.close()
+    await asyncio.gather(*readings)
+    for one in (client, late):
+        assert [part.text for part in one.folded().artifacts[0].parts] == ["one two three"]
