@@ -14,6 +14,7 @@ from hector_store import RunRow
 from .again import Again
 from .beside import Beside
 from .errors import RunDoesNotWait, RunLost
+from .feed import Cursor
 from .following import first, updates
 from .idempotency import Earlier, once_of
 from .ledger import task_of
@@ -49,7 +50,7 @@ class A2AServicer(PushServicer):
         """
         wanted = _history_length(request.configuration, "configuration.")
         waits = not request.configuration.return_immediately
-        run = await self._start(request, context, waits=waits)
+        run = await self._start(request, context, at_once=waits)
         if isinstance(run, Earlier):
             if run.live is None:
                 return await self._again.answer(current_call.get(), run, wanted)
@@ -69,7 +70,7 @@ class A2AServicer(PushServicer):
     ) -> AsyncIterator["a2a.StreamResponse"]:
         """Answer as it comes: the task first, then what changes; or the one message that is the answer."""
         wanted = _history_length(request.configuration, "configuration.")
-        run = await self._start(request, context)
+        run = await self._start(request, context, at_once=True, reads=True)
         place = Parameters.of(context).last_event_id
         if isinstance(run, Earlier) and run.live is not None and not place:
             run = run.live
@@ -79,6 +80,8 @@ class A2AServicer(PushServicer):
             if run.undecided is not None:
                 await run.decide()
             if run.plain:
+                if run.begun is not None:
+                    run.begun[1].close()
                 yield a2a.StreamResponse(message=await message_of(run))
                 return
             events = self._stream(run, wanted)
@@ -139,7 +142,12 @@ class A2AServicer(PushServicer):
                 yield response
 
     async def _start(
-        self, request: "a2a.SendMessageRequest", context: Context, *, waits: bool = False
+        self,
+        request: "a2a.SendMessageRequest",
+        context: Context,
+        *,
+        at_once: bool = False,
+        reads: bool = False,
     ) -> Run | Earlier:
         message = request.message
         _check(message)
@@ -151,7 +159,7 @@ class A2AServicer(PushServicer):
         check_override(agent, message, current_call.get().principal)
         pushes = self.wanted(request, context)
         call = current_call.get()
-        return await self._again.started(agent, request, call, context, pushes, waits=waits)
+        return await self._again.started(agent, request, call, context, pushes, at_once=at_once, reads=reads)
 
     async def _followed_up(self, request: "a2a.SendMessageRequest", context: Context) -> Run | Earlier:
         """Take a message for a task that is there already: only one that waits takes any."""
@@ -185,8 +193,13 @@ class A2AServicer(PushServicer):
 
     def _stream(self, run: Run, history_length: int | None) -> AsyncGenerator["a2a.StreamResponse", None]:
         place = run.place
-        task, cursor = run.snapshot()
-        reader = Reader(self._runs.log, place.app, place.run, run.feed, cursor)
+        begun, run.begun = run.begun, None
+        if begun is not None:
+            task, reader = begun
+            cursor = Cursor(reader.seq)
+        else:
+            task, cursor = run.snapshot()
+            reader = Reader(self._runs.log, place.app, place.run, run.feed, cursor)
         return updates(reader, place.context, first(trimmed(task, history_length), cursor), for_sender=True)
 
     async def _of_tasks(self, tenant: str) -> str:

@@ -35,7 +35,8 @@ class Again:
         context: Context,
         pushes: tuple[NewPush, ...] = (),
         *,
-        waits: bool = False,
+        at_once: bool = False,
+        reads: bool = False,
     ) -> Run | Earlier:
         """Return a run for a message, or what became of it when it was sent before.
 
@@ -44,7 +45,9 @@ class Again:
             HectorError: It was not accepted; its key is free.
         """
         once = once_of(request, agent.name, context)
-        beside = Beside.of(request, context, waits=waits) if agent.handler is not None else NOTHING
+        beside = NOTHING
+        if agent.handler is not None:
+            beside = Beside.of(request, context, at_once=at_once, reads=reads)
         if once is None:
             return await self._runs.start(agent, request.message, call, pushes, beside)
         return await self._runs.start_once(agent, request.message, call, once, pushes, beside)

@@ -19,17 +19,28 @@ class Beside:
     """Media types that the client can take; empty: any."""
     extensions: Sequence[str] = ()
     """URIs of the extensions that it wants."""
-    waits: bool = False
-    """It waits for the end, and sees nothing before."""
+    at_once: bool = False
+    """It hears of the run when something of it is written, and not before."""
+    reads: bool = False
+    """It wants to see the run from its beginning."""
 
     @classmethod
-    def of(cls, request: "a2a.SendMessageRequest", context: Context, *, waits: bool = False) -> "Beside":
+    def of(
+        cls,
+        request: "a2a.SendMessageRequest",
+        context: Context,
+        *,
+        at_once: bool = False,
+        reads: bool = False,
+    ) -> "Beside":
         """Return what stands beside a request's message."""
         extensions = Parameters.of(context).extensions
         modes = request.configuration.accepted_output_modes
         if not (extensions or modes or request.HasField("metadata")):
-            return PATIENCE if waits else NOTHING
-        return cls(MessageToDict(request.metadata), tuple(modes), extensions, waits)
+            return _BARE[at_once, reads]
+        return cls(MessageToDict(request.metadata), tuple(modes), extensions, at_once, reads)
 
 
-NOTHING, PATIENCE = Beside(), Beside(waits=True)
+_BOTH = (False, True)
+_BARE = {(at_once, reads): Beside(at_once=at_once, reads=reads) for at_once in _BOTH for reads in _BOTH}
+NOTHING = _BARE[False, False]

@@ -15,9 +15,11 @@ from hector_mesh import Call
 from hector_store import NewEvent, NewPush, NewRun, RunLog, RunRow
 
 from .agent import Agent
+from .feed import Cursor
 from .idempotency import Once
 from .ledger import events_of, state_of
 from .run import Place, Run, row_of
+from .tail import Reader
 from .view import INTERRUPTED, TASK_STATES, fold, listed, new_task
 from .waiting import Waiting
 
@@ -55,15 +57,21 @@ async def opened(
     return _run(log, new, task, created.context_position, created.epoch, len(rows))
 
 
-def unwritten(log: RunLog, worker: str, agent: Agent, message: "a2a.Message", call: Call) -> Run:
+def unwritten(
+    log: RunLog, worker: str, agent: Agent, message: "a2a.Message", call: Call, *, reads: bool
+) -> Run:
     """Return the first run of a new context, which is written with the first thing that happens in it.
 
-    For those whose caller sees nothing before the end, so that nobody knows of it before it is there. Where
-    its agent answers without waiting for anything, all of it is one commit.
+    Nobody hears of it before that. Where its agent answers without waiting for anything, all of it is one
+    commit. `reads`: whoever asked for it sees it from its beginning.
     """
     new, rows, task = _drafted(worker, agent, message, call, None, (), True, False)
     run = _run(log, new, task, 1, 1, len(rows))
     run.draft = new, rows
+    if reads:
+        begun = a2a.Task()
+        begun.CopyFrom(task)
+        run.begun = begun, Reader(log, new.app, new.id, run.feed, Cursor(len(rows)))
     return run
 
 

@@ -6,7 +6,7 @@ committed every quarter of a second and with whatever happens next.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -21,6 +21,9 @@ from .conversation import from_a2a
 from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
 from .view import FINAL, INTERRUPTED, fold, listed, listed_after, state_of
+
+if TYPE_CHECKING:
+    from .tail import Reader
 
 FLUSH_S = 0.25  # how long shown text may stay uncommitted
 FLUSH_CHARS = 32 * 1024  # how much of it
@@ -72,6 +75,10 @@ class Run:
         """What the failure is about, fact by fact."""
         self.draft: tuple[NewRun, Sequence[NewEvent]] | None = None
         """The run and its first events, where they are not written yet: they are, with whatever is."""
+        self.opened: Callable[[], None] | None = None
+        """Is told when the draft is written."""
+        self.begun: tuple[a2a.Task, Reader] | None = None
+        """The task as it began, and who reads on from there; for whoever asked for the run."""
         self._opening: asyncio.Handle | None = None
         self.finished = Flag()
         """Set when the run is over or waits for somebody, and this process has let go of it."""
@@ -291,7 +298,10 @@ class Run:
         )
         created = await self._log.create(whole, [*first, *rows])
         self.draft = None
-        self.task.status.timestamp.FromMicroseconds(created.time_us)
+        for task in (self.task, *(self.begun or ())[:1]):
+            task.status.timestamp.FromMicroseconds(created.time_us)
+        if self.opened is not None:
+            self.opened()
         return Appended(created.last_seq, created.time_us)
 
     def _take(self, events: Sequence[RunEvent], state: "RunState.ValueType | None", next_seq: int) -> None:

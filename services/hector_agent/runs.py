@@ -309,8 +309,9 @@ class Runs:
         told.CopyFrom(message)
         told.task_id = new_id()
         told.context_id = told.context_id or new_id()
-        if work.beside.waits and not (message.context_id or work.once or work.pushes):
-            run: Run | str = unwritten(self.log, self._worker, agent, told, call)
+        if work.beside.at_once and not (message.context_id or work.once or work.pushes):
+            reads = work.beside.reads
+            run: Run | str = unwritten(self.log, self._worker, agent, told, call, reads=reads)
         else:
             run = await opened(
                 self.log,
@@ -371,9 +372,10 @@ class Runs:
         limit_s = agent.config.timeout
         work.timer = asyncio.get_running_loop().call_later(limit_s, self._halt_late, run, agent)
         if run.draft is not None:
+            run.opened = partial(_opened, work, run)
             run.open_soon()
-        elif not work.opened.done():  # else whoever asked has left
-            work.opened.set_result(run)
+        else:
+            _opened(work, run)
         if not self._accepting:  # the server was stopped meanwhile
             self._interrupt(run)
         work.call = Call(
@@ -433,11 +435,8 @@ class Runs:
         del self._live[run.place.run]
         self._forget_key(work)
         ACTIVE.add(work.agent.name, amount=-1)
-        if not work.opened.done():  # whoever asked has waited for all of it
-            if run.draft is None:
-                work.opened.set_result(run)
-            else:
-                work.opened.set_exception(work.failure or ShuttingDown())
+        if not work.opened.done():
+            work.opened.set_exception(work.failure or ShuttingDown())
         if run.undecided is not None:
             run.undecided.set()
         if run.parked:
@@ -526,6 +525,12 @@ class _Work:
     """How long a run that was stopped may take to stop."""
     is_left: bool = False
     """It did not stop, and was ended without."""
+
+
+def _opened(work: _Work, run: Run) -> None:
+    """Let whoever asked have the run, unless it has left."""
+    if not work.opened.done():
+        work.opened.set_result(run)
 
 
 def _is_done(work: _Work, run: Run) -> bool:
