@@ -12,13 +12,13 @@ A2AVersion = Literal["1.0", "0.3"]
 ErrorEdition = Literal["1.0.1", "1.0.0"]
 Transport = Literal["json-rpc", "rest", "grpc"]
 
-_uri = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,]+", re.ASCII).fullmatch
+_uri = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-+\--~]+").fullmatch  # visible ASCII, but no comma
 _type = re.compile(r"\*/\*|[a-z0-9][a-z0-9!#$&^_.+-]*/(?:\*|[a-z0-9][a-z0-9!#$&^_.+-]*)", re.ASCII).fullmatch
 
 
 def _absolute(uri: str) -> str:
     if not _uri(uri):
-        raise Misfit('a URI without spaces and commas is needed, as "https://example.com/ext/geo/v1"')
+        raise Misfit('a URI of ASCII characters but comma is needed, as "https://example.com/ext/geo/v1"')
     return uri
 
 

@@ -60,7 +60,11 @@ WRONG = [
     ('a2a: {versions: ["1.0", "1.0"]}', "server.a2a.versions: a version is written twice"),
     ('a2a: {versions: ["1.1"]}', "server.a2a.versions[0]"),
     ('a2a: {versions: ["1.0"], card: "0.3"}', "server.a2a.card: A2A 0.3 is not among server.a2a.versions"),
-    ("a2a: {extensions: [{uri: no uri}]}", "server.a2a.extensions[0].uri: a URI without spaces"),
+    ("a2a: {extensions: [{uri: no uri}]}", "server.a2a.extensions[0].uri: a URI of ASCII characters"),
+    ("a2a: {extensions: [{uri: 'x:a,b'}]}", "server.a2a.extensions[0].uri: a URI of ASCII characters"),
+    ("a2a: {extensions: [{uri: 'x:ü'}]}", "server.a2a.extensions[0].uri: a URI of ASCII characters"),
+    ("a2a: {input_modes: [picture]}", "server.a2a.input_modes[0]: a media type is needed"),
+    ("a2a: {output_modes: ['*/png']}", "server.a2a.output_modes[0]: a media type is needed"),
     ("a2a: {extensions: [{uri: 'x:y'}, {uri: 'x:y'}]}", "the same extension as entry 0"),
     ("a2a: {provider: {name: Ours, url: ours.example}}", "server.a2a.provider.url: a URL is needed"),
 ]
