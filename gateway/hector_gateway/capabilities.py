@@ -105,7 +105,7 @@ class Offer:
             if accepted and not self.writes.overlap(accepted):
                 raise a2a.ContentTypeNotSupported(
                     ", ".join(accepted)[:200],
-                    self.writes.shown,
+                    self.writes.allowed,
                     field="configuration.acceptedOutputModes",
                 )
         reads = self.reads
@@ -115,7 +115,7 @@ class Offer:
                 continue
             found = part.media_type or OF_CONTENT.get(kind or "", "")
             if found and not reads.has(found):
-                raise a2a.ContentTypeNotSupported(found[:200], reads.shown, field=f"message.parts[{at}]")
+                raise a2a.ContentTypeNotSupported(found[:200], reads.allowed, field=f"message.parts[{at}]")
 
 
 class Offers:
@@ -170,8 +170,14 @@ class Offers:
             versions=versions or self.versions,
             preferred=own.preferred_transport or server.preferred_transport,
             errors=cast(Profile, own.errors) if own.errors in EDITIONS else server.errors,
-            reads=Modes(agent.input_modes or server.input_modes or _READ.get(agent.type) or EVERYTHING),
-            writes=Modes(agent.output_modes or server.output_modes or _WRITTEN.get(agent.type) or EVERYTHING),
+            reads=Modes(
+                agent.input_modes or server.input_modes or _READ.get(agent.type) or EVERYTHING,
+                [mode for skill in agent.skills for mode in skill.input_modes],
+            ),
+            writes=Modes(
+                agent.output_modes or server.output_modes or _WRITTEN.get(agent.type) or EVERYTHING,
+                [mode for skill in agent.skills for mode in skill.output_modes],
+            ),
             provider=provider,
         )
 

@@ -16,9 +16,16 @@ def plain(found: str) -> str:
 class Modes:
     """The media types that an agent reads, or those that it writes. Without any it is all of them."""
 
-    def __init__(self, modes: Collection[str]) -> None:
+    def __init__(self, modes: Collection[str], of_skills: Iterable[str] = ()) -> None:
+        """Take them.
+
+        Args:
+            modes: The agent's own, which its card shows.
+            of_skills: More that one of its skills has. Requests do not say which skill is meant, so all pass.
+        """
         self.shown = tuple(modes) or EVERYTHING
-        found = [plain(mode) for mode in self.shown]
+        self.allowed = tuple(dict.fromkeys((*self.shown, *of_skills)))
+        found = [plain(mode) for mode in self.allowed]
         self._everything = "*/*" in found
         self._exact = frozenset(found)
         self._kinds = tuple(mode[:-1] for mode in found if mode.endswith("/*") and mode != "*/*")

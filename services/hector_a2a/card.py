@@ -85,6 +85,8 @@ def card_of(
             description=skill.description,
             tags=skill.tags,
             examples=skill.examples,
+            input_modes=skill.input_modes,
+            output_modes=skill.output_modes,
         )
     if authenticated:
         scheme = card.security_schemes[_BEARER].http_auth_security_scheme

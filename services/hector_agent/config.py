@@ -80,6 +80,11 @@ class SkillConfig(Section):
     """Words to find it by."""
     examples: list[str] = []
     """Things to ask."""
+    input_modes: list[MediaType] = []
+    """Media types it reads, as the card says; the agent takes messages with any that one of its skills reads.
+    Left out: the agent's."""
+    output_modes: list[MediaType] = []
+    """Media types it writes, likewise. Left out: the agent's."""
     visibility: Literal["public", "internal"] = "public"
     """Who may know of it: everybody, or authenticated callers, who find it in the extended card."""
     roles: list[Literal["viewer", "user", "operator", "admin"]] = []

@@ -61,6 +61,8 @@ def described(name: str, config: AgentConfig, *, default: bool) -> AgentInfo:
             description=skill.description or skill.name or skill.id,
             tags=skill.tags,
             examples=skill.examples,
+            input_modes=skill.input_modes,
+            output_modes=skill.output_modes,
             visibility=VISIBILITIES[skill.visibility],
             roles=skill.roles,
         )

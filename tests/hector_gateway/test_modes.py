@@ -131,6 +131,23 @@ async def test_cards_show_the_modes(place: Place) -> None:
             assert (card["defaultInputModes"], card["defaultOutputModes"]) == (reads, writes)
 
 
+async def test_what_one_skill_reads_or_writes_the_agent_does(mesh_under_test: Any, tmp_path: Any) -> None:
+    """A2A 1.0, section 4.4.5: a skill's modes override the card's; requests do not say which is meant."""
+    skills = [{"id": "look", "input_modes": ["image/*"], "output_modes": ["image/png"]}, {"id": "talk"}]
+    async with opened(mesh_under_test, tmp_path, skills=skills, input_modes=["text/plain"]) as place:
+        card = (await place.public_card()).found
+        assert (card["defaultInputModes"], card["defaultOutputModes"]) == (["text/plain"], ["text/plain"])
+        look, talk = card["skills"]
+        assert (look["inputModes"], look["outputModes"]) == (["image/*"], ["image/png"])
+        assert not {"inputModes", "outputModes"} & talk.keys()
+        for door in place.doors():
+            asked = {"acceptedOutputModes": ["image/png"], "returnImmediately": False}
+            found = await door.send(parts=[TEXT, PICTURE], configuration=asked)
+            assert found["status"]["state"] in ("TASK_STATE_COMPLETED", "TASK_STATE_FAILED")
+            with pytest.raises(Refused, match=r"allowed: text/plain, image/\*"):
+                await door.send(parts=[DATA])
+
+
 async def test_the_servers_word_is_for_agents_that_do_not_say(mesh_under_test: Any, tmp_path: Any) -> None:
     server = {"a2a": {"input_modes": ["image/*"], "output_modes": ["image/png"]}}
     others = {"reader": {"input_modes": ["text/plain"]}}

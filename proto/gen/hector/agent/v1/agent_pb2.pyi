@@ -91,6 +91,8 @@ class Skill(_message.Message):
     EXAMPLES_FIELD_NUMBER: _builtins.int
     VISIBILITY_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
+    INPUT_MODES_FIELD_NUMBER: _builtins.int
+    OUTPUT_MODES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique within the agent."""
     name: _builtins.str
@@ -113,6 +115,14 @@ class Skill(_message.Message):
         authenticated caller.
         """
 
+    @_builtins.property
+    def input_modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Media types it reads, in place of the agent's. Empty means the agent's."""
+
+    @_builtins.property
+    def output_modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Media types it writes, in place of the agent's. Empty means the agent's."""
+
     def __init__(
         self,
         *,
@@ -123,10 +133,12 @@ class Skill(_message.Message):
         examples: _abc.Iterable[_builtins.str] | None = ...,
         visibility: Global___Visibility.ValueType = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
+        input_modes: _abc.Iterable[_builtins.str] | None = ...,
+        output_modes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "examples", b"examples", "id", b"id", "name", b"name", "roles", b"roles", "tags", b"tags", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "examples", b"examples", "id", b"id", "input_modes", b"input_modes", "name", b"name", "output_modes", b"output_modes", "roles", b"roles", "tags", b"tags", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
