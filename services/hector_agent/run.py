@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FLUSH_S = 0.25  # how long shown text may stay uncommitted
 FLUSH_CHARS = 32 * 1024  # how much of it
+OPENING_ROUNDS = 3
+"""Rounds of the event loop that do not count as waiting, as of `asyncio.sleep(0)`."""
 DECIDES_S = 0.25
 """How long an agent may think about whether its answer is a task, where somebody needs to know."""
 IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
@@ -212,9 +214,10 @@ class Run:
         self.feed.end(None if self.over else RunLost(self.place.run))
         self.finished.set()
 
-    def open_soon(self) -> None:
+    def open_soon(self, rounds: int = OPENING_ROUNDS) -> None:
         """Write the draft down as soon as whoever works on the run waits for something."""
-        self._opening = asyncio.get_running_loop().call_soon(self.begin, ())
+        soon = asyncio.get_running_loop().call_soon
+        self._opening = soon(self.open_soon, rounds - 1) if rounds else soon(self.begin, ())
 
     def begin(
         self,
