@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from hector_a2a.push_config import PushConfig
-from hector_config import Misfit, ProjectPath, Section
+from hector_a2a.signing_config import SigningConfig
+from hector_config import Misfit, Section
 from hector_config.offer_config import (
     A2AVersions,
     ErrorEdition,
@@ -14,17 +15,6 @@ from hector_config.offer_config import (
     ProviderConfig,
     Transport,
 )
-
-
-class SigningConfig(Section):
-    """One key that cards are signed with."""
-
-    key_file: ProjectPath
-    """PEM file with the private key, without a password: `openssl genpkey -algorithm ed25519`."""
-    key_id: Annotated[str, Field(min_length=1, max_length=200)]
-    """Its name in signatures and in `/.well-known/jwks.json`. A new key gets a new one."""
-    algorithm: Literal["ES256", "EdDSA"] | None = None
-    """What the key is for. Left out: ES256 for a key on P-256, EdDSA for one of Ed25519."""
 
 
 class A2AConfig(Section):
@@ -76,4 +66,10 @@ class A2AConfig(Section):
     def _show_what_is_spoken(self) -> Self:
         if self.card != "dual" and self.card not in self.versions:
             raise Misfit(f"A2A {self.card} is not among server.a2a.versions", at=("card",))
+        return self
+
+    @model_validator(mode="after")
+    def _sign_with_something(self) -> Self:
+        if self.push.jws and not self.signing:
+            raise Misfit("there are no keys to sign with: it needs server.a2a.signing", at=("push", "jws"))
         return self

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .a2a_config import SigningConfig
+from hector_a2a.signing_config import SigningConfig, signing_keys
 
 if TYPE_CHECKING:
     from hector_a2a.keys import SigningKey
@@ -32,20 +32,5 @@ def signer_of(entries: Sequence[SigningConfig]) -> Signer | None:
     Raises:
         KeyUnusable: A key cannot be read, or is none; the message names the file and says what to do.
     """
-    if not entries:
-        return None
-    from hector_a2a.keys import KeyUnusable, signing_key
-
-    keys = []
-    for index, entry in enumerate(entries):
-        where = f"server.a2a.signing[{index}].key_file: {entry.key_file}"
-        try:
-            pem = entry.key_file.read_bytes()
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            raise KeyUnusable(
-                f"{where} cannot be read: {why}; name a file that the user who runs Hector may read",
-                file=str(entry.key_file),
-            ) from error
-        keys.append(signing_key(pem, entry.key_id, entry.algorithm, where=where))
-    return Signer(keys)
+    keys = signing_keys(entries)
+    return Signer(keys) if keys else None

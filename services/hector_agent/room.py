@@ -15,6 +15,7 @@ from .agent_servicer import AgentServicer
 from .config import AgentSection
 from .push.config import PushSection
 from .push.push import Push
+from .push.signing import signer_of
 from .roster import Roster
 from .runs import Runs
 from .tools import Toolbox
@@ -35,7 +36,8 @@ def build(config: Config, mesh: Mesh, *, revision: str = "") -> Room:
         revision: The config's id, which runs keep; empty: as calls say.
     """
     roster = Roster(agents_of(config, mesh, revision))
-    push = Push(config.server.a2a.push)
+    offered = config.server.a2a
+    push = Push(offered.push, signer_of(offered.push, offered.signing))
     runs, databases = Runs(push), list[Database]()
 
     def register(server: Server) -> None:
@@ -57,6 +59,13 @@ def build(config: Config, mesh: Mesh, *, revision: str = "") -> Room:
     async def prepare(renewal: Renewal) -> Prepared:
         # In a thread: code of custom agents is read, and may do what it likes.
         agents = await to_thread(agents_of, renewal.config, mesh, renewal.revision)
+        pushing = renewal.config.server.a2a
+        signer = await to_thread(signer_of, pushing.push, pushing.signing)
+
+        def commit() -> None:
+            roster.replace(agents)
+            push.renew(pushing.push, signer)
+
         before = roster.agents
         changes = [
             f"the code of agents.{name} changed"
@@ -65,7 +74,7 @@ def build(config: Config, mesh: Mesh, *, revision: str = "") -> Room:
             and before[name].config.handler == agent.config.handler
             and before[name].handler is not agent.handler
         ]
-        return Prepared(lambda: roster.replace(agents), tuple(changes))
+        return Prepared(commit, tuple(changes))
 
     return Room(register=register, running=running, checks={"database": database_is_well}, prepare=prepare)
 

@@ -83,7 +83,6 @@ ROLES: Mapping[str, Role] = {
         calls=("reasoning", "llm", "tool"),
         reads=("agents", "storage"),
         takes_over=("agents", "defaults.llm"),
-        keeps=("server.a2a.push",),
     ),
     "gateway": Role("hector_gateway", (), calls=("agent",), reads=("server",), takes_over=("server.a2a",)),
 }

@@ -47,13 +47,13 @@ def test_agents_models_tools_and_cards_are_taken_over_and_nothing_else():
         wanted.tools,
     )
     assert (taken.server.port, taken.server.a2a.card) == (8080, "1.0")
+    assert taken.server.a2a.push.max_attempts == 7
     assert taken.server.limits == before.server.limits
     assert taken.logger == before.logger
     assert taken.defaults.llm == "mine"
     assert waiting(before, wanted, ALL) == [
         "server.port",
         "server.limits.max_streams",
-        "server.a2a.push.max_attempts",
         "logger.level",
     ]
 

@@ -1,6 +1,7 @@
 """What this room reads of `server:`: the keys of push notifications. The rest of it is the gateway's."""
 
 from hector_a2a.push_config import PushConfig
+from hector_a2a.signing_config import SigningConfig
 from hector_config import Section
 
 
@@ -9,6 +10,8 @@ class _A2APart(Section):
 
     push: PushConfig = PushConfig()
     """How push notifications are sent."""
+    signing: list[SigningConfig] = []
+    """Keys that sign them, where `push.jws` says so."""
 
 
 class _ServerPart(Section):

@@ -4,7 +4,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from hector_a2a.push_config import PushConfig, hmac_key
+from hector_a2a.push_config import PushConfig
 from hector_http import HttpClient
 from hector_store import PushRow
 
@@ -18,10 +18,9 @@ from .signing import Signer
 class Courier:
     """Sends notifications; open it with `async with`. Made with the first one: most servers have none."""
 
-    def __init__(self, config: PushConfig) -> None:
-        self._config = config
+    def __init__(self, config: PushConfig, signer: Signer) -> None:
+        self._config, self._signer = config, signer
         self._http = HttpClient(allowed=config.allowed_networks)
-        self._signer = Signer([hmac_key(secret) for secret in config.hmac_secrets])
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()

@@ -40,12 +40,16 @@ class Lanes:
     """Those that are ready, and how many of whom are busy."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._most_each = max(1, most // 8)
-        self._most_failing = max(1, most // 2)
+        self.resize(most)
         self._ready: dict[str, deque[Lane]] = {}
         self._busy: Counter[str] = Counter()
         self._busy_failing: set[Lane] = set()
+
+    def resize(self, most: int) -> None:
+        """Let so many be busy at once."""
+        self._most = most
+        self._most_each = max(1, most // 8)
+        self._most_failing = max(1, most // 2)
 
     def add(self, lane: Lane) -> None:
         """Let a lane have its turn."""

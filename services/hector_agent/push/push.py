@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import Context
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hector_a2a.push_config import PushConfig
 from hector_agent.errors import ShuttingDown
@@ -17,6 +17,7 @@ from hector_store import Database, PendingPush, PushConfigs, PushProgress, PushR
 
 from . import measuring
 from .lanes import Lane, Lanes, origin_of
+from .signing import Signer
 
 if TYPE_CHECKING:
     from .attempt import Failure
@@ -35,8 +36,10 @@ ENDING_S = 5.0
 class Push:
     """Tells webhooks what happens in runs. Use inside `running()`."""
 
-    def __init__(self, config: PushConfig) -> None:
-        self.config: Final = config
+    def __init__(self, config: PushConfig, signer: Signer) -> None:
+        self.config = config
+        """Where webhooks may be, and how patient to be with them."""
+        self._signer = signer
         self._opened: tuple[PushConfigs, RunLog] | None = None
         self._lanes: dict[str, dict[str, Lane]] = {}
         self._queue = Lanes(config.max_concurrent)
@@ -85,6 +88,12 @@ class Push:
             for task in (ended := {sweeping, *self._tasks}):
                 task.cancel()
             await asyncio.wait(ended, timeout=ENDING_S)
+
+    def renew(self, config: PushConfig, signer: Signer) -> None:
+        """Go by another config from the next notification on."""
+        self.config, self._signer = config, signer
+        self._queue.resize(config.max_concurrent)
+        self._courier = None  # the one before is closed at the end: it may be at work
 
     def wake(self, run: str) -> None:
         """Deliver what a run has committed; for whoever commits. Costs nothing where nobody is to be told."""
@@ -250,7 +259,8 @@ class Push:
             if self._courier is None:
                 from .courier import Courier
 
-                self._courier = await self._stack.enter_async_context(Courier(self.config))
+                made = Courier(self.config, self._signer)
+                self._courier = await self._stack.enter_async_context(made)
         return self._courier
 
     async def _sweep(self, configs: PushConfigs) -> None:
