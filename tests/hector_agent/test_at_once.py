@@ -1,0 +1,173 @@
+"""Ours: an answer that is given without waiting is one commit, and nobody can tell otherwise."""
+
+import asyncio
+
+import grpc
+import pytest
+from support.custom_agent import answering, said
+from support.scripted_agent import as_ada, text_of, until
+
+import hector_a2a as a2a
+from hector_mesh import info_of, streaming
+from hector_store import RunLog
+from hector_store.errors import StorageQueueFull
+
+ECHO = """
+    import asyncio
+
+    async def echo(turn):
+        yield "You said: "
+        await asyncio.sleep(0)
+        yield turn.text
+"""
+WAITS = """
+    import asyncio
+
+    async def echo(turn):
+        yield "begun"
+        if turn.text == "fail":
+            raise KeyError(turn.text)
+        await asyncio.Event().wait()
+"""
+
+
+@pytest.fixture
+def writes(monkeypatch):
+    """Count what is written."""
+    counted = []
+    create, append = RunLog.create, RunLog.append
+
+    async def creates(self, *given, **more):
+        counted.append("create")
+        return await create(self, *given, **more)
+
+    async def appends(self, *given, **more):
+        counted.append("append")
+        return await append(self, *given, **more)
+
+    monkeypatch.setattr(RunLog, "create", creates)
+    monkeypatch.setattr(RunLog, "append", appends)
+    return counted
+
+
+async def test_an_answer_given_at_once_is_one_commit(mesh_under_test, tmp_path, writes):
+    async with answering(mesh_under_test, tmp_path, ECHO) as agent:
+        with as_ada():
+            task = (await agent.SendMessage(said("hi"))).task
+            assert writes == ["create"]
+            assert (task.status.state, text_of(task)) == (a2a.TASK_STATE_COMPLETED, "You said: hi")
+            assert task.status.HasField("timestamp")
+            assert await agent.GetTask(a2a.GetTaskRequest(id=task.id)) == task
+            [listed] = (await agent.ListTasks(a2a.ListTasksRequest(include_artifacts=True))).tasks
+            assert listed == task
+            again = (await agent.SendMessage(said("more", context=task.context_id))).task
+            assert text_of(again) == "You said: more"
+
+
+async def test_its_stream_is_told_as_ever(mesh_under_test, tmp_path, writes):
+    async with answering(mesh_under_test, tmp_path, ECHO) as agent:
+        with as_ada():
+            events = [event async for event in agent.SendStreamingMessage(said("hi"))]
+            assert writes == ["create"]
+    task, *updates = events
+    assert (task.task.status.state, len(task.task.artifacts)) == (a2a.TASK_STATE_WORKING, 0)
+    assert task.task.status.HasField("timestamp")
+    assert [message.parts[0].text for message in task.task.history] == ["hi"]
+    said_so_far = [event.artifact_update for event in updates if event.HasField("artifact_update")]
+    assert "".join(one.artifact.parts[0].text for one in said_so_far) == "You said: hi"
+    assert [one.last_chunk for one in said_so_far][-1]
+    assert updates[-1].status_update.status.state == a2a.TASK_STATE_COMPLETED
+    places = [event.task.metadata["hector.seq"] for event in events[:1]]
+    places += [(one.metadata["hector.seq"]) for one in said_so_far]
+    assert places == ["2", "3"]
+
+
+async def test_one_that_waits_is_there_before_it_goes_on(mesh_under_test, tmp_path):
+    async with answering(mesh_under_test, tmp_path, WAITS) as agent:
+        with as_ada():
+            sending = asyncio.ensure_future(agent.SendMessage(said("hi")))
+
+            async def is_listed():
+                return bool((await agent.ListTasks(a2a.ListTasksRequest())).tasks)
+
+            await until(is_listed)
+            [task] = (await agent.ListTasks(a2a.ListTasksRequest(include_artifacts=True))).tasks
+            assert (task.status.state, text_of(task)) == (a2a.TASK_STATE_WORKING, "begun")
+            await agent.CancelTask(a2a.CancelTaskRequest(id=task.id))
+            assert (await sending).task.status.state == a2a.TASK_STATE_CANCELED
+
+
+async def test_its_stream_shows_it_while_it_waits(mesh_under_test, tmp_path):
+    async with answering(mesh_under_test, tmp_path, WAITS) as agent:
+        with as_ada():
+            async with streaming(agent.SendStreamingMessage(said("hi"))) as events:
+                read = aiter(events)
+                task = (await anext(read)).task
+                assert (await anext(read)).artifact_update.artifact.parts[0].text == "begun"
+                await agent.CancelTask(a2a.CancelTaskRequest(id=task.id))
+                rest = [event async for event in read]
+            assert rest[-1].status_update.status.state == a2a.TASK_STATE_CANCELED
+
+
+async def test_one_that_fails_at_once_is_a_failed_task(mesh_under_test, tmp_path, writes):
+    async with answering(mesh_under_test, tmp_path, WAITS) as agent:
+        with as_ada():
+            task = (await agent.SendMessage(said("fail"))).task
+            assert task.status.state == a2a.TASK_STATE_FAILED
+            assert text_of(task) == "begun"
+            assert await agent.GetTask(a2a.GetTaskRequest(id=task.id)) == task
+    assert writes == ["create"]
+
+
+@pytest.mark.parametrize("way", ["send", "stream"])
+async def test_one_that_cannot_be_written_was_not_accepted(mesh_under_test, tmp_path, monkeypatch, way):
+    async with answering(mesh_under_test, tmp_path, ECHO) as agent:
+        with as_ada():
+
+            async def is_full(self, *given, **more):
+                raise StorageQueueFull(1, 1)
+
+            with monkeypatch.context() as broken:
+                broken.setattr(RunLog, "create", is_full)
+                asking = agent.SendMessage(said("hi")) if way == "send" else read(agent, said("hi"))
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await asking
+            assert info_of(refused.value).reason == StorageQueueFull.reason
+            assert not (await agent.ListTasks(a2a.ListTasksRequest())).tasks
+            assert text_of((await agent.SendMessage(said("hi"))).task) == "You said: hi"
+
+
+async def test_a_caller_that_leaves_stops_nothing(mesh_under_test, tmp_path):
+    source = """
+        import asyncio
+
+        async def echo(turn):
+            await asyncio.sleep(0.02)
+            yield "done"
+    """
+    async with answering(mesh_under_test, tmp_path, source) as agent:
+        with as_ada():
+            call = agent.SendMessage(said("hi"))
+            sending = asyncio.ensure_future(call)
+            await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.wait([sending])
+
+            async def is_over():
+                tasks = (await agent.ListTasks(a2a.ListTasksRequest())).tasks
+                return not tasks or tasks[0].status.state == a2a.TASK_STATE_COMPLETED
+
+            await until(is_over)
+
+
+async def test_many_at_once_are_all_there(mesh_under_test, tmp_path):
+    async with answering(mesh_under_test, tmp_path, ECHO) as agent:
+        with as_ada():
+            tasks = await asyncio.gather(*(agent.SendMessage(said(str(n))) for n in range(64)))
+            assert [text_of(one.task) for one in tasks] == [f"You said: {n}" for n in range(64)]
+            page = await agent.ListTasks(a2a.ListTasksRequest(page_size=100))
+            assert page.total_size == 64
+
+
+async def read(agent, request):
+    return [event async for event in agent.SendStreamingMessage(request)]
