@@ -38,7 +38,7 @@ FREE = ("metadata", "agents.n.reasoning.options")
 ONLY_THE_LOADER = re.compile(
     r"not declared under|known, but not available|required, but not there|is needed|is no |no database|"
     r"cannot dial|needs (cert|key)_file|in this order|less than size|has no effect|models read the|"
-    r"would let everybody in"
+    r"would let everybody in|no keys to sign with"
 )
 """What is wrong besides the shape: references, spellings of one text, values that do not go together."""
 
