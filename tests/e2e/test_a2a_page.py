@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.processes import free_port
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "a2a.md"
 PROGRAM = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONFIG = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -99,3 +101,22 @@ def test_agents_offer_what_the_page_says(hector):
     assert card["capabilities"]["extensions"][0]["params"] == {"languages": ["en", "de"]}
     assert {one["protocolVersion"] for one in card["supportedInterfaces"]} == {"1.0"}
     assert card["provider"] == {"organization": "Example", "url": "https://example.com"}
+
+
+def test_a_webhook_is_told_as_the_page_says(hector):
+    (config,), (webhook,) = (one.findall(section("Push notifications")) for one in (CONFIG, PROGRAM))
+    (send,) = commands("Push notifications")
+    hector.write(config)
+    server, port = hector.serve("--config", "hector.yaml"), str(free_port())
+    with subprocess.Popen(
+        [sys.executable, "-c", webhook, port], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as receiver:
+        try:
+            task = json.loads(run(send.replace(":9000/", f":{port}/"), server.url))["task"]
+            assert receiver.stdout is not None
+            first = receiver.stdout.readline()
+            assert task["id"] in first
+            last = next(line for line in receiver.stdout if "TASK_STATE_COMPLETED" in line)
+            assert "statusUpdate" in last
+        finally:
+            receiver.kill()
