@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import os
+import re
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from support.doors import DOORS, place_at
 from support.model_server import trickles
-from support.processes import free_port, message, post, wait_until_ready
+from support.processes import free_port, is_alive, message, post, wait_until_ready
 from support.scripted_server import scripted
 from support.topologies import ROLES
 
@@ -16,6 +19,7 @@ LIMIT_S = 20
 QUICK_S = 1.0
 """What is promised; the tests of others may run beside this one, so a slow try is given a second one."""
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "agents-from-code.md"
 CONFIG = """
 agents:
   talker: {{tools: []}}
@@ -111,3 +115,35 @@ async def test_an_agent_whose_code_never_stops_does_not_keep_the_server_from_sto
     server.process.terminate()
     assert await asyncio.to_thread(server.process.wait, LIMIT_S) == 0
     assert "Traceback" not in server.output()
+
+
+async def test_a_program_that_an_agents_code_runs_ends_with_its_task(hector):
+    (source,) = re.findall(r"^```python measure.py\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert "sleep 300" in source
+    marked = source.replace("sleep 300", f"sleep 300.{os.getpid()}")
+    hector.write(marked, "measure.py")
+    hector.write("agents: {talker: {type: custom, handler: measure:answer}}\n")
+    server = await asyncio.to_thread(hector.serve, "--config", "hector.yaml", "--grpc-port", "0")
+    address = await asyncio.to_thread(grpc_address, server.url)
+    async with place_at(server.url, address.replace("localhost", "127.0.0.1")) as place, asyncio.timeout(60):
+        for door in place.doors("talker"):
+            task = await door.send("go", wait=False)
+            while len(programs(f"300.{os.getpid()}")) < 2:  # noqa: ASYNC110 - another process's
+                await asyncio.sleep(0.02)
+            began = time.monotonic()
+            told = await door.cancel(task["id"])
+            assert not programs(f"300.{os.getpid()}")
+            assert time.monotonic() - began < QUICK_S
+            assert told["status"]["state"] == "TASK_STATE_CANCELED"
+
+
+def programs(argument):
+    """Return the processes that have an argument and are alive."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and argument in (entry / "cmdline").read_text().split("\0"):
+                found.append(int(entry.name))
+        except (FileNotFoundError, ProcessLookupError, UnicodeDecodeError):
+            pass  # it has just ended, or has other letters
+    return [one for one in found if is_alive(one)]

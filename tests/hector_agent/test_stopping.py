@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 from support.custom_agent import answering, said
+from support.processes import is_alive
 from support.scripted_agent import ScriptedModel, ScriptedTools, as_ada, ask, serving, text_of, until
 
 import hector_a2a as a2a
@@ -69,21 +70,16 @@ STAYS = """
             (FOLDER / "stopped").touch()
 """
 FAMILY = """
-    import asyncio, os, signal
+    import asyncio
     from pathlib import Path
+    from hector_agent.custom import program
 
     FOLDER = Path(__file__).parent
 
     async def echo(turn):
-        child = await asyncio.create_subprocess_exec(
-            "sh", "-c", f"sleep 300 & echo $! > {FOLDER}/grandchild; wait", start_new_session=True
-        )
-        try:
+        async with program("sh", "-c", f"sleep 300 & echo $! > {FOLDER}/grandchild; wait"):
             yield "begun"
-            await child.wait()
-        finally:
-            os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
+            await asyncio.sleep(300)
 """
 
 
@@ -128,12 +124,6 @@ def read(path: Path) -> str:
     with suppress(FileNotFoundError):
         return path.read_text()
     return ""
-
-
-def is_alive(process: int) -> bool:
-    """Say whether a process is there, and not only its entry, until whoever inherited it looks."""
-    state = read(Path(f"/proc/{process}/stat")).rpartition(")")[2].split()
-    return bool(state) and state[0] != "Z"
 
 
 @pytest.mark.parametrize("source", [SLEEPS, TIDIES])
@@ -181,7 +171,9 @@ async def test_code_that_does_not_stop_does_not_hold_up_the_servers_end(mesh_und
     await there(tmp_path / "stopped")
 
 
-async def test_what_code_has_started_is_gone_when_it_tidies_up(mesh_under_test, tmp_path):
+async def test_programs_and_what_they_started_are_gone_when_their_task_is_cancelled(
+    mesh_under_test, tmp_path
+):
     async with begun(mesh_under_test, tmp_path, FAMILY) as (agent, task):
         grandchild = await number_in(tmp_path / "grandchild")
         async with asyncio.timeout(WITHIN_S):

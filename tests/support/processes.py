@@ -27,6 +27,15 @@ def free_port() -> int:
         return port
 
 
+def is_alive(process: int) -> bool:
+    """Say whether a process is there, and not only its entry, until whoever inherited it looks."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def environment(**more: str) -> dict[str, str]:
     """Return an environment without keys and addresses of the machine's own."""
     kept = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hector_a2a import Artifact, Message, Part, Task
 
+    from .programs import program
     from .saying import (
         Said,
         artifact,
@@ -44,6 +45,7 @@ __all__ = [
     "message",
     "metadata",
     "piece",
+    "program",
     "rejected",
     "text",
     "working",
@@ -51,6 +53,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "Turn": "hector_agent.custom.turn",
+    "program": "hector_agent.custom.programs",
     **dict.fromkeys(("Artifact", "Message", "Part", "Task"), "hector_a2a"),
 }
 
