@@ -103,6 +103,27 @@ def test_agents_offer_what_the_page_says(hector):
     assert card["provider"] == {"organization": "Example", "url": "https://example.com"}
 
 
+def test_a_stream_that_broke_off_goes_on_as_the_page_says(hector):
+    url = hector.serve().url
+    cut, over_rest, over_rpc = commands("Streams that break off")
+    first = events_in(run(cut, url))[0]
+    task, place = first[1]["task"]["id"], first[0]
+    for command in (over_rest, over_rpc):
+        found = [
+            (at, one.get("result", one)) for at, one in events_in(run(command, url, TASK=task, PLACE=place))
+        ]
+        assert (found[0][0], found[0][1]["task"]["id"]) == (place, task)
+        assert found[-1][1]["statusUpdate"]["status"]["state"] == "TASK_STATE_COMPLETED"
+        told = [one["artifactUpdate"]["artifact"]["parts"] for _, one in found if "artifactUpdate" in one]
+        assert "".join(part["text"] for parts in told for part in parts)
+
+
+def events_in(text: str) -> list[tuple[str, dict]]:
+    """Return place and data of each event."""
+    blocks = [dict(line.split(": ", 1) for line in one.splitlines()) for one in text.strip().split("\n\n")]
+    return [(one["id"], json.loads(one["data"])) for one in blocks]
+
+
 def test_a_webhook_is_told_as_the_page_says(hector):
     (config,), (webhook,) = (one.findall(section("Push notifications")) for one in (CONFIG, PROGRAM))
     (send,) = commands("Push notifications")
