@@ -33,6 +33,9 @@ async def answer(turn: Any) -> AsyncIterator[Any]:
             yield custom.rejected("not for you")
         case "plain":
             yield custom.message("just this")
+        case "begin-late":
+            yield custom.working("soon")
+            yield "done"
         case "break":
             raise RuntimeError(SECRET)
         case "hold":

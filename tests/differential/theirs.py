@@ -28,6 +28,8 @@ from starlette.applications import Starlette
 from support.processes import free_port
 
 AGENT = "twin"
+EXTENSION = "https://extensions.test/needed/v1"
+"""The SDK's card calls it required, which has no effect there."""
 
 
 class Answering(AgentExecutor):
@@ -44,6 +46,11 @@ class Answering(AgentExecutor):
                 )
             )
             return
+        if word == "begin-late":
+            task = TaskUpdater(event_queue, context.task_id, context.context_id)
+            await task.start_work(_said(task, "soon"))
+            await _piece(task, "answer-1", "done", append=False)
+            return await task.complete()
         if context.current_task is None:
             state = pb.TaskStatus(state=pb.TASK_STATE_SUBMITTED)
             await event_queue.enqueue_event(
@@ -163,7 +170,12 @@ def _card(url: str, grpc_address: str) -> pb.AgentCard:
         version="1",
         default_input_modes=["*/*"],
         default_output_modes=["*/*"],
-        capabilities=pb.AgentCapabilities(streaming=True, push_notifications=True, extended_agent_card=True),
+        capabilities=pb.AgentCapabilities(
+            streaming=True,
+            push_notifications=True,
+            extended_agent_card=True,
+            extensions=[pb.AgentExtension(uri=EXTENSION, required=True)],
+        ),
         skills=[pb.AgentSkill(id="answer", name="Answer", description="Answers.", tags=["test"])],
         supported_interfaces=[
             pb.AgentInterface(url=place, protocol_binding=binding, protocol_version=version)

@@ -8,13 +8,15 @@ from typing import Any
 
 import httpx
 from a2a_rules.house import opened
-from differential.theirs import AGENT, served
+from differential.theirs import AGENT, EXTENSION, served
 from support.doors import Door, Place, Refused, place_at
 
 from hector_agent.custom.handler_name import Named
 
 PLACE = "hector.seq"
 """Where an event of Hector's stands in its log; nothing to compare with."""
+NEEDY = "needy"
+"""Hector's twin that demands an extension."""
 KEYS = ("id", "taskId", "contextId", "messageId", "artifactId")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z")
 OPEN: dict[str, Any] = {"input_modes": ["*/*"], "output_modes": ["*/*"]}
@@ -37,10 +39,12 @@ class Twins:
 
 @asynccontextmanager
 async def side_by_side() -> AsyncIterator[Twins]:
-    agent = {**OPEN, "handler": Named("differential.ours", "answer", None), "a2a": ON}
+    agent = {**OPEN, "handler": Named("differential.ours", "answer", None)}
+    need = {"uri": EXTENSION, "description": "Needed here.", "required": True}
+    agents = {AGENT: {**agent, "a2a": ON}, NEEDY: {**agent, "a2a": {"extensions": [need]}}}
     async with (
         httpx.AsyncClient(trust_env=False) as http,
-        opened("local", {AGENT: agent}) as house,
+        opened("local", agents) as house,
         served(http) as (url, grpc_address),
         place_at(url, grpc_address) as theirs,
     ):
