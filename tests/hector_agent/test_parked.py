@@ -31,7 +31,7 @@ WANTS_A_KEY = """
 
     async def echo(turn):
         if turn.wake_json:
-            yield "woken with " + json.loads(turn.wake_json)["key"]
+            yield f"{turn.text}: woken with " + json.loads(turn.wake_json)["key"]
         elif turn.resumes:
             yield "told " + turn.text
         else:
@@ -254,7 +254,7 @@ async def test_credentials_may_come_another_way(mesh_under_test, tmp_path):
             return state == a2a.TASK_STATE_COMPLETED
 
         await until(is_over)
-        assert text_of(await agent.GetTask(a2a.GetTaskRequest(id=task.id))) == "woken with k1"
+        assert text_of(await agent.GetTask(a2a.GetTaskRequest(id=task.id))) == "greet me: woken with k1"
 
 
 @pytest.mark.parametrize("wake", ["no json", "[1]"])

@@ -36,7 +36,8 @@ class Turn:
         self._run, self._call, self._find, self._beside = run, call, find, beside
         self.message = a2a.Message()
         """What was said: parts, metadata, extensions, references."""
-        self.message.CopyFrom(run.task.history[-1])
+        told = reversed(run.task.history)
+        self.message.CopyFrom(next(message for message in told if message.role == a2a.ROLE_USER))
         self.agent: str = run.place.agent
         """The agent's name, as the config has it."""
         self.history: Sequence[a2a.Message] = history
