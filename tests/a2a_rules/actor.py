@@ -116,6 +116,11 @@ async def append(turn: Any, rest: str) -> AsyncIterator[Any]:
     yield custom.piece("nothing", "more", append=True)
 
 
+async def nothing(turn: Any, rest: str) -> AsyncIterator[Any]:
+    """Say an artifact that has nothing in it."""
+    yield a2a.Artifact(artifact_id="empty")
+
+
 async def note(turn: Any, rest: str) -> AsyncIterator[Any]:
     """Say something beside the answer, of the task and of a state."""
     yield custom.metadata({"note": {"of": "the agent"}})
@@ -148,6 +153,7 @@ PLAYS = {
     "pieces": pieces,
     "replace": replace,
     "append": append,
+    "nothing": nothing,
     "note": note,
     "any": any_data,
     "break": break_down,

@@ -1,5 +1,7 @@
 """A2A 1.0 sections 4.4, 8 and 13.3, and 1.11 of the table: what agents say of themselves."""
 
+import json
+from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 import pytest_asyncio
 from a2a.compat.v0_3 import types as v03
 from a2a.types import a2a_pb2 as pb
-from a2a.utils.signing import create_signature_verifier
+from a2a.utils.signing import InvalidSignaturesError, create_signature_verifier
 from a2a_rules import house as houses
 from a2a_rules import wire
 from a2a_rules.house import House
@@ -255,4 +257,19 @@ async def test_a_signed_card_verifies_against_the_servers_keys(signed: House) ->
         assert kid == key["kid"] == "k-1"
         return PyJWK(key)
 
-    create_signature_verifier(find, ["ES256"])(card)
+    verify = create_signature_verifier(find, ["ES256"])
+    verify(card)
+    for signature in card.signatures:
+        header = json.loads(urlsafe_b64decode(signature.protected + "=="))
+        assert header == {"alg": "ES256", "kid": "k-1", "typ": "JOSE"}
+    card.name = "somebody else"
+    with pytest.raises(InvalidSignaturesError):
+        verify(card)
+
+
+@keeps("1.14-extended-card-field")
+async def test_the_capability_has_the_contracts_field_number(door: Door, house: House) -> None:
+    answer = await house.door(type(door), "carded").call("GetExtendedAgentCard", {})
+    capabilities = answer.raw.capabilities
+    assert capabilities.DESCRIPTOR.fields_by_name["extended_agent_card"].number == 4
+    assert capabilities.extended_agent_card

@@ -76,7 +76,7 @@ async def test_every_error_has_the_code_of_edition_101(failing: House, door: Doo
         assert refused.message
 
 
-@keeps("1.9-codes-1.0.0")
+@keeps("1.9-codes-1.0.0", "1.14-editions")
 @pytest.mark.parametrize("reason", CODES)
 async def test_the_older_edition_can_be_had(failing_as_1_0_0: House, door: Door, reason: str) -> None:
     door = failing_as_1_0_0.door(type(door), "faulty")
@@ -85,7 +85,7 @@ async def test_the_older_edition_can_be_had(failing_as_1_0_0: House, door: Door,
     assert refused.code == expected(door, reason, CODES_1_0_0)
 
 
-@keeps("1.9-rpc-shape")
+@keeps("1.9-rpc-shape", "1.14-error-data")
 async def test_json_rpc_answers_200_with_an_error(failing: House, door: Door) -> None:
     """Section 9.5: `data` is an array of objects with `@type`."""
     found = await wire.ask(failing.door(type(door), "faulty"), "GetTask", {"id": "TASK_NOT_FOUND"})
@@ -101,7 +101,7 @@ async def test_json_rpc_answers_200_with_an_error(failing: House, door: Door) ->
     }
 
 
-@keeps("1.9-http-shape")
+@keeps("1.9-http-shape", "1.14-rest-error-body")
 async def test_http_json_answers_with_the_status(failing: House, door: Door) -> None:
     """Section 11.6, as AIP-193 has it."""
     found = await wire.ask(failing.door(type(door), "faulty"), "GetTask", {"id": "TASK_NOT_FOUND"})
@@ -198,6 +198,61 @@ async def test_what_fails_within_a_stream_is_its_last_event(failing: House, door
 async def test_wrong_parameters_are_named(failing: House, door: Door) -> None:
     refused = await refused_by(failing.door(type(door), "faulty").send("INVALID_PARAMS"))
     assert refused.violations == {"message.parts[0].text": "is too rude"}
+
+
+@keeps("1.9-unreadable")
+async def test_what_cannot_be_read_is_the_clients_mistake(house: House, door: Door) -> None:
+    if door.binding == "GRPC":
+        call = door.place.channel.unary_unary(f"/{door.service}/GetTask")  # type: ignore[attr-defined]
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call(b"\xff\xff\xff", metadata=tuple(door.always.items()), timeout=5)
+        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        return
+    verb, path, _ = wire.request_of(door, "SendMessage", sending("hi"))
+    for body in (b"{", b"\xff\xfe{}", b'{"message": }', b"[1, 2", b'{"a": NaN}', b"nonsense"):
+        found = await wire.send(door, verb, path, body)
+        if door.binding == "JSONRPC":
+            assert (found.status, found.error["code"]) == (200, -32700), body
+        else:
+            assert (found.status, found.error["status"]) == (400, "INVALID_ARGUMENT"), body
+
+
+@keeps("1.9-internal")
+async def test_a_bug_is_an_internal_error(failing: House, door: Door) -> None:
+    door = failing.door(type(door), "faulty")
+    for asking in (door.send("bug"), all_of(door.streamed("bug")), all_of(door.streamed("later bug"))):
+        assert (await refused_by(asking)).code == {"JSONRPC": -32603, "HTTP+JSON": 500, "GRPC": "INTERNAL"}[
+            door.binding
+        ]
+
+
+@keeps("1.9-input-modes")
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"raw": "aGk=", "mediaType": "video/mp4"},
+        {"data": {"a": 1}},
+        {"url": "https://x.test/", "mediaType": "text/html"},
+    ],
+)
+async def test_a_part_that_the_agent_does_not_read_is_refused(house: House, door: Door, part: Any) -> None:
+    picky = house.door(type(door), "picky")
+    params = sending("hi")
+    params["message"]["parts"].append(part)
+    refused = await refused_by(picky.call("SendMessage", params))
+    assert refused.reason == "CONTENT_TYPE_NOT_SUPPORTED"
+    assert refused.code == CODES[refused.reason][COLUMN[door.binding]]
+    params["message"]["parts"][1] = {"raw": "aGk=", "mediaType": "image/png"}
+    assert (await picky.call("SendMessage", params)).found["task"]["id"]
+
+
+@keeps("1.9-output-modes")
+async def test_who_takes_nothing_that_the_agent_writes_is_refused(house: House, door: Door) -> None:
+    picky = house.door(type(door), "picky")
+    refused = await refused_by(picky.send("hi", configuration={"acceptedOutputModes": ["video/mp4"]}))
+    assert refused.reason == "CONTENT_TYPE_NOT_SUPPORTED"
+    for modes in (["text/plain"], ["video/mp4", "text/*"], ["*/*"], []):
+        assert (await picky.send("hi", configuration={"acceptedOutputModes": modes}))["id"]
 
 
 @keeps("1.9-unauthenticated")

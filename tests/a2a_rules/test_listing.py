@@ -139,3 +139,11 @@ async def test_everybody_lists_their_own_tasks(newcomer: Door, house: House, doo
     assert theirs in ids(await door.list(contextId="mine", pageSize=100))
     assert not {*mine} & {*ids(await door.list(contextId="mine", pageSize=100))}
     assert state_of((await newcomer.list())["tasks"][0]) == "COMPLETED"
+
+
+@keeps("1.10-list-agent")
+async def test_an_agent_lists_its_own_tasks(newcomer: Door, door: Door) -> None:
+    mine = await made(newcomer, 2)
+    theirs = await made(newcomer.at("whole"), 1)
+    assert ids(await newcomer.list()) == [*reversed(mine)]
+    assert ids(await newcomer.at("whole").list()) == theirs

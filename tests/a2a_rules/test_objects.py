@@ -84,6 +84,14 @@ async def test_parts_arrive_and_come_back_whole(door: Door) -> None:
     assert artifact["parts"] == PARTS
 
 
+@keeps("1.3-text-media-type")
+async def test_text_may_have_a_media_type(door: Door) -> None:
+    part = {"text": "<b>", "mediaType": "text/html", "filename": "a.html"}
+    params = message_of("back", parts=[{"text": "back"}, part])
+    task = (await door.call("SendMessage", params)).found["task"]
+    assert task["artifacts"][0]["parts"] == [part]
+
+
 @keeps("1.3-data-any")
 @pytest.mark.parametrize("data", ANY, ids=repr)
 async def test_a_data_part_holds_any_json(door: Door, data: Any) -> None:
@@ -136,6 +144,11 @@ async def test_ids_of_artifacts_are_unique_within_a_task(door: Door) -> None:
         assert names
         assert len({*names}) == len(names)
         assert all(names)
+
+
+@keeps("1.3-artifact-needs-parts")
+async def test_an_artifact_without_parts_is_the_agents_mistake(door: Door) -> None:
+    assert (await refused_by(door.send("nothing"))).reason == "INVALID_AGENT_RESPONSE"
 
 
 @keeps("1.3-status-message")

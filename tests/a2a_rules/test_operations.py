@@ -99,7 +99,7 @@ async def test_03_lists_over_http_json(door: Door) -> None:
     assert found.result["tasks"][0]["status"]["state"] == "TASK_STATE_COMPLETED"
 
 
-@keeps("1.2-subscribe-verbs")
+@keeps("1.2-subscribe-verbs", "1.14-subscribe-verb")
 async def test_a_subscription_is_asked_for_with_get_and_post(door: Door) -> None:
     """The contract says GET, the text POST; clients do either."""
     task = (await door.send("ask"))["id"]

@@ -14,6 +14,7 @@ from a2a_rules.actor import let_go
 from a2a_rules.house import House
 from a2a_rules.reading import all_of, refused_by, state_of, text_of
 from a2a_rules.table import keeps
+from aiohttp import web
 from support.doors import Door, sending
 from support.published import read_v03, read_v1
 from support.receiver import Receiver, Told, receiving
@@ -227,3 +228,23 @@ async def test_nobody_sees_configs_of_somebody_elses_task(
         assert (await refused_by(asking)).reason == "TASK_NOT_FOUND"
     assert [one["url"] for one in await pusher.list_push(task)] == [hook.url]
     assert state_of(await pusher.get(task)) == "INPUT_REQUIRED"
+
+
+@keeps("1.12-not-in-the-way")
+async def test_a_webhook_that_takes_its_time_delays_nobody(door: Door, pusher: Door) -> None:
+    """a2a-sdk awaits it between an event and the next."""
+    answered = asyncio.Event()
+
+    async def slow(request: Any) -> web.Response:
+        await answered.wait()
+        return web.Response(status=204)
+
+    async with receiving() as hook:
+        hook.usual = slow
+        push = {"taskPushNotificationConfig": {"url": hook.url}}
+        task = await pusher.send("pieces", configuration=push)
+        assert state_of(task) == "COMPLETED"
+        await hook.until(bool)
+        assert len(hook.all) == 1, "and it gets one at a time"
+        answered.set()
+        await hook.until_over()

@@ -36,7 +36,7 @@ async def finished(door: Door, task: str) -> None:
     await until(over)
 
 
-@keeps("1.10-blocking-waits")
+@keeps("1.10-blocking-waits", "1.14-send-timing")
 async def test_a_send_that_says_nothing_waits_until_the_task_is_over(door: Door, key: str) -> None:
     asyncio.get_running_loop().call_later(0.05, let_go[key].set)
     found = (await door.call("SendMessage", sending(f"hold {key}"))).found["task"]
@@ -162,6 +162,14 @@ async def test_a_message_with_a_tasks_id_and_another_context_is_refused(door: Do
     assert refused.reason == "INVALID_PARAMS"
     assert {*refused.violations} == {"message.contextId"}
     assert state_of(await door.get(task["id"])) == "INPUT_REQUIRED"
+
+
+@keeps("1.10-context-refused")
+async def test_a_context_that_cannot_be_taken_is_refused(door: Door) -> None:
+    refused = await refused_by(door.send("hi", contextId="c" * 200))
+    assert refused.reason == "INVALID_PARAMS"
+    assert {*refused.violations} == {"message.contextId"}
+    assert (await door.send("hi", contextId="c" * 100))["contextId"] == "c" * 100
 
 
 @keeps("1.10-message-id-repeats")

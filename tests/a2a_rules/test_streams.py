@@ -67,7 +67,7 @@ async def test_a_stream_closes_when_the_task_is_over(door: Door, text: str, stat
     assert state_of(events[-1].found["statusUpdate"]) == state
 
 
-@keeps("1.10-stream-input-required")
+@keeps("1.10-stream-input-required", "1.14-interrupted-streams")
 async def test_a_sends_stream_closes_when_the_task_wants_input(door: Door) -> None:
     events = await all_of(door.streamed("ask"))
     assert states_in(events)[-1] == "INPUT_REQUIRED"
@@ -77,7 +77,7 @@ async def test_a_sends_stream_closes_when_the_task_wants_input(door: Door) -> No
     assert again[0].found["task"]["id"] == task
 
 
-@keeps("1.10-stream-auth-required")
+@keeps("1.10-stream-auth-required", "1.14-interrupted-streams")
 async def test_a_sends_stream_stays_open_when_the_task_wants_credentials(door: Door) -> None:
     """Section 7.6.1: they may arrive by another way than this client."""
     async with door.streamed("login") as events:

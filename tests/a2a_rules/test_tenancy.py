@@ -4,7 +4,7 @@ from typing import Any
 
 from a2a_rules import wire
 from a2a_rules.house import House, key_of
-from a2a_rules.reading import refused_by, state_of, text_of
+from a2a_rules.reading import known_by, refused_by, state_of, text_of
 from a2a_rules.table import keeps
 from support.doors import Door, Refused, sending
 
@@ -77,6 +77,17 @@ async def test_a_tenant_gives_no_right(door: Door, house: House) -> None:
         if door.version == "1.0":
             asking = other.call("GetTask", {"tenant": "actor", "id": task})
             assert (await refused_by(asking)).reason == "TASK_NOT_FOUND"
+
+
+@keeps("1.13-context-not-shared")
+async def test_others_find_nothing_in_a_context(door: Door, house: House) -> None:
+    context = (await door.send("hi"))["contextId"]
+    bob = house.door(type(door), caller="bob")
+    known = known_by(await bob.send("tell", contextId=context))
+    assert known["history"] == []
+    assert known["caller"] == "bob"
+    mine = known_by(await door.send("tell", contextId=context))
+    assert [one["parts"][0]["text"] for one in mine["history"]] == ["hi", "you said: hi"]
 
 
 @keeps("1.13-agents-apart")
