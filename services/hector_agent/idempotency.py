@@ -78,8 +78,11 @@ def once_of(request: "a2a.SendMessageRequest", agent: str, context: Context) -> 
     Raises:
         InvalidParams: A key that is none, or two of them.
     """
+    has_metadata = request.HasField("metadata")
+    if not has_metadata and getattr(context, "bare", False):  # as most are
+        return None
     said = _unquoted(Parameters.of(context).idempotency_key)
-    if not said and not request.HasField("metadata"):
+    if not said and not has_metadata:
         return None
     fields = request.metadata.fields
     if METADATA in fields:
