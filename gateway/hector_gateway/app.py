@@ -18,6 +18,7 @@ from .exchange import ClientLeft, Exchange, Receive, Scope, Send
 from .faults import is_lost, public, reason_in, retry_headers, unexpected
 from .measuring import http_served
 from .probes import Probes
+from .push_pages import PushPages
 from .rest import Rest, error_of
 from .rpc import JsonRpc
 
@@ -38,6 +39,7 @@ class App:
         rest: Rest,
         *,
         pages: ConfigPages | None = None,
+        deliveries: PushPages | None = None,
         cors: Cors | None = None,
         always: Headers = (),
     ) -> None:
@@ -50,12 +52,13 @@ class App:
             rpc: Answers A2A over JSON-RPC.
             rest: Answers A2A over HTTP+JSON.
             pages: Shows the config; None: nobody may see it here.
+            deliveries: Shows how push notifications are; None: nobody may see it here.
             cors: Which pages may call; None: none.
             always: Headers of every answer.
         """
         self._access, self._cards = access, cards
         self._rpc, self._rest = rpc, rest
-        self._pages = pages
+        self._pages, self._deliveries = pages, deliveries
         self._cors, self._always = cors or Cors(CorsConfig()), always
         self._metrics = metrics.path()
         self._probes = {"/live": probes.live, "/ready": probes.ready, "/health": probes.health}
@@ -115,6 +118,10 @@ class App:
             exchange.what = "config"
             _check_verb(exchange, READ)
             await self._pages.serve(exchange, principal)
+            return
+        if self._deliveries is not None and self._deliveries.has(exchange.path):
+            exchange.what = "push"
+            await self._deliveries.serve(exchange, principal)
             return
         what, name, lenient = target_of(exchange.path)
         if what is Target.NOTHING:

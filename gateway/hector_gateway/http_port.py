@@ -21,6 +21,7 @@ from .methods import Method, methods_of
 from .operations import Operations
 from .probes import Probes
 from .public import Public
+from .push_pages import PushPages
 from .rest import Rest
 from .routes import Routes
 from .rpc import JsonRpc
@@ -75,6 +76,7 @@ class HttpPort:
             JsonRpc(self._operations),
             Rest(self._operations, Routes(SERVICE_DESCRIPTOR)),
             pages=ConfigPages(access, behind.source),
+            deliveries=PushPages(access, behind.mesh),
             cors=Cors(server.cors),
             always=STRICT if behind.encrypted else (),
         )

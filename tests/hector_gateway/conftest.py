@@ -13,6 +13,7 @@ import pytest
 
 import hector_a2a as a2a
 from hector.agent.v1 import (
+    PUSH_STATE_DEAD,
     VISIBILITY_INTERNAL,
     VISIBILITY_PRIVATE,
     VISIBILITY_PUBLIC,
@@ -22,8 +23,13 @@ from hector.agent.v1 import (
     GetAgentResponse,
     ListAgentsRequest,
     ListAgentsResponse,
+    ListPushConfigsRequest,
+    ListPushConfigsResponse,
     ListRunsRequest,
     ListRunsResponse,
+    PushConfig,
+    RetryPushConfigRequest,
+    RetryPushConfigResponse,
     Run,
     Skill,
     add_AgentServiceServicer_to_server,
@@ -31,7 +37,7 @@ from hector.agent.v1 import (
 from hector_a2a.parameters import Parameters
 from hector_gateway.config import GatewaySection
 from hector_gateway.room import Border
-from hector_mesh import Call, Context, current_call
+from hector_mesh import Call, Context, Principal, current_call
 
 SEQ = "hector.seq"
 
@@ -41,6 +47,7 @@ class Agents(AgentServiceServicer):
 
     def __init__(self) -> None:
         self.asked, self.wait, self.times = asyncio.Event(), asyncio.Event(), 0
+        self.asked_of_push: list[tuple[Principal, Any]] = []
         self.wait.set()
         skill = Skill(id="help", name="Help", description="Helps.", tags=["chat"])
         self.agents = [
@@ -73,6 +80,18 @@ class Agents(AgentServiceServicer):
 
     async def GetAgent(self, request: GetAgentRequest, context: Context) -> GetAgentResponse:
         return GetAgentResponse(agent=next(one for one in self.agents if one.name == request.agent))
+
+    async def ListPushConfigs(
+        self, request: ListPushConfigsRequest, context: Context
+    ) -> ListPushConfigsResponse:
+        self.asked_of_push.append((current_call.get().principal, request))
+        return ListPushConfigsResponse(push_configs=[PushConfig(run="t", id="c", state=PUSH_STATE_DEAD)])
+
+    async def RetryPushConfig(
+        self, request: RetryPushConfigRequest, context: Context
+    ) -> RetryPushConfigResponse:
+        self.asked_of_push.append((current_call.get().principal, request))
+        return RetryPushConfigResponse(push_config=PushConfig(run=request.run, id=request.id))
 
 
 @dataclass
