@@ -67,6 +67,11 @@ KNOWN = (
         "What was deleted is gone. Over HTTP+JSON in 0.3 the SDK does not delete it.",
     ),
     Known(
+        "streamed to a webhook: events.*",
+        V03,
+        "A2A 0.3, 9.5: the webhook of a 0.3 client gets the whole task. The SDK sends events of 1.0.",
+    ),
+    Known(
         "*: subscribe*",
         ("RestV03",),
         "An error before the first event is a plain JSON error. The SDK breaks off the chunked response.",

@@ -3,8 +3,9 @@
 import asyncio
 from typing import Any
 
-from differential.twins import Scenario, attempt, events_of
+from differential.twins import Scenario, attempt, events_of, summed
 from support.doors import Door, sending
+from support.receiver import receiving
 
 NOBODY = "0191a1a1-0000-7000-8000-000000000000"
 PARTS: list[Any] = [
@@ -138,6 +139,15 @@ async def push_configs(door: Door) -> dict[str, Any]:
     }
 
 
+async def streamed_to_a_webhook(door: Door) -> dict[str, Any]:
+    async with receiving() as hook:
+        config = {"taskPushNotificationConfig": {"url": hook.url, "token": "the-token"}}
+        await attempt(door.send("pieces", configuration=config))
+        told = await hook.until_over()
+        tokens = {one.headers["x-a2a-notification-token"] for one in told}
+        return {"events": summed([one.found for one in told]), "tokens": sorted(tokens)}
+
+
 async def unknown_things(door: Door) -> dict[str, Any]:
     return {
         "get": await attempt(door.get(NOBODY)),
@@ -179,6 +189,15 @@ SCENARIOS: dict[str, Scenario] = {
     for one in (
         *(echo, every_kind_of_part, artifacts_in_pieces, failure, rejection, plain_message, input_required),
         *(auth_required, streamed, streamed_failure, streamed_question, streamed_message, cancelled, watched),
-        *(at_once, history, listed, push_configs, unknown_things, things_that_are_over, wrong_things),
+        *(
+            at_once,
+            history,
+            listed,
+            push_configs,
+            streamed_to_a_webhook,
+            unknown_things,
+            things_that_are_over,
+            wrong_things,
+        ),
     )
 }

@@ -62,14 +62,18 @@ async def attempt(asked: Awaitable[Any]) -> Any:
 
 
 async def events_of(stream: Any) -> Any:
-    """Return the events of a stream: the first, the last, and those between, pieces of one text joined.
-
-    How a text is cut is everybody's own. That it is at work a stream may say, or not.
-    """
+    """Return what a stream says, as `summed` has it."""
     async with stream as events:
-        found = [event.found async for event in events]
+        return summed([event.found async for event in events])
+
+
+def summed(events: list[Any]) -> Any:
+    """Return the first and the last of some events, and those between, pieces of one text joined.
+
+    How a text is cut is everybody's own. That it is at work a server may say, or not.
+    """
     joined: list[Any] = []
-    for event in found:
+    for event in events:
         update, before = event.get("artifactUpdate"), joined[-1].get("artifactUpdate") if joined else None
         if update and before and update.get("append") and _same(update, before):
             before["artifact"]["parts"][-1]["text"] += update["artifact"]["parts"][0]["text"]
