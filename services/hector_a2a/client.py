@@ -1,56 +1,25 @@
-"""A client for a Hector server, or any other server that speaks A2A 1.0 as JSON-RPC over HTTP."""
+"""A client for a Hector server, or any other A2A server, over JSON-RPC, HTTP+JSON or gRPC."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import orjson
 from a2a.types import a2a_pb2 as a2a
 from google.protobuf.message import Message
 
-from hector_http import (
-    NO_RETRIES,
-    BadUrl,
-    HttpClient,
-    HttpError,
-    PlainClient,
-    PlainResponse,
-    Request,
-    Response,
-    TimedOut,
-    Timeouts,
-    Tls,
-    Unreachable,
-    Untrusted,
-)
+from hector_mesh import HectorError
 
-from .client_errors import (
-    BrokenAnswer,
-    NoServerThere,
-    NoSuchAddress,
-    NotAnA2AServer,
-    Refused,
-    ServerNotTrusted,
-    SilentServer,
-    TokenRefused,
-    refused,
-)
-from .events_in import EventReader
-from .json_in import from_json
-from .json_out import to_json
-from .json_values import Json
+from .client_endpoint import SECURE, Endpoint, Transport, by_card, by_convention, card_url
+from .client_errors import BrokenAnswer, NoPages, NotAnA2AServer, Refused
+from .client_http import HttpWire
+
+if TYPE_CHECKING:
+    from .client_grpc import GrpcWire
 
 M = TypeVar("M", bound=Message)
-
-WEEK_S = 7 * 86400.0
-# A blocking server sends nothing until it is done; a stream sends comments all the while.
-_WAITING = Timeouts(first_byte_s=660.0, stall_s=60.0, total_s=720.0)
-_STREAMING = Timeouts(first_byte_s=30.0, stall_s=90.0, total_s=WEEK_S)
-_QUICK = Timeouts(first_byte_s=30.0, stall_s=30.0, total_s=60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +42,42 @@ class Client:
     """
 
     def __init__(
-        self, url: str, *, token: str | None = None, ca_certificate: Path | None = None, pooled: bool = True
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        ca_certificate: Path | None = None,
+        transport: Transport | None = None,
+        pooled: bool = True,
     ) -> None:
         """Prepare a client; nothing is sent yet.
 
         Args:
-            url: The server's address, as "http://127.0.0.1:8080". It may be private: somebody typed it.
+            url: The server's address, as "http://127.0.0.1:8080", or "grpc://" and "grpcs://" with host and
+                port. It may be private: somebody typed it.
             token: The bearer credential, if the server wants one.
             ca_certificate: PEM file of authorities to trust besides the system's.
+            transport: What to speak. None: gRPC where the URL says so, else JSON-RPC, or what the card of a
+                server that does not speak it at this URL prefers.
             pooled: Keep connections, for many requests. A program that asks once starts sooner without.
         """
         self.url = url.rstrip("/")
-        self._headers = {"Content-Type": "application/json", "A2A-Version": "1.0"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
-        self._has_token = bool(token)
-        tls = Tls(ca_file=ca_certificate) if ca_certificate else None
-        self._http: HttpClient | PlainClient = (
-            HttpClient(trusted=[self.url], tls=tls) if pooled else PlainClient(tls=tls)
-        )
-        self._ids = 0
+        self._transport = transport
+        self._token, self._ca_certificate = token, ca_certificate
+        self._http = HttpWire(token, ca_certificate, [self.url] if pooled else None)
+        self._grpc: GrpcWire | None = None
+        self._endpoints: dict[str, Endpoint] = {}
 
     async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
+        await self._http.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.__aexit__(kind, error, trace)
+        await self._http.close()
+        if self._grpc is not None:
+            await self._grpc.close()
 
     async def send(self, request: a2a.SendMessageRequest) -> a2a.SendMessageResponse:
         """Ask, and return the whole answer.
@@ -109,50 +85,60 @@ class Client:
         Raises:
             HectorError: There is no server, no answer, or a refusal; the message says what to do.
         """
-        return await self._call("SendMessage", request, request.tenant, a2a.SendMessageResponse)
+        return await self._call("SendMessage", request, request.tenant, a2a.SendMessageResponse, quick=False)
 
-    async def ask(self, request: a2a.SendMessageRequest) -> AsyncGenerator[a2a.StreamResponse, None]:
+    def ask(self, request: a2a.SendMessageRequest) -> AsyncGenerator[a2a.StreamResponse, None]:
         """Ask, and yield the answer as it comes; leaving early stops nothing at the server: see `cancel`.
 
         Raises:
             HectorError: As `send` does, and BrokenAnswer when the stream ends in the middle.
         """
-        events, last = EventReader(), None
-        async with self._posted("SendStreamingMessage", request, request.tenant, _STREAMING) as response:
-            if not _is(response, "text/event-stream"):
-                raise _unexpected(self.url, _envelope(self.url, response, await response.read()))
-            try:
-                while piece := await response.read_some():
-                    for data in events.feed(piece):
-                        last = from_json(_result(self.url, data), a2a.StreamResponse, complete=False)
-                        yield last
-            except HttpError as error:
-                raise BrokenAnswer(self.url, str(error)) from error
-        if last is None or not _is_end(last):
-            raise BrokenAnswer(
-                self.url, "the stream ended before the answer did; the task may still be at work"
-            )
+        return self._stream("SendStreamingMessage", request, request.tenant)
+
+    def subscribe(
+        self, task: str, agent: str = "", place: str = ""
+    ) -> AsyncGenerator[a2a.StreamResponse, None]:
+        """Yield a task, and then what changes; raises as `ask` does.
+
+        With a place, where an earlier stream broke off, a Hector server yields the task as it was there.
+        """
+        request = a2a.SubscribeToTaskRequest(id=task)
+        return self._stream("SubscribeToTask", request, agent, place)
 
     async def get(self, task: str, agent: str = "", history_length: int | None = None) -> a2a.Task:
         """Return a task as it is now; raises as `send` does."""
         request = a2a.GetTaskRequest(id=task, history_length=history_length)
-        return await self._call("GetTask", request, agent, a2a.Task, _QUICK)
+        return await self._call("GetTask", request, agent, a2a.Task)
 
     async def tasks(self, request: a2a.ListTasksRequest, agent: str = "") -> a2a.ListTasksResponse:
         """Return one page of an agent's tasks; raises as `send` does."""
-        return await self._call("ListTasks", request, agent, a2a.ListTasksResponse, _QUICK)
+        return await self._call("ListTasks", request, agent, a2a.ListTasksResponse)
 
     async def cancel(self, task: str, agent: str = "") -> a2a.Task:
         """Stop a task, and return what became of it; raises as `send` does."""
-        return await self._call("CancelTask", a2a.CancelTaskRequest(id=task), agent, a2a.Task, _QUICK)
+        return await self._call("CancelTask", a2a.CancelTaskRequest(id=task), agent, a2a.Task)
 
     async def extended_card(self, agent: str = "") -> a2a.AgentCard:
         """Return an agent's card with what only its authenticated callers see; raises as `send` does."""
-        request = a2a.GetExtendedAgentCardRequest()
-        return await self._call("GetExtendedAgentCard", request, agent, a2a.AgentCard, _QUICK)
+        return await self._call(
+            "GetExtendedAgentCard", a2a.GetExtendedAgentCardRequest(), agent, a2a.AgentCard
+        )
 
     async def agents(self) -> list[AgentEntry]:
-        """Return the agents that this caller may see; raises as `send` does."""
+        """Return the agents that this caller may see; only Hector servers tell. Raises as `send` does."""
+        endpoint = by_convention(self.url, "", self._transport)
+        if endpoint is not None and endpoint.transport == "grpc":
+            return [
+                AgentEntry(
+                    name=one.name,
+                    title=one.title or one.name,
+                    description=one.description,
+                    type=one.type,
+                    streaming=one.streaming,
+                    default=one.default,
+                )
+                for one in await self._over_grpc().agents(endpoint.url)
+            ]
         found = await self.page("/agents")
         return [
             AgentEntry(
@@ -168,92 +154,76 @@ class Client:
         ]
 
     async def page(self, path: str) -> dict[str, Any]:
-        """Return the JSON object at a path, as "/health"; raises as `send` does."""
-        async with self._sent("GET", path, None, _QUICK) as response:
-            return _object(self.url, response, await response.read())
+        """Return the JSON object at a path, as "/health"; raises as `send` does.
+
+        Raises:
+            NoPages: The URL is that of a gRPC server.
+        """
+        if self.url.partition("://")[0] in SECURE:
+            raise NoPages(self.url)
+        return await self._http.page(self.url + path)
 
     async def _call(
-        self, method: str, request: Message, agent: str, answer: type[M], timeouts: Timeouts = _WAITING
+        self, method: str, request: Message, agent: str, answer: type[M], *, quick: bool = True
     ) -> M:
-        async with self._posted(method, request, agent, timeouts) as response:
-            return from_json(_result(self.url, await response.read(), response), answer, complete=False)
-
-    @asynccontextmanager
-    async def _posted(
-        self, method: str, request: Message, agent: str, timeouts: Timeouts
-    ) -> AsyncIterator[Response | PlainResponse]:
-        self._ids += 1
-        params = to_json(request)
-        params.pop("tenant", None)  # the path says it
-        body = orjson.dumps({"jsonrpc": "2.0", "id": self._ids, "method": method, "params": params})
-        path = f"/agents/{quote(agent, safe='')}" if agent else "/"
-        async with self._sent("POST", path, body, timeouts) as response:
-            yield response
-
-    @asynccontextmanager
-    async def _sent(
-        self, method: str, path: str, body: bytes | None, timeouts: Timeouts
-    ) -> AsyncIterator[Response | PlainResponse]:
-        request = Request(
-            method,
-            self.url + path,
-            self._headers,
-            body,
-            timeouts=timeouts,
-            retries=NO_RETRIES,
-            max_body_bytes=1 << 40,
-        )
+        endpoint = await self._endpoint(agent)
         try:
-            async with self._http.send(request) as response:
-                if response.status == 401:
-                    raise TokenRefused(self.url, given=self._has_token)
-                if response.status >= 400:
-                    raise _unexpected(self.url, _object(self.url, response, await response.read()))
-                yield response
-        except BadUrl as error:
-            raise NoSuchAddress(self.url) from error
-        except Untrusted as error:
-            raise ServerNotTrusted(self.url, str(error)) from error
-        except Unreachable as error:
-            raise NoServerThere(self.url, str(error)) from error
-        except TimedOut as error:
-            raise SilentServer(self.url, str(error)) from error
+            return await self._wire(endpoint).call(endpoint, method, request, answer, quick=quick)
+        except NotAnA2AServer as error:
+            endpoint = await self._elsewhere(endpoint, agent, error)
+        return await self._wire(endpoint).call(endpoint, method, request, answer, quick=quick)
 
+    async def _stream(
+        self, method: str, request: Message, agent: str, place: str = ""
+    ) -> AsyncGenerator[a2a.StreamResponse, None]:
+        endpoint, last = await self._endpoint(agent), None
+        try:
+            async with aclosing(self._wire(endpoint).stream(endpoint, method, request, place)) as responses:
+                async for last in responses:
+                    yield last
+        except NotAnA2AServer as error:
+            if last is not None:
+                raise
+            endpoint = await self._elsewhere(endpoint, agent, error)
+            async with aclosing(self._wire(endpoint).stream(endpoint, method, request, place)) as responses:
+                async for last in responses:
+                    yield last
+        if last is None or not _is_end(last):
+            raise BrokenAnswer(
+                self.url, "the stream ended before the answer did; the task may still be at work"
+            )
 
-def _result(url: str, data: bytes, response: Response | PlainResponse | None = None) -> Json:
-    envelope = _envelope(url, response, data)
-    if "error" in envelope:
-        raise _unexpected(url, envelope)
-    return envelope.get("result")
+    async def _endpoint(self, agent: str) -> Endpoint:
+        known = self._endpoints.get(agent) or by_convention(self.url, agent, self._transport)
+        self._endpoints[agent] = known or await self._of_card(agent)
+        return self._endpoints[agent]
 
+    async def _elsewhere(self, tried: Endpoint, agent: str, error: HectorError) -> Endpoint:
+        """Return where the card says that the agent is, if that is somewhere else."""
+        if tried.transport == "grpc":
+            raise error
+        try:
+            found = await self._of_card(agent)
+        except (Refused, NotAnA2AServer):  # it has no card: what went wrong first is what to tell
+            raise error from None
+        if found == tried:
+            raise error
+        self._endpoints[agent] = found
+        return found
 
-def _envelope(url: str, response: Response | PlainResponse | None, data: bytes) -> dict[str, Any]:
-    try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict) or not ("result" in found or "error" in found):
-        raise NotAnA2AServer(url, response.status if response else 200)
-    return found
+    async def _of_card(self, agent: str) -> Endpoint:
+        card = await self._http.page(card_url(self.url, agent))
+        return by_card(card, self.url, self._transport)
 
+    def _wire(self, endpoint: Endpoint) -> "HttpWire | GrpcWire":
+        return self._over_grpc() if endpoint.transport == "grpc" else self._http
 
-def _object(url: str, response: Response | PlainResponse, data: bytes) -> dict[str, Any]:
-    try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise NotAnA2AServer(url, response.status)
-    return found
+    def _over_grpc(self) -> "GrpcWire":
+        if self._grpc is None:
+            from .client_grpc import GrpcWire
 
-
-def _unexpected(url: str, found: Mapping[str, Any]) -> Refused | NotAnA2AServer:
-    error = found.get("error")
-    return refused(error) if isinstance(error, dict) else NotAnA2AServer(url, 200)
-
-
-def _is(response: Response | PlainResponse, media_type: str) -> bool:
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == media_type
+            self._grpc = GrpcWire(self._token, self._ca_certificate)
+        return self._grpc
 
 
 _ENDS = frozenset(

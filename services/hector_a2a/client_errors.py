@@ -72,9 +72,22 @@ class NotAnA2AServer(HectorError):
     code = StatusCode.FAILED_PRECONDITION
     reason = "NOT_AN_A2A_SERVER"
 
-    def __init__(self, url: str, status: int) -> None:
-        message = f"{url} answers (HTTP {status}), but not as an A2A server does; check --url"
+    def __init__(self, url: str, status: int | str) -> None:
+        shown = f"HTTP {status}" if isinstance(status, int) else f"gRPC {status}"
+        message = f"{url} answers ({shown}), but not as an A2A server does; check --url"
         super().__init__(message, url=url, status=status)
+
+
+class NoPages(HectorError):
+    """A gRPC server has no pages."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "NO_PAGES"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"{url} speaks gRPC, and this is asked over HTTP: name that port with --url", url=url
+        )
 
 
 class TokenRefused(HectorError):

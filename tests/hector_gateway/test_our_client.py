@@ -10,7 +10,7 @@ import pytest
 from support.scripted_server import hangs, scripted
 
 import hector_a2a as a2a
-from hector_a2a import client as client_module
+from hector_a2a import client_http as client_module
 from hector_a2a.client import Client
 from hector_http import Timeouts
 from hector_mesh import HectorError
@@ -23,8 +23,20 @@ def request(text: str, tenant: str = "") -> a2a.SendMessageRequest:
     return found
 
 
-async def test_it_asks_and_follows_the_answer(gateway: Any) -> None:
-    async with Client(gateway.url) as client:
+@pytest.fixture(params=["jsonrpc", "http+json", "grpc", "grpc by its card"])
+def ours(request: Any) -> Any:
+    """Return what makes a client of a gateway, over each transport."""
+
+    def made(gateway: Any, **more: Any) -> Client:
+        if request.param == "grpc":
+            return Client(f"grpc://{gateway.grpc_address}", **more)
+        return Client(gateway.url, transport=request.param.partition(" ")[0], **more)
+
+    return made
+
+
+async def test_it_asks_and_follows_the_answer(gateway: Any, ours: Any) -> None:
+    async with ours(gateway) as client:
         events = [event async for event in client.ask(request("one two"))]
         assert [event.WhichOneof("payload") for event in events] == [
             "task",
@@ -39,8 +51,8 @@ async def test_it_asks_and_follows_the_answer(gateway: Any) -> None:
         await client.cancel("t", "helper")
 
 
-async def test_it_lists_the_agents(gateway: Any) -> None:
-    async with Client(gateway.url + "/") as client:
+async def test_it_lists_the_agents(gateway: Any, ours: Any) -> None:
+    async with ours(gateway) as client:
         found = await client.agents()
     assert [(one.name, one.title, one.default) for one in found] == [
         ("helper", "Helper", True),
@@ -49,8 +61,8 @@ async def test_it_lists_the_agents(gateway: Any) -> None:
     ]
 
 
-async def test_what_the_server_refuses_is_said_in_its_words(gateway: Any) -> None:
-    async with Client(gateway.url) as client:
+async def test_what_the_server_refuses_is_said_in_its_words(gateway: Any, ours: Any) -> None:
+    async with ours(gateway) as client:
         with pytest.raises(HectorError, match="no task 'gone' is known here") as error:
             await client.get("gone")
         assert error.value.facts["reason"] == "TASK_NOT_FOUND"
@@ -68,13 +80,13 @@ async def read(events: AsyncIterator[Any]) -> list[Any]:
 
 @pytest.mark.parametrize(("token", "message"), [(None, "wants a credential"), ("x", "does not accept this")])
 async def test_a_server_that_wants_a_credential_says_how_to_pass_it(
-    start_gateway: Any, token: str | None, message: str
+    start_gateway: Any, ours: Any, token: str | None, message: str
 ) -> None:
     gateway = await start_gateway(auth={"api_keys": ["the-key"]})
-    async with Client(gateway.url, token=token) as client:
+    async with ours(gateway, token=token) as client:
         with pytest.raises(HectorError, match=f"{message}.*--token"):
             await client.send(request("x"))
-    async with Client(gateway.url, token="the-key") as client:
+    async with ours(gateway, token="the-key") as client:
         assert (await client.send(request("x"))).task.id == "t"
 
 

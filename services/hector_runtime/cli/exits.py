@@ -35,7 +35,7 @@ ANSWERING: Mapping[Exit, str] = {
     **ASKING,
     Exit.DONE: "the agent answered",
     Exit.FAILED: "the task failed, or was cancelled by somebody else",
-    Exit.INPUT_NEEDED: "the agent waits for more: go on with --session",
+    Exit.INPUT_NEEDED: "the agent waits for more: go on with --task",
     Exit.TIMED_OUT: "--timeout was over before the answer; the task was cancelled",
     Exit.INTERRUPTED: "Ctrl-C (143: SIGTERM); the task was cancelled",
 }
@@ -56,6 +56,8 @@ _REASONS: Mapping[str, Exit] = {
     "PERMISSION_DENIED": Exit.DENIED,
     "BAD_URL": Exit.USAGE,
     "NO_SUCH_ADDRESS": Exit.USAGE,
+    "NO_PAGES": Exit.USAGE,
+    "TRANSPORT_NOT_OFFERED": Exit.USAGE,
     "SILENT_SERVER": Exit.UNREACHABLE,
     "SERVER_NOT_TRUSTED": Exit.UNREACHABLE,
     "ANSWER_TIMED_OUT": Exit.TIMED_OUT,

@@ -14,6 +14,7 @@ from .documented import flag, later, together
 F = TypeVar("F", bound=Callable[..., object])
 WITHOUT = "Without a config file"
 SERVER = "Which server"
+TRANSPORTS = ("jsonrpc", "http+json", "grpc")
 HERE = "Running without a server"
 ENVIRONMENT: Mapping[str, str] = {
     "HECTOR_PROVIDER": "the provider, where there is no config file (--provider)",
@@ -49,8 +50,17 @@ def server_options(command: F) -> F:
             envvar="HECTOR_URL",
             show_envvar=True,
             section=SERVER,
-            help="The server to ask.",
+            help="The server to ask; grpc://HOST:PORT and grpcs:// ask over gRPC.",
             show_default="http://127.0.0.1:8080",
+        ),
+        flag(
+            "--transport",
+            type=click.Choice(TRANSPORTS),
+            envvar="HECTOR_TRANSPORT",
+            show_envvar=True,
+            section=SERVER,
+            help="What to speak. grpc with an http URL: at the address that the agent's card says.",
+            show_default="as --url says, or the agent's card",
         ),
         flag(
             "--token",
@@ -186,6 +196,8 @@ class Source:
     config_file: Path | None
     database: str | None
     flags: Flags
+    transport: Any
+    """A `hector_a2a.client_endpoint.Transport`; None: as the URL says."""
     url_is_said: bool
     """--url was used, and not only HECTOR_URL."""
 
@@ -205,6 +217,7 @@ def source_of(options: MutableMapping[str, Any]) -> Source:
         config_file=options.pop("config_file", None),
         database=options.pop("database", None),
         flags=flags_of(options),
+        transport=options.pop("transport"),
         url_is_said=is_said("url"),
     )
 

@@ -35,7 +35,7 @@ async def asker(source: Source, session: str = "") -> "AsyncIterator[Asker]":
     from hector_runtime.asking import ServerAsker
 
     async with client(source, url) as found:
-        yield ServerAsker(found)
+        yield ServerAsker(found, lambda: aside("\nThe connection was lost; trying to pick up the answer …"))
 
 
 def client(source: Source, url: str | None = None) -> "Client":
@@ -43,7 +43,13 @@ def client(source: Source, url: str | None = None) -> "Client":
     from hector_a2a.client import Client
 
     address = url or source.url or DEFAULT_URL
-    return Client(address, token=source.token, ca_certificate=source.ca_certificate, pooled=False)
+    return Client(
+        address,
+        token=source.token,
+        ca_certificate=source.ca_certificate,
+        transport=source.transport,
+        pooled=False,
+    )
 
 
 async def _server(source: Source) -> str | None:

@@ -142,15 +142,18 @@ def _of_server(source: Source, ask: "Callable[[Client], Awaitable[T]]") -> T:
 
 
 async def _owners(client: "Client", name: str) -> list[str]:
-    """Return the agents that may have a task: a task id says nothing of its agent."""
-    from .names import NoSuchAgent
+    """Return the agents that may have a task: a task id says nothing of its agent.
 
-    agents = [agent.name for agent in await client.agents()]
-    if not name:
-        return agents
-    if name not in agents:
-        raise NoSuchAgent(name, agents)
-    return [name]
+    One that is named may be gone, and have tasks still. A server that is not Hector's has one without a name.
+    """
+    from hector_a2a.client_errors import NotAnA2AServer, Refused
+
+    if name:
+        return [name]
+    try:
+        return [agent.name for agent in await client.agents()]
+    except (NotAnA2AServer, Refused):
+        return [""]
 
 
 async def _found(client: "Client", name: str, task_id: str) -> "tuple[str, a2a.Task]":
