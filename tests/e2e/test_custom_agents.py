@@ -103,3 +103,17 @@ def test_code_that_cannot_be_used_stops_the_start_with_its_line(hector):
     assert "hector.yaml:2:30: agents.a.handler: module 'handlers' cannot be imported: " in told
     assert "handlers.py:3: ValueError: at once" in told
     assert "Traceback" not in told
+
+
+def test_the_command_line_answers_a_task_that_asks(hector):
+    server = served(hector, *CONFIGS)
+    asked = hector.run("call", "--url", server.url, "--format", "json", "tables", "a table")
+    assert asked.returncode == 5
+    task = json.loads(asked.stdout)["task"]
+    told = hector.run("call", "--url", server.url, "--task", task, "tables", "4")
+    assert told.returncode == 0
+    assert told.stdout.endswith("Booked for 4: a table\n")
+    talk = hector.run("chat", "--url", server.url, "tables", text="a table\nmany\n3\nanother\n")
+    assert talk.stdout.count("Booked for 3: a table") == 1
+    assert "'many' is no number" in talk.stdout
+    assert "Last time it was 3." in talk.stdout

@@ -243,7 +243,7 @@ def test_an_agent_that_waits_for_more_is_an_exit_code_of_its_own(monkeypatch):
     answering(monkeypatch, a2a.TASK_STATE_INPUT_REQUIRED, "Which one?")
     asked = hector_does("call", "Hello")
     assert (asked.exit_code, asked.stdout) == (5, "Which one?\n")
-    assert "hector call --session c-1" in asked.stderr
+    assert "hector call --task t-1" in asked.stderr
     found = json.loads(hector_does("call", "Hello", "-f", "json").stdout)
     assert (found["state"], found["error"]) == ("input_required", "Which one?")
 

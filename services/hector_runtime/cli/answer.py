@@ -133,10 +133,12 @@ class _Following:
             self._show.update(response)
             kind = response.WhichOneof("payload")
             if kind == "task":
+                # What a task had made before it asked was shown when it asked.
+                is_known = bool(self._request.message.task_id) and not answer.task
                 answer.task, answer.context = response.task.id, response.task.context_id
                 self._begun.set()
                 self._take_status(response.task.status)
-                for artifact in response.task.artifacts:
+                for artifact in () if is_known else response.task.artifacts:
                     self._take_whole(artifact)
             elif kind == "message":
                 text = text_of(response.message.parts)

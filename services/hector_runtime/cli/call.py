@@ -39,6 +39,7 @@ EXAMPLES = (
     default="",
     help="Go on with a conversation.",
 )
+@flag("--task", metavar="ID", default="", help="Answer a task that waits for it.")
 @flag(
     "--llm",
     metavar="NAME",
@@ -56,6 +57,7 @@ def command(
     words: tuple[str, ...],
     agent: str | None,
     session: str,
+    task: str,
     llm: str,
     stream: bool,
     show_tools: bool,
@@ -80,7 +82,7 @@ def command(
     source = source_of(options)
     writer = Writer(tools=show_tools)
     begun = time.monotonic()
-    answer = run(_ask(source, (text, name, session, llm), writer, form, timeout, live=stream))
+    answer = run(_ask(source, (text, name, session, llm, task), writer, form, timeout, live=stream))
     if form == "json":
         click.echo(json.dumps(_fields(answer), ensure_ascii=False, indent=2))
     elif form == "text":
@@ -94,7 +96,7 @@ def command(
 
 async def _ask(
     source: Source,
-    wanted: tuple[str, str, str, str],
+    wanted: tuple[str, str, str, str, str],
     writer: Writer,
     form: str,
     timeout_s: float | None,
@@ -157,7 +159,7 @@ def _conclude(answer: "Answer", source: Source, took_s: float, *, stream: bool) 
         click.echo(answer.text)
     if answer.waits:
         click.echo(answer.problem or "The agent waits for more.")
-        aside(f"Go on with: hector call --session {answer.context} TEXT")
+        aside(f"Go on with: hector call --task {answer.task} TEXT")
     elif is_watched() and answer.context and not (source.here and not source.database):
         aside(f"[session {answer.context} · {took_s:.1f} s]")
 

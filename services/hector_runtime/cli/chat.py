@@ -92,6 +92,8 @@ class Chat:
     ) -> None:
         self._there, self._agent, self._session, self._llm = there, agent, session, llm
         self._writer, self._stream = writer, stream
+        self._waits = ""
+        """The task that waits for what is said next."""
         self._agents: list[AgentEntry] = []
         self._answering: asyncio.Task[Answer] | None = None
         self._cancelled = False
@@ -123,7 +125,8 @@ class Chat:
         try:
             self._agents = await self._there.agents()
         except HectorError as error:
-            if exit_for(reason_of(error)) is not Exit.FAILED:
+            reason = reason_of(error)
+            if exit_for(reason) is not Exit.FAILED and reason != "NOT_AN_A2A_SERVER":
                 raise
             return  # a server that is not Hector's may have no such list
         if self._agent:
@@ -150,7 +153,7 @@ class Chat:
         if order == "/help":
             aside(HELP)
         elif order == "/new":
-            self._session = ""
+            self._session = self._waits = ""
             aside("A new conversation.")
         elif order == "/session":
             aside(self._session or "There is none yet: say something.")
@@ -164,7 +167,7 @@ class Chat:
             except NoSuchAgent as error:
                 click.echo(f"Error: {error}", err=True)
                 return
-            self._agent = name
+            self._agent, self._waits = name, ""
             aside(f"Talking with {name}.")
         else:
             click.echo(f"Error: {order} needs a name" if order == "/agent" else HELP, err=True)
@@ -179,7 +182,7 @@ class Chat:
 
         writer = self._writer
         show = Show(text=writer.text if self._stream else nothing, tool=writer.tool, update=self._heard)
-        wanted = question(text, self._agent, self._session, self._llm)
+        wanted = question(text, self._agent, self._session, self._llm, self._waits)
         self._answering, self._cancelled = asyncio.ensure_future(followed(self._there, wanted, show)), False
         try:
             answer = await self._answering
@@ -187,6 +190,7 @@ class Chat:
             if not self._cancelled:
                 raise
             writer.end()
+            self._waits = ""
             aside("[cancelled]")
             return
         except (HectorError, AioRpcError) as error:
@@ -207,6 +211,7 @@ class Chat:
 
     def _conclude(self, answer: "Answer") -> None:
         self._session = answer.context or self._session
+        self._waits = answer.task if answer.waits else ""
         if not self._stream:
             self._writer.text(answer.text)
         self._writer.end()
