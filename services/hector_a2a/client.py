@@ -153,7 +153,7 @@ class Client:
             for entry in found.get("agents", ())
         ]
 
-    async def page(self, path: str) -> dict[str, Any]:
+    async def page(self, path: str, *, verb: str = "GET") -> dict[str, Any]:
         """Return the JSON object at a path, as "/health"; raises as `send` does.
 
         Raises:
@@ -161,7 +161,7 @@ class Client:
         """
         if self.url.partition("://")[0] in SECURE:
             raise NoPages(self.url)
-        return await self._http.page(self.url + path)
+        return await self._http.page(self.url + path, verb)
 
     async def _call(
         self, method: str, request: Message, agent: str, answer: type[M], *, quick: bool = True

@@ -111,9 +111,9 @@ class HttpWire:
             except HttpError as error:
                 raise BrokenAnswer(endpoint.url, str(error)) from error
 
-    async def page(self, url: str) -> dict[str, Any]:
+    async def page(self, url: str, verb: str = "GET") -> dict[str, Any]:
         """Return the JSON object at a URL."""
-        async with self._sent("GET", url, None, _QUICK) as response:
+        async with self._sent(verb, url, None, _QUICK) as response:
             return _object(url, response, await response.read())
 
     @asynccontextmanager

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from . import push
 from .documented import Documented, flag
 from .exits import ASKING
 from .options import Source, format_option, server_options, source_of
@@ -29,6 +30,9 @@ def command() -> None:
 
     Everybody sees only their own: a task of somebody else's is not found.
     """
+
+
+command.add_command(push.command)
 
 
 def task_arguments(function: Any) -> Any:
