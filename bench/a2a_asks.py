@@ -10,6 +10,7 @@ KINDS = {
     "sends": ("SendMessage", 1),
     "streams": ("SendStreamingMessage", 1),
     "chunks": ("SendStreamingMessage", 20),
+    "pieces": ("SendStreamingMessage", 20),
     "immediate": ("SendMessage", 1),
     "gets": ("GetTask", 1),
     "lists": ("ListTasks", 1),
@@ -63,7 +64,7 @@ class Ask:
 
 def ask(kind: str, binding: str, *, agent: str = "bench", known: str = "", text: str = "") -> Ask:
     """Return a request to an agent; `known` is the task to get, or the context to list."""
-    text = text or str(KINDS[kind][1])
+    text = text or ("pieces " if kind == "pieces" else "") + str(KINDS[kind][1])
     if binding == GRPC:
         return Ask(kind, binding, _message(kind, agent, known, text), known.encode())
     method = KINDS[kind][0]
@@ -84,6 +85,7 @@ def ask(kind: str, binding: str, *, agent: str = "bench", known: str = "", text:
         "lists": ("GET", f"/tasks?contextId={known}&pageSize={PAGE}", ""),
         "streams": ("POST", "/message:stream", json.dumps(params)),
         "chunks": ("POST", "/message:stream", json.dumps(params)),
+        "pieces": ("POST", "/message:stream", json.dumps(params)),
     }.get(kind, ("POST", "/message:send", json.dumps(params)))
     return Ask(kind, binding, _http(verb, f"/agents/{agent}{path}", body), known.encode())
 

@@ -39,6 +39,7 @@ TOLD = {
     "sends": "blocking sends",
     "streams": "streams of one chunk",
     "chunks": "streams of 20 chunks",
+    "pieces": "streams of 20 artifact pieces",
     "immediate": "sends, returnImmediately",
     "gets": "GetTask",
     "lists": f"ListTasks, {PAGE} of a page",
@@ -98,6 +99,9 @@ def held_to(middle: dict[Key, Round]) -> list[Figure]:
             figures.append(Figure(told, one.answers_s, "/s", *bars, more_is_better=True))
             figures.append(Figure(f"p99 over p50: {told}", one.p99_ms / max(one.p50_ms, 0.001), "", 4))
     if one := middle.get(("chunks", MEMORY, JSON_RPC, CROWD)):
+        chunks = one.answers_s * KINDS["chunks"][1]
+        figures.append(Figure("chunks of text delivered", chunks, "/s", 20_000, more_is_better=True))
+    if one := middle.get(("pieces", MEMORY, JSON_RPC, CROWD)):
         figures.append(Figure("events delivered", one.events_s, "/s", 20_000, more_is_better=True))
     for clients in (1, CROWD):
         if one := middle.get(("immediate", MEMORY, JSON_RPC, clients)):
@@ -111,7 +115,11 @@ def measure(
     plan: Plan, store: str, target: Target, into: dict[Key, list[Round]], clients: Sequence[int]
 ) -> None:
     """Run every round that is asked for; over the other bindings with one number of clients only."""
-    kinds = plan.only or tuple(KINDS) if store == MEMORY else plan.only or ("sends", "streams", "chunks")
+    kinds = (
+        plan.only or tuple(KINDS)
+        if store == MEMORY
+        else plan.only or ("sends", "streams", "chunks", "pieces")
+    )
     for kind in kinds:
         if kind not in KINDS:
             continue

@@ -6,10 +6,8 @@ python bench/peers/a2a_sdk_echo.py PORT GRPC_PORT FOLDER [--durable]
 import asyncio
 import os
 import sys
-from pathlib import Path
 
 os.environ.setdefault("OTEL_INSTRUMENTATION_A2A_SDK_ENABLED", "false")  # it is on by default, and costs much
-sys.path.append(str(Path(__file__).parents[1]))
 
 import grpc
 import uvicorn
@@ -30,7 +28,6 @@ from a2a.types import (
     TaskStatus,
 )
 from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
-from a2a_agent import WORDS
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.applications import Starlette
@@ -53,9 +50,8 @@ class Answering(AgentExecutor):
         task = TaskUpdater(event_queue, context.task_id, context.context_id)
         await task.start_work()
         text = context.get_user_input()
-        words = WORDS[:1] if text == "wait" else WORDS[: int(text)]
-        for number, word in enumerate(words):
-            await task.add_artifact([Part(text=word)], artifact_id="answer-1", append=number > 0)
+        for number in range(1 if text == "wait" else int(text.rpartition(" ")[2])):
+            await task.add_artifact([Part(text=f"w{number} ")], artifact_id="answer-1", append=number > 0)
         if text == "wait":
             await asyncio.Event().wait()
         await task.complete()
