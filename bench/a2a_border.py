@@ -44,6 +44,8 @@ TOLD = {
     "gets": "GetTask",
     "lists": f"ListTasks, {PAGE} of a page",
 }
+WRITING = ("sends", "streams", "chunks", "pieces")
+"""What is measured durable, too; the rest only reads."""
 BARS = {
     ("sends", MEMORY): (3000, 5000),
     ("sends", DURABLE): (1800, None),
@@ -115,11 +117,7 @@ def measure(
     plan: Plan, store: str, target: Target, into: dict[Key, list[Round]], clients: Sequence[int]
 ) -> None:
     """Run every round that is asked for; over the other bindings with one number of clients only."""
-    kinds = (
-        plan.only or tuple(KINDS)
-        if store == MEMORY
-        else plan.only or ("sends", "streams", "chunks", "pieces")
-    )
+    kinds = plan.only or (tuple(KINDS) if store == MEMORY else WRITING)
     for kind in kinds:
         if kind not in KINDS:
             continue
