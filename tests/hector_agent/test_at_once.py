@@ -137,6 +137,33 @@ async def test_one_that_cannot_be_written_was_not_accepted(mesh_under_test, tmp_
             assert text_of((await agent.SendMessage(said("hi"))).task) == "You said: hi"
 
 
+async def test_what_could_not_be_written_in_between_is_not_passed_over(
+    mesh_under_test, tmp_path, monkeypatch
+):
+    source = """
+        import asyncio
+        from hector_agent.custom import artifact
+
+        async def echo(turn):
+            yield artifact("made", id="a")
+            await asyncio.sleep(0)  # and so it is on its way when this ends
+    """
+    append, failures = RunLog.append, iter([True])
+
+    async def fails_once(self, *given, **more):
+        if next(failures, False):
+            raise StorageQueueFull(1, 1)
+        return await append(self, *given, **more)
+
+    async with answering(mesh_under_test, tmp_path, source) as agent:
+        with as_ada():
+            await agent.SendMessage(said("hi", context="c"))
+            monkeypatch.setattr(RunLog, "append", fails_once)
+            task = (await agent.SendMessage(said("hi", context="c"))).task
+            assert task.status.state == a2a.TASK_STATE_FAILED
+            assert not task.artifacts
+
+
 async def test_a_caller_that_leaves_stops_nothing(mesh_under_test, tmp_path):
     source = """
         import asyncio

@@ -62,6 +62,8 @@ class Answer:
         self._known = {artifact.artifact_id for artifact in run.task.artifacts}
         self._pending: list[RunEvent] = []
         self._flushing: asyncio.Handle | None = None
+        self._begins = 0
+        """Writes that are on their way."""
         self._said_bytes = self._unwritten_bytes = 0
         self._failure: BaseException | None = None
         self._end: StatusChanged | a2a.Message = StatusChanged(state=RUN_STATE_COMPLETED)
@@ -107,6 +109,8 @@ class Answer:
             HectorError: The log cannot take it.
         """
         self._unschedule()
+        if self._begins:  # what is on its way may fail, and then it has not ended well
+            await self._run.settled()
         change = self._state_changed()
         if self._failure is not None:
             raise self._failure
@@ -246,9 +250,11 @@ class Answer:
     def _flush(self) -> None:
         self._flushing = None
         if self._pending:
+            self._begins += 1
             self._run.begin(self._taken).add_done_callback(self._written)
 
     def _written(self, write: "asyncio.Task[None]") -> None:
+        self._begins -= 1
         if not write.cancelled():
             self._failure = self._failure or write.exception()
 
