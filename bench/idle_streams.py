@@ -57,8 +57,8 @@ class Reader(asyncio.Protocol):
 
 def posted(method: str, params: object) -> bytes:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-    head = "POST /agents/idle HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nA2A-Version: 1.0\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    head = "POST /agents/idle HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}A2A-Version: 1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def said() -> bytes:
