@@ -32,7 +32,8 @@ def series(root: Path) -> set[str]:
             path.read_text(),
             re.M,
         ):
-            importlib.import_module(".".join(path.with_suffix("").parts[-2:]))
+            inside = path.relative_to(root).with_suffix("").parts[1:]
+            importlib.import_module(".".join(inside))
     return {name for name in declared() if name.startswith("hector_")}
 
 
@@ -85,7 +86,7 @@ def test_alerts_are_rules_that_prometheus_understands(page: str, tmp_path: Path)
 def sources(root: Path) -> Iterator[Path]:
     """Yield the files of all packages of ours."""
     for folder in ("services", "gateway"):
-        yield from (root / folder).glob("hector_*/*.py")
+        yield from (root / folder).glob("hector_*/**/*.py")
 
 
 def facts_in(text: str) -> Iterator[str]:
