@@ -321,3 +321,25 @@ async def test_a_task_that_waits_holds_no_task_of_ours_and_no_place_among_the_li
     async with parked(mesh_under_test, tmp_path) as (agent, _):
         for number in range(3):
             assert (await agent.SendMessage(said(f"{number}"))).task.status.state == WAITING
+
+
+async def test_temporary_state_lasts_as_long_as_its_task(mesh_under_test, tmp_path):
+    source = """
+        from hector_agent.custom import input_required
+
+        async def echo(turn):
+            if turn.text == "begin":
+                turn.state["temp:mine"] = "kept"
+                turn.state["ours"] = "kept too"
+                yield input_required("?")
+            yield str(sorted(turn.state.items()))
+    """
+    async with answering(mesh_under_test, tmp_path, source) as agent:
+        with as_ada():
+            task = (await agent.SendMessage(said("begin", context="c"))).task
+            other = (await agent.SendMessage(said("other", context="c"))).task
+            assert text_of(other) == "[('ours', 'kept too')]"
+            done = (await agent.SendMessage(said("go on", task=task.id))).task
+            assert text_of(done) == "[('ours', 'kept too'), ('temp:mine', 'kept')]"
+            last = (await agent.SendMessage(said("last", context="c"))).task
+            assert text_of(last) == "[('ours', 'kept too')]"
