@@ -126,7 +126,7 @@ class App:
         what, name, lenient = target_of(exchange.path)
         if what is Target.NOTHING:
             self._access.admit(principal)
-            door = self._rest.door(exchange.path)
+            door = self._rest.door(exchange)
             if door is None:
                 raise NothingHere(exchange.path)
             await self._rest.serve(exchange, principal, door)

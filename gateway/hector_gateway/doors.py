@@ -41,9 +41,8 @@ class Door:
     """It is the old door, where clients are forgiven much."""
 
 
-def door_of(path: str, routes: Routes) -> Door | None:
-    """Return what a path leads to; None: nothing of A2A's."""
-    steps = path.removesuffix("/").split("/")[1:]
+def door_of(steps: Sequence[str], routes: Routes) -> Door | None:
+    """Return what the steps of a path lead to; None: nothing of A2A's."""
     match steps:
         case ["v1", "agents", name, *rest] if name:
             return _door(routes, rest, name, None, _RENAMED_OLD, lenient=True)

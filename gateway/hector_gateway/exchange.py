@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import orjson
 
@@ -58,6 +58,14 @@ class Exchange:
         self.principal = Principal()
         self.what, self.agent, self.reason = "", "", ""
         """For the log: who asked, for what, of which agent, and why it failed."""
+
+    @property
+    def steps(self) -> list[str]:
+        """What stands between the path's slashes. A slash within an id comes encoded."""
+        raw: bytes = self._scope.get("raw_path") or b""
+        if b"%2F" not in raw and b"%2f" not in raw:
+            return self.path.removesuffix("/").split("/")[1:]
+        return [unquote(step) for step in raw.decode("ascii").removesuffix("/").split("/")[1:]]
 
     @property
     def traceparent(self) -> str:

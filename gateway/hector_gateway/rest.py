@@ -39,9 +39,9 @@ class Rest:
     def __init__(self, operations: Operations, routes: Routes) -> None:
         self._operations, self._routes = operations, routes
 
-    def door(self, path: str) -> Door | None:
-        """Return what a path leads to; None: nothing of ours."""
-        return door_of(path, self._routes)
+    def door(self, exchange: Exchange) -> Door | None:
+        """Return what a request's path leads to; None: nothing of ours."""
+        return door_of(exchange.steps, self._routes)
 
     async def serve(self, exchange: Exchange, principal: Principal, door: Door) -> None:
         """Answer one request. Whoever calls shapes the errors: see `error_of`.

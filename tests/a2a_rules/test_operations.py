@@ -7,7 +7,7 @@ import grpc
 import pytest
 from a2a_rules import wire
 from a2a_rules.house import House
-from a2a_rules.reading import state_of, text_of
+from a2a_rules.reading import refused_by, state_of, text_of
 from a2a_rules.table import keeps
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support import door_words
@@ -214,6 +214,20 @@ async def test_both_grpc_services_stand_at_one_port(house: House) -> None:
     call = stub.ServerReflectionInfo(iter([ask]), metadata=metadata, timeout=5)
     listed = {one.name async for answer in call for one in answer.list_services_response.service}
     assert {"lf.a2a.v1.A2AService", "a2a.v1.A2AService", "grpc.health.v1.Health"} <= listed
+
+
+@keeps("1.2-ids-in-paths")
+async def test_whatever_stands_in_an_id_can_stand_in_a_path(door: Door, house: House) -> None:
+    for name in ("a/b", "/", "a b", "ü", "x?y#z", "a%2Fb", "a//b/", "q&r=s", "+"):
+        refused = await refused_by(door.get(name))
+        assert (refused.reason, refused.facts.get("taskId")) == ("TASK_NOT_FOUND", name)
+    pusher = house.door(type(door), "pusher")
+    task = (await pusher.send("ask"))["id"]
+    if door.version == "1.0":  # in 0.3's names of resources a slash ends an id
+        made = await pusher.set_push(task, "http://127.0.0.1:9/", id="my/config?")
+        assert (await pusher.get_push(task, "my/config?"))["id"] == made["id"] == "my/config?"
+        await pusher.delete_push(task, "my/config?")
+        assert await pusher.list_push(task) == []
 
 
 @keeps("1.2-tenant-in-path")
