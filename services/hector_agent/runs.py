@@ -10,7 +10,6 @@ import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
@@ -37,11 +36,12 @@ from .idempotency import Earlier, IdempotencyKeyReused, Once, heard
 from .ledger import close_abandoned, ended, task_of
 from .measuring import ACTIVE, run_ended
 from .opening import opened, received, reopened, unwritten, waits
-from .order import InOrder, Seat
+from .order import InOrder
 from .push.push import Push
 from .run import Run
 from .turns import take_turn
 from .waiting import Waiting
+from .work import Work
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +66,8 @@ class Runs:
         self._opened: RunLog | None = None
         self._push = push
         self._worker = f"worker-{uuid.uuid4().hex[:12]}"
-        self._live: dict[str, _Work] = {}
-        self._once: dict[_Key, _Work] = {}
+        self._live: dict[str, Work] = {}
+        self._once: dict[_Key, Work] = {}
         """Of the live ones those that have a key, from the moment they are asked for."""
         self._turns = InOrder()
         self._takers = InOrder()
@@ -208,7 +208,7 @@ class Runs:
         await self._go_on(self._work(agent, call), run, wish)
         return number
 
-    async def _go_on(self, work: "_Work", run: str, reason: "a2a.Message | Signal") -> Run:
+    async def _go_on(self, work: Work, run: str, reason: "a2a.Message | Signal") -> Run:
         self._set_to(work, self._take_up(work, run, reason))
         found = await work.opened
         assert isinstance(found, Run)
@@ -222,7 +222,7 @@ class Runs:
         once: Once | None,
         pushes: tuple[NewPush, ...],
         beside: Beside,
-    ) -> "_Work":
+    ) -> Work:
         work = self._work(agent, call, once, pushes, beside)
         self._set_to(work, self._work_on(work, message))
         return work
@@ -234,18 +234,18 @@ class Runs:
         once: Once | None = None,
         pushes: tuple[NewPush, ...] = (),
         beside: Beside = NOTHING,
-    ) -> "_Work":
+    ) -> Work:
         if not self._accepting:
             raise ShuttingDown
         if len(self._live) >= MOST_LIVE:
             raise TooManyRuns(MOST_LIVE)
-        return _Work(agent, call, asyncio.get_running_loop().create_future(), once, pushes, beside)
+        return Work(agent, call, asyncio.get_running_loop().create_future(), once, pushes, beside)
 
-    def _set_to(self, work: "_Work", coroutine: Coroutine[object, object, None]) -> None:
+    def _set_to(self, work: Work, coroutine: Coroutine[object, object, None]) -> None:
         work.task = task = self._spawn(coroutine)
         task.add_done_callback(partial(self._worked, work))
 
-    def _is_live(self, work: "_Work") -> bool:
+    def _is_live(self, work: Work) -> bool:
         """Say whether a run is at work here, or about to be."""
         return not work.opened.done() or (work.run is not None and self._live.get(work.run.place.run) is work)
 
@@ -302,7 +302,7 @@ class Runs:
         else:
             logger.warning("run was interrupted", extra=facts)
 
-    async def _work_on(self, work: "_Work", message: "a2a.Message") -> None:
+    async def _work_on(self, work: Work, message: "a2a.Message") -> None:
         """Open a run, and take its turn."""
         agent, call = work.agent, work.call
         told = a2a.Message()
@@ -341,7 +341,7 @@ class Runs:
         await run.decide()
         push.placed(run.place.run)
 
-    async def _take_up(self, work: "_Work", run_id: str, reason: "a2a.Message | Signal") -> None:
+    async def _take_up(self, work: Work, run_id: str, reason: "a2a.Message | Signal") -> None:
         """Take a run up again that waits, and its turn with it."""
         call = work.call
         async with self._takers.turn(run_id, next(self._taken)):
@@ -362,7 +362,7 @@ class Runs:
             self._push.placed(run_id)
         await self._at_work(work, run, own)
 
-    async def _at_work(self, work: "_Work", run: Run, own: Sequence[RunEvent]) -> None:
+    async def _at_work(self, work: Work, run: Run, own: Sequence[RunEvent]) -> None:
         """Take a run's turn when those before it in its session are over."""
         agent, call, place = work.agent, work.call, run.place
         work.run = run
@@ -372,10 +372,10 @@ class Runs:
         limit_s = agent.config.timeout
         work.timer = asyncio.get_running_loop().call_later(limit_s, self._halt_late, run, agent)
         if run.draft is not None:
-            run.opened = partial(_opened, work, run)
+            run.opened = partial(work.open, run)
             run.open_soon()
         else:
-            _opened(work, run)
+            work.open(run)
         if not self._accepting:  # the server was stopped meanwhile
             self._interrupt(run)
         work.call = Call(
@@ -390,7 +390,7 @@ class Runs:
         async with work.seat:
             await take_turn(self.log, agent, run, work.call, work.beside, own, work.wake_json)
 
-    def _worked(self, work: "_Work", task: asyncio.Task[None]) -> None:
+    def _worked(self, work: Work, task: asyncio.Task[None]) -> None:
         """See to it that the log says how a run ended, whatever happened to its turn."""
         error, run = None if task.cancelled() else task.exception(), work.run
         work.task = None  # what it raised keeps its frames, and they would keep the run
@@ -400,16 +400,16 @@ class Runs:
             self._forget_key(work)
             if not work.opened.done():
                 work.opened.set_exception(error or ShuttingDown())
-        elif _is_done(work, run) and not run.writing:  # as it should be: there is nothing to wait for
+        elif work.is_done(run) and not run.writing:  # as it should be: there is nothing to wait for
             self._let_go(work, run)
         else:
             self._spawn(self._conclude(work, run, error))
 
-    async def _conclude(self, work: "_Work", run: Run, error: BaseException | None) -> None:
+    async def _conclude(self, work: Work, run: Run, error: BaseException | None) -> None:
         """Write how a run ended, unless its turn has: cancelled, halted or failed."""
         try:
             await run.settled()  # what was on its way when the turn was stopped may have been the end
-            if _is_done(work, run):
+            if work.is_done(run):
                 return
             change = work.change
             if change is None:
@@ -428,7 +428,7 @@ class Runs:
             await run.settled()
             self._let_go(work, run)
 
-    def _let_go(self, work: "_Work", run: Run) -> None:
+    def _let_go(self, work: Work, run: Run) -> None:
         work.timer.cancel()
         if work.patience is not None:
             work.patience.cancel()
@@ -446,7 +446,7 @@ class Runs:
         run.close()
         run_ended(run, work.call, work.begun)
 
-    def _forget_key(self, work: "_Work") -> None:
+    def _forget_key(self, work: Work) -> None:
         if work.once is not None:
             key = (work.call.app, work.call.principal.id, work.once.name)
             if self._once.get(key) is work:
@@ -470,7 +470,7 @@ class Runs:
             work.task.cancel()
         work.patience = asyncio.get_running_loop().call_later(STOPPING_S, self._leave_behind, work, run)
 
-    def _leave_behind(self, work: "_Work", run: Run) -> None:
+    def _leave_behind(self, work: Work, run: Run) -> None:
         """End a run whose code does not stop; that goes on, but whatever it does is nobody's any more."""
         task = work.task
         if task is None or task.done():
@@ -490,49 +490,3 @@ class Runs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-@dataclass(slots=True, eq=False)
-class _Work:
-    """What this process does for one run."""
-
-    agent: Agent
-    call: Call
-    """The call that asked for it, and once it is opened, the run's own."""
-    opened: "asyncio.Future[Run | str]"
-    """For whoever asked: the run, or the id of an earlier one that has its key."""
-    once: Once | None = None
-    """By which key it is asked for."""
-    pushes: tuple[NewPush, ...] = ()
-    """Who is to be told of it."""
-    beside: Beside = NOTHING
-    """What the client says beside its message."""
-    wake_json: str = ""
-    """What it is woken with, in place of a message."""
-    task: "asyncio.Task[None] | None" = None
-    """Opens the run and takes its turn, until it is done. Cancelled where the run is stopped."""
-    run: Run | None = None
-    timer: asyncio.TimerHandle = field(init=False)
-    """Stops a run that takes too long."""
-    failure: HectorError | None = None
-    """Why its end could not be written."""
-    change: StatusChanged | None = None
-    """What is to be written of a run that was stopped."""
-    begun: float = 0.0
-    seat: Seat | None = None
-    """Its place among the turns of its session."""
-    patience: asyncio.TimerHandle | None = None
-    """How long a run that was stopped may take to stop."""
-    is_left: bool = False
-    """It did not stop, and was ended without."""
-
-
-def _opened(work: _Work, run: Run) -> None:
-    """Let whoever asked have the run, unless it has left."""
-    if not work.opened.done():
-        work.opened.set_result(run)
-
-
-def _is_done(work: _Work, run: Run) -> bool:
-    """Return whether nothing is left to write of a run: it is over, or waits and may."""
-    return run.over or (run.parked and work.change is None)
