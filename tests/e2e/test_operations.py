@@ -283,7 +283,7 @@ async def test_a_stream_gets_its_end_when_the_server_is_told_to_stop(hector):
                 return first, not_ready, answer.read().decode()
 
         first, not_ready, rest = await asyncio.to_thread(follow)
-        assert first.startswith(b"id: ")
+        assert first.startswith(b"retry: ")
         assert not_ready
         assert "word19" in rest
         assert "TASK_STATE_COMPLETED" in rest
