@@ -303,8 +303,9 @@ class Run:
         self.draft = None
         for task in (self.task, *(self.begun or ())[:1]):
             task.status.timestamp.FromMicroseconds(created.time_us)
-        if self.opened is not None:
-            self.opened()
+        opened, self.opened = self.opened, None  # it knows the run: a circle, if it were kept
+        if opened is not None:
+            opened()
         return Appended(created.last_seq, created.time_us)
 
     def _take(self, events: Sequence[RunEvent], state: "RunState.ValueType | None", next_seq: int) -> None:
