@@ -1,6 +1,7 @@
 """Bytes that no client should send; the server answers or hangs up, and goes on serving."""
 
 import asyncio
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,3 +50,18 @@ async def test_odd_bytes_do_no_harm(gateway: Any, data: bytes, caplog: pytest.Lo
     assert b" 500 " not in answer.split(b"\r\n")[0]
     assert [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
     assert "result" in await gateway.rpc("GetTask", {"id": "t"})
+
+
+async def test_requests_sent_at_once_are_answered_in_their_order(gateway: Any) -> None:
+    """RFC 9112 section 9.3.2."""
+    place = urlsplit(gateway.url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    paths = [b"/live", b"/nothing", b"/agents", b"/health"]
+    last = b"GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    writer.write(b"".join(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in paths) + last)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"404", b"200", b"200", b"200"]
+    found = [answer.index(sign) for sign in (b'"alive"', b'"error"', b'"agents"', b'"version"')]
+    assert found == sorted(found)
