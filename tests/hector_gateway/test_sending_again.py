@@ -190,3 +190,15 @@ async def test_a_notification_with_a_key_is_taken_once(mesh_under_test, tmp_path
         listed = await place.door(DOORS[0]).list()
         answer = await place.door(DOORS[0]).send("hi", said=KEY)
     assert [task["id"] for task in listed["tasks"]] == [answer["id"]]
+
+
+async def test_a_key_holds_where_message_ids_are_made_for_the_client(mesh_under_test, tmp_path):
+    async with opened(mesh_under_test, tmp_path, ScriptedModel(*["hello"] * 5)) as place:
+        url = f"{place.url}/v1/agents/assistant/message:send"
+        ids = set()
+        for _ in range(2):
+            body = {"message": {"parts": [{"text": "hi"}]}}
+            async with place.http.post(url, json=body, headers=KEY) as answer:
+                ids.add((await answer.json())["id"])
+        ids.add((await place.door(DOORS[0]).send("hi", said=KEY))["id"])
+    assert len(ids) == 1
