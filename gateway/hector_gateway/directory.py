@@ -44,11 +44,8 @@ class Directory:
         Raises:
             NoSuchAgent: There is none, or it is not for this caller.
         """
-        agents = await self._known()
-        found = agents.get(name) if name else next((one for one in agents.values() if one.default), None)
-        if found is None or not may_see(principal, found):
-            raise NoSuchAgent(name, (one.name for one in agents.values() if may_see(principal, one)))
-        return found
+        agents = self._agents if time.monotonic() < self._until else await self._known()
+        return _found(agents, name, principal)
 
     async def agent_or_gone(self, name: str, principal: Principal) -> Agent:
         """Return an agent that the caller may see, or what is left of one that is gone: the caller's tasks.
@@ -58,10 +55,11 @@ class Directory:
         Raises:
             NoSuchAgent: There is none, nothing is left of one, or it is not for this caller.
         """
+        agents = self._agents if time.monotonic() < self._until else await self._known()
         try:
-            return await self.agent(name, principal)
+            return _found(agents, name, principal)
         except NoSuchAgent:
-            if not name or name in self._agents:
+            if not name or name in agents:
                 raise
             runs = await self._service.ListRuns(ListRunsRequest(agent=name, page_size=1), timeout=ASK_S)
             if not runs.runs:
@@ -70,11 +68,11 @@ class Directory:
 
     async def visible(self, principal: Principal) -> list[Agent]:
         """Return the agents that the caller may see, in the order of the configuration."""
-        return visible(principal, (await self._known()).values())
+        agents = self._agents if time.monotonic() < self._until else await self._known()
+        return visible(principal, agents.values())
 
     async def _known(self) -> Mapping[str, Agent]:
-        if time.monotonic() < self._until:
-            return self._agents
+        """Ask, with everybody who wants to know at the same time."""
         if self._asking is None or self._asking.done():
             # For everybody who waits: it must not end with the caller who happens to be first.
             self._asking = asyncio.create_task(self._ask(), context=Context())
@@ -93,6 +91,13 @@ class Directory:
         if self._asking is asyncio.current_task():  # else the agents have changed meanwhile
             self._agents, self._until = agents, time.monotonic() + FRESH_S
         return agents
+
+
+def _found(agents: Mapping[str, Agent], name: str, principal: Principal) -> Agent:
+    found = agents.get(name) if name else next((one for one in agents.values() if one.default), None)
+    if found is None or not may_see(principal, found):
+        raise NoSuchAgent(name, (one.name for one in agents.values() if may_see(principal, one)))
+    return found
 
 
 def _heard(asking: "asyncio.Task[Mapping[str, Agent]]") -> None:
