@@ -102,9 +102,16 @@ class AgentServicer(DeliveriesServicer):
     async def Tail(self, request: TailRequest, context: Context) -> AsyncIterator[TailResponse]:
         """Stream a run's events from a place on."""
         call = current_call.get()
+        # Before the row is read: whoever takes up a run that waits finds the feed, and us, here.
+        waiting = self._runs.waiting.feed(request.run)
         row = await self._row(call, request.run)
         live = self._runs.live(call.app, call.principal.id, request.run)
-        feed = live.feed if live is not None and not request.committed_only else None
+        feed = live.feed if live is not None else None
+        if feed is None and waits(row):
+            waiting.begin(row.next_seq)
+            feed = waiting
+        if request.committed_only:
+            feed = None
         cursor = Cursor(request.after, request.offset)
         async with aclosing(tail(self._runs.log, call.app, row.id, feed, cursor)) as batches:
             async for batch in batches:

@@ -10,7 +10,7 @@ from support.scripted_agent import as_ada, text_of, until
 
 import hector_a2a as a2a
 import hector_agent
-from hector.agent.v1 import AgentServiceStub, Signal, SignalRequest
+from hector.agent.v1 import RUN_STATE_COMPLETED, AgentServiceStub, Signal, SignalRequest, TailRequest
 from hector_mesh import Call, Principal, info_of, scope, streaming
 
 ASKS = """
@@ -343,3 +343,17 @@ async def test_temporary_state_lasts_as_long_as_its_task(mesh_under_test, tmp_pa
             assert text_of(done) == "[('ours', 'kept too'), ('temp:mine', 'kept')]"
             last = (await agent.SendMessage(said("last", context="c"))).task
             assert text_of(last) == "[('ours', 'kept too')]"
+
+
+async def test_the_tail_of_a_run_that_waits_goes_on_when_it_is_taken_up(mesh_under_test, tmp_path):
+    """Ours: as a subscription does; who wants what is committed gets that, and the end."""
+    async with parked(mesh_under_test, tmp_path) as (agent, task):
+        runs = AgentServiceStub(mesh_under_test.mesh)
+        so_far = [one.event.seq async for one in runs.Tail(TailRequest(run=task.id, committed_only=True))]
+        async with streaming(runs.Tail(TailRequest(run=task.id))) as tail:
+            found = [(await anext(aiter(tail))).event.seq for _ in so_far]
+            assert found == so_far
+            await agent.SendMessage(said("Ada", task=task.id))
+            rest = [one.event async for one in tail]
+        assert rest[0].seq == so_far[-1] + 1
+        assert rest[-1].status_changed.state == RUN_STATE_COMPLETED
