@@ -140,13 +140,12 @@ class Edge:
     async def _refuse(
         self, context: Context, error: BaseException, request_id: str, record: "_Record | None" = None
     ) -> NoReturn:
-        if isinstance(error, AbortError):
-            raise error
-        if is_lost(error):
-            # Only a call that ended under its caller: a generator that is closed has nobody to tell.
-            ended = isinstance(error, CancelledError) and not cancelled_from_outside()
-            if not (ended and self._in_flight.stopping):
+        if isinstance(error, AbortError) or (is_lost(error) and not self._ended_by_us(error)):
+            try:
                 raise error
+            finally:
+                del error  # from here on it knows this frame: a circle that only the collector would break
+        if is_lost(error):
             error = Stopping()
         if isinstance(error, HectorError | AioRpcError):
             status = public(error, request_id)
@@ -163,6 +162,11 @@ class Edge:
         trailers = ((DETAILS, status.SerializeToString()), ("x-request-id", request_id), *reply.said)
         await context.abort(code, status.message, trailers)
         raise AssertionError("abort came back")
+
+    def _ended_by_us(self, error: BaseException) -> bool:
+        """Say whether a call ended under its caller; a generator that is closed has nobody to tell."""
+        ended = isinstance(error, CancelledError) and not cancelled_from_outside()
+        return ended and self._in_flight.stopping
 
 
 class _Record:

@@ -94,6 +94,8 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
         except AbortError as error:
             if error is not self._aborted:
                 raise
+            # That one knows the servicer's frames, and they know us: a circle, on every call that fails.
+            self._aborted = AbortError(*error.args)
         except Exception as error:  # a border: whatever a servicer raises ends its call, and only that
             log.exception("servicer raised an unexpected error")
             code = StatusCode.UNKNOWN if self._code in (None, StatusCode.OK) else self._code

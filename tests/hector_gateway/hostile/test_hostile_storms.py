@@ -207,7 +207,14 @@ async def test_what_was_left_or_cancelled_is_freed_without_the_collector(victim:
 
 async def test_answers_leave_nothing_for_the_collector(victim: Victim) -> None:
     """Ours: it looks for circles only now and then, and what it has to look at costs every answer."""
-    asked = [rpc(method, said("a few words")) for method in ("SendMessage", "SendStreamingMessage")] * 25
+    words = said("a few words")
+    methods = {
+        "SendMessage": words,
+        "SendStreamingMessage": words,
+        "GetTask": {"id": "none"},
+        "ListTasks": {},
+    }
+    asked = [rpc(method, params) for method, params in methods.items()] * 20
     for _ in range(2):
         await victim.ask_all(asked)
         garbage = await victim.count("garbage")
