@@ -14,7 +14,7 @@ from support.scripted_agent import ScriptedModel, as_ada, ask, serving, text_of,
 
 import hector_a2a as a2a
 from hector.llm.v1 import StreamTextResponse
-from hector_mesh import Call, Principal, info_of, scope
+from hector_mesh import Call, Principal, info_of, metrics, scope
 
 OPEN = {"allowed_networks": ["127.0.0.0/8"], "allow_http": True, "retry_delay": "20ms", "max_delay": "50ms"}
 
@@ -411,3 +411,49 @@ async def test_a_stop_is_prompt_and_loses_nothing(mesh_under_test, tmp_path):
     assert told[1].body == told[2].body
     assert texts(once(told)) == "one two "
     assert [one.seq for one in once(told)] == sorted(one.seq for one in once(told))
+
+
+async def test_a_run_that_went_on_unsaid_is_told_all_the_same(mesh_under_test, tmp_path, monkeypatch):
+    """Who commits tells the webhooks' side; should that ever be forgotten, the log is asked."""
+    monkeypatch.setattr("hector_agent.push.push.CHECK_S", 0.2)
+    monkeypatch.setattr("hector_agent.push.push.Push.wake", lambda push, run: None)
+    go_on = asyncio.Event()
+
+    async def held(request):
+        await go_on.wait()
+        yield StreamTextResponse(text="x", done=True)
+
+    async with pushing(mesh_under_test, tmp_path, held) as (stub, receiver):
+        with as_ada():
+            request = ask_and_tell(receiver.url)
+            request.configuration.return_immediately = True
+            await stub.SendMessage(request)
+        await receiver.until(lambda told: len(told) == 1)
+        go_on.set()
+        await receiver.until_over()
+
+
+async def test_what_is_delivered_and_what_is_given_up_is_counted(mesh_under_test, tmp_path):
+    from hector_runtime.metrics import Prometheus
+
+    metrics.enable(Prometheus())
+    try:
+        async with pushing(mesh_under_test, tmp_path, "x", max_attempts=1) as (stub, receiver):
+            receiver.answers = [204, 500]
+            with as_ada():
+                await stub.SendMessage(ask_and_tell(receiver.url))
+
+            async def is_dead() -> bool:
+                return b"hector_push_dead 1.0" in (metrics.page() or (b"", b""))[1]
+
+            await until(is_dead)
+            found = (metrics.page() or (b"", b""))[1].decode()
+    finally:
+        metrics.disable()
+    for line in (
+        'hector_push_deliveries_total{agent="assistant",outcome="delivered"} 1.0',
+        'hector_push_deliveries_total{agent="assistant",outcome="failed"} 1.0',
+        'hector_push_failures_total{error_type="HTTP_500"} 1.0',
+        "hector_push_oldest_seconds 0.0",
+    ):
+        assert line in found.splitlines()

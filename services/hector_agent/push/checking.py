@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import hector_a2a as a2a
 from hector_a2a.push_config import PushConfig
-from hector_http import why_refused
 from hector_store import NewPush, new_id
 
 from .notice import V03
@@ -93,6 +92,8 @@ def _wrong_host(host: str, allowed: Collection[str]) -> str:
         if not is_here:
             return ""
         address = ip_address("127.0.0.1")
+    from hector_http import why_refused  # late: most servers have no webhooks
+
     why = why_refused(str(address), [ip_network(one) for one in allowed])
     return f"leads to an address that is {why}, which is not allowed" if why else ""
 

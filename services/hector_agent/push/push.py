@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SWEEP_S = 3600.0
+CHECK_S = 60.0
+"""How often the log is asked what nobody said: that runs have gone on."""
 KEPT_S = 7 * 86400.0
 """How long a config that is done can still be read."""
 TROUBLE_S = 5.0
@@ -72,10 +73,8 @@ class Push:
         configs = PushConfigs(database)
         self._opened = configs, runs
         measuring.watch(self._oldest_s)
-        for pending in await configs.pending():
-            self._adopt(pending, at_once=pending.is_behind)
-        await self.count_dead()
-        sweeping = asyncio.get_running_loop().create_task(self._sweep(configs), context=Context())
+        await self._adopt_all(configs)
+        checking = asyncio.get_running_loop().create_task(self._look_after(configs), context=Context())
         try:
             async with self._stack:
                 yield
@@ -85,7 +84,7 @@ class Push:
                 for lane in lanes.values():
                     lane.stop_timer()
             self._lanes.clear()
-            for task in (ended := {sweeping, *self._tasks}):
+            for task in (ended := {checking, *self._tasks}):
                 task.cancel()
             await asyncio.wait(ended, timeout=ENDING_S)
 
@@ -97,7 +96,10 @@ class Push:
 
     def wake(self, run: str) -> None:
         """Deliver what a run has committed; for whoever commits. Costs nothing where nobody is to be told."""
-        for lane in self._lanes.get(run, {}).values():
+        lanes = self._lanes.get(run)
+        if lanes is None:
+            return
+        for lane in lanes.values():
             if lane.state == "busy":
                 lane.again = True
             elif lane.state == "idle":
@@ -113,6 +115,11 @@ class Push:
         measuring.DEAD.set(value=await self.configs.dead())
 
     # From here on: the lanes
+
+    async def _adopt_all(self, configs: PushConfigs) -> None:
+        for pending in await configs.pending():
+            self._adopt(pending, at_once=pending.is_behind)
+        await self.count_dead()
 
     async def _look(self, configs: PushConfigs, run: str) -> None:
         try:
@@ -131,6 +138,8 @@ class Push:
             lane.key, lane.again = key, True  # when it is done with what it does
             return
         if lane is not None and lane.key == key:
+            if at_once and lane.state == "idle":
+                self._ready(lane)
             return
         if lane is not None:
             lane.stop_timer()
@@ -263,13 +272,14 @@ class Push:
                 self._courier = await self._stack.enter_async_context(made)
         return self._courier
 
-    async def _sweep(self, configs: PushConfigs) -> None:
+    async def _look_after(self, configs: PushConfigs) -> None:
         while True:
+            await asyncio.sleep(CHECK_S)
             try:
                 await configs.sweep(KEPT_S)
+                await self._adopt_all(configs)
             except HectorError as error:
-                log.warning("push configs could not be swept", extra={"reason": error.reason})
-            await asyncio.sleep(SWEEP_S)
+                log.warning("push configs could not be read", extra={"reason": error.reason})
 
     def _oldest_s(self) -> float:
         """Return for how long the one who waits longest has."""
