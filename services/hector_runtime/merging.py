@@ -6,6 +6,8 @@ from typing import Any
 import hector_a2a as a2a
 from hector.llm.v1 import StreamTextResponse
 
+PLACE = "hector.seq"
+"""Metadata of an update: where it stands in its task's log."""
 TEXT = frozenset({"text", "model", "response_id"})
 AFTER_TEXT = TEXT | {"tool_calls", "done", "usage", "finish_reason"}
 """What a reader takes out of a piece after its text, so that the order stays as it was."""
@@ -22,15 +24,21 @@ def merge_pieces(first: StreamTextResponse, second: StreamTextResponse) -> Strea
 
 
 def merge_updates(first: "a2a.StreamResponse", second: "a2a.StreamResponse") -> "a2a.StreamResponse | None":
-    """Return two updates of a task as one: only text appended to the same artifact is joined.
+    """Return two updates of a task as one: only a text that is being written is joined with more of it.
 
-    Neither is changed: all readers of a run are given the same ones.
+    What an agent made in pieces stays in its pieces, however the agent is reached. Neither update is changed:
+    all readers of a run are given the same ones.
     """
     if first.WhichOneof("payload") != "artifact_update" or second.WhichOneof("payload") != "artifact_update":
         return None
     one, two = first.artifact_update, second.artifact_update
     same = one.artifact.artifact_id == two.artifact.artifact_id and two.append and not one.last_chunk
-    if not same or len(one.artifact.parts) != 1 or len(two.artifact.parts) != 1:
+    if (
+        not same
+        or not _is_one_text(_place(one), _place(two))
+        or len(one.artifact.parts) != 1
+        or len(two.artifact.parts) != 1
+    ):
         return None
     if not (one.artifact.parts[0].HasField("text") and two.artifact.parts[0].HasField("text")):
         return None
@@ -41,6 +49,18 @@ def merge_updates(first: "a2a.StreamResponse", second: "a2a.StreamResponse") -> 
     update.last_chunk = two.last_chunk
     update.metadata.CopyFrom(two.metadata)
     return joined
+
+
+def _is_one_text(place: str, next_place: str) -> bool:
+    """Say whether two places are in one text: `seq.offset` is inside a text, and `seq` its end."""
+    seq, inside, _ = place.partition(".")
+    next_seq, next_inside, _ = next_place.partition(".")
+    return bool(inside) and (bool(next_inside) or next_seq == seq)
+
+
+def _place(update: Any) -> str:
+    # Not by [] alone: that would put an empty place in.
+    return update.metadata[PLACE] if PLACE in update.metadata.fields else ""
 
 
 def _holds(piece: StreamTextResponse, allowed: frozenset[str]) -> bool:

@@ -16,6 +16,7 @@ def text(words, artifact="a", **more):
     update.artifact_update.artifact.artifact_id = artifact
     update.artifact_update.artifact.parts.add(text=words)
     update.artifact_update.append = more.pop("append", True)
+    update.artifact_update.metadata["hector.seq"] = more.pop("place", "1.1")
     for name, value in more.items():
         setattr(update.artifact_update, name, value)
     return update
@@ -96,7 +97,16 @@ def test_joining_changes_neither_update_for_those_who_got_them_apart():
     first, second = text("a", append=False), text("b")
     joined = merge_updates(first, second)
     assert (first, second) == (text("a", append=False), text("b"))
+    assert merge_updates(status(), first) is None
     assert joined.artifact_update.artifact.parts[0].text == "ab"
+
+
+@pytest.mark.parametrize("places", [("3.1", "3.9"), ("3.9", "4.2"), ("3.9", "3")])
+def test_a_text_is_joined_with_more_of_it_committed_or_not(places):
+    first, second = (text("x", place=place) for place in places)
+    joined = merge_updates(first, second)
+    assert joined.artifact_update.artifact.parts[0].text == "xx"
+    assert joined.artifact_update.metadata["hector.seq"] == places[1]
 
 
 def test_the_joined_update_is_where_the_second_was():
@@ -132,6 +142,9 @@ def two_parts():
         (text("b"), file_part()),
         (two_parts(), text("b")),
         (text("b"), two_parts()),
+        (text("a", place="3"), text("b", place="4.1")),
+        (text("a", place="3.1"), text("b", place="4")),
+        (text("a", place="3"), text("b", place="4")),
     ],
     ids=range(10),
 )
@@ -159,7 +172,14 @@ def test_pieces_of_a_models_text_are_joined_with_what_comes_after_it():
         StreamTextResponse(tool_calls=[ToolCallDelta(name="look")]),
         StreamTextResponse(reasoning=Reasoning(text="hm")),
     ],
-    ids=["end", "call", "thought"],
+    ids=[
+        "end",
+        "call",
+        "thought",
+        "made in pieces, then text",
+        "text, then a piece made",
+        "made in pieces",
+    ],
 )
 def test_text_that_comes_after_something_else_stays_after_it(first):
     text = StreamTextResponse(text="a")
