@@ -120,7 +120,7 @@ def measured(plan: Plan, model: int, parts: Sequence[str]) -> tuple[list[Figure]
         found = PARTS[name](plan, model)
         if isinstance(found, tuple):
             found, rows = found
-            tables.append(rows)
+            tables += [rows] if rows else []
         figures += found
     return figures, tables
 
