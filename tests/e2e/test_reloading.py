@@ -306,3 +306,15 @@ def test_what_agents_offer_changes_without_a_restart(hector: Hector, server: Ser
     assert status_of(f"{server.url}/agents/steady/v1/tasks/nothing") == 404
     assert status_of(f"{server.url}/agents/changed/v1/tasks/nothing") == 400  # 0.3 is spoken no more
     assert server.stop() == 0
+
+
+def test_validate_tells_before_what_a_hangup_would_change(hector: Hector) -> None:
+    hector.write(HANDLERS, "handlers.py")
+    hector.write(BEFORE)
+    hector.write(AFTER, "new.yaml")
+    told = hector.run("validate", "new.yaml", "--since", "hector.yaml")
+    assert told.returncode == 0, told.stderr
+    assert "at SIGHUP: agents.changed changed, agents.leaving removed, agents.coming added" in told.stdout
+    assert "needs restart: server.request_timeout" in told.stdout
+    found = json.loads(hector.run("validate", "new.yaml", "--since", "new.yaml", "-f", "json").stdout)
+    assert (found["at_SIGHUP"], found["needs_restart"]) == ([], [])

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ("hector validate hector.yaml", "A line for each problem."),
         ("hector validate *.yaml --format json", "For an editor or CI."),
         ("hector validate --print-config", "What is in effect, defaults and all, without secrets."),
+        ("hector validate new.yaml --since hector.yaml", "What SIGHUP would change, and what it would not."),
     ),
 )
 @click.argument("paths", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
@@ -48,7 +49,15 @@ if TYPE_CHECKING:
     help="compact: a line for each problem. verbose: what was found and is allowed, on lines of their own.",
 )
 @flag("-p", "--print-config", is_flag=True, help="Print what is in effect, as YAML without secrets.")
-def command(paths: tuple[Path, ...], named: Path | None, form: str, print_config: bool) -> None:
+@flag(
+    "--since",
+    metavar="FILE",
+    type=click.Path(path_type=Path, readable=False),
+    help="Say what a server that runs on this file would take over at SIGHUP, and what waits for a restart.",
+)
+def command(
+    paths: tuple[Path, ...], named: Path | None, form: str, print_config: bool, since: Path | None
+) -> None:
     """Check config files: exit code 0 when all are good, 1 when one is not. Warnings make no file bad.
 
     The code of agents of type custom is imported, to see that it can be.
@@ -64,12 +73,19 @@ def command(paths: tuple[Path, ...], named: Path | None, form: str, print_config
         if not files:
             raise click.UsageError("there is no hector.yaml here: name the file, as `hector validate FILE`")
         checked = [(file, _checked(file)) for file in files]
+        before = _checked(since) if since else None
+        if isinstance(before, ConfigInvalid):
+            raise before
         if form == "json":
-            found = [_fields(file, result) for file, result in checked]
+            found = [_fields(file, result) | await _renewed(before, result) for file, result in checked]
             click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2, ensure_ascii=False))
         else:
             for file, result in checked:
                 _report(file, result, verbose=form == "verbose", quiet=print_config)
+                for what, keys in (await _renewed(before, result)).items():
+                    click.echo(
+                        f"  {what.replace('_', ' ')}: {', '.join(keys) or 'nothing'}", err=print_config
+                    )
         if print_config and form != "json":
             _print([result for _, result in checked])
         return any(isinstance(result, ConfigInvalid) for _, result in checked)
@@ -88,6 +104,27 @@ def _checked(file: Path) -> "Checked":
         return loaded
     except ConfigInvalid as error:
         return error
+
+
+async def _renewed(before: "Checked | None", after: "Checked") -> dict[str, list[str]]:
+    """Return what SIGHUP would change, and what it would not; nothing where that was not asked for."""
+    from hector_config import ConfigInvalid
+
+    if before is None or isinstance(before, ConfigInvalid) or isinstance(after, ConfigInvalid):
+        return {}
+    from hector_runtime.config import completed
+    from hector_runtime.renewing import changes, held, waiting
+    from hector_runtime.roles import ROLES
+
+    from .settings import environment_of
+
+    taken = held(before.config, after.config)
+    old, _ = await completed(before.config, environment_of(before))
+    new, _ = await completed(taken, environment_of(after))
+    return {
+        "at_SIGHUP": changes(old, new, ROLES),
+        "needs_restart": waiting(before.config, after.config, ROLES),
+    }
 
 
 def _print(checked: "list[Checked]") -> None:
