@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-from google.protobuf.json_format import MessageToDict
+from typing import Any, cast
 
 import hector_a2a as a2a
+from hector_a2a.json_out import to_json
 from hector_a2a.parameters import Parameters
 from hector_mesh import Context
 
@@ -38,7 +38,8 @@ class Beside:
         modes = request.configuration.accepted_output_modes
         if not (extensions or modes or request.HasField("metadata")):
             return _BARE[at_once, reads]
-        return cls(MessageToDict(request.metadata), tuple(modes), extensions, at_once, reads)
+        metadata = cast("dict[str, Any]", to_json(request.metadata))
+        return cls(metadata, tuple(modes), extensions, at_once, reads)
 
 
 _BOTH = (False, True)

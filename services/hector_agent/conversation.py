@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
-from google.protobuf.json_format import MessageToJson
-
 import hector_a2a as a2a
 from hector.agent.v1 import ModelAnswered, RunEvent, ToolFinished
 from hector.common.v1 import (
@@ -17,6 +15,7 @@ from hector.common.v1 import (
     Part,
     ToolResult,
 )
+from hector_a2a.json_out import encode
 
 LOST = "This call was interrupted; nothing is known of its result."
 
@@ -88,7 +87,7 @@ def from_a2a(message: "a2a.Message") -> Message:
             )
             parts.append(Part(blob=blob))
         elif kind == "data":
-            parts.append(Part(data_json=MessageToJson(part.data, indent=None)))
+            parts.append(Part(data_json=encode(part.data).decode()))
     return Message(role=ROLE_USER if message.role == a2a.ROLE_USER else ROLE_ASSISTANT, parts=parts)
 
 

@@ -244,7 +244,7 @@ async def test_a_handler_sees_all_that_belongs_to_its_message(mesh_under_test, t
 
         async def echo(turn):
             yield json.dumps({
-                "text": turn.text, "message_id": turn.message_id, "metadata": turn.metadata,
+                "text": turn.text, "data": turn.data, "message_id": turn.message_id, "metadata": turn.metadata,
                 "request": turn.request_metadata, "references": list(turn.reference_task_ids),
                 "extensions": list(turn.extensions), "modes": list(turn.accepted_output_modes),
                 "principal": turn.principal.id, "roles": sorted(turn.principal.roles), "app": turn.app,
@@ -256,6 +256,7 @@ async def test_a_handler_sees_all_that_belongs_to_its_message(mesh_under_test, t
     """
     request = said("a", configuration={"accepted_output_modes": ["text/plain", "image/*"]})
     request.message.parts.add(text="b")
+    request.message.parts.add().data.struct_value.update({"whole": 4, "half": 0.5})
     request.message.metadata["m"] = 1
     request.message.extensions.append("urn:x")
     request.metadata["r"] = "x"
@@ -267,6 +268,7 @@ async def test_a_handler_sees_all_that_belongs_to_its_message(mesh_under_test, t
             found = __import__("json").loads(text_of((await call).task))
     assert found == {
         "text": "ab",
+        "data": [{"whole": 4, "half": 0.5}],
         "message_id": "m-a",
         "metadata": {"m": 1},
         "request": {"r": "x"},

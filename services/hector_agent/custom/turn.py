@@ -3,11 +3,10 @@
 import copy
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
-
-from google.protobuf.json_format import MessageToDict
+from typing import Any, cast
 
 import hector_a2a as a2a
+from hector_a2a.json_out import to_json
 from hector_agent.beside import NOTHING, Beside
 from hector_agent.run import Run
 from hector_mesh import Call, Principal
@@ -57,6 +56,11 @@ class Turn:
         return "".join(part.text for part in self.message.parts)
 
     @property
+    def data(self) -> list[Any]:
+        """The message's JSON, a value for each part of that kind."""
+        return [to_json(part.data) for part in self.message.parts if part.HasField("data")]
+
+    @property
     def message_id(self) -> str:
         """The id that the client gave its message."""
         return self.message.message_id
@@ -64,7 +68,7 @@ class Turn:
     @property
     def metadata(self) -> Mapping[str, Any]:
         """The message's metadata."""
-        return MessageToDict(self.message.metadata)
+        return cast("dict[str, Any]", to_json(self.message.metadata))
 
     @property
     def request_metadata(self) -> Mapping[str, Any]:

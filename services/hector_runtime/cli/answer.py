@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
 import grpc.aio
-from google.protobuf.json_format import MessageToJson
 
 import hector_a2a as a2a
 from hector_mesh import HectorError
@@ -204,7 +203,9 @@ def _shown(part: "a2a.Part") -> str:
         case "url":
             return part.url
         case "data":
-            return MessageToJson(part.data, indent=None)
+            from hector_a2a.json_out import encode
+
+            return encode(part.data).decode()
         case "raw":
             named = " ".join(filter(None, (part.filename, part.media_type)))
             return f"[{named or 'file'}, {len(part.raw)} bytes]"
