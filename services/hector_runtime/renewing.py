@@ -44,7 +44,7 @@ def waiting(running: Config, wanted: Config, here: Collection[str]) -> list[str]
     return [
         ".".join(path)
         for path, _ in _differences(running, wanted)
-        if not _is_taken_over(path) and _concerns(path[0], here)
+        if not _is_taken_over(path) and _concerns(path, here)
     ]
 
 
@@ -52,7 +52,7 @@ def changes(before: Config, after: Config, here: Collection[str]) -> list[str]:
     """Return in words what is another for these roles, as "agents.helper changed"."""
     found: dict[str, str] = {}
     for path, kind in _differences(before, after):
-        if path[0] in SAID_ONLY or not _concerns(path[0], here):
+        if path[0] in SAID_ONLY or not _concerns(path, here):
             continue
         steps = path[:2] if path[0] in ENTRIES else path
         found[".".join(steps)] = kind if steps == path else "changed"
@@ -70,9 +70,8 @@ Path = tuple[str, ...]
 
 def _held(before: Any, after: Any, path: Path) -> Any:
     if _is_taken_over(path):
-        if not any(key[: len(path)] == path for key in _KEPT):
-            return after
-    elif not any(key[: len(path)] == path for key in _TAKEN_OVER):
+        return after
+    if not any(key[: len(path)] == path for key in _TAKEN_OVER):
         return before
     merged = {
         name: _held(getattr(before, name), getattr(after, name), (*path, name))
@@ -82,9 +81,7 @@ def _held(before: Any, after: Any, path: Path) -> Any:
 
 
 def _is_taken_over(path: Path) -> bool:
-    return any(path[: len(key)] == key for key in _TAKEN_OVER) and not any(
-        path[: len(key)] == key for key in _KEPT
-    )
+    return any(path[: len(key)] == key for key in _TAKEN_OVER)
 
 
 def _steps(keys: Iterable[str]) -> list[Path]:
@@ -92,11 +89,12 @@ def _steps(keys: Iterable[str]) -> list[Path]:
 
 
 _TAKEN_OVER = _steps([*SAID_ONLY, *(key for role in ROLES.values() for key in role.takes_over)])
-_KEPT = _steps(key for role in ROLES.values() for key in role.keeps)
 
 
-def _concerns(section: str, here: Collection[str]) -> bool:
-    owners = [name for name, role in ROLES.items() if section in role.reads]
+def _concerns(path: Path, here: Collection[str]) -> bool:
+    owners = [
+        name for name, role in ROLES.items() if any(path[: len(key)] == key for key in _steps(role.reads))
+    ]
     return not owners or any(owner in here for owner in owners)
 
 

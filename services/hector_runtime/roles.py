@@ -35,11 +35,9 @@ class Role:
     needed: Needed = always
     """Whether a mesh with this configuration has the role at all."""
     reads: tuple[str, ...] = ()
-    """Sections of the config that are its own."""
+    """Keys of the config that are its own, with all below them."""
     takes_over: tuple[str, ...] = ()
     """Keys of the config that it takes over while it runs, with all below them; the rest needs a restart."""
-    keeps: tuple[str, ...] = ()
-    """Keys below what any role takes over that need a restart nevertheless."""
 
     def build(self, config: Config, mesh: Mesh, **more: object) -> Room:
         """Import the package and build its room; `more` is what this role alone is given."""
@@ -81,7 +79,7 @@ ROLES: Mapping[str, Role] = {
         "hector_agent",
         ("lf.a2a.v1.A2AService", "hector.agent.v1.AgentService"),
         calls=("reasoning", "llm", "tool"),
-        reads=("agents", "storage"),
+        reads=("agents", "storage", "server.a2a.push", "server.a2a.signing"),
         takes_over=("agents", "defaults.llm"),
     ),
     "gateway": Role("hector_gateway", (), calls=("agent",), reads=("server",), takes_over=("server.a2a",)),

@@ -81,6 +81,9 @@ def test_what_waits_is_told_by_the_process_that_it_concerns():
     )
     assert waiting(before, wanted, ["llm"]) == ["mesh.llm"]
     assert waiting(before, wanted, ["agent"]) == ["storage.database", "mesh.llm"]
+    pushing = config(BEFORE.replace("a2a: {", "a2a: {push: {max_attempts: 7}, "))
+    for role in ("agent", "gateway"):
+        assert changes(before, pushing, [role]) == ["server.a2a.push.max_attempts changed"]
     assert waiting(before, wanted, ["gateway"]) == ["server.port", "mesh.llm"]
 
 
