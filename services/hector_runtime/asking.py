@@ -67,7 +67,7 @@ class ServerAsker:
         """Yield the rest of an answer whose stream broke off; a server that comes back is waited for."""
         if self._lost is not None:
             self._lost()
-        clock = asyncio.get_running_loop().time
+        clock, is_gone = asyncio.get_running_loop().time, False
         gives_up, (wait_s, longest_s) = clock() + PICK_UP_S, RETRY_S
         while clock() < gives_up:
             try:
@@ -77,12 +77,16 @@ class ServerAsker:
                         gives_up, wait_s = clock() + PICK_UP_S, RETRY_S[0]
                         yield response
                 return
-            except (BrokenAnswer, NoServerThere, SilentServer):
+            except (BrokenAnswer, NoServerThere, SilentServer) as again:
+                is_gone = not isinstance(again, BrokenAnswer)
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, longest_s)
             except Refused:  # it is over, or what came meanwhile is not kept as it came: then as it is now
                 yield a2a.StreamResponse(task=await self._client.get(seen.task, agent))
                 return
+        if is_gone:
+            url = str(error.facts.get("url", "there"))
+            raise BrokenAnswer(url, f"the server stopped, or was lost, and is not back after {PICK_UP_S:g} s")
         raise error
 
     async def cancel(self, task: str, agent: str) -> None:
@@ -135,9 +139,7 @@ PLACE = "hector.seq"
 """Metadata of an event, by which Hector servers take up a stream."""
 
 
-def question(
-    text: str, agent: str, session: str, llm: str = "", task: str = ""
-) -> "a2a.SendMessageRequest":
+def question(text: str, agent: str, session: str, llm: str = "", task: str = "") -> "a2a.SendMessageRequest":
     """Return the request that asks an agent something, in a session or in a new one.
 
     `llm` is the model to ask this once in place of the agent's own, by its key under `llms:`. `task` is one

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 import hector_a2a as a2a
-from hector_a2a.client_errors import Refused
+from hector_a2a.client_errors import BrokenAnswer, NoServerThere, Refused
 from hector_config import load
 from hector_runtime import asking
 from hector_runtime.asking import ServerAsker, question
@@ -112,3 +112,107 @@ async def test_the_pieces_written_are_the_text_of_the_answer(offline: MeshAsker)
     pieces = []
     answer = await followed(offline, question("Hello", "", ""), Show(text=pieces.append))
     assert "".join(pieces) == answer.text
+
+
+class BreakingClient:
+    """A server whose streams break off; each attempt to pick one up gets the next of `then`."""
+
+    url = "http://there"
+
+    def __init__(self, *then):
+        self.then = list(then)
+        self.subscribed, self.got = [], 0
+
+    async def ask(self, request):
+        yield a2a.StreamResponse(task=placed(task(a2a.TASK_STATE_WORKING), "1"))
+        yield piece("one ", "2")
+        raise BrokenAnswer(self.url, "the line was cut")
+
+    async def subscribe(self, id_, agent="", place=""):
+        self.subscribed.append((id_, agent, place))
+        step = self.then.pop(0) if len(self.then) > 1 else self.then[0]
+        if isinstance(step, Exception):
+            raise step
+        for response in step:
+            yield response
+        if not self.then or response.WhichOneof("payload") != "status_update":
+            raise BrokenAnswer(self.url, "the line was cut again")
+
+    async def get(self, id_, agent="", history_length=None):
+        self.got += 1
+        return task(a2a.TASK_STATE_COMPLETED)
+
+
+def placed(message, place):
+    message.metadata["hector.seq"] = place
+    return message
+
+
+def piece(text, place):
+    made = a2a.StreamResponse()
+    made.artifact_update.task_id, made.artifact_update.append = "t-1", True
+    made.artifact_update.artifact.artifact_id = "answer-1"
+    made.artifact_update.artifact.parts.add(text=text)
+    placed(made.artifact_update, place)
+    return made
+
+
+def over():
+    made = a2a.StreamResponse()
+    made.status_update.task_id = "t-1"
+    made.status_update.status.state = a2a.TASK_STATE_COMPLETED
+    return placed(made.status_update, "9") and made
+
+
+def as_of(text, place):
+    made = placed(task(a2a.TASK_STATE_WORKING), place)
+    made.artifacts.add(artifact_id="answer-1").parts.add(text=text)
+    return a2a.StreamResponse(task=made)
+
+
+async def heard(client):
+    written, lost = [], []
+    asker = ServerAsker(client, lambda: lost.append(True))
+    answer = await followed(asker, question("hi", "writer", ""), Show(text=written.append))
+    return "".join(written), answer, lost
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    monkeypatch.setattr(asking, "RETRY_S", (0.001, 0.002))
+    monkeypatch.setattr(asking, "PICK_UP_S", 0.05)
+
+
+async def test_a_stream_that_breaks_off_is_picked_up_where_it_did(patience):
+    client = BreakingClient(
+        [as_of("one ", "2"), piece("two ", "3")], [as_of("one two ", "3"), piece("three", "4"), over()]
+    )
+    text, answer, lost = await heard(client)
+    assert (text, answer.text, answer.good) == ("one two three", "one two three", True)
+    assert client.subscribed == [("t-1", "writer", "2"), ("t-1", "writer", "3")]
+    assert lost == [True]
+
+
+async def test_a_server_that_comes_back_is_waited_for(patience):
+    client = BreakingClient(
+        NoServerThere("http://there", "refused"), [as_of("one ", "2"), piece("two", "3"), over()]
+    )
+    text, answer, _ = await heard(client)
+    assert (text, answer.good) == ("one two", True)
+
+
+async def test_what_cannot_be_picked_up_any_more_is_fetched_as_it_is(patience):
+    client = BreakingClient(Refused("it is over", reason="UNSUPPORTED_OPERATION"))
+    text, answer, _ = await heard(client)
+    assert (answer.good, client.got) == (True, 1)
+    assert text.endswith("The whole answer.")
+
+
+async def test_a_server_that_does_not_come_back_is_told_as_that(patience):
+    with pytest.raises(BrokenAnswer, match=r"http://there broke off: the server stopped, or was lost"):
+        await heard(BreakingClient(NoServerThere("http://there", "refused")))
+
+
+async def test_a_line_that_always_breaks_is_told_as_that(patience):
+    with pytest.raises(BrokenAnswer, match="broke off: the line was cut"):
+        await heard(BreakingClient(BrokenAnswer("http://there", "again")))
