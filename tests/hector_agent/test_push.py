@@ -457,3 +457,32 @@ async def test_what_is_delivered_and_what_is_given_up_is_counted(mesh_under_test
         "hector_push_oldest_seconds 0.0",
     ):
         assert line in found.splitlines()
+
+
+async def test_a_config_that_is_replaced_goes_on_with_the_new_one(mesh_under_test, tmp_path):
+    """Also while a notification of the old one is under way, which is waited for."""
+    let_go = asyncio.Event()
+
+    async def slowly(request: web.Request) -> web.Response:
+        await let_go.wait()
+        return web.Response()
+
+    async with (
+        pushing(mesh_under_test, tmp_path, "one two") as (stub, receiver),
+        receiving() as new,
+    ):
+        receiver.usual = slowly
+        with as_ada():
+            task = (await stub.SendMessage(ask_and_tell(receiver.url, id="mine"))).task
+            await receiver.until(lambda told: len(told) == 1)
+            wanted = a2a.TaskPushNotificationConfig(task_id=task.id, url=new.url, id="mine")
+            for _ in range(2):
+                made = await stub.CreateTaskPushNotificationConfig(wanted)
+            assert made.url == new.url
+            let_go.set()
+            await new.until_over()
+            listed = a2a.ListTaskPushNotificationConfigsRequest(task_id=task.id)
+            assert len((await stub.ListTaskPushNotificationConfigs(listed)).configs) == 1
+    assert len(receiver.all) == 1
+    (told,) = once(new.all)
+    assert told.found["task"]["artifacts"][0]["parts"] == [{"text": "one two "}]

@@ -34,7 +34,7 @@ class Courier:
     async def deliver(self, row: PushRow, notice: Notice) -> Failure | None:
         """Send one notification; None: the receiver has confirmed it."""
         begun = perf_counter()
-        if row.url.startswith("http:") and not self._config.allow_http:
+        if row.url.lower().startswith("http:") and not self._config.allow_http:
             message = "webhooks need https; server.a2a.push.allow_http permits others"
             failure: Failure | None = Failure("HTTP_NOT_ALLOWED", message, is_final=True)
         else:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from hector_store import PushKey
+from hector_store import PendingPush, PushKey
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +25,8 @@ class Lane:
     """Its run went on while it was busy."""
     is_failing: bool = False
     """The last attempt failed."""
+    successor: PendingPush | None = None
+    """What it was replaced by while it was busy."""
     since: float = 0.0
     """When it began to have something to deliver, by time.monotonic(); 0: it has nothing."""
     timer: asyncio.TimerHandle | None = None

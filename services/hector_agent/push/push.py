@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import Context
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from hector_a2a.push_config import PushConfig
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 CHECK_S = 60.0
 """How often the log is asked what nobody said: that runs have gone on."""
+SWEEP_EACH = 60
+"""So many times it is asked until what is done is swept away."""
 KEPT_S = 7 * 86400.0
 """How long a config that is done can still be read."""
 TROUBLE_S = 5.0
@@ -134,19 +137,16 @@ class Push:
         key = pending.key
         lanes = self._lanes.setdefault(key.run_id, {})
         lane = lanes.get(key.id)
-        if lane is not None and lane.state == "busy":
-            lane.key, lane.again = key, True  # when it is done with what it does
-            return
         if lane is not None and lane.key == key:
             if at_once and lane.state == "idle":
                 self._ready(lane)
+            lane.again = lane.again or at_once
+            return
+        if lane is not None and lane.state == "busy":
+            lane.successor = pending  # when it is done with what it does: one at a time
             return
         if lane is not None:
-            lane.stop_timer()
-            lane.again = False
-            if lane.state == "ready":
-                lane.key = key
-                return
+            lane.stop_timer()  # if it is ready, it will find that there is nothing to do for it
         lane = lanes[key.id] = Lane(key, origin_of(pending.url), is_failing=pending.attempts > 0)
         if pending.wait_s > 0:
             self._wait(lane, pending.wait_s)
@@ -185,16 +185,20 @@ class Push:
             delay_s = TROUBLE_S
         finally:
             self._queue.done(lane)
-            self._after(lane, is_over=is_over and lane.key == key, delay_s=delay_s)
+            if self._opened is not None:
+                self._after(lane, is_over=is_over, delay_s=delay_s)
 
     def _after(self, lane: Lane, *, is_over: bool, delay_s: float) -> None:
-        if self._opened is None:
-            return
-        if is_over:
-            lanes = self._lanes.get(lane.key.run_id, {})
-            lanes.pop(lane.key.id, None)
-            if not lanes:
-                self._lanes.pop(lane.key.run_id, None)
+        run, config, _ = lane.key
+        lanes = self._lanes.get(run, {})
+        if lanes.get(config) is not lane:
+            pass  # another one has come in its place
+        elif is_over or lane.successor is not None:
+            del lanes[config]
+            if lane.successor is not None:
+                self._adopt(lane.successor, at_once=True)
+            elif not lanes:
+                del self._lanes[run]
         elif delay_s:
             self._wait(lane, delay_s)
         elif lane.again:
@@ -273,11 +277,12 @@ class Push:
         return self._courier
 
     async def _look_after(self, configs: PushConfigs) -> None:
-        while True:
+        for number in count(1):
             await asyncio.sleep(CHECK_S)
             try:
-                await configs.sweep(KEPT_S)
                 await self._adopt_all(configs)
+                if number % SWEEP_EACH == 0:
+                    await configs.sweep(KEPT_S)
             except HectorError as error:
                 log.warning("push configs could not be read", extra={"reason": error.reason})
 
