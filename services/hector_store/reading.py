@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    false,
     func,
     literal,
     or_,
@@ -85,6 +86,9 @@ _EFFECTS = (
 )
 
 
+_EQUAL = ("app", "owner", "context_id", "agent", "parent", "is_task")
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which runs to list; None does not matter."""
@@ -99,25 +103,6 @@ class Wanted:
     status_after_us: int | None
     is_task: bool | None
 
-    def of(self, statement: Select[Any]) -> Select[Any]:
-        """Return the statement with these conditions."""
-        statement = statement.where(runs.c.app == self.app)
-        for column, value in (
-            (runs.c.owner, self.owner),
-            (runs.c.context_id, self.context_id),
-            (runs.c.agent, self.agent),
-            (runs.c.parent, self.parent),
-            (runs.c.is_task, self.is_task),
-        ):
-            if value is not None:
-                statement = statement.where(column == value)
-        for column, values in ((runs.c.state, self.states), (runs.c.kind, self.kinds)):
-            if values is not None:
-                statement = statement.where(column.in_(sorted(values)))
-        if self.status_after_us is not None:
-            statement = statement.where(runs.c.status_time > self.status_after_us)
-        return statement
-
 
 def run(connection: Connection, app: str, owner: str | None, run_id: str) -> RunRow | None:
     """Return one run, with its strategy's state."""
@@ -125,8 +110,10 @@ def run(connection: Connection, app: str, owner: str | None, run_id: str) -> Run
         row = _GET_ANY.one(connection, app, run_id)
     else:
         row = _GET_OWN.one(connection, app, run_id, owner)
-    if row is None:
-        return None
+    return None if row is None else _row_of(row)
+
+
+def _row_of(row: Sequence[Any]) -> RunRow:
     values = list(row)
     values[_IS_TASK] = bool(values[_IS_TASK])
     return RunRow(*values)
@@ -177,18 +164,60 @@ def story(
 
 def page(connection: Connection, wanted: Wanted, page_size: int, token: str) -> RunPage:
     """Return one page of runs, the latest change of state first."""
-    # One session's runs are few; SQLite would look for them among all of the owner's, which are in order.
-    time = runs.c.status_time if wanted.context_id is None else runs.c.status_time + 0
-    statement = wanted.of(select(*_LISTED)).order_by(time.desc(), runs.c.id.desc())
+    equal = {name: value for name in _EQUAL if (value := getattr(wanted, name)) is not None}
+    states = None if wanted.states is None else sorted(wanted.states)
+    kinds = None if wanted.kinds is None else sorted(wanted.kinds)
+    values = (*equal.values(), *(states or ()), *(kinds or ()))
+    since = wanted.status_after_us
+    if since is not None:
+        values = (*values, since)
+    select_page, select_total = _page_of(
+        tuple(equal),
+        None if states is None else len(states),
+        None if kinds is None else len(kinds),
+        since=since is not None,
+        later=bool(token),
+    )
+    behind: tuple[object, ...] = ()
     if token:
         time_us, (run_id,) = key_of(token, 1)
-        earlier = and_(runs.c.status_time == time_us, runs.c.id < run_id)
-        statement = statement.where(or_(runs.c.status_time < time_us, earlier))
-    found = [RunRow(*row) for row in connection.execute(statement.limit(page_size + 1))]
-    more, found = len(found) > page_size, found[:page_size]
-    total = connection.execute(wanted.of(select(func.count()).select_from(runs))).scalar_one()
+        behind = (time_us, run_id)
+    rows = select_page.all(connection, *values, page_size + 1, *behind)
+    more, found = len(rows) > page_size, [_row_of(row) for row in rows[:page_size]]
+    [[total]] = select_total.all(connection, *values)
     next_token = token_after(found[-1].status_time_us, found[-1].id) if more else ""
     return RunPage(tuple(found), next_token, int(total))
+
+
+@cache
+def _page_of(
+    equal: tuple[str, ...], states: int | None, kinds: int | None, *, since: bool, later: bool
+) -> tuple[Rows, Rows]:
+    """Return what selects a page of runs, by such conditions, and what counts all of them.
+
+    SQLAlchemy takes longer to write such a statement than a database to answer it.
+    """
+    conditions: list[ColumnElement[bool]] = [runs.c[name] == bindparam(name) for name in equal]
+    names = list(equal)
+    for column, many in ((runs.c.state, states), (runs.c.kind, kinds)):
+        if many is not None:
+            some = [f"{column.name}_{number}" for number in range(many)]
+            conditions.append(column.in_([bindparam(name) for name in some]) if some else false())
+            names += some
+    if since:
+        conditions.append(runs.c.status_time > bindparam("since", type_=BigInteger))
+        names.append("since")
+    total = select(func.count()).select_from(runs).where(*conditions)
+    # One session's runs are few; SQLite would look for them among all of the owner's, which are in order.
+    time = runs.c.status_time + 0 if "context_id" in equal else runs.c.status_time
+    listed = select(*_LISTED).where(*conditions)
+    behind: list[str] = []
+    if later:
+        behind, at = ["time", "last_id"], bindparam("time", type_=BigInteger)
+        earlier = and_(runs.c.status_time == at, runs.c.id < bindparam("last_id"))
+        listed = listed.where(or_(runs.c.status_time < at, earlier))
+    listed = listed.order_by(time.desc(), runs.c.id.desc()).limit(bindparam("most", type_=BigInteger))
+    return Rows(listed, [*names, "most", *behind]), Rows(total, names)
 
 
 def unfinished(connection: Connection, worker: str | None) -> Sequence[RunRow]:
