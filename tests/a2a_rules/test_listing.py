@@ -1,6 +1,7 @@
 """A2A 1.0 section 3.1.4, and 1.10 of the table: how tasks are listed."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -38,7 +39,7 @@ async def test_the_latest_change_comes_first(newcomer: Door, door: Door) -> None
     await newcomer.send("hi", taskId=asked)
     page = await newcomer.list()
     assert ids(page) == [asked, *reversed(later)]
-    times = [task["status"]["timestamp"] for task in page["tasks"]]
+    times = [datetime.fromisoformat(task["status"]["timestamp"]) for task in page["tasks"]]
     assert times == sorted(times, reverse=True)
 
 
