@@ -21,6 +21,7 @@ CONNECTIONS = 32
 def serve(port: "multiprocessing.Queue[int]") -> None:
     import hector_a2a as a2a
     from hector.agent.v1 import (
+        VISIBILITY_PUBLIC,
         Agent,
         AgentServiceServicer,
         ListAgentsRequest,
@@ -33,7 +34,7 @@ def serve(port: "multiprocessing.Queue[int]") -> None:
 
     class Agents(AgentServiceServicer):
         async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:
-            return ListAgentsResponse(agents=[Agent(name="a", streaming=True, default=True)])
+            return ListAgentsResponse(agents=[Agent(name="a", streaming=True, default=True, visibility=VISIBILITY_PUBLIC)])
 
     class Answers(a2a.A2AServiceServicer):
         async def SendMessage(
