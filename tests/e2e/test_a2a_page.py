@@ -141,3 +141,11 @@ def test_a_webhook_is_told_as_the_page_says(hector):
             assert "statusUpdate" in last
         finally:
             receiver.kill()
+
+
+def test_the_command_line_asks_over_every_transport_as_the_page_says(hector):
+    (commanded,) = commands("From the command line")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    told = run(commanded, hector.serve().url, PATH=path)
+    assert told.count("completed") == 3  # the list has all three
+    assert told.count("I cannot answer “What is a run?”") == 3
