@@ -34,7 +34,9 @@ def serve(port: "multiprocessing.Queue[int]") -> None:
 
     class Agents(AgentServiceServicer):
         async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:
-            return ListAgentsResponse(agents=[Agent(name="a", streaming=True, default=True, visibility=VISIBILITY_PUBLIC)])
+            return ListAgentsResponse(
+                agents=[Agent(name="a", streaming=True, default=True, visibility=VISIBILITY_PUBLIC)]
+            )
 
     class Answers(a2a.A2AServiceServicer):
         async def SendMessage(
