@@ -7,7 +7,7 @@ import hector_a2a as a2a
 from hector.agent.v1 import RunEvent
 from hector_agent.ledger import events_of
 from hector_agent.view import FINAL, PLACE, fold, new_task, update
-from hector_store import PushRow, RunLog
+from hector_store import PushRow, RunLog, RunRow
 
 V03 = "0.3"
 BATCH = 200  # events read at once
@@ -26,17 +26,14 @@ class Notice:
     """Made later, it would hold more: it must be settled where it ends before it is sent."""
 
 
-async def next_notice(log: RunLog, row: PushRow) -> Notice | None:
-    """Return what comes behind `row.delivered`; None when there is nothing yet.
+async def next_notice(log: RunLog, row: PushRow, run: RunRow) -> Notice | None:
+    """Return what comes behind `row.delivered` in the log of its run; None when there is nothing yet.
 
     Receivers of A2A 1.0 get what a stream's readers get, committed events only: the task as of the beginning,
     then each update; text that piled up while the receiver was busy is joined. Those of 0.3 get the whole
     task whenever its state changes or one of its artifacts is complete. Of a run that is answered with a
     plain message all of them get that message.
     """
-    run = await log.get(row.app, None, row.run_id)
-    if run is None:
-        return None
     if not run.is_task:
         return await _message(log, row) if run.finished else None
     if row.delivered < row.start:

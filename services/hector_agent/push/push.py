@@ -213,10 +213,9 @@ class Push:
         """Deliver one notification after the other; return how long to wait, and whether that was all."""
         from .notice import next_notice
 
-        is_saved = True
-        while True:
-            lane.again = False
-            notice = await next_notice(runs, row)
+        is_saved, run = True, await runs.get(row.app, None, row.run_id)
+        while run is not None:
+            notice = await next_notice(runs, row, run)
             if notice is None:
                 is_ours = is_saved or await configs.progress(row.key, PushProgress(row.delivered))
                 return 0.0, not is_ours
@@ -238,6 +237,8 @@ class Push:
             if self._queue.are_waited_for():
                 lane.again = True
                 return 0.0, not await configs.progress(row.key, PushProgress(row.delivered))
+            lane.again = False  # what came until now is read next
+        return 0.0, True  # it was deleted
 
     async def _failed(
         self, lane: Lane, row: PushRow, seq: int, failure: "Failure", configs: PushConfigs
