@@ -318,3 +318,19 @@ def test_validate_tells_before_what_a_hangup_would_change(hector: Hector) -> Non
     assert "needs restart: server.request_timeout" in told.stdout
     found = json.loads(hector.run("validate", "new.yaml", "--since", "new.yaml", "-f", "json").stdout)
     assert (found["at_SIGHUP"], found["needs_restart"]) == ([], [])
+
+
+def test_a_watched_config_takes_effect_when_it_is_written(hector: Hector, folder: Path) -> None:
+    hector.write(HANDLERS, "handlers.py")
+    hector.write(BEFORE)
+    server = hector.serve("--watch")
+    hector.write(AFTER)
+    wait_for(server, "agents.coming added")
+    hector.write("agents: [")
+    wait_for(server, "config refused, nothing was changed")
+    assert ask(server, "coming") == "quick one"
+    hector.write(AFTER)
+    hector.write(HANDLERS.replace('"one"', '"two"'), "handlers.py")
+    wait_for(server, "the code of agents.coming changed")
+    assert ask(server, "coming") == "quick two"
+    assert server.stop() == 0

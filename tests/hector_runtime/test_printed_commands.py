@@ -19,6 +19,7 @@ hector info
 hector info assistant
 hector info --agent assistant --url http://localhost:8080 --token t
 hector info assistant --config config.yaml
+hector serve --config config.yaml --watch
 hector serve
 hector serve --config config.yaml
 hector serve -c config.yaml --port 9090 --host 0.0.0.0 --log-level debug --log-format simple --log-file x.log
@@ -48,7 +49,6 @@ hector task cancel assistant 0198 --url http://localhost:8080 --token t
 hector task list
 """
 LATER = """\
-hector serve --config config.yaml --watch
 hector serve --config config.yaml --studio
 hector serve --studio-roles operator
 hector serve --auth-jwks-url https://id.example.com/jwks --auth-issuer i --auth-audience a

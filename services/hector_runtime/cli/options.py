@@ -159,7 +159,7 @@ def zero_options(command: F) -> F:
         later("--show-thinking/--no-show-thinking", default=None),
         later("--config-type", instead="the config is a file: --config FILE"),
         later("--config-endpoints", instead="the config is a file: --config FILE"),
-        later("--config-watch", is_flag=True, instead="start the server again after a change"),
+        later("--config-watch", is_flag=True, instead="hector serve --watch"),
     )(command)
 
 

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 LATE_S = 60.0
 """Runs that ended may still be written, and those that began a moment before have their whole time."""
+LOOK_S = 1.0
+"""How often files are looked at that are watched."""
 PREPARE_S = 60.0
 """How long all rooms together may take to make ready for another config."""
 
@@ -36,6 +38,8 @@ class Running:
     """All of it: gaps filled, and the command line's own on top."""
     overrides: Overrides
     pages: Pages
+    watch: bool = False
+    """Look at the files oneself, too."""
 
 
 class Rereading:
@@ -56,16 +60,17 @@ class Rereading:
 
         Without this the signal would end the process, and with it the answers that are being given.
         """
-        hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
-        if hangup is None:  # Windows has none
-            yield
-            return
+        hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(hangup, self._told)
+        if hangup is not None:
+            loop.add_signal_handler(hangup, self._told)
+        if self._running.watch:
+            self._tasks.add(loop.create_task(self._watch()))
         try:
             yield
         finally:
-            loop.remove_signal_handler(hangup)
+            if hangup is not None:
+                loop.remove_signal_handler(hangup)
             for task in self._tasks:
                 task.cancel()
             self._process.cancel()
@@ -78,6 +83,15 @@ class Rereading:
         task = asyncio.get_running_loop().create_task(self._reread())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _watch(self) -> None:
+        seen = await asyncio.to_thread(_stamps, self._running.loaded)
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = await asyncio.to_thread(_stamps, self._running.loaded)
+            if now != seen:
+                seen = now
+                self._told()
 
     async def _reread(self) -> None:
         loaded = self._running.loaded
@@ -118,6 +132,24 @@ class Rereading:
         shown()
         self._said, running.loaded, running.config = said, found, config
         _tell(found, pages, done, left, is_same=is_same)
+
+
+def _stamps(loaded: Loaded[Config]) -> list[tuple[int, int]]:
+    """Return what shows that a config has changed: its file, `.env` beside it, the modules of its agents."""
+    file = Path(loaded.file).absolute()
+    handlers = [agent.handler for agent in loaded.config.agents.values() if agent.handler]
+    modules = [
+        one.folder.joinpath(*one.module.split(".")).with_suffix(".py") for one in handlers if one.folder
+    ]
+    return [_stamp(one) for one in dict.fromkeys((file, file.parent / ".env", *modules))]
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        state = file.stat()
+    except OSError:
+        return 0, 0
+    return state.st_mtime_ns, state.st_size
 
 
 def _read(file: Path, roles: Sequence[str]) -> Loaded[Config]:

@@ -55,7 +55,8 @@ server_flags = together(
     later("--auth-client-id"),
     later("--studio", is_flag=True),
     later("--studio-roles"),
-    later("--watch", is_flag=True, instead="start the server again after a change"),
+    flag("--watch", is_flag=True, section=SERVER,
+         help="Read the config file again whenever it has changed, as at SIGHUP."),
 )  # fmt: skip
 
 storage_flags = together(
@@ -120,6 +121,7 @@ def command(
     log_format: str | None,
     log_file: Path | None,
     force_reindex: bool,
+    watch: bool,
     **options: Any,
 ) -> None:
     """Run agents behind the A2A protocol. Without a config file an offline assistant answers.
@@ -152,7 +154,9 @@ def command(
         catch_strays(asyncio.get_running_loop())
         raise_limit()
         with stopped_by_signals() as stop:
-            await _serve_until(stop, loaded, overrides, roles, listen, begun, reindex=force_reindex)
+            await _serve_until(
+                stop, loaded, overrides, roles, listen, begun, reindex=force_reindex, watch=watch
+            )
 
     run(work())
 
@@ -166,6 +170,7 @@ async def _serve_until(
     begun: float,
     *,
     reindex: bool,
+    watch: bool,
 ) -> None:
     import asyncio
 
@@ -207,7 +212,7 @@ async def _serve_until(
                 say(line)
     keeps = bool(KEEPERS & set(here))
     pages = Pages(config, loaded, sealed_config(loaded), keeps=keeps)
-    rereading = Rereading(Running(loaded, config, overrides, pages))
+    rereading = Rereading(Running(loaded, config, overrides, pages, watch))
     async with (
         rereading.on_hangup(),
         running(config, roles, listen, source=pages.source()) as process,
