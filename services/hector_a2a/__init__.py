@@ -4,6 +4,9 @@ Messages and stubs are here; JSON is in `protojson`, A2A 0.3 in `v03`, cards in 
 `client`, each imported by whoever needs it.
 """
 
+from . import sdk as sdk  # first: it says how the SDK is loaded
+
+# isort: split
 from a2a.types.a2a_pb2 import (
     ROLE_AGENT,
     ROLE_UNSPECIFIED,
