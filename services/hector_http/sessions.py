@@ -10,6 +10,7 @@ from hector_http.connecting import guarded_sockets
 from hector_http.failures import translated
 from hector_http.incoming import Incoming
 from hector_http.request import Request
+from hector_http.resolving import Lookups
 from hector_http.targets import Target, parsed
 
 
@@ -52,7 +53,7 @@ def guarded_session(allowed: Collection[Network]) -> Session:
     """Return a session for everybody else's addresses."""
     connector = aiohttp.TCPConnector(
         limit=100,
-        resolver=aiohttp.ThreadedResolver(),
+        resolver=Lookups(),
         use_dns_cache=False,
         socket_factory=guarded_sockets(allowed),
     )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hmac
+import socket
 from base64 import b64decode, b64encode
 from hashlib import sha256
 
@@ -353,15 +354,13 @@ async def test_a_name_that_leads_inside_is_given_up_without_a_connection(
 
     async with pushing(mesh_under_test, tmp_path, "x", allowed_networks=[]) as (stub, receiver):
         port = int(receiver.url.split(":")[2].partition("/")[0])
-        loop, asked = asyncio.get_running_loop(), []
+        asked = []
 
-        async def answers(host, port_, **_):
-            import socket
-
+        def answers(host, *_):
             asked.append(host)
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-        monkeypatch.setattr(loop, "getaddrinfo", answers)
+        monkeypatch.setattr(socket, "getaddrinfo", answers)
         with as_ada():
             await stub.SendMessage(ask_and_tell(f"http://rebinding.example:{port}/hook"))
 

@@ -2,11 +2,20 @@
 
 import asyncio
 import socket
+import threading
 
 import pytest
 from support.scripted_server import Received, scripted, whole
 
-from hector_http import AddressRefused, BadUrl, HttpClient, Request, TooManyRedirects
+from hector_http import (
+    NO_RETRIES,
+    AddressRefused,
+    BadUrl,
+    HttpClient,
+    Request,
+    TooManyRedirects,
+    Unreachable,
+)
 
 
 def redirect(location: str, status: int = 302):
@@ -42,13 +51,12 @@ async def test_a_name_is_looked_up_once_and_the_address_found_is_the_one_connect
     asked: list[str] = []
 
     async with scripted(whole("inside")) as server, HttpClient() as http:
-        loop = asyncio.get_running_loop()
 
-        async def answers(host, port, **_):
+        def answers(host, *_):
             asked.append(host)
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
 
-        monkeypatch.setattr(loop, "getaddrinfo", answers)
+        monkeypatch.setattr(socket, "getaddrinfo", answers)
         with pytest.raises(AddressRefused, match=r"127\.0\.0\.1, which is loopback"):
             await text(http, Request("GET", f"http://rebinding.example:{server.port}/"))
         assert asked == ["rebinding.example"]
@@ -121,3 +129,40 @@ async def test_a_redirect_to_something_else_is_refused(location: str) -> None:
     async with scripted(redirect(location)) as server, HttpClient(trusted=[server.url]) as http:
         with pytest.raises(BadUrl):
             await text(http, Request("GET", server.url, redirects=3))
+
+
+async def test_names_that_hang_hold_up_neither_other_names_nor_the_loops_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ours: webhooks are strangers, and some of their name servers are gone."""
+    let_go, really = threading.Event(), socket.getaddrinfo
+
+    def hangs(host, *more):
+        if host == "hanging.example":
+            let_go.wait(20)
+            raise socket.gaierror(socket.EAI_AGAIN, "timed out")
+        return really("127.0.0.1", *more)
+
+    async with scripted(whole("inside")) as server, HttpClient(allowed=["127.0.0.0/8"]) as http:
+        await text(http, Request("GET", server.url))
+        monkeypatch.setattr(socket, "getaddrinfo", hangs)
+        hanging = [
+            asyncio.create_task(
+                text(http, Request("GET", f"http://hanging.example:{9 + n}/", retries=NO_RETRIES))
+            )
+            for n in range(40)
+        ]
+        try:
+            async with asyncio.timeout(10):
+                assert await text(http, Request("GET", f"http://quick.example:{server.port}/")) == "inside"
+                assert await asyncio.to_thread(lambda: 3) == 3
+        finally:
+            let_go.set()
+            failed = await asyncio.gather(*hanging, return_exceptions=True)
+    assert all("cannot be looked up" in str(one) for one in failed)
+
+
+async def test_what_is_no_name_is_not_found() -> None:
+    async with HttpClient() as http:
+        with pytest.raises(Unreachable, match="cannot be looked up"):
+            await text(http, Request("GET", f"http://{'x' * 64}.example/", retries=NO_RETRIES))
