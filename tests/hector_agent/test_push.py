@@ -16,6 +16,8 @@ from support.scripted_agent import ScriptedModel, as_ada, ask, serving, text_of,
 import hector_a2a as a2a
 from hector.llm.v1 import StreamTextResponse
 from hector_mesh import Call, Principal, info_of, metrics, scope
+from hector_store import PushConfigs
+from hector_store.errors import StorageQueueFull
 
 OPEN = {"allowed_networks": ["127.0.0.0/8"], "allow_http": True, "retry_delay": "20ms", "max_delay": "50ms"}
 
@@ -485,3 +487,26 @@ async def test_a_config_that_is_replaced_goes_on_with_the_new_one(mesh_under_tes
     assert len(receiver.all) == 1
     (told,) = once(new.all)
     assert told.found["task"]["artifacts"][0]["parts"] == [{"text": "one two "}]
+
+
+async def test_a_database_that_fails_for_a_moment_holds_up_and_loses_nothing(
+    mesh_under_test, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("hector_agent.push.push.TROUBLE_S", 0.05)
+    progress, failures = PushConfigs.progress, 3
+
+    async def failing(configs, key, how_far):
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise StorageQueueFull(1, 1)
+        return await progress(configs, key, how_far)
+
+    monkeypatch.setattr(PushConfigs, "progress", failing)
+    async with pushing(mesh_under_test, tmp_path, "one two") as (stub, receiver):
+        with as_ada():
+            await stub.SendMessage(ask_and_tell(receiver.url))
+        told = await receiver.until_over()
+    assert failures == 0
+    assert texts(once(told)) == "one two "
+    assert len({(one.event_id, one.body) for one in told}) == len({one.event_id for one in told})

@@ -79,8 +79,7 @@ class Push:
         await self._adopt_all(configs)
         checking = asyncio.get_running_loop().create_task(self._look_after(configs), context=Context())
         try:
-            async with self._stack:
-                yield
+            yield
         finally:
             self._opened = None
             for lanes in self._lanes.values():
@@ -90,6 +89,7 @@ class Push:
             for task in (ended := {checking, *self._tasks}):
                 task.cancel()
             await asyncio.wait(ended, timeout=ENDING_S)
+            await self._stack.aclose()
 
     def renew(self, config: PushConfig, signer: Signer) -> None:
         """Go by another config from the next notification on."""
