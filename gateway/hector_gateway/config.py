@@ -141,7 +141,7 @@ class LimitsConfig(Section):
     max_metadata_size: Annotated[ByteSize, Field(ge=1024)] = 262_144
     """The most that a request may hold beside the contents of its parts: metadata, ids, names."""
     header_timeout: Annotated[Duration, Field(ge=0.05)] = 15.0
-    """How long a request's headers may take to arrive."""
+    """How long a request's headers may take to arrive, and TLS's handshake before them."""
     receive_timeout: Annotated[Duration, Field(ge=0.05)] = 60.0
     """How long a request's body may take to arrive."""
     send_timeout: Annotated[Duration, Field(ge=0.05)] = 60.0

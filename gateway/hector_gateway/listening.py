@@ -4,7 +4,7 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
 from typing import Any
@@ -25,13 +25,34 @@ BACKLOG = 2048
 class Server(UvicornServer):
     """uvicorn's own, without its signal handlers: whoever runs the process decides when it ends."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, handshake_s: float) -> None:
         super().__init__(config)
         self.listens = asyncio.Event()
+        self._handshake_s = handshake_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        if self.config.ssl is None:
+            await super().startup(sockets)
+        else:
+            await self._speak_tls(sockets or [])
         self.listens.set()
+
+    async def _speak_tls(self, sockets: Sequence[socket.socket]) -> None:
+        """Start as uvicorn does, which leaves clients a minute to say hello."""
+        config, loop = self.config, asyncio.get_running_loop()
+        protocol: Any = config.http_protocol_class
+        made = partial(protocol, config=config, server_state=self.server_state, app_state={})
+        self.servers = [
+            await loop.create_server(
+                made,
+                sock=place,
+                ssl=config.ssl,
+                backlog=config.backlog,
+                ssl_handshake_timeout=self._handshake_s,
+            )
+            for place in sockets
+        ]
+        self.started = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -106,9 +127,10 @@ async def serving_http(
         tls: Speak TLS with this; None is plain text.
         counted: Show its connections in metrics.
     """
+    limits = limits or LimitsConfig()
     config = Config(
         app,
-        http=partial(Protocol, limits=limits or LimitsConfig()),  # type: ignore[arg-type]  # called like a class
+        http=partial(Protocol, limits=limits),  # type: ignore[arg-type]  # called like a class
         ws="none",
         loop="none",
         lifespan="off",
@@ -123,7 +145,7 @@ async def serving_http(
     )
     config.load()
     config.ssl = tls  # made elsewhere, and renewed there
-    server = Server(config)
+    server = Server(config, limits.header_timeout)
     if counted:
         CONNECTIONS.follow(lambda: len(server.server_state.connections))
     async with asyncio.TaskGroup() as group:

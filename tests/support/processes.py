@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -136,14 +137,14 @@ class Hector:
                 server.kill()
 
 
-def wait_until_ready(server: Server) -> None:
+def wait_until_ready(server: Server, tls: ssl.SSLContext | None = None) -> None:
     deadline = time.monotonic() + READY_S
     last = ""
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
             raise AssertionError(f"the server ended with {server.process.returncode}:\n{server.output()}")
         try:
-            with urllib.request.urlopen(f"{server.url}/ready", timeout=2):
+            with urllib.request.urlopen(f"{server.url}/ready", timeout=2, context=tls):
                 return
         except urllib.error.HTTPError as error:
             last = error.read().decode()

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httptools
+from support.certificates import Authority
 from support.processes import Server, free_port, hector_in, wait_until_ready
 
 AGENT = "victim"
@@ -92,10 +94,15 @@ class Victim:
     server: Server
     port: int
     grpc_port: int
+    tls: ssl.SSLContext | None = None
+    """How to speak with its HTTP port, where that speaks TLS."""
     _read_chars: int = 0
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port, limit=2**24)
+        name = "localhost" if self.tls else None
+        return await asyncio.open_connection(
+            "127.0.0.1", self.port, limit=2**24, ssl=self.tls, server_hostname=name
+        )
 
     async def say(self, *pieces: bytes, answers: int = 1, within_s: float = 20) -> list[Answer]:
         """Send bytes on a connection of their own, and return what comes until it closes or is enough.
@@ -112,7 +119,7 @@ class Victim:
             finally:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
-                writer.close()
+                await hang_up(writer)
         for answer in found.whole:
             check_decent(answer)
         return found.whole
@@ -142,10 +149,10 @@ class Victim:
                 check_decent(reading.whole[0], request)
                 found += reading.whole
                 if found[-1].headers.get("connection") == "close":
-                    writer.close()
+                    await hang_up(writer)
                     writer = None
         if writer is not None:
-            writer.close()
+            await hang_up(writer)
         return found
 
     async def is_well(self) -> None:
@@ -235,16 +242,37 @@ def said(text: str, **more: object) -> dict[str, Any]:
 
 
 @contextmanager
-def standing(folder: Path, database: str = "sqlite://.hector/hector.db") -> Iterator[Victim]:
-    """Run a server until the block ends. Its agent says back what it is told, word by word; see HANDLER."""
+def standing(
+    folder: Path, database: str = "sqlite://.hector/hector.db", authority: Authority | None = None
+) -> Iterator[Victim]:
+    """Run a server until the block ends. Its agent says back what it is told, word by word; see HANDLER.
+
+    Args:
+        folder: Where it runs.
+        database: For storage.database.
+        authority: Whose certificate both ports show; None: they speak no TLS.
+    """
     with hector_in(folder) as hector:
-        hector.write(CONFIG % database)
+        config, trusting = CONFIG % database, None
+        if authority is not None:
+            pair, trusting = authority.issue(), ssl.create_default_context(cafile=str(authority.file))
+            config += f"  tls: {{cert_file: {pair.cert_file}, key_file: {pair.key_file}}}\n"
+        hector.write(config)
         hector.write(HANDLER, "victim_agent.py")
         port, grpc_port = free_port(), free_port()
         words = ("--port", str(port), "--grpc-port", str(grpc_port))
-        server = hector.start(*words, url=f"http://127.0.0.1:{port}")
-        wait_until_ready(server)
-        yield Victim(server, port, grpc_port)
+        scheme = "https" if authority else "http"
+        server = hector.start(*words, url=f"{scheme}://localhost:{port}")
+        wait_until_ready(server, trusting)
+        yield Victim(server, port, grpc_port, trusting)
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Close a connection in good order, which takes TLS a moment."""
+    writer.close()
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(5):
+            await writer.wait_closed()
 
 
 async def _send(writer: asyncio.StreamWriter, pieces: Sequence[bytes]) -> None:
