@@ -4,7 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 import hector_a2a as a2a
-from hector.agent.v1 import ModelAnswered, RunEvent, ToolFinished
+from hector.agent.v1 import (
+    RUN_STATE_AUTH_REQUIRED,
+    RUN_STATE_INPUT_REQUIRED,
+    ModelAnswered,
+    RunEvent,
+    ToolFinished,
+)
 from hector.common.v1 import (
     ROLE_ASSISTANT,
     ROLE_SYSTEM,
@@ -41,6 +47,11 @@ def messages_of(events: Iterable[RunEvent]) -> list[Message]:
             if not answers_call:  # else it is the result of a tool
                 told.append(from_a2a(incoming))
             answers_call = False
+        elif kind == "status_changed" and not answers_call and _asks(event):
+            _break_off(told, text)
+            question = a2a.Message()
+            event.status_changed.message.Unpack(question)
+            told.append(from_a2a(question))
         elif kind == "turn_parked":
             answers_call = bool(event.turn_parked.calls)
         elif kind == "message_sent":
@@ -121,6 +132,14 @@ def result_of(finished: ToolFinished) -> ToolResult:
 def calls_in(message: Message) -> list["Part"]:
     """Return the parts of a message that ask for tools, in order."""
     return [part for part in message.parts if part.WhichOneof("content") == "tool_call"]
+
+
+def _asks(event: RunEvent) -> bool:
+    """Return whether an agent asks its user something."""
+    changed = event.status_changed
+    return changed.state in (RUN_STATE_INPUT_REQUIRED, RUN_STATE_AUTH_REQUIRED) and changed.HasField(
+        "message"
+    )
 
 
 def _break_off(told: list[Message], text: list[str]) -> None:

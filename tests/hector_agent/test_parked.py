@@ -10,7 +10,14 @@ from support.scripted_agent import as_ada, text_of, until
 
 import hector_a2a as a2a
 import hector_agent
-from hector.agent.v1 import RUN_STATE_COMPLETED, AgentServiceStub, Signal, SignalRequest, TailRequest
+from hector.agent.v1 import (
+    RUN_STATE_COMPLETED,
+    AgentServiceStub,
+    GetSessionRequest,
+    Signal,
+    SignalRequest,
+    TailRequest,
+)
 from hector_mesh import Call, Principal, info_of, scope, streaming
 
 ASKS = """
@@ -74,6 +81,20 @@ async def test_a_follow_up_goes_on_with_the_same_task_and_its_context_is_inferre
         assert [message.context_id for message in done.history] == [task.context_id] * 3
         assert text_of(done) == "I will greet you. |greet me: hello Ada"
         assert await agent.GetTask(a2a.GetTaskRequest(id=task.id)) == done
+
+
+async def test_questions_and_answers_are_part_of_the_conversation(mesh_under_test, tmp_path):
+    async with parked(mesh_under_test, tmp_path) as (agent, task):
+        await agent.SendMessage(said("Ada", task=task.id))
+        wanted = GetSessionRequest(session=task.context_id)
+        session = (await AgentServiceStub(mesh_under_test.mesh).GetSession(wanted)).session
+    assert [message.parts[0].text for message in session.messages] == [
+        "greet me",
+        "I will greet you. ",
+        "Who are you?",
+        "Ada",
+        "greet me: hello Ada",
+    ]
 
 
 async def test_a_follow_up_that_does_not_wait_is_at_work(mesh_under_test, tmp_path):
