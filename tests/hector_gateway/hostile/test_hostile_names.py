@@ -132,3 +132,26 @@ async def test_keys_of_idempotency_may_be_odd(victim: Victim) -> None:
         answer = await victim.ask(post(f"/agents/{AGENT}", body, f"Idempotency-Key: {key}"))
         assert answer.status == 200, (key[:50], answer)
         assert answer.code in (0, -32602), (key[:50], answer)
+
+
+@pytest.mark.parametrize(
+    "door", ["/agents/victim/tasks", "/agents/victim/v1/tasks", "/v1/agents/victim/tasks"]
+)
+async def test_queries_of_any_kind_are_answered(victim: Victim, door: str) -> None:
+    """Every parameter with values that make no sense, and some that nobody knows, twice or without end."""
+    values = "0 -1 101 1e9 true null [] {} %00 %ff %zz 0x10 +1 TASK_STATE_ 2026-13-45T99:99:99Z"
+    values += " 0000-00-00T00:00:00Z 9999999-01-01T00:00:00Z 3 " + "a" * 5000
+    fields = "contextId context_id status pageSize page_size pageToken historyLength includeArtifacts"
+    fields += " statusTimestampAfter tenant nothing __proto__ A2A-Version "
+    queries = [f"{name}={value}" for name in fields.split(" ") for value in values.split(" ")]
+    queries += [f"{name}=1&{name}=2" for name in fields.split()] + [
+        "&" * 10_000,
+        "=",
+        "pageSize",
+        "%",
+        "?" * 100,
+    ]
+    version = "0.3" if "/v1" in door else "1.0"
+    asked = [post(f"{door}?{query}", b"", version=version).replace(b"POST", b"GET", 1) for query in queries]
+    found = [answer.status for answer in await victim.ask_all(asked)]
+    assert set(found) <= {200, 400, 404}, dict(zip(queries, found, strict=True))
