@@ -73,6 +73,20 @@ async def count(turn: Any, rest: str) -> AsyncIterator[Any]:
         await asyncio.sleep(0)
 
 
+async def walk(turn: Any, rest: str) -> AsyncIterator[Any]:
+    """Say something step by step, text and artifacts, and states between them; the last when it is let go."""
+    steps, _, key = rest.partition(" ")
+    for number in range(int(steps)):
+        if number == int(steps) - 1:
+            await let_go[key].wait()
+        yield f"{number} "
+        if number % 5 == 2:
+            yield custom.working(f"at {number}")
+        if number % 7 == 3:
+            yield custom.artifact(f"n{number}", id=f"note-{number}")
+        await asyncio.sleep(0.001)
+
+
 async def ask(turn: Any, rest: str) -> AsyncIterator[Any]:
     yield "so far "
     yield custom.input_required("what do you want?")
@@ -145,6 +159,7 @@ PLAYS = {
     "hold": hold,
     "open": let,
     "count": count,
+    "walk": walk,
     "ask": ask,
     "login": login,
     "fail": fail,

@@ -89,8 +89,10 @@ async def test_every_door_that_a_card_lists_answers(house: House) -> None:
             for door in DOORS
             if (door.binding, door.version) == (one["protocolBinding"], one["protocolVersion"])
         ]
-        if one["protocolBinding"] != "GRPC":
-            assert one["url"] == f"{house.place.url}/agents/actor"
+        if one["protocolBinding"] == "GRPC":
+            assert one["url"].replace("localhost", "127.0.0.1") == house.grpc_address
+        else:
+            assert one["url"].replace("localhost", "127.0.0.1") == f"{house.place.url}/agents/actor"
         assert state_of(await house.door(kind).send("hi")) == "COMPLETED"
 
 

@@ -145,6 +145,39 @@ async def test_a_subscription_begins_with_the_task_as_it_is(door: Door, key: str
     assert text_in(seen) == "first last"
 
 
+@keeps("1.10-subscribe-no-gap")
+async def test_nothing_is_missing_and_nothing_comes_twice(door: Door, key: str) -> None:
+    """Streams that begin at whatever moment all end with the same task."""
+    task = (await door.send(f"walk 60 {key}", wait=False))["id"]
+    begun: asyncio.Queue[None] = asyncio.Queue()
+
+    async def follow() -> dict[str, str]:
+        found: dict[str, str] = {}
+        async with door.subscribe(task) as events:
+            async for event in events:
+                if "task" in event.found:
+                    begun.put_nowait(None)
+                for artifact in event.found.get("task", {}).get("artifacts", ()):
+                    found[artifact["artifactId"]] = text_of({"artifacts": [artifact]})
+                if update := event.found.get("artifactUpdate"):
+                    name = update["artifact"]["artifactId"]
+                    before = found[name] if update.get("append") else ""
+                    found[name] = before + text_of({"artifacts": [update["artifact"]]})
+        return found
+
+    async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+        streams = []
+        for _ in range(6):  # one after the other, while the agent walks
+            streams.append(group.create_task(follow()))
+            await begun.get()
+        let_go[key].set()
+    whole = await door.get(task)
+    expected = {one["artifactId"]: text_of({"artifacts": [one]}) for one in whole["artifacts"]}
+    assert expected["answer-1"] == "".join(f"{number} " for number in range(60))
+    assert len(expected) == 10
+    assert [one.result() for one in streams] == [expected] * 6
+
+
 @keeps("1.10-subscribe-interrupted")
 async def test_a_subscription_stays_open_while_the_task_waits(door: Door) -> None:
     task = (await door.send("ask"))["id"]
