@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from support.processes import HECTOR, Hector, answer_of, free_port, message, post, wait_until_ready
 
 HANDLERS = """
@@ -122,17 +123,20 @@ async def test_a_server_where_everything_is_stuck_is_gone_within_thirty_seconds(
         assert text.rstrip().endswith("subscribe to the task to go on")
 
 
-async def test_hector_call_goes_on_when_the_server_is_back(hector: Hector, folder: Path) -> None:
+@pytest.mark.parametrize("transport", ["jsonrpc", "http+json", "grpc"])
+async def test_hector_call_goes_on_when_the_server_is_back(
+    hector: Hector, folder: Path, transport: str
+) -> None:
     """Ours: what a stop cut off is told as what it was."""
     hector.write(HANDLERS, "handlers.py")
     hector.write(CONFIG + "  shutdown_timeout: 500ms\n")
-    port = free_port()
-    arguments = ("--port", str(port), "--grpc-port", "0")
+    port, grpc_port = free_port(), free_port()
+    arguments = ("--port", str(port), "--grpc-port", str(grpc_port))
     server = hector.start(*arguments, url=f"http://127.0.0.1:{port}")
     await asyncio.to_thread(wait_until_ready, server)
     async with asyncio.timeout(100):
         call = await asyncio.create_subprocess_exec(
-            *(HECTOR, "call", "stuck", "hi", "--url", server.url),
+            *(HECTOR, "call", "stuck", "hi", "--url", server.url, "--transport", transport),
             cwd=hector.folder,
             env=dict(hector.environment),
             stdout=asyncio.subprocess.PIPE,
