@@ -17,7 +17,7 @@ from hector_mesh import Context, HectorError, Principal
 from .access import NOBODY, Access
 from .addresses import is_loopback
 from .errors import NoSuchMethod, Stopping
-from .faults import is_lost, public, reason_in, unexpected, with_reason
+from .faults import is_lost, public, reason_in, unexpected
 from .ids import request_id_of, traceparent_of
 from .in_flight import InFlight, cancelled_from_outside
 from .measuring import grpc_served
@@ -158,7 +158,6 @@ class Edge:
             record.code, record.reason = code.name, reason_in(status)
             if record.wording is not None:
                 status.message = record.wording(status)
-        status = with_reason(status)
         trailers = ((DETAILS, status.SerializeToString()), ("x-request-id", request_id), *reply.said)
         await context.abort(code, status.message, trailers)
         raise AssertionError("abort came back")

@@ -68,7 +68,7 @@ def public(error: Failure, request_id: str) -> Status:
     words = _PLAIN.get(code) or _unforeseen(request_id)
     if info.reason == "ROLE_UNAVAILABLE" and inside:  # its name helps; its address is nobody's business
         words = f"role {info.metadata['role']} of this server cannot be reached at the moment; try again"
-    return _with_hint(Status(code=code.value[0], message=words), status)
+    return _with_hint(with_reason(Status(code=code.value[0], message=words)), status)
 
 
 def _of_storage(status: Status, info: ErrorInfo, request_id: str) -> Status:
@@ -104,7 +104,7 @@ def unexpected(error: BaseException, request_id: str) -> Status:
     """Return what to tell a client of a bug, after logging it."""
     log.error("gateway failed to serve a request", exc_info=error, extra={"request_id": request_id})
     number: int = StatusCode.INTERNAL.value[0]
-    return Status(code=number, message=_unforeseen(request_id))
+    return with_reason(Status(code=number, message=_unforeseen(request_id)))
 
 
 def _unforeseen(request_id: str) -> str:

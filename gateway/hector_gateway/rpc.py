@@ -46,7 +46,6 @@ class JsonRpc:
         """
         operations = self._operations
         call = operations.call_of(exchange, principal)
-        agent = await operations.agent(name, call) if name else None
         check_content_type(exchange, lenient=lenient)
         body = await operations.body(exchange)
         rpc_id, version = None, None
@@ -57,6 +56,7 @@ class JsonRpc:
                 version = "0.3"
             check_json(request.params, body, operations.server.limits)
             del body
+            agent = await operations.agent(name, call) if name else None
             asked = await self._understood(request, exchange, call, agent, lenient=lenient)
             exchange.what, exchange.agent = asked.method.name, asked.agent.name
             await self._answer(request, asked, exchange, call)

@@ -4,8 +4,10 @@ import logging
 
 import pytest
 from grpc import StatusCode
+from grpc.aio import AioRpcError, Metadata
 
-from hector_gateway.faults import public, reason_in
+from hector_a2a.codes import info_in
+from hector_gateway.faults import public, reason_in, unexpected
 from hector_mesh import HectorError
 from hector_store.errors import StorageCorrupt, StorageFull, StorageQueueFull
 from hector_store.server_errors import StorageUnreachable
@@ -39,3 +41,14 @@ def test_what_names_no_place_is_told_as_it_is() -> None:
     status = public(StorageQueueFull(7, 99), "r-1")
     assert status.code == StatusCode.RESOURCE_EXHAUSTED.value[0]
     assert status.message.startswith("the store is behind: 7 rows")
+
+
+def test_whatever_fails_has_a_reason_for_programs() -> None:
+    """A2A 1.0.1 sections 9.5, 10.6 and 11.6, in every binding: so it stands in what all of them show."""
+    away = AioRpcError(StatusCode.UNAVAILABLE, Metadata(), Metadata(), "connect: /run/inside.sock")
+    for status, reason in (
+        (public(away, "r-1"), "UNAVAILABLE"),
+        (unexpected(KeyError("x"), "r-1"), "INTERNAL"),
+    ):
+        told = info_in(status)
+        assert (told.reason, told.domain, dict(told.metadata)) == (reason, "hector", {})

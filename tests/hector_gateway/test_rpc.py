@@ -120,11 +120,15 @@ async def test_an_agent_that_is_down_is_said_to_be(gateway: Any, mesh_under_test
     """Issue: a role that is down gives callers UNAVAILABLE, and nothing of its addresses."""
     for server in mesh_under_test.servers:
         await server.stop(None)
-    found = await gateway.rpc("SendMessage", gateway.said("x"), path="/")
-    assert found["error"]["code"] == -32603
-    assert "unix:" not in found["error"]["message"]
+    for path in ("/", "/agents/helper"):
+        found = await gateway.rpc("SendMessage", gateway.said("x"), path=path)
+        assert (found["jsonrpc"], found["id"], found["error"]["code"]) == ("2.0", 1, -32603)
+        assert "unix:" not in found["error"]["message"]
+        (told,) = (one for one in found["error"]["data"] if one["@type"].endswith("ErrorInfo"))
+        assert (told["reason"], told["domain"]) == ("UNAVAILABLE", "hector")
     async with gateway.http.get(gateway.url + "/agents/helper") as answer:
         assert answer.status == 503
+        assert "UNAVAILABLE" in {one.get("reason") for one in (await answer.json())["error"]["details"]}
 
 
 ENVELOPES: list[tuple[str, Any, int, Any]] = [
