@@ -477,7 +477,9 @@ class Place:
 @asynccontextmanager
 async def place_at(url: str, grpc_address: str) -> AsyncIterator[Place]:
     """Open connections to a server: its URL, and host:port of its gRPC port."""
-    async with aiohttp.ClientSession() as http, grpc.aio.insecure_channel(grpc_address) as channel:
+    # An event may be as long as all that was said: a task is one.
+    session = aiohttp.ClientSession(read_bufsize=1 << 22)
+    async with session as http, grpc.aio.insecure_channel(grpc_address) as channel:
         yield Place(url, http, channel)
 
 
