@@ -6,13 +6,9 @@ import pytest
 import pytest_asyncio
 from a2a_rules.house import House
 from a2a_rules.reading import refused_by, state_of
-from support.doors import DOORS, Door
+from a2a_rules.table import keeps
+from support.doors import Door
 from support.receiver import Receiver, receiving
-
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.parametrize("door", DOORS, indirect=True, ids=lambda kind: kind.__name__),
-]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -36,6 +32,7 @@ def states(hook: Receiver) -> list[str]:
     return found
 
 
+@keeps("1.12-waiting")
 async def test_who_waits_for_the_client_says_so(door: Door, pusher: Door, hook: Receiver) -> None:
     push = {"taskPushNotificationConfig": {"url": hook.url}}
     task = await pusher.send("ask", configuration=push)
@@ -46,6 +43,7 @@ async def test_who_waits_for_the_client_says_so(door: Door, pusher: Door, hook: 
     assert states(hook).count("input-required") == 1
 
 
+@keeps("1.12-with-follow-up")
 async def test_a_follow_up_may_bring_a_webhook(door: Door, pusher: Door, hook: Receiver) -> None:
     task = await pusher.send("ask")
     push = {"taskPushNotificationConfig": {"url": hook.url, "id": "late"}}
@@ -56,6 +54,7 @@ async def test_a_follow_up_may_bring_a_webhook(door: Door, pusher: Door, hook: R
     assert [one["id"] for one in await pusher.list_push(task["id"])] == ["late"]
 
 
+@keeps("1.12-refused")
 async def test_a_message_that_is_refused_leaves_no_webhook(door: Door, pusher: Door, hook: Receiver) -> None:
     task = await pusher.send("hi")
     assert state_of(task) == "COMPLETED"
@@ -65,6 +64,7 @@ async def test_a_message_that_is_refused_leaves_no_webhook(door: Door, pusher: D
     assert await pusher.list_push(task["id"]) == []
 
 
+@keeps("1.12-plain-message")
 async def test_an_answer_without_a_task_is_told_as_it_is(door: Door, pusher: Door, hook: Receiver) -> None:
     push = {"taskPushNotificationConfig": {"url": hook.url}}
     answer = await pusher.send("plain", configuration=push)

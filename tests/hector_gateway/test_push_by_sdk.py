@@ -10,7 +10,7 @@ import pytest_asyncio
 from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
 from a2a.types import a2a_pb2 as pb
 from a2a.utils.errors import TaskNotFoundError
-from a2a_rules.house import House, key_of
+from a2a_rules.house import House, key_of, opened
 from support.receiver import receiving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -18,6 +18,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 WAYS = [(version, binding) for version in ("1.0", "0.3") for binding in ("JSONRPC", "HTTP+JSON", "GRPC")]
 LACKING = {("0.3", "HTTP+JSON")}
 """Where the SDK's client cannot list or delete, whatever the server can."""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def house() -> AsyncIterator[House]:
+    async with opened("local") as house:
+        yield house
 
 
 @pytest.fixture(params=WAYS, ids="-".join)
