@@ -46,6 +46,11 @@ class JsonRpc:
         """
         operations = self._operations
         call = operations.call_of(exchange, principal)
+        agent, away = None, None
+        try:
+            agent = await operations.agent(name, call) if name else None
+        except AioRpcError as error:
+            away = error  # for whoever can be told in JSON-RPC, with the request's id
         check_content_type(exchange, lenient=lenient)
         body = await operations.body(exchange)
         rpc_id, version = None, None
@@ -56,7 +61,8 @@ class JsonRpc:
                 version = "0.3"
             check_json(request.params, body, operations.server.limits)
             del body
-            agent = await operations.agent(name, call) if name else None
+            if away is not None:
+                raise away
             asked = await self._understood(request, exchange, call, agent, lenient=lenient)
             exchange.what, exchange.agent = asked.method.name, asked.agent.name
             await self._answer(request, asked, exchange, call)
@@ -83,6 +89,8 @@ class JsonRpc:
                 raise
             found = self._shown(unexpected(error, exchange.request_id), exchange, version)
             await exchange.reply(200, envelope.error(rpc_id, found))
+        finally:
+            del away  # it knows this frame: a circle that only the collector would break
 
     async def _understood(
         self, request: Request, exchange: Exchange, call: Call, agent: Agent | None, *, lenient: bool
