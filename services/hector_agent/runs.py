@@ -208,6 +208,12 @@ class Runs:
         await self._go_on(self._work(agent, call), run, wish)
         return number
 
+    async def taken_up(self, run: str) -> None:
+        """Let whoever goes on with a run that waited get to it: the log tells of it a moment before."""
+        if self._takers.busy(run):
+            async with self._takers.turn(run, next(self._taken)):
+                pass
+
     async def _go_on(self, work: Work, run: str, reason: "a2a.Message | Signal") -> Run:
         self._set_to(work, self._take_up(work, run, reason))
         found = await work.opened
@@ -328,6 +334,7 @@ class Runs:
             if not work.opened.done():
                 work.opened.set_result(run)
             return
+        del message, told  # a run may take hours, and with its message it would keep the whole request
         if agent.handler is not None:
             run.undecided = Flag()
         if self._push is not None:
