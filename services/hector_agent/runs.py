@@ -214,12 +214,6 @@ class Runs:
             async with self._takers.turn(run, next(self._taken)):
                 pass
 
-    async def taken_up(self, run: str) -> None:
-        """Let whoever goes on with a run that waited get to it: the log tells of it a moment before."""
-        if self._takers.busy(run):
-            async with self._takers.turn(run, next(self._taken)):
-                pass
-
     async def _go_on(self, work: Work, run: str, reason: "a2a.Message | Signal") -> Run:
         self._set_to(work, self._take_up(work, run, reason))
         found = await work.opened
