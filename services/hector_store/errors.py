@@ -45,13 +45,13 @@ class RunFenced(HectorError):
 class TooManyPushConfigs(HectorError):
     """A run tells so many receivers of its events, and no more."""
 
-    code = StatusCode.RESOURCE_EXHAUSTED
+    code = StatusCode.FAILED_PRECONDITION  # time alone changes nothing
     reason = "TOO_MANY_PUSH_CONFIGS"
 
     def __init__(self, run_id: str, limit: int) -> None:
         super().__init__(
             f"task {run_id!r} has {limit} push notification configs, and may have no more; delete one first",
-            run_id=run_id,
+            taskId=run_id,
             limit=limit,
         )
 

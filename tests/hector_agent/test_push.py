@@ -377,6 +377,20 @@ async def test_a_name_that_leads_inside_is_given_up_without_a_connection(
     assert receiver.all == []
 
 
+async def test_a_receiver_of_several_configs_can_tell_what_is_new(mesh_under_test, tmp_path):
+    """Also of one that is replaced, which begins anew: the same id is never said of another body."""
+    async with pushing(mesh_under_test, tmp_path, "x") as (stub, receiver):
+        with as_ada():
+            task = (await stub.SendMessage(ask("hi"))).task
+            for config in ("one", "other", "one"):
+                asked = a2a.TaskPushNotificationConfig(task_id=task.id, id=config, url=receiver.url)
+                count = len(receiver.all) + 1
+                await stub.CreateTaskPushNotificationConfig(asked)
+                await receiver.until(lambda told, count=count: len(told) == count)
+    assert len({one.event_id for one in receiver.all}) == 3
+    assert len({one.seq for one in receiver.all}) == 1
+
+
 async def test_a_receiver_that_never_answers_is_tried_again(mesh_under_test, tmp_path):
     async def never(request: web.Request) -> web.Response:
         await asyncio.sleep(30)

@@ -1,6 +1,7 @@
 """Push notification configs: placed with what they are to tell of, owned by one, and never lost."""
 
 import pytest
+from grpc import StatusCode
 
 from hector_mesh import HectorError
 from hector_store import (
@@ -172,7 +173,11 @@ async def test_a_run_has_so_many_receivers_and_no_more(configs: PushConfigs, run
         await configs.put(APP, ANN, run_id, PUSH._replace(id=f"c{number}"))
     with pytest.raises(HectorError) as caught:
         await configs.put(APP, ANN, run_id, PUSH._replace(id="one more"))
-    assert caught.value.reason == "TOO_MANY_PUSH_CONFIGS"
+    assert (caught.value.reason, caught.value.code) == (
+        "TOO_MANY_PUSH_CONFIGS",
+        StatusCode.FAILED_PRECONDITION,
+    )
+    assert caught.value.facts == {"taskId": run_id, "limit": "20"}
     await configs.put(APP, ANN, run_id, PUSH._replace(id="c3"))  # in place of one that is there
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from hashlib import blake2s
 
 import hector_a2a as a2a
 from hector_http import NO_RETRIES, Request, Timeouts
@@ -20,7 +21,7 @@ _traceparent = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})").fullm
 
 def request_of(row: PushRow, notice: Notice, signer: Signer, timeout_s: float) -> Request:
     """Return a notification, ready to be sent. Its id and body are the same at every attempt."""
-    event_id = f"{row.run_id}:{notice.seq}"
+    event_id = f"{row.run_id}:{_named(row)}:{notice.seq}"
     body = body_of(notice.payload, row.dialect)
     headers = {
         "Content-Type": "application/json" if row.dialect == V03 else "application/a2a+json",
@@ -44,6 +45,11 @@ def request_of(row: PushRow, notice: Notice, signer: Signer, timeout_s: float) -
         retries=NO_RETRIES,
         max_body_bytes=MOST_ANSWER_BYTES,
     )
+
+
+def _named(row: PushRow) -> str:
+    """Return what tells a config from others, and from those that it has replaced: it begins anew."""
+    return blake2s(f"{row.created_time_us}:{row.id}".encode(), digest_size=4).hexdigest()
 
 
 def body_of(payload: "a2a.StreamResponse", dialect: str) -> bytes:
