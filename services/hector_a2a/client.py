@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from hector_mesh import HectorError
 
-from .client_endpoint import SECURE, Endpoint, Transport, by_card, by_convention, card_url
+from .client_endpoint import SECURE, Endpoint, Transport, by_card, by_convention, card_url, check_public
 from .client_errors import BrokenAnswer, NoPages, NotAnA2AServer, Refused
 from .client_http import HttpWire
 
@@ -48,7 +48,6 @@ class Client:
         token: str | None = None,
         ca_certificate: Path | None = None,
         transport: Transport | None = None,
-        pooled: bool = True,
     ) -> None:
         """Prepare a client; nothing is sent yet.
 
@@ -59,12 +58,11 @@ class Client:
             ca_certificate: PEM file of authorities to trust besides the system's.
             transport: What to speak. None: gRPC where the URL says so, else JSON-RPC, or what the card of a
                 server that does not speak it at this URL prefers.
-            pooled: Keep connections, for many requests. A program that asks once starts sooner without.
         """
         self.url = url.rstrip("/")
         self._transport = transport
         self._token, self._ca_certificate = token, ca_certificate
-        self._http = HttpWire(token, ca_certificate, [self.url] if pooled else None)
+        self._http = HttpWire(token, ca_certificate, self.url)
         self._grpc: GrpcWire | None = None
         self._endpoints: dict[str, Endpoint] = {}
 
@@ -137,7 +135,7 @@ class Client:
                     streaming=one.streaming,
                     default=one.default,
                 )
-                for one in await self._over_grpc().agents(endpoint.url)
+                for one in await self._over_grpc().agents(endpoint)
             ]
         found = await self.page("/agents")
         return [
@@ -213,7 +211,10 @@ class Client:
 
     async def _of_card(self, agent: str) -> Endpoint:
         card = await self._http.page(card_url(self.url, agent))
-        return by_card(card, self.url, self._transport)
+        found = by_card(card, self.url, self._transport)
+        if found.transport == "grpc" and found.is_strange:
+            await check_public(self.url, found.url)
+        return found
 
     def _wire(self, endpoint: Endpoint) -> "HttpWire | GrpcWire":
         return self._over_grpc() if endpoint.transport == "grpc" else self._http

@@ -1,21 +1,24 @@
 """Where an agent is, and how it is spoken to: by what was typed, or by what its card says."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from grpc import StatusCode
 
+from hector_http import why_refused
 from hector_mesh import HectorError
 
-from .client_errors import NoSuchAddress
+from .client_errors import NoSuchAddress, StrangePlace
 
 Transport = Literal["jsonrpc", "http+json", "grpc"]
 
 TRANSPORTS: tuple[Transport, ...] = ("jsonrpc", "http+json", "grpc")
 BINDINGS: Mapping[str, Transport] = {"JSONRPC": "jsonrpc", "HTTP+JSON": "http+json", "GRPC": "grpc"}
 SECURE = {"grpc": False, "grpcs": True}
+THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
 WELL_KNOWN = "/.well-known/agent-card.json"
 
 
@@ -43,6 +46,8 @@ class Endpoint:
     tenant: str = ""
     """What every request says."""
     version: str = "1.0"
+    is_strange: bool = False
+    """A card led there, and it is another host than was named: it is not told credentials."""
 
 
 def by_convention(url: str, agent: str, transport: Transport | None) -> Endpoint | None:
@@ -74,8 +79,24 @@ def by_card(card: Mapping[str, Any], url: str, transport: Transport | None) -> E
     for version in ("1.0", "0.3"):
         for one in found:
             if one.version == version and transport in (None, one.transport):
-                return one
+                return replace(one, is_strange=_host(one.url) != _host(url))
     raise TransportNotOffered(url, transport or "", (f"{one.transport} {one.version}" for one in found))
+
+
+async def check_public(url: str, place: str) -> None:
+    """Let a place pass to which the card of another host leads.
+
+    Raises:
+        StrangePlace: It is inside: what a stranger says may lead to strangers only.
+    """
+    parts = urlsplit(place)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port)
+    except OSError:
+        return  # whoever connects says so
+    for *_, address in found:
+        if why := why_refused(str(address[0])):
+            raise StrangePlace(url, place, why)
 
 
 def with_port(url: str) -> str:
@@ -108,6 +129,12 @@ def _offered(card: Mapping[str, Any], url: str) -> Iterable[Endpoint]:
         for binding, place in [(preferred, card["url"]), *more]:
             if binding == "JSONRPC" and place:  # of 0.3, this is what we speak
                 yield Endpoint("jsonrpc", str(place).rstrip("/"), version="0.3")
+
+
+def _host(url: str) -> str:
+    """Return whose a URL is; this machine has many names, and cards like to say another one."""
+    host = urlsplit(url).hostname or ""
+    return "localhost" if host in THIS_MACHINE else host
 
 
 def _place(found: str, transport: Transport, url: str) -> str:

@@ -78,6 +78,19 @@ class NotAnA2AServer(HectorError):
         super().__init__(message, url=url, status=status)
 
 
+class StrangePlace(HectorError):
+    """A card leads to where a stranger's card may not lead."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "STRANGE_PLACE"
+
+    def __init__(self, url: str, place: str, why: str) -> None:
+        super().__init__(
+            f"the card of {url} leads to {place}, which is {why}; name it with --url if that is meant",
+            url=url,
+        )
+
+
 class NoPages(HectorError):
     """A gRPC server has no pages."""
 
@@ -96,9 +109,11 @@ class TokenRefused(HectorError):
     code = StatusCode.UNAUTHENTICATED
     reason = "TOKEN_REFUSED"
 
-    def __init__(self, url: str, *, given: bool) -> None:
+    def __init__(self, url: str, *, given: bool, kept: bool = False) -> None:
         said = "does not accept this credential" if given else "wants a credential"
         how = "pass the admin secret or an API key with --token, or in HECTOR_TOKEN"
+        if kept:
+            how = "a card led there, and yours is for the server that you named: name this one with --url"
         super().__init__(f"{url} {said}; {how}", url=url)
 
 

@@ -60,7 +60,7 @@ class GrpcWire:
                 request, timeout=QUICK_S if quick else WAIT_S, metadata=self._metadata(endpoint)
             )
         except AioRpcError as error:
-            raise self._understood(endpoint.url, error) from None
+            raise self._understood(endpoint, error) from None
         return found
 
     async def stream(
@@ -76,25 +76,25 @@ class GrpcWire:
                 begun = True
                 yield response
         except AioRpcError as error:
-            raise self._understood(endpoint.url, error, begun=begun) from None
+            raise self._understood(endpoint, error, begun=begun) from None
         finally:
             call.cancel()
 
-    async def agents(self, url: str) -> list[AgentInfo]:
+    async def agents(self, endpoint: Endpoint) -> list[AgentInfo]:
         """Return a Hector server's agents."""
         found: list[AgentInfo] = []
         request = ListAgentsRequest()
         try:
             while True:
-                page = await AgentServiceStub(self._channel(url)).ListAgents(
-                    request, timeout=QUICK_S, metadata=self._metadata(Endpoint("grpc", url))
+                page = await AgentServiceStub(self._channel(endpoint.url)).ListAgents(
+                    request, timeout=QUICK_S, metadata=self._metadata(endpoint)
                 )
                 found += page.agents
                 request.page_token = page.next_page_token
                 if not page.next_page_token:
                     return found
         except AioRpcError as error:
-            raise self._understood(url, error) from None
+            raise self._understood(endpoint, error) from None
 
     def _channel(self, url: str) -> grpc.aio.Channel:
         if url not in self._channels:
@@ -115,13 +115,17 @@ class GrpcWire:
 
     def _metadata(self, endpoint: Endpoint) -> list[tuple[str, str]]:
         found = [("a2a-version", endpoint.version)]
-        return [*found, ("authorization", f"Bearer {self._token}")] if self._token else found
+        if self._token and not endpoint.is_strange:
+            found.append(("authorization", f"Bearer {self._token}"))
+        return found
 
-    def _understood(self, url: str, error: AioRpcError, *, begun: bool = False) -> HectorError:
+    def _understood(self, endpoint: Endpoint, error: AioRpcError, *, begun: bool = False) -> HectorError:
         """Return an error of gRPC in the words that every binding has."""
+        url = endpoint.url
         code, why, reason = error.code(), error.details() or "", info_of(error).reason
         if code is StatusCode.UNAUTHENTICATED:
-            return TokenRefused(url, given=bool(self._token))
+            kept = endpoint.is_strange and bool(self._token)
+            return TokenRefused(url, given=bool(self._token) and not kept, kept=kept)
         if begun and code in (StatusCode.UNAVAILABLE, StatusCode.CANCELLED):
             return BrokenAnswer(url, why)
         if reason:

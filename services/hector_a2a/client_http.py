@@ -12,11 +12,10 @@ from google.protobuf.message import Message
 
 from hector_http import (
     NO_RETRIES,
+    AddressRefused,
     BadUrl,
     HttpClient,
     HttpError,
-    PlainClient,
-    PlainResponse,
     Request,
     Response,
     TimedOut,
@@ -36,6 +35,7 @@ from .client_errors import (
     Refused,
     ServerNotTrusted,
     SilentServer,
+    StrangePlace,
     TokenRefused,
     refused,
 )
@@ -67,13 +67,12 @@ _PATHS: Mapping[str, tuple[str, str]] = {
 class HttpWire:
     """Speaks to servers over HTTP."""
 
-    def __init__(self, token: str | None, ca_certificate: Path | None, trusted: list[str] | None) -> None:
-        """Prepare; `trusted` origins get connections that are kept, None: each request gets its own."""
+    def __init__(self, token: str | None, ca_certificate: Path | None, url: str) -> None:
+        """Prepare; `url` may be private, for somebody typed it, and what its host has elsewhere, too."""
         self._token = token
+        self._trusted = [url]
         tls = Tls(ca_file=ca_certificate) if ca_certificate else None
-        self._http: HttpClient | PlainClient = (
-            PlainClient(tls=tls) if trusted is None else HttpClient(trusted=trusted, tls=tls)
-        )
+        self._http = HttpClient(trusted=self._trusted, tls=tls)
         self._ids = 0
 
     async def open(self) -> None:
@@ -113,13 +112,16 @@ class HttpWire:
 
     async def page(self, url: str, verb: str = "GET") -> dict[str, Any]:
         """Return the JSON object at a URL."""
-        async with self._sent(verb, url, None, _QUICK) as response:
+        async with self._sent(verb, url, None, _QUICK, token=self._token) as response:
             return _object(url, response, await response.read())
 
     @asynccontextmanager
     async def _asked(
         self, endpoint: Endpoint, method: str, request: Message, timeouts: Timeouts, place: str = ""
-    ) -> AsyncIterator[Response | PlainResponse]:
+    ) -> AsyncIterator[Response]:
+        if not endpoint.is_strange and endpoint.url not in self._trusted:
+            self._trusted.append(endpoint.url)
+        token = None if endpoint.is_strange else self._token
         params = to_json(request)
         params.pop("tenant", None)
         if endpoint.tenant:
@@ -129,14 +131,14 @@ class HttpWire:
             more["Last-Event-ID"] = place
         if endpoint.transport == "http+json":
             verb, path, body = _rest(method, params)
-            sent = self._sent(verb, endpoint.url + path, body, timeouts, more)
+            sent = self._sent(verb, endpoint.url + path, body, timeouts, more, token=token)
         else:
             self._ids += 1
             if endpoint.version == "0.3":
                 method, params = _in_v03(method, params)
             body = orjson.dumps({"jsonrpc": "2.0", "id": self._ids, "method": method, "params": params})
             url = endpoint.url if "/" in endpoint.url.partition("://")[2] else f"{endpoint.url}/"
-            sent = self._sent("POST", url, body, timeouts, more)
+            sent = self._sent("POST", url, body, timeouts, more, token=token)
         async with sent as response:
             yield response
 
@@ -148,10 +150,12 @@ class HttpWire:
         body: bytes | None,
         timeouts: Timeouts,
         more: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[Response | PlainResponse]:
+        *,
+        token: str | None,
+    ) -> AsyncIterator[Response]:
         headers = {"Content-Type": "application/json", **(more or {"A2A-Version": "1.0"})}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         request = Request(
             verb, url, headers, body, timeouts=timeouts, retries=NO_RETRIES, max_body_bytes=1 << 40
         )
@@ -160,10 +164,12 @@ class HttpWire:
         try:
             async with self._http.send(request) as response:
                 if response.status == 401:
-                    raise TokenRefused(server, given=bool(self._token))
+                    raise TokenRefused(server, given=bool(token), kept=bool(self._token) and not token)
                 if response.status >= 400:
                     raise _unexpected(shown, _object(shown, response, await response.read()))
                 yield response
+        except AddressRefused as error:
+            raise StrangePlace(self._trusted[0], server, str(error).rpartition(": ")[2]) from error
         except BadUrl as error:
             raise NoSuchAddress(server) from error
         except Untrusted as error:
@@ -195,7 +201,7 @@ def _in_v03(method: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return old, v03_answers.request_in_v03(params)
 
 
-def _said(endpoint: Endpoint, data: bytes, response: Response | PlainResponse | None = None) -> Json:
+def _said(endpoint: Endpoint, data: bytes, response: Response | None = None) -> Json:
     """Return what an answer, or an event, says."""
     try:
         found = orjson.loads(data)
@@ -214,7 +220,7 @@ def _said(endpoint: Endpoint, data: bytes, response: Response | PlainResponse | 
     return result
 
 
-def _object(url: str, response: Response | PlainResponse, data: bytes) -> dict[str, Any]:
+def _object(url: str, response: Response, data: bytes) -> dict[str, Any]:
     try:
         found = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -229,5 +235,5 @@ def _unexpected(url: str, found: Mapping[str, Any]) -> Refused | NotAnA2AServer:
     return refused(error) if isinstance(error, dict) else NotAnA2AServer(url, 200)
 
 
-def _is(response: Response | PlainResponse, media_type: str) -> bool:
+def _is(response: Response, media_type: str) -> bool:
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == media_type

@@ -48,7 +48,6 @@ def client(source: Source, url: str | None = None) -> "Client":
         token=source.token,
         ca_certificate=source.ca_certificate,
         transport=source.transport,
-        pooled=False,
     )
 
 
