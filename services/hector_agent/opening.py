@@ -150,11 +150,8 @@ async def reopened(
     if row.worker != worker:
         changed = OwnerChanged(worker=worker, epoch=epoch, reason="it waited, and is taken up again")
         events.insert(0, RunEvent(owner_changed=changed))
-    try:
-        await run.commit(events, pushes=named(pushes, row.id))
-    except BaseException:
-        waiting.keep(row.id, run.feed)
-        raise
+    await run.commit(events, pushes=named(pushes, row.id))
+    waiting.taken(row.id)
     return run, before
 
 

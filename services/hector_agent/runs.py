@@ -270,13 +270,22 @@ class Runs:
     async def cancel_waiting(self, row: RunRow, reason: str) -> int:
         """Cancel a run that waits for somebody, and return the number of the signal that says so.
 
+        One that is taken up meanwhile is stopped at its work, as `cancel` does.
+
         Raises:
-            RunDoesNotWait: It does not wait any more.
+            RunDoesNotWait: It is over.
             HectorError: It could not be written.
         """
         wish = Signal(cancel=CancelRun(reason=reason))
         number = await self.log.signal(row.app, row.id, "cancel", wish.SerializeToString())
-        await asyncio.shield(self._spawn(self._cancel_waiting(row)))
+        try:
+            await asyncio.shield(self._spawn(self._cancel_waiting(row)))
+        except RunDoesNotWait:
+            run = self.live(row.app, row.owner, row.id)
+            if run is None:
+                raise
+            self._halt(run, StatusChanged(state=RUN_STATE_CANCELED))
+            await run.finished.wait()
         return number
 
     async def _cancel_waiting(self, row: RunRow) -> None:

@@ -10,7 +10,8 @@ from .feed import Feed
 class Waiting:
     """The feeds of runs that wait, as long as anybody reads them.
 
-    Who parks a run keeps its feed here; who takes it up again takes the feed, and the readers with it.
+    Who parks a run keeps its feed here; who takes it up again takes the feed, and the readers with it. Until
+    that is written, and the run at work, others still find the feed here.
     """
 
     def __init__(self) -> None:
@@ -28,15 +29,19 @@ class Waiting:
         self._feeds[run] = feed
 
     def take(self, run: str, next_seq: int) -> Feed:
-        """Return the feed of a run that is taken up again, or a new one.
+        """Return the feed of a run that is taken up again, or a new one; `taken` comes next.
 
         Args:
             run: The run.
             next_seq: The event that will be committed next.
         """
-        feed = self._feeds.pop(run, None) or Feed(next_seq)
+        feed = self.feed(run)
         feed.begin(next_seq)
         return feed
+
+    def taken(self, run: str) -> None:
+        """Take note that a run is at work, and found there."""
+        self._feeds.pop(run, None)
 
     def end(self, failure: HectorError) -> None:
         """Let all readers go."""

@@ -1,0 +1,93 @@
+"""What others ask of a task in the moment in which it is taken up again."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from support.custom_agent import answering, said
+from support.scripted_agent import as_ada
+
+import hector_a2a as a2a
+from hector.agent.v1 import AgentServiceStub, CancelRun, Signal, SignalRequest
+from hector_mesh import streaming
+from hector_store import RunLog
+
+ASKS = """
+    from hector_agent.custom import input_required
+
+    async def echo(turn):
+        yield f"hello {turn.text}" if turn.resumes else input_required("Who are you?")
+"""
+NEVER_ENDS = """
+    import asyncio
+    from hector_agent.custom import input_required
+
+    async def echo(turn):
+        if not turn.resumes:
+            yield input_required("Who are you?")
+        await asyncio.Event().wait()
+"""
+
+
+class Gate:
+    """Holds up the writing of events while it is closed."""
+
+    def __init__(self, monkeypatch):
+        self.open, self.reached, self.wished = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        append, signal = RunLog.append, RunLog.signal
+
+        async def held(log, *args, **named):
+            self.reached.set()
+            await self.open.wait()
+            return await append(log, *args, **named)
+
+        async def wished(log, *args):
+            number = await signal(log, *args)
+            self.wished.set()
+            return number
+
+        monkeypatch.setattr(RunLog, "signal", wished)
+        monkeypatch.setattr(RunLog, "append", held)
+
+
+@asynccontextmanager
+async def taken_up(mesh_under_test, folder, monkeypatch, source):
+    """Yield an agent, a task that waits, the gate at which it is taken up, and who does that."""
+    async with answering(mesh_under_test, folder, source) as agent, asyncio.timeout(10):
+        with as_ada():
+            task = (await agent.SendMessage(said("greet me"))).task
+            gate = Gate(monkeypatch)
+            async with asyncio.TaskGroup() as group:
+                following = group.create_task(_follow_up(agent, task.id))
+                await gate.reached.wait()
+                yield agent, task.id, gate, following
+
+
+async def _follow_up(agent, task):
+    return (await agent.SendMessage(said("Ada", task=task))).task
+
+
+async def test_a_subscriber_of_that_moment_sees_how_the_task_goes_on(mesh_under_test, tmp_path, monkeypatch):
+    async with taken_up(mesh_under_test, tmp_path, monkeypatch, ASKS) as (agent, task, gate, _):
+        subscribe = a2a.SubscribeToTaskRequest(id=task)
+        async with streaming(agent.SubscribeToTask(subscribe)) as events:
+            assert (await anext(aiter(events))).task.status.state == a2a.TASK_STATE_INPUT_REQUIRED
+            gate.open.set()
+            rest = [event async for event in events]
+    states = [event.status_update.status.state for event in rest if event.HasField("status_update")]
+    assert states == [a2a.TASK_STATE_WORKING, a2a.TASK_STATE_COMPLETED]
+
+
+@pytest.mark.parametrize("by", ["CancelTask", "Signal"])
+async def test_a_task_that_is_being_taken_up_can_be_cancelled(mesh_under_test, tmp_path, monkeypatch, by):
+    async with taken_up(mesh_under_test, tmp_path, monkeypatch, NEVER_ENDS) as (agent, task, gate, following):
+        if by == "CancelTask":
+            cancel = agent.CancelTask(a2a.CancelTaskRequest(id=task))
+        else:
+            wish = SignalRequest(run=task, signal=Signal(cancel=CancelRun()))
+            cancel = AgentServiceStub(mesh_under_test.mesh).Signal(wish)
+        cancelling = asyncio.ensure_future(cancel)
+        await gate.wished.wait()
+        gate.open.set()
+        await cancelling
+    assert following.result().status.state == a2a.TASK_STATE_CANCELED
