@@ -1,8 +1,7 @@
 """Readers of a task that was begun elsewhere: from now on, or from where their last stream broke off."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 import hector_a2a as a2a
 from hector_mesh import Call
@@ -16,9 +15,6 @@ from .run import Run
 from .runs import Runs
 from .tail import Reader
 from .view import FINAL, INTERRUPTED, TASK_STATES
-
-MOMENT_S = 2.0
-"""How long a run that waited may be nobody's between being taken up again and being at work."""
 
 
 class Subscriptions:
@@ -67,24 +63,22 @@ class Subscriptions:
 
     async def _unowned(self, row: RunRow, waiting: Feed, call: Call, *, follows_on: bool) -> Feed | None:
         """Return where to see what comes of a run that nobody worked on; None: nothing will."""
-        state = state_of(row)
-        if state in FINAL:
-            if follows_on:
+        for _ in range(2):  # it can be taken up between two looks, and be over before the second
+            state = state_of(row)
+            if state in FINAL and follows_on:
                 return None
-            shown = a2a.TaskState.Name(TASK_STATES[state])
-            raise a2a.UnsupportedOperation(f"task {row.id!r} is over ({shown}); GetTask returns it whole")
-        if state in INTERRUPTED:
-            waiting.begin(row.next_seq)
-            return waiting
-        run = self._live(call, row.id, "")
-        if run is None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(MOMENT_S):
-                    await waiting.change()
+            if state in FINAL:
+                shown = a2a.TaskState.Name(TASK_STATES[state])
+                raise a2a.UnsupportedOperation(f"task {row.id!r} is over ({shown}); GetTask returns it whole")
+            if state in INTERRUPTED:
+                waiting.begin(row.next_seq)
+                return waiting
+            await self._runs.taken_up(row.id)
             run = self._live(call, row.id, "")
-        if run is None:
-            raise RunLost(row.id)
-        return run.feed
+            if run is not None:
+                return run.feed
+            row = await self._runs.log.get(call.app, call.principal.id, row.id) or row
+        raise RunLost(row.id)
 
     def _live(self, call: Call, task_id: str, agent: str) -> Run | None:
         run = self._runs.live(call.app, call.principal.id, task_id)

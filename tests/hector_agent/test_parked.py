@@ -378,3 +378,29 @@ async def test_the_tail_of_a_run_that_waits_goes_on_when_it_is_taken_up(mesh_und
             rest = [one.event async for one in tail]
         assert rest[0].seq == so_far[-1] + 1
         assert rest[-1].status_changed.state == RUN_STATE_COMPLETED
+
+
+async def test_who_follows_a_task_in_the_moment_in_which_it_is_taken_up_gets_all_of_it(
+    mesh_under_test, tmp_path
+):
+    """Ours: whatever comes first, the log's word that it is at work or the run itself."""
+    async with parked(mesh_under_test, tmp_path) as (agent, task):
+
+        async def followed() -> str:
+            calls = agent.SubscribeToTask(
+                a2a.SubscribeToTaskRequest(id=task.id), metadata=(("last-event-id", "2"),)
+            )
+            async with streaming(calls) as events:
+                updates = [event.artifact_update async for event in events]
+            return "".join(part.text for update in updates for part in update.artifact.parts)
+
+        async def sent() -> None:
+            await agent.SendMessage(said("Ada", task=task.id))
+
+        async with asyncio.TaskGroup() as group:
+            reading = [group.create_task(followed()) for _ in range(10)]
+            group.create_task(sent())
+            for _ in range(20):
+                reading.append(group.create_task(followed()))
+                await asyncio.sleep(0)
+        assert {one.result() for one in reading} == {"I will greet you. greet me: hello Ada"}
