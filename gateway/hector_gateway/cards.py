@@ -1,6 +1,5 @@
 """Agent cards and the lists of agents."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -115,6 +114,7 @@ class Cards:
             NoSuchAgent: There is none that the caller may see.
             VersionNotSupported: The client wants the card of another version.
         """
+        time_s = exchange.time_s
         try:
             agent = await self._directory.agent(name, principal)
         except NoSuchAgent:
@@ -124,7 +124,7 @@ class Cards:
         usual = self._usual if self._usual in versions else "both"
         wanted = exchange.header(b"a2a-version") or exchange.query("A2A-Version")
         view: View = said(wanted, versions) or usual
-        made = self._card(agent, view)
+        made = self._card(agent, view, time_s)
         shared = b"private" if agent.visibility == VISIBILITY_INTERNAL else b"public"
         await cacheable(exchange, made.body, b"%s, max-age=%d" % (shared, MAX_AGE_S), modified=made.since)
 
@@ -177,7 +177,7 @@ class Cards:
         control = b"public, max-age=%d" % MAX_AGE_S
         await cacheable(exchange, self._signer.jwks, control, kind=b"application/jwk-set+json")
 
-    def _card(self, agent: Agent, view: View) -> _Made:
+    def _card(self, agent: Agent, view: View, time_s: float) -> _Made:
         """Return a public card, made anew when the agent has changed."""
         source, public = agent.SerializeToString(deterministic=True), self._public()
         known = self._made.get((agent.name, view))
@@ -187,8 +187,8 @@ class Cards:
         found: dict[str, Any] = card_json(self.public_card(agent), view)
         if self._signer is not None:
             found["signatures"] = self._signer.signatures_of(found)
-        body, now = _sorted(found), time.time()
-        made = _Made(*made_of, body, known.since if known is not None and known.body == body else now)
+        body = _sorted(found)
+        made = _Made(*made_of, body, known.since if known is not None and known.body == body else time_s)
         self._made[agent.name, view] = made
         return made
 

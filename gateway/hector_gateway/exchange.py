@@ -1,7 +1,9 @@
 """One HTTP request and its answer, over plain ASGI."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -82,6 +84,16 @@ class Exchange:
     def caller(self) -> str:
         """Whose share of the server this takes: the principal's, or without a credential the address's."""
         return self.principal.id or str((self._scope.get("client") or ("",))[0])
+
+    @property
+    def time_s(self) -> float:
+        """The time that the answer's Date will say, which may be a second behind the clock."""
+        transport = self._scope.get("hector.transport")
+        if transport is not None:
+            for name, value in transport.get_protocol().server_state.default_headers:
+                if name == b"date":
+                    return parsedate_to_datetime(value.decode()).timestamp()
+        return time.time()
 
     def header(self, name: bytes) -> str | None:
         """Return a header by its name in lower case."""

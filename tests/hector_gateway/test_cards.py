@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,18 @@ async def test_a_card_says_when_it_changed(start_gateway: Any) -> None:
     assert (found["description"], changed["description"]) == ("Helps.", "Helps more.")
     assert later.headers["etag"] != answer.headers["etag"]
     assert parsedate_to_datetime(later.headers["last-modified"]).timestamp() >= since
+
+
+async def test_a_card_changed_no_later_than_it_is_dated(
+    start_gateway: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9110 section 8.8.2.1. An answer's Date is up to a second behind the clock."""
+    gateway = await start_gateway()
+    ahead = time.time() + 5
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    answer, _ = await get(gateway)
+    dated, changed = (parsedate_to_datetime(answer.headers[name]) for name in ("date", "last-modified"))
+    assert changed <= dated
 
 
 async def test_a_card_shows_what_is_configured(start_gateway: Any) -> None:
