@@ -15,7 +15,6 @@ from hector_http.errors import (
     Untrusted,
 )
 from hector_http.limits import NO_RETRIES, Retries, Timeouts
-from hector_http.plain import PlainClient, PlainResponse
 from hector_http.request import Request
 from hector_http.response import Response
 from hector_http.tls import Tls
@@ -28,8 +27,6 @@ __all__ = [
     "CertificatesUnusable",
     "HttpClient",
     "HttpError",
-    "PlainClient",
-    "PlainResponse",
     "Request",
     "Response",
     "Retries",

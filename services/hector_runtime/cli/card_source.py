@@ -10,7 +10,7 @@ import click
 from grpc import StatusCode
 
 from hector_a2a.client_errors import TokenRefused
-from hector_http import PlainClient, Request, Tls
+from hector_http import HttpClient, Request, Tls
 from hector_mesh import HectorError
 
 from .options import Source, is_said
@@ -93,7 +93,7 @@ async def fetched(source: Source, url: str, version: str | None = None) -> bytes
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     tls = Tls(ca_file=source.ca_certificate) if source.ca_certificate else None
     request = Request("GET", url, headers, max_body_bytes=MOST_BYTES)
-    async with PlainClient(tls=tls) as http, http.send(request) as response:
+    async with HttpClient(trusted=[url], tls=tls) as http, http.send(request) as response:
         body = await response.read()
         if response.status == 401:
             raise TokenRefused(url, given=bool(token))

@@ -1,4 +1,4 @@
-"""The client without tries and redirects does what the other does, in the same words where it fails."""
+"""Requests without tries and redirects to a server that a person named, as programs send that ask once."""
 
 import asyncio
 import socket
@@ -9,20 +9,23 @@ from typing import Any
 import pytest
 from support.scripted_server import END, chunked, drops, hangs, head, raw, scripted, whole
 
-from hector_http import NO_RETRIES, BadUrl, BrokeOff, HttpClient, HttpError, PlainClient, Request, Timeouts
+from hector_http import NO_RETRIES, BadUrl, BrokeOff, HttpClient, HttpError, Request, Timeouts
 
 SHORT = Timeouts(connect_s=5, first_byte_s=0.2, stall_s=0.2, total_s=5)
 CHUNKED = {"Transfer-Encoding": "chunked"}
 
 
-@pytest.fixture(params=["plain", "pooled"])
-def client(request: pytest.FixtureRequest) -> Any:
+@pytest.fixture
+def client() -> Any:
     """Return a maker of clients for an address."""
-    return lambda url: PlainClient() if request.param == "plain" else HttpClient(trusted=[url])
+    return lambda url: HttpClient(trusted=[url])
 
 
-async def answer(client: Any, url: str, body: bytes | None = None, **more: Any) -> tuple[int, str, bytes]:
-    wanted = Request("POST" if body else "GET", url, {"X-A": "b"}, body, retries=NO_RETRIES, **more)
+async def answer(
+    client: Any, url: str, body: bytes | None = None, headers: Any = None, **more: Any
+) -> tuple[int, str, bytes]:
+    said = headers or {"X-A": "b"}
+    wanted = Request("POST" if body else "GET", url, said, body, retries=NO_RETRIES, **more)
     async with client(url) as http, http.send(wanted) as response:
         return response.status, response.headers.get("Content-Type", ""), await response.read()
 
@@ -117,8 +120,7 @@ async def test_what_is_no_address_is_refused(client: Any, url: str) -> None:
 async def test_headers_take_no_line_breaks() -> None:
     async with scripted(whole("x")) as server:
         with pytest.raises(BadUrl):
-            async with PlainClient().send(Request("GET", server.url, {"A": "b\r\nC: d"})):
-                pass
+            await answer(lambda url: HttpClient(trusted=[url]), server.url, headers={"A": "b\r\nC: d"})
         assert server.received == []
 
 
