@@ -96,7 +96,7 @@ async def test_every_door_that_a_card_lists_answers(house: House) -> None:
         assert state_of(await house.door(kind).send("hi")) == "COMPLETED"
 
 
-@keeps("1.11-grpc-url")
+@keeps("1.11-grpc-url", "1.14-grpc-address")
 async def test_grpcs_address_is_host_and_port(house: House) -> None:
     """1.0's text says so. 0.3's test kit wants a URL there, with which its SDK's channel finds nobody."""
     card = (await house.place.public_card("whole")).found
@@ -105,6 +105,8 @@ async def test_grpcs_address_is_host_and_port(house: House) -> None:
     assert host in ("localhost", "127.0.0.1")
     assert port.isdigit()
     assert grpc["tenant"] == "whole"
+    old = await card_of(house, "actor", "0.3")
+    assert [one["url"] for one in old["additionalInterfaces"] if one["transport"] == "GRPC"] == [grpc["url"]]
 
 
 @keeps("1.11-public-url")
