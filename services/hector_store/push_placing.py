@@ -71,6 +71,7 @@ def place(connection: Connection, run_id: str, pushes: Sequence[NewPush]) -> Non
             "updated_time": time_us,
             "worker": "",
             "lease_until": 0,
-            "epoch": (epoch or 0) + 1,
+            # Never one that another config of this name had, though it was deleted.
+            "epoch": (epoch or time_us) + 1,
         }
         connection.execute(_INSERT, row)

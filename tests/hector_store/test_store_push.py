@@ -99,6 +99,17 @@ async def test_a_config_of_the_same_id_is_replaced_and_its_old_owner_writes_noth
     assert await configs.owned(second.key) == second
 
 
+async def test_who_delivered_for_a_config_that_was_deleted_writes_nothing_to_one_of_its_name(
+    configs: PushConfigs, log: RunLog, run_id: str
+) -> None:
+    first = await configs.put(APP, ANN, run_id, PUSH)
+    await configs.delete(APP, ANN, run_id, "c1")
+    second = await configs.put(APP, ANN, run_id, PUSH._replace(url="https://example.org/new"))
+    assert second.epoch > first.epoch
+    assert not await configs.progress(first.key, PushProgress(2))
+    assert await configs.owned(second.key) == second
+
+
 async def test_progress_is_kept_and_says_when_to_try_again(configs: PushConfigs, run_id: str) -> None:
     key = (await configs.put(APP, ANN, run_id, PUSH)).key
     assert await configs.progress(key, PushProgress(2, 5, 3, wait_s=60.0, error="said\0no" + "!" * 2000))
