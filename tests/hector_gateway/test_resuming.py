@@ -1,6 +1,8 @@
 """Ours: a stream that broke off is picked up through any door, where it was, without a gap or doubles."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 from support.doors import DOORS, Refused
@@ -148,3 +150,24 @@ async def test_a_browser_picks_its_stream_up_by_itself(mesh_under_test, tmp_path
             blocks = (await answer.text()).strip().split("\n\n")
     assert blocks[0].startswith("retry: 1000\nid: 2\ndata: {")
     assert "TASK_STATE_COMPLETED" in blocks[-1]
+
+
+async def test_a_place_whose_history_is_gone_is_refused_at_every_door(mesh_under_test, tmp_path):
+    """Ours: with the cause among the error's facts, and by 0.3 over gRPC too, which shows what is over."""
+    async with opened(mesh_under_test, tmp_path, ScriptedModel("hello")) as place:
+        task = (await place.doors()[0].send())["id"]
+        with closing(sqlite3.connect(tmp_path / "runs.db")) as database, database:
+            database.execute("DELETE FROM run_events WHERE seq <= 3")
+        for door in place.doors():
+            with pytest.raises(Refused) as refused:
+                async with door.subscribe(task, after="2") as events:
+                    await events.all()
+            assert refused.value.code == REFUSED[door.binding]
+            assert refused.value.facts["cause"] == "EVENT_HISTORY_PRUNED"
+            assert await followed_states(door, task, "3") == ["TASK_STATE_COMPLETED"]
+
+
+async def followed_states(door, task: str, place: str) -> list[str]:
+    async with door.subscribe(task, after=place) as events:
+        found = [event.found async for event in events]
+    return [one["statusUpdate"]["status"]["state"] for one in found if "statusUpdate" in one]
