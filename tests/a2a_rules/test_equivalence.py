@@ -81,7 +81,7 @@ async def test_whatever_a_message_holds_means_the_same(door: Door, house: House,
     assert told["message"].pop("taskId") == found["id"]
     assert told["message"].pop("contextId") == found["contextId"]
     assert told["message"] == said_by(params["message"])
-    assert told["requestMetadata"] == params["metadata"]
+    assert told["requestMetadata"] == said_by(params["metadata"])
     kept = (await house.door(RpcV1).get(found["id"]))["history"][0]
     assert {name: kept[name] for name in params["message"]} == said_by(params["message"])
 
