@@ -1,5 +1,6 @@
 """Ours: agents from code, as docs/agents-from-code.md shows them, on a server that may be killed."""
 
+import inspect
 import json
 import os
 import re
@@ -8,10 +9,29 @@ from pathlib import Path
 
 from support.processes import answer_of, message, post
 
+from hector_agent.custom import saying
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "agents-from-code.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^```python (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+FILES = dict(re.findall(r"^```python (\S+\.py)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 CONFIGS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_has_the_words_with_what_they_take():
+    (listed,) = re.findall(r"^```python signatures\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    words = (
+        word
+        for word in vars(saying).values()
+        if inspect.isfunction(word) and word.__module__ == saying.__name__
+    )
+    found = set()
+    for word in words:
+        if word.__name__.startswith("_"):
+            continue
+        taken = inspect.signature(word).parameters.values()
+        bare = [one.replace(annotation=inspect.Parameter.empty) for one in taken if one.name != "metadata"]
+        found.add(word.__name__ + str(inspect.Signature(bare)).replace("'", '"'))
+    assert set(listed.splitlines()) == found
 
 
 def served(hector, *configs):
