@@ -31,6 +31,11 @@ class Lane:
     """When it began to have something to deliver, by time.monotonic(); 0: it has nothing."""
     timer: asyncio.TimerHandle | None = None
 
+    @property
+    def newest(self) -> int:
+        """The latest epoch that is known of its config."""
+        return (self.successor or self).key.epoch
+
     def stop_timer(self) -> None:
         """Wait no longer."""
         if self.timer is not None:

@@ -142,6 +142,8 @@ class Push:
                 self._ready(lane)
             lane.again = lane.again or at_once
             return
+        if lane is not None and key.epoch < lane.newest:
+            return  # it was read before what is here, and came back late
         if lane is not None and lane.state == "busy":
             lane.successor = pending  # when it is done with what it does: one at a time
             return

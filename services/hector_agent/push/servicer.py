@@ -74,6 +74,7 @@ class PushServicer(a2a.A2AServiceServicer):
         call = current_call.get()
         await self._check_task(call, request.task_id, request.tenant)
         await self.push.configs.delete(call.app, call.principal.id, request.task_id, request.id)
+        self.push.wake(request.task_id)  # it finds that there is nothing to do for it, and is forgotten
         return a2a.Empty()
 
     def wanted(self, request: "a2a.SendMessageRequest", context: Context) -> tuple[NewPush, ...]:
