@@ -18,6 +18,7 @@ from grpc import StatusCode
 from hector_mesh import HectorError, current_call
 
 from .log_flood import Flood
+from .log_lines import Gathered
 from .log_traceback import traced
 
 LEVELS = {
@@ -100,16 +101,6 @@ def catch_strays(loop: asyncio.AbstractEventLoop) -> None:
     threading.excepthook = in_thread
 
 
-class RotatedFile(WatchedFileHandler):
-    """A file that may be moved away; while it cannot be made again, lines are lost and nothing else."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            super().emit(record)
-        except OSError:  # Python's own lets this out, into whatever wanted to log
-            self.handleError(record)
-
-
 def circumstances(record: logging.LogRecord) -> bool:
     """Add which request a line belongs to, where one is being served; a filter that keeps every line."""
     call = current_call.get()
@@ -185,8 +176,8 @@ def _shown(value: object) -> str:
 
 def _handler(file: Path | None) -> logging.Handler:
     if file is None:
-        return logging.StreamHandler(sys.stderr)
+        return Gathered(logging.StreamHandler(sys.stderr))
     try:
-        return RotatedFile(file, encoding="utf-8", errors="backslashreplace")
+        return Gathered(WatchedFileHandler(file, encoding="utf-8", errors="backslashreplace"))
     except OSError as error:
         raise LogFileUnusable(file, (error.strerror or str(error)).lower()) from error

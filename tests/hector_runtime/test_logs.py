@@ -10,6 +10,7 @@ from grpc import StatusCode
 
 from hector_mesh import Call, HectorError, scope
 from hector_runtime.log_flood import BURST, EVERY_S, Flood
+from hector_runtime.log_lines import Gathered
 from hector_runtime.logs import OURS, JsonLines, LogFileUnusable, TextLines, catch_strays, start_logging
 
 SECRET = "sk-planted-0123456789"
@@ -202,3 +203,49 @@ def test_the_level_holds_for_every_package_of_ours():
         for path in (tree / folder).glob("hector_*/__init__.py")
     }
     assert packages <= set(OURS)
+
+
+class Written(list[str]):
+    """A stream that remembers each write."""
+
+    def write(self, text: str) -> None:
+        self.append(text)
+
+    def flush(self) -> None:
+        pass
+
+
+async def test_lines_of_one_turn_of_the_loop_are_one_write():
+    stream = Written()
+    handler = Gathered(logging.StreamHandler(stream))
+    for number in range(3):
+        handler.handle(logging.makeLogRecord({"levelno": logging.INFO, "msg": f"line {number}"}))
+    assert stream == []
+    await asyncio.sleep(0)
+    assert stream == ["line 0\nline 1\nline 2\n"]
+
+
+async def test_a_warning_is_written_at_once_behind_what_came_before_it():
+    stream = Written()
+    handler = Gathered(logging.StreamHandler(stream))
+    handler.handle(logging.makeLogRecord({"levelno": logging.INFO, "msg": "before"}))
+    handler.handle(logging.makeLogRecord({"levelno": logging.WARNING, "msg": "look"}))
+    assert stream == ["before\nlook\n"]
+    await asyncio.sleep(0)
+    assert stream == ["before\nlook\n"]
+
+
+async def test_what_was_gathered_is_written_when_the_handler_is_closed():
+    stream = Written()
+    handler = Gathered(logging.StreamHandler(stream))
+    handler.handle(logging.makeLogRecord({"levelno": logging.INFO, "msg": "the last"}))
+    handler.close()
+    assert stream == ["the last\n"]
+
+
+async def test_a_line_from_a_thread_does_not_wait_for_a_loop():
+    stream = Written()
+    handler = Gathered(logging.StreamHandler(stream))
+    line = logging.makeLogRecord({"levelno": logging.INFO, "msg": "from a thread"})
+    await asyncio.to_thread(handler.handle, line)
+    assert stream == ["from a thread\n"]

@@ -167,6 +167,8 @@ def _hush() -> None:
 def leave(code: int) -> NoReturn:
     """End the process at once, with what was printed shown; nothing is waited for."""
     with suppress(OSError, ValueError):
+        for handler in logging.root.handlers:
+            handler.flush()
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)

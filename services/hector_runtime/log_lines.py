@@ -1,0 +1,66 @@
+"""Writes log lines: those of one turn of the event loop at once, because a write costs more than a line."""
+
+import asyncio
+import logging
+from logging.handlers import WatchedFileHandler
+from typing import Any
+
+MOST_LINES = 1_000
+"""How many are gathered at most."""
+
+
+class Gathered(logging.Handler):
+    """Gives what it gathers to a handler of a stream or a file.
+
+    A warning is written at once, with what came before it, and so is every line from outside the loop. What
+    is left at the end is written when Python shuts its logging down. Where nothing can be written any more,
+    on a full disk or a closed pipe, lines are lost and nothing else.
+    """
+
+    def __init__(self, target: "logging.StreamHandler[Any]") -> None:
+        super().__init__()
+        self._target = target
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a line."""
+        try:
+            self._lines.append(f"{self.format(record)}\n")
+        except Exception:  # the border of what is logged: what cannot be shown must not stop the work
+            self.handleError(record)
+            return
+        if record.levelno >= logging.WARNING or len(self._lines) >= MOST_LINES:
+            self.flush()
+        elif len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # no loop is running here, so none has a next turn
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        self.acquire()
+        try:
+            lines, self._lines = self._lines, []
+            if lines:
+                self._write("".join(lines))
+        finally:
+            self.release()
+
+    def close(self) -> None:
+        """Write what was gathered, and close what it is written to."""
+        self.flush()
+        self._target.close()
+        super().close()
+
+    def _write(self, text: str) -> None:
+        target = self._target
+        try:
+            if isinstance(target, WatchedFileHandler):
+                target.reopenIfNeeded()
+                if target.stream is None:  # it could not be made again the last time
+                    target.stream = target._open()
+            target.stream.write(text)
+            target.stream.flush()
+        except (OSError, ValueError):  # the latter of a stream that was closed
+            pass
