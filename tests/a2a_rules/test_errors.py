@@ -192,6 +192,7 @@ async def test_what_fails_within_a_stream_is_its_last_event(failing: House, door
             assert body["error"]["code"] == CODES[reason][0]
         else:
             assert body["error"]["code"] == CODES[reason][1]
+            assert b"\nevent: error\n" in found.body
 
 
 @keeps("1.9-invalid-params")
