@@ -35,6 +35,8 @@ class Reply:
     """Which edition of A2A decides the codes of its errors; None: as the server says."""
     said: tuple[tuple[str, str], ...] = ()
     """Metadata that comes with it."""
+    agent: str = ""
+    """Who is asked, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ class _Record:
             self.request_id,
             visit.traceparent if visit else "",
             visit.principal if visit else NOBODY,
+            visit.reply.agent if visit else "",
         )
 
 

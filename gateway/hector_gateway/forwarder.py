@@ -28,7 +28,7 @@ from .push import OLD_VERSION, wants_push
 from .request_limits import check_message
 from .skills import shown_to
 from .spoken import Spoken, spoken, spoken_v03
-from .versions import SUPPORTED, Version, check, said
+from .versions import Version, check, said
 
 
 class Forwarder:
@@ -152,8 +152,9 @@ class Forwarder:
         """Return what an agent offers, when this method in this version is a part of it."""
         agent = await self._directory.agent_or_gone(name, visit.principal)
         offer, version = self._cards.offers.of(agent), one.version or "1.0"
-        visit.reply.profile = offer.errors
+        visit.reply.agent, visit.reply.profile = agent.name, offer.errors
         check(version, offer.versions)
+        check_version(one.service, version, visit.metadata, offer.versions)
         offer.check_method(one.method, version)
         wanted = extensions(visit)
         if wanted or offer.required:
@@ -163,12 +164,12 @@ class Forwarder:
         return offer
 
     async def _card(self, wire: bytes, visit: Visit) -> bytes:
-        check_version(v03_grpc.SERVICE, "0.3", visit.metadata)
         with scope(_call(visit, self.server.request_timeout, self.revision)):
             agent = await self._directory.agent(_named(visit), visit.principal)
         offer = self._cards.offers.of(agent)
-        visit.reply.profile = offer.errors
+        visit.reply.agent, visit.reply.profile = agent.name, offer.errors
         check("0.3", offer.versions)
+        check_version(v03_grpc.SERVICE, "0.3", visit.metadata, offer.versions)
         if offer.extended_card:  # 0.3 has one method here for both
             card = self._cards.extended(agent, visit.principal, "0.3")
         else:
@@ -182,7 +183,6 @@ class Forwarder:
         if len(wire) > limit:
             raise BodyTooLarge(limit)
         if one.version is not None:
-            check_version(one.service, one.version, visit.metadata)
             if one.version == "0.3":  # it has no tenant, and what is not offered need not be read
                 offer = await self._offer(_named(visit), one, visit)
                 request = one.read(wire)
@@ -195,7 +195,8 @@ class Forwarder:
             return request
         request = one.read(wire)
         if isinstance(request, GetAgentRequest):
-            request.agent = (await self._directory.agent(request.agent, visit.principal)).name
+            found = await self._directory.agent(request.agent, visit.principal)
+            request.agent = visit.reply.agent = found.name
         return request
 
 
@@ -249,13 +250,15 @@ def _seen_from_outside(answer: Any, principal: Principal) -> Any:
     return answer
 
 
-def check_version(service: str, version: Version, metadata: Mapping[str, str | bytes]) -> None:
+def check_version(
+    service: str, version: Version, metadata: Mapping[str, str | bytes], served: Sequence[Version]
+) -> None:
     """Let a call pass that says what its package says, or nothing.
 
     Raises:
         VersionNotSupported: It says another one.
     """
-    found = said(str(metadata.get("a2a-version", ""))) or version
+    found = said(str(metadata.get("a2a-version", "")), served) or version
     if found != version:
         message = f"{service} is A2A {version}, and a2a-version says {found}; leave it out, or say {version}"
-        raise a2a.VersionNotSupported(message, found=found, supported=SUPPORTED)
+        raise a2a.VersionNotSupported(message, found=found, supported=served)

@@ -39,7 +39,14 @@ def http_served(exchange: Exchange, begun: float) -> None:
 
 
 def grpc_served(
-    method: str, code: str, reason: str, begun: float, request_id: str, traceparent: str, principal: Principal
+    method: str,
+    code: str,
+    reason: str,
+    begun: float,
+    request_id: str,
+    traceparent: str,
+    principal: Principal,
+    agent: str = "",
 ) -> None:
     """Take note of a request over gRPC."""
     _served("grpc", method, code, reason, begun)
@@ -51,7 +58,7 @@ def grpc_served(
             "duration_ms": _ms(begun),
             "request_id": request_id,
         }
-        _add(facts, principal, "", reason, traceparent)
+        _add(facts, principal, agent, reason, traceparent)
         log.info("request served", extra=facts)
 
 

@@ -1,5 +1,7 @@
 """Servers and agents that speak one version of A2A only, and agents with codes of their own."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -105,6 +107,38 @@ async def test_odd_versions_are_refused_and_told_back_in_short(place: Place, ver
             await door.call("GetTask", {"id": "nothing"}, {"a2a-version": version})
         check(found.value, door, "1.0", "0.3")
         assert len(found.value.message) < 200
+
+
+async def test_the_log_says_which_agent_was_asked_at_every_door(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ours: docs/operations.md; refused or not."""
+    caplog.set_level("INFO", "hector_gateway.measuring")
+    for agent, spoken in SPOKEN.items():
+        for door in place.doors(agent):
+            caplog.clear()
+            with contextlib.suppress(Refused):
+                await door.send()
+            async with asyncio.timeout(5):
+                while not (served := [one for one in caplog.records if one.getMessage() == "request served"]):
+                    await asyncio.sleep(0)  # a gRPC client can be told before the server takes note of it
+            if door.version in spoken or door.binding == "GRPC":
+                assert [vars(one).get("agent") for one in served] == [agent], door
+
+
+async def test_a_version_that_nobody_speaks_is_refused_as_the_agent_has_it(
+    mesh_under_test: Any, tmp_path: Any
+) -> None:
+    others = {"new": {"a2a": {"versions": ["1.0"], "errors": "1.0.0"}}}
+    codes = CODES | {"GRPC": "UNIMPLEMENTED"}
+    async with opened(mesh_under_test, tmp_path, others=others) as place:
+        for door in place.doors("new"):
+            with pytest.raises(Refused) as found:
+                await door.call("GetTask", {"id": "nothing"}, {"a2a-version": "9.0"})
+            assert (found.value.reason, found.value.code) == ("VERSION_NOT_SUPPORTED", codes[door.binding]), (
+                door
+            )
+            assert found.value.facts["supported"] == "1.0"
 
 
 async def test_each_agents_errors_have_the_codes_of_its_edition(mesh_under_test: Any, tmp_path: Any) -> None:
