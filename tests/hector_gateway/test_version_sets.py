@@ -121,7 +121,7 @@ async def test_the_log_says_which_agent_was_asked_at_every_door(
                 await door.send()
             async with asyncio.timeout(5):
                 while not (served := [one for one in caplog.records if one.getMessage() == "request served"]):
-                    await asyncio.sleep(0)  # a gRPC client can be told before the server takes note of it
+                    await asyncio.sleep(0)  # noqa: ASYNC110  a gRPC client can be told before the server takes note of it
             if door.version in spoken or door.binding == "GRPC":
                 assert [vars(one).get("agent") for one in served] == [agent], door
 
