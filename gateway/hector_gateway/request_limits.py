@@ -48,9 +48,9 @@ def check_json(params: Any, body: bytes, limits: LimitsConfig) -> None:
     if len(body) > limits.max_metadata_size:
         beside = {name: value for name, value in params.items() if value is not message}
         more = {name: value for name, value in message.items() if value is not parts}
-        size = len(orjson.dumps([beside, more]))
+        size = _size_bytes([beside, more])
         if isinstance(parts, list):
-            size += sum(len(orjson.dumps(_without_content(part))) for part in parts)
+            size += sum(_size_bytes(_without_content(part)) for part in parts)
         if size > limits.max_metadata_size:
             raise _too_much_beside(limits)
 
@@ -67,6 +67,13 @@ def check_message(request: Any, size_bytes: int, limits: LimitsConfig) -> None:
         contents = sum(_content_bytes(part) for part in parts)
         if size_bytes - contents > limits.max_metadata_size:
             raise _too_much_beside(limits)
+
+
+def _size_bytes(found: Any) -> int:
+    try:
+        return len(orjson.dumps(found))
+    except orjson.JSONEncodeError:  # of what was read this one thing cannot be written
+        raise a2a.InvalidParams({"": "it is nested too deep, far deeper than A2A's messages are"}) from None
 
 
 def _may_have_more(body: bytes, limits: LimitsConfig) -> bool:

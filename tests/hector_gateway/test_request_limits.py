@@ -146,6 +146,19 @@ async def test_other_operations_hold_no_more_than_metadata_may(doors_of):
         assert "server.limits.max_metadata_size" in refused.value.message
 
 
+async def test_what_is_large_and_deep_is_refused_as_the_clients_mistake(doors_of):
+    """Deeper than what measures JSON can go, and larger than what is let pass without measuring."""
+    gateway, _ = await doors_of()
+    deep = "[" * 300 + '"' + "x" * 300_000 + '"' + "]" * 300
+    said = '{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"hi"%s}]%s}}'
+    headers = {"Content-Type": "application/json", "A2A-Version": "1.0"}
+    for body in (said % (f',"metadata":{{"a":{deep}}}', ""), said % ("", f',"metadata":{{"a":{deep}}}')):
+        url = f"{gateway.url}/agents/helper/message:send"
+        async with gateway.http.post(url, data=body, headers=headers) as answer:
+            assert answer.status == 400
+            assert "nested too deep" in (await answer.json(content_type=None))["error"]["message"]
+
+
 @pytest.mark.parametrize("text", ['{"a":' * 100_000, "[" * 100_000, "[" * 900 + "]" * 900])
 async def test_a_hundred_thousand_levels_are_refused_at_once(start_gateway, text):
     gateway = await start_gateway()
