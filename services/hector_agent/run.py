@@ -300,13 +300,17 @@ class Run:
             view=listed(self.task) if changes.view is None else changes.view,
         )
         created = await self._log.create(whole, [*first, *rows])
+        self._written_down(created.time_us)
+        return Appended(created.last_seq, created.time_us)
+
+    def _written_down(self, time_us: int) -> None:
+        """Be no draft any more, and let whoever waits for that know."""
         self.draft = None
         for task in (self.task, *(self.begun or ())[:1]):
-            task.status.timestamp.FromMicroseconds(created.time_us)
+            task.status.timestamp.FromMicroseconds(time_us)
         opened, self.opened = self.opened, None  # it knows the run: a circle, if it were kept
         if opened is not None:
             opened()
-        return Appended(created.last_seq, created.time_us)
 
     def _take(self, events: Sequence[RunEvent], state: "RunState.ValueType | None", next_seq: int) -> None:
         """Make committed events part of the task, and show them."""
@@ -325,8 +329,8 @@ class Run:
         place = self.place
         rows = await self._log.events(place.app, place.run, after=self._next_seq - 1)
         self._doubted_chars = None
-        if self.draft is not None and await self._log.get(place.app, place.owner, place.run) is not None:
-            self.draft = None
+        if self.draft is not None and (row := await self._log.get(place.app, place.owner, place.run)):
+            self._written_down(row.created_time_us)
         if not rows:
             return
         if self._open is not None and doubted_chars:

@@ -1,6 +1,7 @@
 """A run's writes may be slow, fail, or outlive who asked for them: nothing shown is lost or told twice."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from support.scripted_agent import until
@@ -15,13 +16,14 @@ from hector.agent.v1 import (
     TextAppended,
 )
 from hector_agent.feed import Cursor, Follower
-from hector_agent.run import Place, Run
+from hector_agent.run import Place, Run, row_of
 from hector_agent.tail import tail
 from hector_agent.view import fold, new_task
-from hector_store import Appended, EventRow
+from hector_store import Appended, EventRow, NewRun, RunChanges
 from hector_store.errors import StorageQueueFull
 from hector_store.server_errors import StorageInDoubt
 from hector_store.url import parse
+from hector_store.values import Created
 
 NOTHING = Cursor()
 SERVER = parse("postgres://db.example.com/hector")
@@ -54,6 +56,13 @@ class HeldLog:
             raise StorageInDoubt(SERVER, "cut")
         self.size_bytes += sum(len(event.payload) for event in events) + len(changes.view or b"")
         return Appended(len(self.written), 1)
+
+    async def create(self, new, events):
+        appended = await self.append(new.id, 1, events, RunChanges())
+        return Created(new.id, 1, 1, appended.last_seq, 1, repeated=False)
+
+    async def get(self, app, owner, run):
+        return SimpleNamespace(created_time_us=1) if self.written else None
 
     async def events(self, app, run, *, after):
         return [
@@ -88,6 +97,10 @@ def run(log, monkeypatch):
 def seen(run, cursor=NOTHING):
     """What a reader that has only this gets."""
     return [shown.event for shown in run.feed.behind(Follower(cursor))]
+
+
+def completed():
+    return RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED))
 
 
 def text_of(run):
@@ -185,6 +198,24 @@ async def test_a_run_that_may_have_ended_ends_once(run, log):
     assert [event.WhichOneof("event") for event in log.written] == ["text_appended", "status_changed"]
     assert run.state == RUN_STATE_COMPLETED
     assert text_of(run) == "said"
+
+
+@pytest.mark.parametrize("doubt", ["kept", "lost"])
+async def test_who_asked_hears_of_a_run_that_may_have_been_written_with_its_end(run, log, doubt):
+    events = [RunEvent(message_received=MessageReceived()), completed()]
+    run.draft = NewRun("default", "ada", "assistant", id="run"), [row_of(events[0])]
+    run._next_seq = 2
+    heard = []
+    run.opened = lambda: heard.append(run.draft)
+    log.doubt = doubt
+    with pytest.raises(StorageInDoubt):
+        await run.commit([completed()])
+    assert heard == []
+    log.doubt = ""
+    await run.commit([completed()])
+    assert heard == [None]
+    assert run.over
+    assert [event.WhichOneof("event") for event in log.written] == ["message_received", "status_changed"]
 
 
 async def test_what_a_cancelled_caller_wrote_is_in_the_task_and_on_the_feed(run, log):
