@@ -11,14 +11,14 @@ from hector.agent.v1 import (
     RunState,
     StatusChanged,
 )
-from hector_mesh import Call
+from hector_mesh import Call, HectorError
 from hector_store import NewEvent, NewPush, NewRun, RunLog, RunRow
 
 from .agent import Agent
 from .feed import Cursor
 from .idempotency import Once
 from .ledger import events_of, state_of
-from .run import Place, Run, row_of
+from .run import IN_DOUBT, Place, Run, row_of
 from .tail import Reader
 from .view import INTERRUPTED, TASK_STATES, fold, listed, new_task
 from .waiting import Waiting
@@ -150,7 +150,14 @@ async def reopened(
     if row.worker != worker:
         changed = OwnerChanged(worker=worker, epoch=epoch, reason="it waited, and is taken up again")
         events.insert(0, RunEvent(owner_changed=changed))
-    await run.commit(events, pushes=named(pushes, row.id))
+    try:
+        await run.commit(events, pushes=named(pushes, row.id))
+    except HectorError as error:
+        if error.reason != IN_DOUBT:
+            raise
+        await run.commit(())  # finds out: nobody else would go on with it
+        if run.parked:
+            raise
     waiting.taken(row.id)
     return run, before
 

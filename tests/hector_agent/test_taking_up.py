@@ -3,14 +3,17 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import grpc
 import pytest
 from support.custom_agent import answering, said
 from support.scripted_agent import as_ada
 
 import hector_a2a as a2a
 from hector.agent.v1 import AgentServiceStub, CancelRun, Signal, SignalRequest
-from hector_mesh import streaming
+from hector_mesh import info_of, streaming
 from hector_store import RunLog
+from hector_store.server_errors import StorageInDoubt
+from hector_store.url import parse
 
 ASKS = """
     from hector_agent.custom import input_required
@@ -91,3 +94,29 @@ async def test_a_task_that_is_being_taken_up_can_be_cancelled(mesh_under_test, t
         gate.open.set()
         await cancelling
     assert following.result().status.state == a2a.TASK_STATE_CANCELED
+
+
+@pytest.mark.parametrize("doubt", ["kept", "lost"])
+async def test_a_task_whose_taking_up_is_in_doubt_goes_on_or_waits(
+    mesh_under_test, tmp_path, monkeypatch, doubt
+):
+    append, doubts = RunLog.append, [doubt]
+
+    async def in_doubt(log, *args, **named):
+        if not doubts:
+            return await append(log, *args, **named)
+        if doubts.pop() == "kept":
+            await append(log, *args, **named)
+        raise StorageInDoubt(parse("postgres://db.example.com/hector"), "cut")
+
+    async with answering(mesh_under_test, tmp_path, ASKS) as agent:
+        with as_ada():
+            task = (await agent.SendMessage(said("greet me"))).task
+            monkeypatch.setattr(RunLog, "append", in_doubt)
+            if doubt == "lost":
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await _follow_up(agent, task.id)
+                assert info_of(refused.value).reason == "STORAGE_IN_DOUBT"
+            done = await _follow_up(agent, task.id)
+    assert done.status.state == a2a.TASK_STATE_COMPLETED
+    assert [message.parts[0].text for message in done.history] == ["greet me", "Who are you?", "Ada"]
