@@ -37,12 +37,17 @@ def status(state, text="", **metadata):
     return update
 
 
+STAYS_OPEN = object()
+
+
 class Says:
     def __init__(self, *responses, cancelling=None):
         self.responses, self.cancelled, self.cancelling = responses, [], cancelling
 
     async def ask(self, request):
         for response in self.responses:
+            if response is STAYS_OPEN:
+                await asyncio.Event().wait()
             if isinstance(response, BaseException):
                 raise response
             yield response
@@ -190,3 +195,15 @@ async def test_a_server_that_does_not_cancel_in_time_is_not_waited_for(monkeypat
     async with asyncio.timeout(5):
         with pytest.raises(BrokenPipeError):
             await followed(says, question("hi", "a", ""), Show(text=gone))
+
+
+@pytest.mark.parametrize("first", [[started(), status(a2a.TASK_STATE_AUTH_REQUIRED, "Sign in.")], None])
+async def test_who_is_to_show_credentials_is_told_though_the_stream_stays_open(first):
+    """A2A 1.0, section 7.6.1: it stays open at AUTH_REQUIRED. Somebody sits before it."""
+    if first is None:  # a task that waits before anybody reads of it
+        first = [started(a2a.TASK_STATE_AUTH_REQUIRED)]
+        first[0].task.status.message.parts.add(text="Sign in.")
+    async with asyncio.timeout(5):
+        found, _, _, says = await read(*first, STAYS_OPEN)
+    assert (found.waits, found.problem, found.task) == (True, "Sign in.", "t-1")
+    assert says.cancelled == []

@@ -130,7 +130,7 @@ class _Following:
         answer = self.answer
         async for response in responses:
             self._show.update(response)
-            kind = response.WhichOneof("payload")
+            kind, is_known = response.WhichOneof("payload"), False
             if kind == "task":
                 # What a task had made before it asked was shown when it asked.
                 is_known = bool(self._request.message.task_id) and not answer.task
@@ -155,6 +155,9 @@ class _Following:
             elif kind == "status_update":
                 self._take_status(response.status_update.status)
                 self._take_doing(response.status_update)
+            # A stream stays open there, since credentials may come another way; who reads has to be told now.
+            if answer.state == int(a2a.TASK_STATE_AUTH_REQUIRED) and not is_known:
+                return
 
     def _take_whole(self, artifact: "a2a.Artifact") -> None:
         """Take in an artifact as it is now, and show what is new of it."""
