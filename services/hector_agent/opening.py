@@ -23,6 +23,9 @@ from .tail import Reader
 from .view import INTERRUPTED, TASK_STATES, fold, listed, new_task
 from .waiting import Waiting
 
+WAITING = frozenset(RunState.Name(state) for state in INTERRUPTED)
+"""States of runs that wait for somebody, as their rows have them."""
+
 
 async def opened(
     log: RunLog,
@@ -169,7 +172,7 @@ def named(pushes: Sequence[NewPush], run: str) -> tuple[NewPush, ...]:
 
 def waits(row: RunRow | None) -> bool:
     """Return whether a run waits for somebody."""
-    return row is not None and state_of(row) in INTERRUPTED
+    return row is not None and row.state in WAITING
 
 
 def received(message: "a2a.Message", once: Once | None) -> RunEvent:

@@ -35,7 +35,7 @@ from .errors import RunDoesNotWait, ShuttingDown, TooManyRuns
 from .idempotency import Earlier, IdempotencyKeyReused, Once, heard
 from .ledger import close_abandoned, ended, task_of
 from .measuring import ACTIVE, run_ended
-from .opening import opened, received, reopened, unwritten, waits
+from .opening import WAITING, opened, received, reopened, unwritten, waits
 from .order import InOrder
 from .push.push import Push
 from .run import Run
@@ -98,9 +98,9 @@ class Runs:
         Runs that wait for somebody go on waiting.
         """
         self._opened = log
-        for row in await log.unfinished():
-            if not waits(row):
-                await self._end_abandoned(log, row)
+        # Those that wait are not read: there can be many of them, and nothing is to be done.
+        for row in await log.unfinished(but=WAITING):
+            await self._end_abandoned(log, row)
         self._accepting = True
         try:
             yield

@@ -220,9 +220,11 @@ def _page_of(
     return Rows(listed, [*names, "most", *behind]), Rows(total, names)
 
 
-def unfinished(connection: Connection, worker: str | None) -> Sequence[RunRow]:
-    """Return the runs that are in no terminal state, oldest first."""
+def unfinished(connection: Connection, worker: str | None, but: Collection[str]) -> Sequence[RunRow]:
+    """Return the runs that are in no terminal state, oldest first, but for those in some states."""
     statement = select(*_LISTED).where(runs.c.finished.is_(False))
+    if but:
+        statement = statement.where(runs.c.state.not_in(sorted(but)))
     if worker is not None:
         statement = statement.where(runs.c.worker == worker)
     return [RunRow(*row) for row in connection.execute(statement.order_by(runs.c.created_time, runs.c.id))]

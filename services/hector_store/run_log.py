@@ -259,9 +259,12 @@ class RunLog:
         """Return one context; None when it has no runs for this owner."""
         return await self._database.read(lambda connection: contexts.one(connection, app, owner, context_id))
 
-    async def unfinished(self, worker: str | None = None) -> Sequence[RunRow]:
-        """Return all apps' runs that are in no terminal state, oldest first; only `worker`'s if given."""
-        return await self._database.read(lambda connection: reading.unfinished(connection, worker))
+    async def unfinished(self, worker: str | None = None, *, but: Collection[str] = ()) -> Sequence[RunRow]:
+        """Return all apps' runs that are in no terminal state, oldest first; only `worker`'s if given.
+
+        Those in the states `but` are left out.
+        """
+        return await self._database.read(lambda connection: reading.unfinished(connection, worker, but))
 
     async def signals(self, run_id: str) -> Sequence[SignalRow]:
         """Return the signals that the owner of a run has not consumed yet, in order."""

@@ -282,6 +282,8 @@ async def test_unfinished_runs_are_those_in_no_terminal_state(log: RunLog) -> No
     assert [run.id for run in found] == [working.run_id, waiting.run_id]
     assert found[0].view == b"v"
     assert [run.id for run in await log.unfinished("w2")] == [waiting.run_id]
+    some = ("RUN_STATE_FROM_THE_FUTURE", "RUN_STATE_INPUT_REQUIRED")
+    assert [run.id for run in await log.unfinished(but=some)] == [working.run_id]
     await log.append(working.run_id, 1, [], RunChanges(state="RUN_STATE_FAILED"))
     revived = made["RUN_STATE_FAILED"]
     await log.append(revived.run_id, 1, [], RunChanges(state="RUN_STATE_WORKING"))
