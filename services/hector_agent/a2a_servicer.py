@@ -220,11 +220,14 @@ class A2AServicer(PushServicer):
         call = current_call.get()
         owner = call.principal.id
         agent = await self._of_tasks(tenant)
-        run = self._runs.live(call.app, owner, task_id)
+        run, found = self._runs.live(call.app, owner, task_id), None
+        if run is None:
+            found = await self._runs.log.story(call.app, owner, task_id, SHOWN)
+            if found is not None and not (found[0].finished or waits(found[0])):
+                run = await self._runs.taken_up(call.app, owner, task_id)
         if run is not None and run.is_task and (not agent or run.place.agent == agent):
             return run.snapshot()[0], run, None
-        found = await self._runs.log.story(call.app, owner, task_id, SHOWN) if run is None else None
-        if found is None or not found[0].is_task or (agent and found[0].agent != agent):
+        if run is not None or found is None or not found[0].is_task or (agent and found[0].agent != agent):
             raise a2a.TaskNotFound(task_id)
         return task_of(*found), None, found[0]
 

@@ -60,9 +60,7 @@ class Again:
         """
         app, owner = call.app, call.principal.id
         seq = await heard(self._runs.log, app, owner, task_id, once)
-        if seq:
-            await self._runs.taken_up(task_id)
-        return Earlier(task_id, self._runs.live(app, owner, task_id), seq + 1) if seq else None
+        return Earlier(task_id, await self._runs.taken_up(app, owner, task_id), seq + 1) if seq else None
 
     async def answer(
         self, call: Call, earlier: Earlier, history_length: int | None

@@ -49,6 +49,7 @@ from .opening import waits
 from .push.deliveries import DeliveriesServicer
 from .push.push import Push
 from .roster import Roster
+from .run import Run
 from .runs import Runs
 from .state import is_change, state_of_session
 from .tail import tail
@@ -105,7 +106,7 @@ class AgentServicer(DeliveriesServicer):
         # Before the row is read: whoever takes up a run that waits finds the feed, and us, here.
         waiting = self._runs.waiting.feed(request.run)
         row = await self._row(call, request.run)
-        live = self._runs.live(call.app, call.principal.id, request.run)
+        live = await self._at_work(call, row)
         feed = live.feed if live is not None else None
         if feed is None and waits(row):
             waiting.begin(row.next_seq)
@@ -129,7 +130,7 @@ class AgentServicer(DeliveriesServicer):
             return SignalResponse(id=await self._woken(row, request.signal, call))
         if kind != "cancel":
             raise SignalNotSupported(kind or "nothing")
-        live, why = self._runs.live(call.app, call.principal.id, request.run), request.signal.cancel.reason
+        live, why = await self._at_work(call, row), request.signal.cancel.reason
         if live is None and waits(row):
             return SignalResponse(id=await self._runs.cancel_waiting(row, why))
         if live is None or live.over:
@@ -184,6 +185,12 @@ class AgentServicer(DeliveriesServicer):
         if row is None:
             raise RunNotFound(run)
         return row
+
+    async def _at_work(self, call: Call, row: RunRow) -> Run | None:
+        live = self._runs.live(call.app, call.principal.id, row.id)
+        if live is not None or row.finished or waits(row):
+            return live
+        return await self._runs.taken_up(call.app, call.principal.id, row.id)
 
     async def _session(self, call: Call, session: str) -> ContextRow:
         row = await self._runs.log.context(call.app, call.principal.id, session)

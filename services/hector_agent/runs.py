@@ -208,11 +208,12 @@ class Runs:
         await self._go_on(self._work(agent, call), run, wish)
         return number
 
-    async def taken_up(self, run: str) -> None:
-        """Let whoever goes on with a run that waited get to it: the log tells of it a moment before."""
+    async def taken_up(self, app: str, owner: str, run: str) -> Run | None:
+        """Return a run that is at work by what the log says: it tells of one that waited a moment before."""
         if self._takers.busy(run):
             async with self._takers.turn(run, next(self._taken)):
                 pass
+        return self.live(app, owner, run)
 
     async def _go_on(self, work: Work, run: str, reason: "a2a.Message | Signal") -> Run:
         self._set_to(work, self._take_up(work, run, reason))

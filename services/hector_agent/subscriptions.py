@@ -73,8 +73,7 @@ class Subscriptions:
             if state in INTERRUPTED:
                 waiting.begin(row.next_seq)
                 return waiting
-            await self._runs.taken_up(row.id)
-            run = self._live(call, row.id, "")
+            run = await self._runs.taken_up(row.app, row.owner, row.id)
             if run is not None:
                 return run.feed
             row = await self._runs.log.get(call.app, call.principal.id, row.id) or row

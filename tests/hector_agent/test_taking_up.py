@@ -9,7 +9,14 @@ from support.custom_agent import answering, said
 from support.scripted_agent import as_ada
 
 import hector_a2a as a2a
-from hector.agent.v1 import AgentServiceStub, CancelRun, Signal, SignalRequest
+from hector.agent.v1 import (
+    RUN_STATE_COMPLETED,
+    AgentServiceStub,
+    CancelRun,
+    Signal,
+    SignalRequest,
+    TailRequest,
+)
 from hector_mesh import info_of, streaming
 from hector_store import RunLog
 from hector_store.server_errors import StorageInDoubt
@@ -33,16 +40,17 @@ NEVER_ENDS = """
 
 
 class Gate:
-    """Holds up the writing of events while it is closed."""
+    """Holds up whoever writes events while it is closed: before they are written, or behind."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, monkeypatch, *, behind=False):
         self.open, self.reached, self.wished = asyncio.Event(), asyncio.Event(), asyncio.Event()
         append, signal = RunLog.append, RunLog.signal
 
         async def held(log, *args, **named):
+            written = await append(log, *args, **named) if behind else None
             self.reached.set()
             await self.open.wait()
-            return await append(log, *args, **named)
+            return written or await append(log, *args, **named)
 
         async def wished(log, *args):
             number = await signal(log, *args)
@@ -54,12 +62,12 @@ class Gate:
 
 
 @asynccontextmanager
-async def taken_up(mesh_under_test, folder, monkeypatch, source):
+async def taken_up(mesh_under_test, folder, monkeypatch, source, *, behind=False):
     """Yield an agent, a task that waits, the gate at which it is taken up, and who does that."""
     async with answering(mesh_under_test, folder, source) as agent, asyncio.timeout(10):
         with as_ada():
             task = (await agent.SendMessage(said("greet me"))).task
-            gate = Gate(monkeypatch)
+            gate = Gate(monkeypatch, behind=behind)
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(_follow_up(agent, task.id))
                 await gate.reached.wait()
@@ -94,6 +102,44 @@ async def test_a_task_that_is_being_taken_up_can_be_cancelled(mesh_under_test, t
         gate.open.set()
         await cancelling
     assert following.result().status.state == a2a.TASK_STATE_CANCELED
+
+
+async def test_a_task_that_was_taken_up_just_now_can_be_cancelled(mesh_under_test, tmp_path, monkeypatch):
+    """It stands in the log as being at work a moment before it is."""
+    async with taken_up(mesh_under_test, tmp_path, monkeypatch, NEVER_ENDS, behind=True) as found:
+        agent, task, gate, following = found
+        looked, story = asyncio.Event(), RunLog.story
+
+        async def seen(*args):
+            row = await story(*args)
+            looked.set()
+            return row
+
+        monkeypatch.setattr(RunLog, "story", seen)
+        cancelling = asyncio.ensure_future(agent.CancelTask(a2a.CancelTaskRequest(id=task)))
+        await looked.wait()
+        gate.open.set()
+        await cancelling
+    assert following.result().status.state == a2a.TASK_STATE_CANCELED
+
+
+async def test_the_tail_of_a_task_that_was_taken_up_just_now_goes_on(mesh_under_test, tmp_path, monkeypatch):
+    async with taken_up(mesh_under_test, tmp_path, monkeypatch, ASKS, behind=True) as found:
+        _, task, gate, _ = found
+        looked, get = asyncio.Event(), RunLog.get
+
+        async def seen(*args):
+            row = await get(*args)
+            looked.set()
+            return row
+
+        monkeypatch.setattr(RunLog, "get", seen)
+        async with streaming(AgentServiceStub(mesh_under_test.mesh).Tail(TailRequest(run=task))) as tail:
+            first = asyncio.ensure_future(anext(aiter(tail)))
+            await looked.wait()
+            gate.open.set()
+            events = [(await first).event] + [one.event async for one in tail]
+    assert events[-1].status_changed.state == RUN_STATE_COMPLETED
 
 
 @pytest.mark.parametrize("doubt", ["kept", "lost"])
