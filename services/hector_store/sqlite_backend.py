@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -35,14 +35,13 @@ class SQLiteBackend:
         in_memory = place.file is None
         self._read_engine = self._write_engine if in_memory else reader_engine(place, busy_s, READERS + 1)
         watch_pool(self._read_engine.pool)
-        self._turn = threading.Lock() if in_memory else nullcontext()
+        turn = threading.Lock() if in_memory else None
+        self._turn: AbstractContextManager[object] = turn or nullcontext()
         self._readers = ThreadPoolExecutor(
             1 if in_memory else READERS, thread_name_prefix="hector-store-reader"
         )
         self._short_reads = ReaderThread(place, self._read_engine, self._turn)
-        self._writer = WriterThread(
-            place, self._write_engine, queue.settle, busy_s=busy_s, exclusive=self._turn
-        )
+        self._writer = WriterThread(place, self._write_engine, queue.settle, busy_s=busy_s, turn=turn)
 
     async def open(self) -> None:
         """Make the file if there is none, bring its tables up to date, and start the writer."""

@@ -1,4 +1,8 @@
-"""The one writer of a SQLite database: a thread that takes all that waits, and commits it at once."""
+"""The one writer of a SQLite database: a thread that takes all that waits, and commits it at once.
+
+Runs and events in memory are written on the event loop where nobody else uses the connection: there is no
+disk to wait for, and going to a thread and back costs more than the write.
+"""
 
 import asyncio
 import logging
@@ -6,14 +10,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import nullcontext
 
 from sqlalchemy import Connection, Engine
 
 from hector_mesh import HectorError
 
 from .errors import StorageGone
-from .group_commit import Fault, commit
+from .group_commit import Fault, commit, each
 from .measuring import committed
 from .sqlite import Identity, explained, fault_of, identity
 from .url import Place
@@ -34,16 +38,19 @@ class WriterThread:
         settle: Callable[[Sequence[AnyWork]], None],
         *,
         busy_s: float,
-        exclusive: AbstractContextManager[object],
+        turn: "threading.Lock | None",
     ) -> None:
+        """Prepare to write; `turn` is whose turn it is on a connection in memory, and None for a file."""
         self._place, self._engine, self._busy_s = place, engine, busy_s
-        self._settle, self._exclusive = settle, exclusive
+        self._settle, self._turn = settle, turn
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[list[AnyWork] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hector-store-writer", daemon=True)
         self._ended = self._loop.create_future()
         self._connection: Connection | None = None
         self._file: Identity = None
+        self._handed_over = 0
+        """Batches that the thread has and the loop has not heard of: none may overtake them."""
 
     def start(self) -> None:
         """Begin to write. The database must be prepared."""
@@ -51,7 +58,16 @@ class WriterThread:
         self._thread.start()
 
     def put(self, works: list[AnyWork]) -> None:
-        """Take a batch; never blocks."""
+        """Take a batch; never blocks for long."""
+        turn = self._turn
+        if turn is not None and not self._handed_over and _are_quick(works) and turn.acquire(blocking=False):
+            try:
+                self._write(works)
+            finally:
+                turn.release()
+                self._settle(works)
+            return
+        self._handed_over += 1
         self._queue.put(works)
 
     async def close(self) -> None:
@@ -62,32 +78,39 @@ class WriterThread:
     def _run(self) -> None:
         more = True
         while more:
-            works, more = self._waiting()
+            works, batches, more = self._waiting()
             if works:
                 try:
-                    self._write(works)
+                    with self._turn or nullcontext():
+                        self._write(works)
                 finally:  # whatever befell this thread, nobody waits for ever
-                    self._tell(self._settle, works)
+                    self._tell(self._written, (works, batches))
         self._disconnect()
         self._tell(self._ended.set_result, None)
 
-    def _waiting(self) -> tuple[list[AnyWork], bool]:
-        """Wait for work and return all there is, and whether more may come."""
+    def _written(self, done: tuple[list[AnyWork], int]) -> None:
+        works, batches = done
+        self._handed_over -= batches
+        self._settle(works)
+
+    def _waiting(self) -> tuple[list[AnyWork], int, bool]:
+        """Wait for work and return all there is, of how many batches, and whether more may come."""
         works: list[AnyWork] = []
+        batches = 0
         batch = self._queue.get()
         while batch is not None:
             works += batch
+            batches += 1
             try:
                 batch = self._queue.get_nowait()
             except queue.Empty:
-                return works, True
-        return works, False
+                return works, batches, True
+        return works, batches, False
 
     def _write(self, works: list[AnyWork]) -> None:
         begun = time.perf_counter()
         try:
-            with self._exclusive:
-                self._commit(works)
+            self._commit(works)
         except Exception as error:  # the border: whatever happens to a batch, the next one is written
             for work in works:
                 work.outcome = error
@@ -139,3 +162,8 @@ class WriterThread:
             self._loop.call_soon_threadsafe(function, argument)
         except RuntimeError:
             log.debug("event loop was closed before the store", extra={"database": self._place.name})
+
+
+def _are_quick(works: Sequence[AnyWork]) -> bool:
+    """Say whether they are written alike; other functions may take as long as they like."""
+    return all(work.many is not each for work in works)

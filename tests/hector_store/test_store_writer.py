@@ -363,3 +363,30 @@ async def test_a_disk_that_fails_once_fails_one_batch(
     assert "small.db" in str(outcomes[0])
     assert await small.write(partial(add, 3)) == 3
     assert await small.read(numbers) == [3]
+
+
+async def test_what_is_in_memory_is_written_in_order_while_somebody_reads():
+    """The loop writes runs in memory itself; while somebody else has the connection, the thread does."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    def long_read(connection: Connection) -> object:
+        reading.set()
+        assert go_on.wait(20)
+        return connection.exec_driver_sql("SELECT 1").scalar()
+
+    async with asyncio.timeout(30), opened("inmemory") as database:
+        log = RunLog(database)
+        made = await log.create(a_run())
+        read = asyncio.ensure_future(database.read(long_read))
+        await asyncio.to_thread(reading.wait, 20)
+        appends = [
+            asyncio.ensure_future(log.append(made.run_id, made.epoch, [NewEvent(f"kind-{number}", b"")]))
+            for number in range(3)
+        ]
+        done, _ = await asyncio.wait(appends, timeout=0.05)
+        assert not done
+        go_on.set()
+        appends.append(asyncio.ensure_future(log.append(made.run_id, made.epoch, [NewEvent("kind-3", b"")])))
+        await asyncio.gather(read, *appends)
+        kinds = [event.kind for event in await log.events("default", made.run_id)]
+    assert kinds == ["kind-0", "kind-1", "kind-2", "kind-3"]
