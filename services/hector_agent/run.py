@@ -29,8 +29,8 @@ FLUSH_S = 0.25  # how long shown text may stay uncommitted
 FLUSH_CHARS = 32 * 1024  # how much of it
 OPENING_ROUNDS = 3
 """Rounds of the event loop that do not count as waiting, as of `asyncio.sleep(0)`."""
-DECIDES_S = 0.25
-"""How long an agent may think about whether its answer is a task, where somebody needs to know."""
+DECIDES_S = 0.001
+"""How long an agent may think about whether its answer is a task, where somebody needs to know at once."""
 IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
 
 

@@ -188,3 +188,33 @@ async def _first(stream):
     async with streaming(stream) as events:
         async for event in events:
             return event
+
+
+THINKING = """
+    import asyncio
+
+    thought = asyncio.Event()
+
+    async def echo(turn):
+        if turn.text == "think":
+            thought.set()
+        else:
+            await thought.wait()
+        yield turn.text
+"""
+
+
+@pytest.mark.parametrize("way", ["immediately", "stream"])
+async def test_who_wants_to_know_at_once_is_told_of_a_task_while_its_agent_thinks(
+    mesh_under_test, tmp_path, way
+):
+    async with answering(mesh_under_test, tmp_path, THINKING) as agent:
+        with as_ada():
+            if way == "stream":
+                task = (await _first(agent.SendStreamingMessage(said("hi")))).task
+            else:
+                request = said("hi", configuration={"return_immediately": True})
+                task = (await agent.SendMessage(request)).task
+            assert task.status.state == a2a.TASK_STATE_WORKING
+            assert not task.artifacts
+            await agent.SendMessage(said("think"))
