@@ -1,6 +1,6 @@
 """A client for a Hector server, or any other A2A server, over JSON-RPC, HTTP+JSON or gRPC."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,7 @@ class Client:
         token: str | None = None,
         ca_certificate: Path | None = None,
         transport: Transport | None = None,
+        extensions: Sequence[str] = (),
     ) -> None:
         """Prepare a client; nothing is sent yet.
 
@@ -58,11 +59,13 @@ class Client:
             ca_certificate: PEM file of authorities to trust besides the system's.
             transport: What to speak. None: gRPC where the URL says so, else JSON-RPC, or what the card of a
                 server that does not speak it at this URL prefers.
+            extensions: URIs of extensions of A2A to name with every request.
         """
         self.url = url.rstrip("/")
         self._transport = transport
         self._token, self._ca_certificate = token, ca_certificate
-        self._http = HttpWire(token, ca_certificate, self.url)
+        self._extensions = tuple(extensions)
+        self._http = HttpWire(token, ca_certificate, self.url, self._extensions)
         self._grpc: GrpcWire | None = None
         self._endpoints: dict[str, Endpoint] = {}
 
@@ -167,7 +170,7 @@ class Client:
         endpoint = await self._endpoint(agent)
         try:
             return await self._wire(endpoint).call(endpoint, method, request, answer, quick=quick)
-        except NotAnA2AServer as error:
+        except (NotAnA2AServer, Refused) as error:
             endpoint = await self._elsewhere(endpoint, agent, error)
         return await self._wire(endpoint).call(endpoint, method, request, answer, quick=quick)
 
@@ -179,7 +182,7 @@ class Client:
             async with aclosing(self._wire(endpoint).stream(endpoint, method, request, place)) as responses:
                 async for last in responses:
                     yield last
-        except NotAnA2AServer as error:
+        except (NotAnA2AServer, Refused) as error:
             if last is not None:
                 raise
             endpoint = await self._elsewhere(endpoint, agent, error)
@@ -198,7 +201,7 @@ class Client:
 
     async def _elsewhere(self, tried: Endpoint, agent: str, error: HectorError) -> Endpoint:
         """Return where the card says that the agent is, if that is somewhere else."""
-        if tried.transport == "grpc":
+        if tried.transport == "grpc" or not _is_other_tongue(error):
             raise error
         try:
             found = await self._of_card(agent)
@@ -223,7 +226,7 @@ class Client:
         if self._grpc is None:
             from .client_grpc import GrpcWire
 
-            self._grpc = GrpcWire(self._token, self._ca_certificate)
+            self._grpc = GrpcWire(self._token, self._ca_certificate, self._extensions)
         return self._grpc
 
 
@@ -237,6 +240,17 @@ _ENDS = frozenset(
         a2a.TASK_STATE_AUTH_REQUIRED,
     }
 )
+
+
+_OTHER_TONGUES = frozenset({"VERSION_NOT_SUPPORTED", "METHOD_NOT_FOUND"})
+_METHOD_NOT_FOUND = "-32601"
+
+
+def _is_other_tongue(error: HectorError) -> bool:
+    """Say whether who answers speaks something else: its card says what."""
+    facts = error.facts
+    is_unknown = facts.get("reason") in _OTHER_TONGUES or facts.get("code") == _METHOD_NOT_FOUND
+    return isinstance(error, NotAnA2AServer) or is_unknown
 
 
 def _is_end(event: a2a.StreamResponse) -> bool:

@@ -1,6 +1,6 @@
 """A client's side of gRPC."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from ssl import get_default_verify_paths
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from .client_errors import (
     SilentServer,
     TokenRefused,
 )
+from .parameters import EXTENSIONS
 from .service import A2AServiceStub
 
 M = TypeVar("M", bound=Message)
@@ -42,8 +43,11 @@ OPTIONS = (
 class GrpcWire:
     """Speaks to servers over gRPC; a connection for each, kept."""
 
-    def __init__(self, token: str | None, ca_certificate: Path | None) -> None:
+    def __init__(
+        self, token: str | None, ca_certificate: Path | None, extensions: Sequence[str] = ()
+    ) -> None:
         self._token, self._ca_certificate = token, ca_certificate
+        self._extensions = ", ".join(extensions)
         self._channels: dict[str, grpc.aio.Channel] = {}
 
     async def close(self) -> None:
@@ -115,6 +119,8 @@ class GrpcWire:
 
     def _metadata(self, endpoint: Endpoint) -> list[tuple[str, str]]:
         found = [("a2a-version", endpoint.version)]
+        if self._extensions:
+            found.append((EXTENSIONS, self._extensions))
         if self._token and not endpoint.is_strange:
             found.append(("authorization", f"Bearer {self._token}"))
         return found

@@ -1,6 +1,6 @@
 """A client's side of JSON-RPC and HTTP+JSON."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,8 +67,11 @@ _PATHS: Mapping[str, tuple[str, str]] = {
 class HttpWire:
     """Speaks to servers over HTTP."""
 
-    def __init__(self, token: str | None, ca_certificate: Path | None, url: str) -> None:
+    def __init__(
+        self, token: str | None, ca_certificate: Path | None, url: str, extensions: Sequence[str] = ()
+    ) -> None:
         """Prepare; `url` may be private, for somebody typed it, and what its host has elsewhere, too."""
+        self._extensions = ", ".join(extensions)
         self._token = token
         self._trusted = [url]
         tls = Tls(ca_file=ca_certificate) if ca_certificate else None
@@ -111,7 +114,7 @@ class HttpWire:
                 raise BrokenAnswer(endpoint.url, str(error)) from error
 
     async def page(self, url: str, verb: str = "GET") -> dict[str, Any]:
-        """Return the JSON object at a URL."""
+        """Return the JSON object at a URL; a card in the form that the server likes."""
         async with self._sent(verb, url, None, _QUICK, token=self._token) as response:
             return _object(url, response, await response.read())
 
@@ -127,6 +130,10 @@ class HttpWire:
         if endpoint.tenant:
             params["tenant"] = endpoint.tenant
         more = {"A2A-Version": endpoint.version}
+        if self._extensions:
+            more["A2A-Extensions"] = self._extensions
+            if endpoint.version == "0.3":
+                more["X-A2A-Extensions"] = self._extensions
         if place:
             more["Last-Event-ID"] = place
         if endpoint.transport == "http+json":
@@ -153,7 +160,7 @@ class HttpWire:
         *,
         token: str | None,
     ) -> AsyncIterator[Response]:
-        headers = {"Content-Type": "application/json", **(more or {"A2A-Version": "1.0"})}
+        headers = {"Content-Type": "application/json", **(more or {})}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         request = Request(

@@ -22,11 +22,27 @@ CONFIG = """
 agents:
   writer: {type: custom, handler: "handlers:write"}
   slow: {type: custom, handler: "handlers:slow"}
+  old: {type: custom, handler: "handlers:write", a2a: {versions: ["0.3"]}}
+  clerk:
+    type: custom
+    handler: "handlers:extended"
+    a2a:
+      extensions:
+        - {uri: "https://example.com/ext/a", required: true}
+        - {uri: "https://example.com/ext/b", required: true}
+  guard: {type: custom, handler: "handlers:guard"}
 llms: {default: {provider: local}}
 """
 HANDLERS = """
 import asyncio
 from pathlib import Path
+from hector_agent.custom import auth_required
+
+async def guard(turn):
+    yield auth_required("Sign in first.")
+
+async def extended(turn):
+    yield " and ".join(turn.extensions)
 
 async def write(turn):
     yield "one "
@@ -93,6 +109,62 @@ def test_a_hector_server_is_asked_over_every_transport(hector: Hector, server: S
     talk = hector.run("chat", "writer", *where, text="hello\nagain\n")
     assert talk.returncode == 0, talk.stderr
     assert talk.stdout.count("one two") == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_extensions_are_named_over_every_transport(hector: Hector, server: Server, way: str) -> None:
+    where = ("--url", grpc_url(server) if way == "grpc by the URL" else server.url, *WAYS[way])
+    named = ("--extension", "https://example.com/ext/a", "--extension", "https://example.com/ext/b")
+    refused = hector.run("call", "clerk", "hi", *named[:2], *where)
+    assert refused.returncode == 1
+    assert "https://example.com/ext/b" in refused.stderr
+    answer = hector.run("call", "clerk", "hi", *named, *where)
+    assert answer.stdout.strip() == "https://example.com/ext/a and https://example.com/ext/b", answer.stderr
+    talk = hector.run("chat", "clerk", *named, *where, text="hello\n")
+    assert "https://example.com/ext/a and https://example.com/ext/b" in talk.stdout, talk.stderr
+    odd = hector.run("call", "clerk", "hi", "--extension", "a, b", *where)
+    assert odd.returncode == 2
+    assert "is no URI" in odd.stderr
+
+
+def test_extensions_are_named_to_agents_in_this_process(hector: Hector) -> None:
+    hector.write(HANDLERS, "handlers.py")
+    hector.write(CONFIG)
+    answer = hector.run(
+        "call", "clerk", "hi", "-c", "hector.yaml", "--extension", "https://example.com/ext/a"
+    )
+    assert answer.stdout.strip() == "https://example.com/ext/a", answer.stderr
+
+
+def test_an_agent_of_0_3_alone_is_asked_in_it(hector: Hector, server: Server) -> None:
+    where = ("--url", server.url)
+    answer = hector.run("call", "old", "hi", "-f", "json", *where)
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert (found["text"], found["state"]) == ("one two", "completed")
+    for words in (("old", found["task"]), (found["task"],)):
+        got = hector.run("task", "get", *words, *where)
+        assert "one two" in got.stdout, got.stderr
+    listed = hector.run("task", "list", *where)
+    assert listed.returncode == 0, listed.stderr
+    assert "agent 'old' is left out" in listed.stderr
+    assert "agent 'clerk' is left out: the client must support" in listed.stderr
+    assert hector.run("task", "list", "--agent", "old", *where).returncode == 1
+    shown = hector.run("info", "old", *where)
+    assert shown.returncode == 0, shown.stderr
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_who_has_to_show_credentials_is_told_over_every_transport(
+    hector: Hector, server: Server, way: str
+) -> None:
+    where = ("--url", grpc_url(server) if way == "grpc by the URL" else server.url, *WAYS[way])
+    for how in ("--stream", "--no-stream"):
+        told = hector.run("call", "guard", "hi", how, *where)
+        assert told.returncode == 5, told.stderr
+        assert "Sign in first." in told.stdout
+    talk = hector.run("chat", "guard", *where, text="hello\n")
+    assert "Sign in first." in talk.stdout
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -63,6 +63,14 @@ def server_options(command: F) -> F:
             show_default="as --url says, or the agent's card",
         ),
         flag(
+            "--extension",
+            "extensions",
+            multiple=True,
+            metavar="URI",
+            section=SERVER,
+            help="Name an extension of A2A, as agents may require it; can be said several times.",
+        ),
+        flag(
             "--token",
             metavar="TOKEN",
             envvar="HECTOR_TOKEN",
@@ -196,6 +204,8 @@ class Source:
     config_file: Path | None
     database: str | None
     flags: Flags
+    extensions: tuple[str, ...]
+    """URIs of extensions of A2A to name."""
     transport: Any
     """A `hector_a2a.client_endpoint.Transport`; None: as the URL says."""
     url_is_said: bool
@@ -217,6 +227,7 @@ def source_of(options: MutableMapping[str, Any]) -> Source:
         config_file=options.pop("config_file", None),
         database=options.pop("database", None),
         flags=flags_of(options),
+        extensions=tuple(map(_uri, options.pop("extensions"))),
         transport=options.pop("transport"),
         url_is_said=is_said("url"),
     )
@@ -228,6 +239,13 @@ def _credential(token: str | None) -> str | None:
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise click.UsageError("--token: a credential has visible ASCII characters, and no spaces")
     return token or None
+
+
+def _uri(text: str) -> str:
+    """Return the name of an extension as a list in a header can carry it."""
+    if not (text.isascii() and text.isprintable()) or not text or set(text) & {" ", ","}:
+        raise click.UsageError(f"--extension: {text!r} is no URI; say several as --extension A --extension B")
+    return text
 
 
 def flags_of(options: MutableMapping[str, Any]) -> Flags:

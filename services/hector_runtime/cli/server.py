@@ -48,6 +48,7 @@ def client(source: Source, url: str | None = None) -> "Client":
         token=source.token,
         ca_certificate=source.ca_certificate,
         transport=source.transport,
+        extensions=source.extensions,
     )
 
 
@@ -82,5 +83,5 @@ async def _here(source: Source, session: str) -> "AsyncIterator[Asker]":
         click.echo(f"warning: {warning}", err=True)
     overrides: dict[str, dict[str, object]] = {"storage": {"database": source.database or "inmemory"}}
     config, _ = await whole_config(loaded, overrides)
-    async with in_process(config, until_ready) as mesh:
+    async with in_process(config, until_ready, source.extensions) as mesh:
         yield mesh

@@ -16,8 +16,11 @@ from .running import run
 if TYPE_CHECKING:
     import hector_a2a as a2a
     from hector_a2a.client import Client
+    from hector_mesh import HectorError
 
 T = TypeVar("T")
+_KEEPS_TO_ITSELF = ("EXTENSION_SUPPORT_REQUIRED", "VERSION_NOT_SUPPORTED", "TRANSPORT_NOT_OFFERED")
+"""Why an agent may not say which tasks it has, and others do."""
 STATES = (
     *("submitted", "working", "completed", "failed", "canceled"),
     *("rejected", "input_required", "auth_required"),
@@ -168,24 +171,34 @@ async def _found(client: "Client", name: str, task_id: str) -> "tuple[str, a2a.T
     """
     import asyncio
 
+    from hector_a2a.client_endpoint import TransportNotOffered
     from hector_a2a.client_errors import Refused
+    from hector_mesh import HectorError
 
-    async def ask(agent: str) -> "a2a.Task | Refused":
+    async def ask(agent: str) -> "a2a.Task | HectorError":
         try:
             return await client.get(task_id, agent)
-        except Refused as error:
-            if error.facts.get("reason") != "TASK_NOT_FOUND":
+        except (Refused, TransportNotOffered) as error:
+            if _why(error) not in ("TASK_NOT_FOUND", *(() if name else _KEEPS_TO_ITSELF)):
                 raise
             return error
 
     owners = await _owners(client, name)
     answers = await asyncio.gather(*map(ask, owners))
     for owner, answer in zip(owners, answers, strict=True):
-        if not isinstance(answer, Refused):
+        if not isinstance(answer, HectorError):
             return owner, answer
+    for answer in answers:
+        if isinstance(answer, HectorError) and _why(answer) != "TASK_NOT_FOUND":
+            raise answer  # it may be there
     whose = f"agent {name!r} has" if name else "there is"
     message = f"{whose} no task {task_id!r} of yours; `hector task list` shows those there are"
     raise Refused(message, reason="TASK_NOT_FOUND")
+
+
+def _why(error: "HectorError") -> str:
+    """Return why something was not done, as the server says it, or the client."""
+    return error.facts.get("reason", error.reason)
 
 
 async def _cancelled(client: "Client", name: str, task_id: str) -> "tuple[str, a2a.Task, bool]":
@@ -206,12 +219,21 @@ async def _listed(
     import asyncio
 
     import hector_a2a as a2a
+    from hector_a2a.client_endpoint import TransportNotOffered
+    from hector_a2a.client_errors import Refused
+    from hector_a2a.errors import UnsupportedOperation
 
     async def ask(name: str) -> "a2a.ListTasksResponse":
         request = a2a.ListTasksRequest(context_id=context, page_size=limit, page_token=page)
         if state:
             request.status = a2a.TaskState.Value(f"TASK_STATE_{state.upper()}")  # type: ignore[assignment]
-        return await client.tasks(request, name)
+        try:
+            return await client.tasks(request, name)
+        except (UnsupportedOperation, Refused, TransportNotOffered) as error:
+            if agent or _why(error) not in (UnsupportedOperation.reason, *_KEEPS_TO_ITSELF):
+                raise
+            click.echo(f"agent {name!r} is left out: {error}", err=True)
+            return a2a.ListTasksResponse()
 
     owners = await _owners(client, agent or "")
     pages = await asyncio.gather(*map(ask, owners))
