@@ -167,24 +167,33 @@ async def test_what_could_not_be_written_in_between_is_not_passed_over(
 async def test_a_caller_that_leaves_stops_nothing(mesh_under_test, tmp_path):
     source = """
         import asyncio
+        from pathlib import Path
 
         async def echo(turn):
-            await asyncio.sleep(0.02)
+            while not (Path(__file__).parent / "go").exists():
+                await asyncio.sleep(0.01)
             yield "done"
     """
     async with answering(mesh_under_test, tmp_path, source) as agent:
         with as_ada():
+
+            async def states():
+                listed = (await agent.ListTasks(a2a.ListTasksRequest())).tasks
+                return [task.status.state for task in listed]
+
+            async def is_at_work():
+                return await states() == [a2a.TASK_STATE_WORKING]
+
+            async def is_done():
+                return await states() == [a2a.TASK_STATE_COMPLETED]
+
             call = agent.SendMessage(said("hi"))
             sending = asyncio.ensure_future(call)
-            await asyncio.sleep(0)
+            await until(is_at_work)
             call.cancel()
             await asyncio.wait([sending])
-
-            async def is_over():
-                tasks = (await agent.ListTasks(a2a.ListTasksRequest())).tasks
-                return not tasks or tasks[0].status.state == a2a.TASK_STATE_COMPLETED
-
-            await until(is_over)
+            (tmp_path / "go").touch()
+            await until(is_done)
 
 
 async def test_many_at_once_are_all_there(mesh_under_test, tmp_path):
