@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 
 import hector_a2a as a2a
+from hector_a2a.begun import begun
 from hector_a2a.parameters import Parameters
-from hector_mesh import Context, current_call
+from hector_mesh import Call, Context, current_call
 from hector_store import RunRow
 
 from .again import Again
 from .beside import Beside
-from .errors import RunDoesNotWait, RunLost
+from .errors import RunDoesNotWait, RunLost, StillAtWork
 from .feed import Cursor
 from .following import first, updates
 from .idempotency import Earlier, once_of
@@ -30,6 +31,9 @@ from .runs import Runs
 from .subscriptions import Subscriptions
 from .tail import Reader
 from .view import SHOWN, trimmed
+
+EARLIER_S, EARLIER = 0.25, 0.05
+"""By so much, or by this share of its time, a caller is answered before its time is over."""
 
 
 class A2AServicer(PushServicer):
@@ -56,7 +60,7 @@ class A2AServicer(PushServicer):
                 return await self._again.answer(current_call.get(), run, wanted)
             run = run.live
         if waits:
-            await finished(run)
+            await finished(run, current_call.get())
         elif run.undecided is not None:
             await run.decide()
         if run.plain:
@@ -232,14 +236,22 @@ class A2AServicer(PushServicer):
         return task_of(*found), None, found[0]
 
 
-async def finished(run: Run) -> None:
+async def finished(run: Run, call: Call) -> None:
     """Wait until a run is over, or waits for somebody.
 
     Raises:
+        StillAtWork: Its caller will not wait any longer, and has to be told which task there is.
         InvalidAgentResponse: That is what it came to.
         RunLost: It stopped, and how it ended could not be written.
     """
-    await run.finished.wait()
+    left_s = call.remaining()
+    if left_s is None:
+        await run.finished.wait()
+    elif not await run.finished.happens_within(left_s - min(EARLIER_S, left_s * EARLIER)):
+        if not run.plain and run.is_task:
+            run.taken_for_task = True
+            raise StillAtWork(run.place.run, run.place.context)
+        await run.finished.wait()
     if run.reason == a2a.InvalidAgentResponse.reason:
         raise a2a.InvalidAgentResponse(run.task.status.message.parts[0].text, taskId=run.place.run)
     if not (run.over or run.parked):

@@ -216,6 +216,20 @@ class HistoryPruned(a2a.UnsupportedOperation):
         )
 
 
+class StillAtWork(HectorError):
+    """The caller waits no longer, and the task goes on."""
+
+    code, reason = StatusCode.DEADLINE_EXCEEDED, "STILL_AT_WORK"
+
+    def __init__(self, task: str, context: str) -> None:
+        super().__init__(
+            f"there was no answer in time; task {task!r} goes on: GetTask and SubscribeToTask tell what "
+            "becomes of it",
+            taskId=task,
+            contextId=context,
+        )
+
+
 class TooManyRuns(HectorError):
     """The server has as many runs at work as it takes; nothing was written."""
 

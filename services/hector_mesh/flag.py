@@ -28,6 +28,22 @@ class Flag:
         """Let wait who comes from now on."""
         self._is_set = False
 
+    async def happens_within(self, seconds: float) -> bool:
+        """Return when it has happened, or after so long, and say whether it has."""
+        if self._is_set:
+            return True
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        timer = loop.call_later(seconds, _give_up, waiter)
+        self._waiters = (*self._waiters, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            if waiter in self._waiters:
+                self._waiters = tuple(other for other in self._waiters if other is not waiter)
+        return self._is_set
+
     async def wait(self) -> bool:
         """Return when it has happened."""
         if self._is_set:
@@ -40,3 +56,8 @@ class Flag:
             if waiter in self._waiters:
                 self._waiters = tuple(other for other in self._waiters if other is not waiter)
         return True
+
+
+def _give_up(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -268,3 +268,21 @@ async def test_who_cancels_in_the_moment_of_the_end_is_told_the_truth(mesh_under
                     refused = info_of(error).reason
                 found = await agent.GetTask(a2a.GetTaskRequest(id=task.id))
                 assert (found.status.state, refused) == (told, "TASK_NOT_CANCELABLE")
+
+
+@pytest.mark.parametrize("code", [SLEEPS, SLEEPS.replace('yield "begun"', "pass")], ids=["says", "thinks"])
+async def test_who_waits_too_long_is_told_which_task_goes_on(mesh_under_test, tmp_path, monkeypatch, code):
+    """A2A has no word for it; without one a client that has no idempotency key has lost its turn."""
+    monkeypatch.setattr("hector_agent.a2a_servicer.EARLIER_S", 60.0)
+    monkeypatch.setattr("hector_agent.a2a_servicer.EARLIER", 0.95)
+    async with answering(mesh_under_test, tmp_path, code) as stub:
+        with as_ada():
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.SendMessage(said("hi"), timeout=20)
+            assert refused.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            told = info_of(refused.value)
+            assert told.reason == "STILL_AT_WORK"
+            task = await stub.GetTask(a2a.GetTaskRequest(id=told.metadata["taskId"]))
+            assert task.context_id == told.metadata["contextId"]
+            assert task.status.state == a2a.TASK_STATE_WORKING
+            await stub.CancelTask(a2a.CancelTaskRequest(id=task.id))

@@ -32,3 +32,15 @@ async def test_who_gives_up_is_forgotten_and_the_others_are_not():
     flag.set()
     async with asyncio.timeout(5):
         assert await other
+
+
+async def test_who_waits_so_long_and_no_longer_is_told_what_became_of_it():
+    flag = Flag()
+    async with asyncio.timeout(5):
+        assert not await flag.happens_within(0.001)
+        assert flag._waiters == ()
+        waiting = asyncio.create_task(flag.happens_within(60))
+        await asyncio.sleep(0)
+        flag.set()
+        assert await waiting
+        assert await flag.happens_within(0)
