@@ -1,6 +1,7 @@
 """Takes a run's turn: with a model, or with code of the operator's own."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from hector.agent.v1 import RUN_STATE_SUBMITTED, RUN_STATE_WORKING, RunEvent, StatusChanged
 from hector_mesh import Call, scope
@@ -61,15 +62,12 @@ async def _ask_model(
     own: Sequence[RunEvent],
     state: dict[str, object],
 ) -> None:
-    if own:
-        before = []
-        for event in session:
-            if event.run == run.place.run:
-                break
-            before.append(event)
+    before = list(takewhile(lambda event: event.run != run.place.run, session)) if own else session
+    if any(event.HasField("turn_parked") for event in own):
         await Turn(agent, run, [], state).go_on(before, own)
         return
-    history, said = messages_of(session), run.said()
+    # Of what waited under code of the operator's own, a model has been told nothing yet.
+    history, said = messages_of([*before, *own]), run.said()[-1:] if own else run.said()
     if any(message.reference_task_ids for message in run.task.history):
         from .references import referred_to
 

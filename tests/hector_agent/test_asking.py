@@ -1,5 +1,6 @@
 """Contract: a tool that needs a person makes its agent ask, and the answer is the tool's result."""
 
+from support.custom_agent import answering, said
 from support.scripted_agent import ScriptedModel, ScriptedTools, as_ada, ask, serving, text_of
 
 import hector_a2a as a2a
@@ -126,3 +127,23 @@ async def test_a_strategy_asks_the_user(mesh_under_test, tmp_path):
         "answer 1",
     ]
     assert [request.iteration for request in strategy.requests] == [1, 2, 3]
+
+
+async def test_a_model_goes_on_with_what_code_of_the_operators_own_had_asked(mesh_under_test, tmp_path):
+    """Ours: an agent may become another kind of agent while its tasks wait."""
+    source = """
+        from hector_agent.custom import input_required
+
+        async def echo(turn):
+            yield input_required("Which colour?")
+    """
+    with as_ada():
+        async with answering(mesh_under_test, tmp_path, source) as agent:
+            asked = (await agent.SendMessage(said("paint it"))).task
+            assert asked.status.state == a2a.TASK_STATE_INPUT_REQUIRED
+        model = ScriptedModel("It is blue.")
+        async with serving(mesh_under_test, tmp_path, model, others={"custom": {}}):
+            agent = a2a.A2AServiceStub(mesh_under_test.mesh)
+            done = (await agent.SendMessage(said("blue", task=asked.id))).task
+    assert (done.status.state, text_of(done)) == (a2a.TASK_STATE_COMPLETED, "It is blue. ")
+    assert told(model.requests[0]) == [("user", "paint it"), ("user", "blue")]
