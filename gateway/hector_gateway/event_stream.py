@@ -18,6 +18,8 @@ _HEADERS = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 _RETRY = b"retry: 1000\n"
 """How many milliseconds a client waits until it comes back: a server that restarts takes about as long."""
 _ALIVE = b": alive\n\n"
+_LONG = 64 * 1024
+"""How much of a stream that is over may be sent in one piece with its end."""
 _STOPPING = b": the server is stopping; subscribe to the task to go on\n\n"
 
 
@@ -118,22 +120,24 @@ class EventStream:
 
     async def _send_all(self, rpc: Any) -> None:
         exchange, messages = self._exchange, aiter(rpc)
+        shown = b""
         try:
-            first = _RETRY + self._shown(await anext(messages))
+            shown = _RETRY + self._shown(await anext(messages))
             await exchange.start(200, EVENTS, _HEADERS)
-            await self._send(first)
-            del first
             while True:  # without a name for the message: a stream that waits would keep it
-                await self._send(self._shown(await anext(messages)))
-                await asyncio.sleep(0)  # what comes meanwhile goes into the next write: far fewer writes
+                if not rpc.done() or len(shown) > _LONG:
+                    await self._send(shown)
+                    shown = b""
+                    await asyncio.sleep(0)  # what comes meanwhile goes into the next write: far fewer writes
+                shown += self._shown(await anext(messages))
         except (AioRpcError, HectorError) as error:
             if not exchange.started:
                 raise
-            await self._send(self._complain(error))
+            shown += self._complain(error)
         except StopAsyncIteration:
             if not exchange.started:
                 await exchange.start(200, EVENTS, _HEADERS)
-        await exchange.send(b"", more=False)
+        await self._send(shown, more=False)
 
     def _shown(self, message: bytes) -> bytes:
         """Return a message's event, with those of all that have come behind it."""
@@ -147,13 +151,12 @@ class EventStream:
             raise ClientLeft from None
         if not self._exchange.started:
             await self._exchange.start(200, EVENTS, _HEADERS)
-        await self._send(_STOPPING)
-        await self._exchange.send(b"", more=False)
+        await self._send(_STOPPING, more=False)
 
-    async def _send(self, events: bytes) -> None:
+    async def _send(self, events: bytes, *, more: bool = True) -> None:
         self._sent_at, self._sending = self._now(), True
         self._stuck_at = self._stuck_at or self._sent_at
-        await self._exchange.send(events, more=True)
+        await self._exchange.send(events, more=more)
         self._sending, self._stuck_at = False, 0.0
 
     def _leave(self) -> None:

@@ -14,6 +14,9 @@ from .tail import Reader
 from .view import PLACE, SHOWN, fold, new_task, update
 
 INPUT_REQUIRED = a2a.TASK_STATE_INPUT_REQUIRED
+OVER = frozenset(
+    {a2a.TASK_STATE_COMPLETED, a2a.TASK_STATE_FAILED, a2a.TASK_STATE_CANCELED, a2a.TASK_STATE_REJECTED}
+)
 HEADER = "Last-Event-ID"
 PLACES = re.compile(r"(\d{1,15})(?:\.(\d{1,10}))?", re.ASCII)
 
@@ -100,8 +103,11 @@ async def updates(
             while responses:  # without names for what was shown: a stream that waits would keep it
                 if responses[0] is not None:
                     yield responses[0]
-                    if for_sender and _asks(responses[0]):
-                        return  # credentials come another way: there it goes on
+                    if responses[0].HasField("status_update"):
+                        state = responses[0].status_update.status.state
+                        # Where credentials are wanted it goes on: they come another way.
+                        if state in OVER or (for_sender and state == INPUT_REQUIRED):
+                            return
                 del responses[0]
     finally:
         reader.close()
@@ -119,10 +125,6 @@ def first(task: "a2a.Task", cursor: Cursor) -> "a2a.StreamResponse":
     response = a2a.StreamResponse(task=task)
     response.task.metadata[PLACE] = place_of(cursor)
     return response
-
-
-def _asks(response: "a2a.StreamResponse") -> bool:
-    return response.HasField("status_update") and response.status_update.status.state == INPUT_REQUIRED
 
 
 def _begun(events: list[RunEvent], feed: Feed | None, cursor: Cursor) -> TextAppended | None:
