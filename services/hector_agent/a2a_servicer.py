@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 
 import hector_a2a as a2a
-from hector_a2a.begun import begun
 from hector_a2a.parameters import Parameters
 from hector_mesh import Call, Context, current_call
 from hector_store import RunRow
