@@ -95,3 +95,34 @@ async def test_a_webhook_that_is_deleted_while_its_task_is_at_work_is_forgotten(
 
             await until(is_forgotten)
             go_on.set()
+
+
+async def test_another_config_is_gone_by_over_the_same_connections(tmp_path):
+    """As long as it leads nowhere else: a process may take over many configs."""
+    push = Push(OPEN, Signer())
+    async with opened(f"sqlite://{tmp_path}/runs.db") as database, receiving() as receiver:
+        log, configs = RunLog(database), PushConfigs(database)
+        async with asyncio.timeout(10), push.running(database, log):
+            run = NewRun(app="default", owner="ada", agent="helper", context_id="s")
+            run_id = (await log.create(run, [WORKING])).run_id
+            await configs.put("default", "ada", run_id, NewPush("mine", receiver.url))
+            push.placed(run_id)
+            couriers = []
+            for count, (config, key) in enumerate(
+                [
+                    (OPEN, b"one"),
+                    (OPEN.model_copy(update={"timeout": 5.0}), b"two"),
+                    (OPEN.model_copy(update={"allowed_networks": ["127.0.0.1"]}), b"three"),
+                ],
+                start=1,
+            ):
+                push.renew(config, Signer([key]))
+                await log.append(run_id, 1, [WORKING])
+                push.wake(run_id)
+                await receiver.until(lambda told, count=count: len(told) > count)
+                couriers.append(push._courier)
+                last = receiver.all[-1]
+                time_s = int(last.headers["webhook-timestamp"])
+                expected = Signer([key]).headers(last.event_id, time_s, last.body)
+                assert last.headers["webhook-signature"] == expected["webhook-signature"]
+    assert [couriers[0] is one for one in couriers] == [True, True, False]

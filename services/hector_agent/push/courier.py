@@ -22,6 +22,13 @@ class Courier:
         self._config, self._signer = config, signer
         self._http = HttpClient(allowed=config.allowed_networks)
 
+    def renewed(self, config: PushConfig, signer: Signer) -> bool:
+        """Go by another config from the next notification on; False: it leads elsewhere, so another must."""
+        if config.allowed_networks != self._config.allowed_networks:
+            return False
+        self._config, self._signer = config, signer
+        return True
+
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
         return self

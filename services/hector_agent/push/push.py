@@ -93,9 +93,10 @@ class Push:
 
     def renew(self, config: PushConfig, signer: Signer) -> None:
         """Go by another config from the next notification on."""
+        if self._courier is not None and not self._courier.renewed(config, signer):
+            self._courier = None  # that one is closed at the end: it may be at work
         self.config, self._signer = config, signer
         self._queue.resize(config.max_concurrent)
-        self._courier = None  # the one before is closed at the end: it may be at work
 
     def wake(self, run: str) -> None:
         """Deliver what a run has committed; for whoever commits. Costs nothing where nobody is to be told."""
