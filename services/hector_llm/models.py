@@ -37,6 +37,7 @@ class Models:
 
     async def prepare(self, renewal: Renewal) -> Prepared:
         """Make another config's models; an entry that is the same stays as it is, connections and all."""
+        self._close_unused()  # what was made for a config that somebody else refused
         config: LLMSection = renewal.config
         before, known = self._config.llms, self.generations.newest
         new = {

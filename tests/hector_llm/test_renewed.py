@@ -91,3 +91,13 @@ async def test_a_config_that_is_refused_elsewhere_leaves_the_models_as_they_are(
         async with asyncio.timeout(5):
             await made[1].closed.wait()
         assert await ask(models, "fast", "r3") == "fast three"
+
+
+async def test_models_of_configs_that_are_refused_again_and_again_do_not_pile_up():
+    async with models_of(section(fast="one")) as (models, made):
+        for number in range(5):
+            await models.prepare(Renewal(section(fast=f"refused {number}"), "r2", "r1", 3600))
+        async with asyncio.timeout(5):
+            for refused in made[1:5]:
+                await refused.closed.wait()
+        assert await ask(models, "fast", "r1") == "fast one"
