@@ -28,20 +28,22 @@ def signing_keys(entries: Sequence[SigningConfig]) -> "list[SigningKey]":
     Raises:
         KeyUnusable: A key cannot be read, or is none; the message names the file and says what to do.
     """
-    if not entries:
-        return []
+    return [
+        signing_key_of(entry, f"server.a2a.signing[{index}].key_file: {entry.key_file}")
+        for index, entry in enumerate(entries)
+    ]
+
+
+def signing_key_of(entry: SigningConfig, where: str) -> "SigningKey":
+    """Return the key that an entry names; raises as `signing_keys`, with `where` before what is wrong."""
     from .keys import KeyUnusable, signing_key
 
-    keys = []
-    for index, entry in enumerate(entries):
-        where = f"server.a2a.signing[{index}].key_file: {entry.key_file}"
-        try:
-            pem = entry.key_file.read_bytes()
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            raise KeyUnusable(
-                f"{where} cannot be read: {why}; name a file that the user who runs Hector may read",
-                file=str(entry.key_file),
-            ) from error
-        keys.append(signing_key(pem, entry.key_id, entry.algorithm, where=where))
-    return keys
+    try:
+        pem = entry.key_file.read_bytes()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise KeyUnusable(
+            f"{where} cannot be read: {why}; name a file that the user who runs Hector may read",
+            file=str(entry.key_file),
+        ) from error
+    return signing_key(pem, entry.key_id, entry.algorithm, where=where)

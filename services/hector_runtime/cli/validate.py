@@ -60,7 +60,8 @@ def command(
 ) -> None:
     """Check config files: exit code 0 when all are good, 1 when one is not. Warnings make no file bad.
 
-    The code of agents of type custom is imported, to see that it can be.
+    The code of agents of type custom is imported, and keys of server.a2a.signing are read, to see that they
+    can be.
     """
 
     async def work() -> bool:
@@ -95,15 +96,22 @@ def command(
 
 def _checked(file: Path) -> "Checked":
     from hector_config import ConfigInvalid
+    from hector_config.problem import in_order
     from hector_runtime.config import load_config
     from hector_runtime.handlers import check_handlers
+    from hector_runtime.startable import check_start
 
     try:
         loaded = load_config(file)
-        check_handlers(loaded)
-        return loaded
     except ConfigInvalid as error:
         return error
+    problems: list[Problem] = []
+    for check in (check_handlers, check_start):
+        try:
+            check(loaded)
+        except ConfigInvalid as error:
+            problems += error.problems
+    return ConfigInvalid(in_order(problems), loaded.warnings) if problems else loaded
 
 
 async def _renewed(before: "Checked | None", after: "Checked") -> dict[str, list[str]]:
