@@ -4,6 +4,7 @@ The loop's usual threads are few, and others need them. Imports aiohttp: only fo
 """
 
 import asyncio
+import errno
 import socket
 import threading
 from collections.abc import Sequence
@@ -73,5 +74,9 @@ class Lookups(AbstractResolver):
             with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
                 loop.call_soon_threadsafe(settle, found, error)
 
-        threading.Thread(target=look_up, name="lookup", daemon=True).start()
+        try:
+            threading.Thread(target=look_up, name="lookup", daemon=True).start()
+        except RuntimeError as full:
+            self._places.release()
+            raise OSError(errno.EAGAIN, "no thread is left to look the name up") from full
         return await answer
