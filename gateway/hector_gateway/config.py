@@ -24,6 +24,16 @@ def _absolute(url: str) -> str:
 
 PublicUrl = Annotated[str, AfterValidator(_absolute)]
 
+
+def _host_and_port(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if address and (not host or not port.isdecimal() or any(sign in host for sign in "/ ")):
+        raise Misfit('an address with its port is needed, as "agents.example.com:443"')
+    return address
+
+
+PublicAddress = Annotated[str, AfterValidator(_host_and_port)]
+
 _TOKENS = "tokens of an identity provider: use server.auth.api_keys or the admin secret"
 
 
@@ -176,7 +186,7 @@ class ServerConfig(Section):
     public_url: PublicUrl = ""
     """How clients outside reach the HTTP port, as "https://agents.example.com"; cards show it. Left out: host
     and port."""
-    public_grpc: str = ""
+    public_grpc: PublicAddress = ""
     """How clients outside reach the gRPC port, as "agents.example.com:443". Left out: host and grpc_port, but
     nothing where public_url is set."""
     listeners: list[ListenerConfig] = []
@@ -211,6 +221,16 @@ class ServerConfig(Section):
         if not host or any(sign in host for sign in "/ []"):
             raise Misfit('an address or a name is needed, as "127.0.0.1", "0.0.0.0" or "::"')
         return host
+
+    @model_validator(mode="after")
+    def _tell_ports_apart(self) -> Self:
+        ports: dict[int | None, str] = {None: "", 0: ""}
+        listeners = [(("listeners", index, "port"), one.port) for index, one in enumerate(self.listeners)]
+        for at, port in ((("port",), self.port), (("grpc_port",), self.grpc_port), *listeners):
+            if ports.get(port):
+                raise Misfit(f"{port} is {ports[port]} already", at=at)
+            ports.setdefault(port, f"server.{at[0]}" if len(at) == 1 else f"server.listeners[{at[1]}].port")
+        return self
 
     @property
     def is_local(self) -> bool:

@@ -3,24 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .reserved import RESERVED
 from .routes import Found, Routes
 from .versions import Version
-
-RESERVED = frozenset(
-    {
-        "v1",
-        "agents",
-        "apps",
-        "api",
-        "schema",
-        "tasks",
-        "extendedAgentCard",
-        "message:send",
-        "message:stream",
-        ".well-known",
-    }
-)
-"""What no tenant at the root is called: these lead elsewhere."""
 
 # 0.3 and Hector's documents have other names for some.
 _Steps = tuple[str, ...]

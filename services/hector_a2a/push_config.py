@@ -3,9 +3,9 @@
 import binascii
 import ipaddress
 from base64 import b64decode
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from hector_config import Duration, Misfit, Secret, Section
 
@@ -58,6 +58,12 @@ class PushConfig(Section):
                 wrong = f"a secret of {LEAST_SECRET_BYTES} bytes or more is needed, found {size}"
                 raise Misfit(wrong, at=(index,))
         return secrets
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        if self.max_delay < self.retry_delay:
+            raise Misfit("shorter than retry_delay, the first wait", at=("max_delay",))
+        return self
 
 
 def hmac_key(secret: Secret) -> bytes:

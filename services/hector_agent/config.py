@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from hector_config import ByteSize, Duration, Misfit, Off, OneOf, RefersTo, Section
 from hector_config.offer_config import MediaType
@@ -90,6 +90,12 @@ class SkillConfig(Section):
     roles: list[Literal["viewer", "user", "operator", "admin"]] = []
     """Of an internal skill: only callers with one of these roles, or admin, find it. []: all of them."""
 
+    @model_validator(mode="after")
+    def _hide_from_whom(self) -> Self:
+        if self.roles and self.visibility == "public":
+            raise Misfit("everybody finds a public skill", at=("roles",), hint="write visibility: internal")
+        return self
+
 
 class AgentConfig(Section):
     """One entry of `agents:`. Its key is the agent's name in URLs and on the command line."""
@@ -172,6 +178,16 @@ class AgentConfig(Section):
         "mcp_parser_tool": "files are read as text",
         "enable_tools": "declare tools under tools; an agent has all of them unless it names some",
     }
+
+    @field_validator("skills")
+    @classmethod
+    def _tell_skills_apart(cls, skills: list[SkillConfig]) -> list[SkillConfig]:
+        seen: dict[str, int] = {}
+        for index, skill in enumerate(skills):
+            if skill.id in seen:
+                raise Misfit(f"the same id as entry {seen[skill.id]}", at=(index, "id"))
+            seen[skill.id] = index
+        return skills
 
     @model_validator(mode="after")
     def _keys_belong_to_the_type(self) -> Self:

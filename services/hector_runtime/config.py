@@ -18,6 +18,7 @@ from hector_store.config import StorageSection
 from hector_tool.config import LATER, ToolSection, default_tools
 from hector_vector.config import VectorSection
 
+from .agent_names import shadowed
 from .aliases import ALIASES
 from .circles import circles
 from .defaults_config import DefaultsSection
@@ -95,7 +96,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
         later={"tools": LATER},
         checks=(circles,),
     )
-    return replace(loaded, warnings=(*loaded.warnings, *unheard(loaded)))
+    return replace(loaded, warnings=(*loaded.warnings, *unheard(loaded), *shadowed(loaded)))
 
 
 def known_names() -> dict[str, set[str]]:

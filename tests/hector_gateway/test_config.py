@@ -67,6 +67,21 @@ WRONG = [
     ("a2a: {output_modes: ['*/png']}", "server.a2a.output_modes[0]: a media type is needed"),
     ("a2a: {extensions: [{uri: 'x:y'}, {uri: 'x:y'}]}", "the same extension as entry 0"),
     ("a2a: {provider: {name: Ours, url: ours.example}}", "server.a2a.provider.url: a URL is needed"),
+    ("grpc_port: 8080", "server.grpc_port: 8080 is server.port already"),
+    (
+        "listeners: [{port: 8081, card: dual}, {port: 50051, card: dual}]",
+        "server.listeners[1].port: 50051 is server.grpc_port already",
+    ),
+    (
+        "listeners: [{port: 8081, card: dual}, {port: 8081, card: dual}]",
+        "server.listeners[1].port: 8081 is server.listeners[0].port already",
+    ),
+    ("public_grpc: https://x", "server.public_grpc: an address with its port is needed"),
+    ("public_grpc: agents.example.com", "server.public_grpc: an address with its port is needed"),
+    (
+        "a2a: {push: {retry_delay: 10m, max_delay: 1s}}",
+        "server.a2a.push.max_delay: shorter than retry_delay, the first wait",
+    ),
 ]
 
 
@@ -76,6 +91,13 @@ def test_what_is_wrong_is_said_at_its_key(tmp_path: Path, text: str, message: st
         loaded(tmp_path, f"server:\n  {text}\n")
     assert message in str(error.value)
     assert "hector.yaml:2:" in str(error.value)
+
+
+def test_ports_that_the_machine_chooses_may_be_written_alike(tmp_path: Path) -> None:
+    server = loaded(
+        tmp_path, "server: {port: 0, grpc_port: 0, listeners: [{port: 0, card: dual}], public_grpc: 'h:443'}"
+    ).server
+    assert (server.port, server.grpc_port, server.listeners[0].port) == (0, 0, 0)
 
 
 def test_no_error_and_no_dump_shows_a_credential(tmp_path: Path) -> None:

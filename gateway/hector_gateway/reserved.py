@@ -1,0 +1,17 @@
+"""Names that lead elsewhere at the root of the HTTP port, where a tenant's name may stand as well."""
+
+RESERVED = frozenset(
+    {
+        "v1",
+        "agents",
+        "apps",
+        "api",
+        "schema",
+        "tasks",
+        "extendedAgentCard",
+        "message:send",
+        "message:stream",
+        ".well-known",
+    }
+)
+"""What no tenant at the root is called."""
