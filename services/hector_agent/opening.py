@@ -12,7 +12,7 @@ from hector.agent.v1 import (
     StatusChanged,
 )
 from hector_mesh import Call, HectorError
-from hector_store import NewEvent, NewPush, NewRun, RunLog, RunRow
+from hector_store import Created, NewEvent, NewPush, NewRun, RunLog, RunRow
 
 from .agent import Agent
 from .feed import Cursor
@@ -53,11 +53,23 @@ async def opened(
         waits: Other runs of its context come first.
     """
     new, rows, task = _drafted(worker, agent, message, call, once, pushes, new_context, waits)
-    created = await log.create(new._replace(view=listed(task)), rows)
+    created = await _created(log, new._replace(view=listed(task)), rows)
     if created.repeated:
         return created.run_id
     task.status.timestamp.FromMicroseconds(created.time_us)
     return _run(log, new, task, created.context_position, created.epoch, len(rows))
+
+
+async def _created(log: RunLog, new: NewRun, rows: Sequence[NewEvent]) -> Created:
+    try:
+        return await log.create(new, rows)
+    except HectorError as error:
+        row = await log.get(new.app, new.owner, new.id) if error.reason == IN_DOUBT else None
+        if row is None:
+            raise
+        # It is there, and nobody else would work on it.
+        position, last = row.context_position or 0, row.next_seq - 1
+        return Created(row.id, position, row.epoch, last, row.created_time_us, repeated=False)
 
 
 def unwritten(

@@ -1,4 +1,4 @@
-"""What others ask of a task in the moment in which it is taken up again."""
+"""What others ask of a task in the moment in which it is taken up, and what becomes of it if that is in doubt."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -166,3 +166,29 @@ async def test_a_task_whose_taking_up_is_in_doubt_goes_on_or_waits(
             done = await _follow_up(agent, task.id)
     assert done.status.state == a2a.TASK_STATE_COMPLETED
     assert [message.parts[0].text for message in done.history] == ["greet me", "Who are you?", "Ada"]
+
+
+@pytest.mark.parametrize("doubt", ["kept", "lost"])
+async def test_a_new_task_of_which_nobody_can_tell_is_worked_on_if_it_is_there(
+    mesh_under_test, tmp_path, monkeypatch, doubt
+):
+    create, doubts = RunLog.create, [doubt]
+
+    async def in_doubt(log, *args):
+        if not doubts:
+            return await create(log, *args)
+        if doubts.pop() == "kept":
+            await create(log, *args)
+        raise StorageInDoubt(parse("postgres://db.example.com/hector"), "cut")
+
+    monkeypatch.setattr(RunLog, "create", in_doubt)
+    source = 'async def echo(turn):\n    yield f"hello {turn.text}"'
+    async with answering(mesh_under_test, tmp_path, source) as agent:
+        with as_ada():
+            if doubt == "lost":
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await agent.SendMessage(said("Ada", context="c"))
+                assert info_of(refused.value).reason == "STORAGE_IN_DOUBT"
+            done = (await agent.SendMessage(said("Ada", context="c"))).task
+            assert done.status.state == a2a.TASK_STATE_COMPLETED
+            assert [task.id for task in (await agent.ListTasks(a2a.ListTasksRequest())).tasks] == [done.id]
