@@ -1,4 +1,4 @@
-"""What others ask of a task in the moment in which it is taken up, and what becomes of it if that is in doubt."""
+"""What others ask of a task in the moment in which it is taken up, and what becomes of it when in doubt."""
 
 import asyncio
 from contextlib import asynccontextmanager
