@@ -157,15 +157,20 @@ def wait_until_ready(server: Server, tls: ssl.SSLContext | None = None) -> None:
 def post(
     url: str, method: str, params: object, *, version: str = "1.0", token: str = "", timeout_s: float = 60
 ) -> dict:
-    """Send one JSON-RPC request and return the response."""
+    """Send one JSON-RPC request and return the response, one that the server has no room for included."""
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     headers = {"Content-Type": "application/json", "A2A-Version": version}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     request = urllib.request.Request(url, body, headers)
-    with urllib.request.urlopen(request, timeout=timeout_s) as response:
-        answer: dict = json.load(response)
-        return answer
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as response:
+            answer: dict = json.load(response)
+    except urllib.error.HTTPError as error:
+        if error.code not in (429, 503):
+            raise
+        answer = json.load(error)
+    return answer
 
 
 def message(text: str, **more: object) -> dict[str, object]:

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -45,6 +47,8 @@ class Receiver:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
+        if not request.path.startswith(urlsplit(self.url).path):
+            return web.Response(status=410)  # for another webhook, that had this port before
         told = Told({name.lower(): value for name, value in request.headers.items()}, await request.read())
         self.all.append(told)
         self.changed.set()
@@ -86,7 +90,7 @@ async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
         site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
         host, bound = runner.addresses[0][:2]
-        receiver.url = f"http://{host}:{bound}/hook"
+        receiver.url = f"http://{host}:{bound}/{'hook' if port else secrets.token_hex(8)}"
         yield receiver
     finally:
         await runner.cleanup()
