@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def shadowed(loaded: "Loaded[Config]") -> Iterator[Problem]:
-    """Yield a warning for each agent whose name leads elsewhere where A2A has the tenant first in the path."""
+    """Yield a warning for each agent whose name leads elsewhere where a path begins with the tenant."""
     for name in loaded.config.agents:
         if name in RESERVED:
             message = f"/{name} leads elsewhere: this agent is called at /agents/{name} only"

@@ -10,6 +10,7 @@ from hector_gateway.admin_secret import must_authenticate
 if TYPE_CHECKING:
     from .config import Config
 
+SERVERS: Path = ("server", "a2a", "extended_card")
 MESSAGE = "nobody will get the extended card, because nobody is asked for a credential"
 HINT = "configure server.auth, or start it with --auth-secret"
 
@@ -26,8 +27,9 @@ def unheard(loaded: "Loaded[Config]") -> Iterator[Problem]:
         if agent.a2a.extended_card
     ]
     if config.server.a2a.extended_card:
-        asking.append(("server", "a2a", "extended_card"))
+        asking.append(SERVERS)
     if not asking or must_authenticate(config.server):
         return
     for path in asking:
-        yield problem_at(loaded.marks[path], path, MESSAGE, hint=HINT)
+        message = f"{MESSAGE}; hector serve refuses that" if path == SERVERS else MESSAGE
+        yield problem_at(loaded.marks[path], path, message, hint=HINT)

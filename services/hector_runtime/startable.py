@@ -9,12 +9,12 @@ from .config import Config
 
 
 def check_start(loaded: Loaded[Config]) -> None:
-    """See that keys can be read and ports are apart, for who checks a config and starts nothing.
+    """See that keys can be read, for who checks a config and starts nothing.
 
     Raises:
         ConfigInvalid: `hector serve` would refuse to start.
     """
-    problems = [*_keys(loaded), *_ports(loaded)]
+    problems = list(_keys(loaded))
     if problems:
         raise ConfigInvalid(problems, loaded.warnings)
 
@@ -32,22 +32,3 @@ def _keys(loaded: Loaded[Config]) -> Iterator[Problem]:
             signing_key_of(entry, str(entry.key_file))
         except KeyUnusable as error:
             yield problem_at(loaded.marks[path], path, str(error))
-
-
-def _ports(loaded: Loaded[Config]) -> Iterator[Problem]:
-    server = loaded.config.server
-    ports: list[tuple[Path, int]] = [(("server", "port"), server.port)]
-    if server.grpc_port:
-        ports.append((("server", "grpc_port"), server.grpc_port))
-    ports += [
-        (("server", "listeners", index, "port"), listener.port)
-        for index, listener in enumerate(server.listeners)
-    ]
-    taken: set[int] = set()
-    for path, port in ports:
-        if port in taken:
-            yield problem_at(
-                loaded.marks[path], path, "is another port of this server's already", found=str(port)
-            )
-        if port:
-            taken.add(port)

@@ -26,6 +26,7 @@ def test_an_extended_card_without_authentication_is_warned_of_at_its_key(
     (warning,) = warnings_of(tmp_path, line)
     assert f":1:{line.index('true') + 1}: {path}: nobody will get the extended card" in warning
     assert "server.auth" in warning
+    assert ("hector serve refuses that" in warning) is path.startswith("server")
 
 
 @pytest.mark.parametrize("asking", ASKING)

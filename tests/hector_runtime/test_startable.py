@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
@@ -41,22 +40,3 @@ def test_keys_that_cannot_sign_are_named_with_their_lines(tmp_path: Path) -> Non
     assert [one.partition(": ")[0].split(":")[1] for one in found] == ["5", "6", "7"]
     assert [f"server.a2a.signing[{at}].key_file" in one for at, one in zip((1, 2, 3), found, strict=True)]
     assert "none.pem cannot be read" in found[0]
-
-
-@pytest.mark.parametrize(
-    ("server", "path"),
-    [
-        ("{port: 8081, listeners: [{port: 8081, card: '1.0'}]}", "server.listeners[0].port"),
-        ("{port: 8081, grpc_port: 8081}", "server.grpc_port"),
-        ("{listeners: [{port: 50051, card: '1.0'}]}", "server.listeners[0].port"),
-    ],
-)
-def test_a_port_for_two_things_is_named(tmp_path: Path, server: str, path: str) -> None:
-    (found,) = problems_of(tmp_path, f"server: {server}\n")
-    assert f"{path}: is another port of this server's already" in found
-
-
-def test_free_ports_are_as_many_as_are_wanted(tmp_path: Path) -> None:
-    assert (
-        problems_of(tmp_path, "server: {port: 0, grpc_port: 0, listeners: [{port: 0, card: dual}]}\n") == []
-    )
