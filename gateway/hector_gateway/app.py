@@ -13,7 +13,7 @@ from .cards import Cards
 from .config_pages import ConfigPages
 from .cors import Cors
 from .cors_config import CorsConfig
-from .errors import Headers, NotForYou, NothingHere, Refusal, WrongVerb
+from .errors import Headers, NoHost, NotForYou, NothingHere, Refusal, WrongVerb
 from .exchange import ClientLeft, Exchange, Receive, Scope, Send
 from .faults import is_lost, public, reason_in, retry_headers, unexpected
 from .measuring import http_served
@@ -71,6 +71,8 @@ class App:
         exchange.more_headers = (*self._always, *self._cors.headers(exchange.header(b"origin")))
         try:
             probe = self._probes.get(exchange.path)
+            if not exchange.names_host:
+                raise NoHost
             if self._cors.is_preflight(exchange):
                 exchange.what = "preflight"
                 await self._cors.answer(exchange)

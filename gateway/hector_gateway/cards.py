@@ -122,7 +122,7 @@ class Cards:
             raise
         versions = self.offers.of(agent).versions
         usual = self._usual if self._usual in versions else "both"
-        wanted = exchange.header(b"a2a-version") or exchange.query("A2A-Version")
+        wanted = exchange.version_said()
         view: View = said(wanted, versions) or usual
         made = self._card(agent, view, time_s)
         shared = b"private" if agent.visibility == VISIBILITY_INTERNAL else b"public"

@@ -146,7 +146,21 @@ class NotHttp(Refusal):
     status = 400
 
     def __init__(self) -> None:
-        super().__init__("this is no HTTP/1.1 request; a server with server.tls is called as https://")
+        super().__init__(
+            "this is no HTTP/1.1 request that can be read: its first line, a header, its length or a chunk "
+            "is wrong, or it is another protocol, as TLS on a port without"
+        )
+
+
+class NoHost(Refusal):
+    """A request of HTTP/1.1 that does not say whom it is for."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "NO_HOST"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("a request of HTTP/1.1 needs the header Host")
 
 
 class Busy(Refusal):

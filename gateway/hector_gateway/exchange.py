@@ -131,6 +131,28 @@ class Exchange:
         )
 
     @property
+    def names_host(self) -> bool:
+        """It says whom it is for, as every request of HTTP/1.1 must."""
+        return b"host" in self._headers or self._scope.get("http_version") != "1.1"
+
+    def version_said(self) -> str | None:
+        """Return the version of A2A that the client names, in a header or in the query.
+
+        Raises:
+            InvalidParams: It names two.
+        """
+        said = self.header(b"a2a-version")
+        if b"version" not in self._scope["query_string"].lower():
+            return said
+        asked = self.query("A2A-Version")
+        if said and asked and said.split(".")[:2] != asked.strip().split(".")[:2]:
+            wrong = (
+                f"the header says {said[:40]!r} and the query {asked[:40]!r}; leave one out, or say the same"
+            )
+            raise InvalidParams({"A2A-Version": wrong})
+        return said or asked
+
+    @property
     def query_string(self) -> bytes:
         """What stands behind the question mark."""
         found: bytes = self._scope["query_string"]

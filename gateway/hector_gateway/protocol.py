@@ -132,9 +132,14 @@ class Protocol(HttpToolsProtocol):
         self._stop_waiting()
         ERRORS.add("gateway", error.reason)
         log.warning("connection was refused", extra={"reason": error.reason, "status": error.status})
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.transport.close()  # in the middle of another answer, this would be read as a part of it
-            return
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            of_its_body = cycle.scope is self.scope and not self._expects_headers
+            if not of_its_body or cycle.response_started or self.pipeline:
+                self.transport.close()  # in the middle of another answer, this would be read as a part of it
+                return
+            cycle.disconnected = True  # this is the answer
+            cycle.message_event.set()
         status = status_of(error)
         body = orjson.dumps(http_error(status, secrets.token_hex(8), error.status))
         headers = (*error.headers, *retry_headers(status))

@@ -54,7 +54,7 @@ class Rest:
         exchange.json = A2A_JSON if _wants_a2a_json(exchange) else JSON
         method = self._method(exchange, door)
         exchange.what = method.name
-        said = exchange.header(b"a2a-version") or exchange.query("A2A-Version")
+        said = exchange.version_said()
         call = self._operations.call_of(exchange, principal)
         agent = await self._agent(exchange, door, call)
         served = self._operations.served(agent, exchange)

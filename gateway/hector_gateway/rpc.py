@@ -96,7 +96,7 @@ class JsonRpc:
         self, request: Request, exchange: Exchange, call: Call, agent: Agent | None, *, lenient: bool
     ) -> Asked:
         method = self._method(request)
-        said = exchange.header(b"a2a-version") or exchange.query("A2A-Version")
+        said = exchange.version_said()
         served = self._operations.served(agent, exchange)
         version = agreed(said, request.method, lenient=lenient, served=served)
         params = request.params

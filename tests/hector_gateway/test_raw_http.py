@@ -52,6 +52,49 @@ async def test_odd_bytes_do_no_harm(gateway: Any, data: bytes, caplog: pytest.Lo
     assert "result" in await gateway.rpc("GetTask", {"id": "t"})
 
 
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (POST + JSON + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n\r\n", "NOT_HTTP"),
+        (POST + JSON + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n-1\r\n", "NOT_HTTP"),
+        (POST + JSON + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "NOT_HTTP"),
+        (b"GET /agents HTTP/1.1\r\n\r\n", "NO_HOST"),
+        (b"GET /live HTTP/1.1\r\n\r\n", "NO_HOST"),
+    ],
+)
+async def test_what_is_no_request_is_told_so_wherever_that_shows(
+    gateway: Any, data: bytes, reason: str
+) -> None:
+    """RFC 9112, sections 3.2, 6.3 and 7.1."""
+    place = urlsplit(gateway.url)
+    for pause in (False, True):
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        head, separator, rest = data.partition(b"\r\n\r\n")
+        writer.write(head + separator)
+        if pause:  # the gateway begins to serve it
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.write(rest)
+        async with asyncio.timeout(10):
+            status = await reader.readline()
+            answer = b"" if b" 400 " not in status else await reader.readuntil(b"}}")
+        writer.close()
+        assert b" 400 " in status
+        assert reason.encode() in answer
+        assert answer.count(b"HTTP/1.1") <= 1, "one answer, and no more"
+
+
+async def test_a_broken_request_behind_another_is_not_told_in_its_answer(gateway: Any) -> None:
+    place = urlsplit(gateway.url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    good = b"GET /agents HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    writer.write(good + POST + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n")
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    assert b" 400 " not in answer.split(b"\r\n")[0]
+
+
 async def test_requests_sent_at_once_are_answered_in_their_order(gateway: Any) -> None:
     """RFC 9112 section 9.3.2."""
     place = urlsplit(gateway.url)

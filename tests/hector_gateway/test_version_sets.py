@@ -132,6 +132,23 @@ def _served(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [one for one in caplog.records if one.getMessage() == "request served"]
 
 
+async def test_two_versions_in_one_request_must_agree(place: Place) -> None:
+    """Ours: as with tenants, nobody has to guess which of two is meant."""
+    agent, body = (
+        f"{place.url}/agents/assistant",
+        {"jsonrpc": "2.0", "id": 1, "method": "GetTask", "params": {}},
+    )
+    for query, fine in (("1.0", True), ("1.0.3", True), ("0.3", False), ("", True)):
+        said = {"headers": {"A2A-Version": "1.0"}, "params": {"a2a-version": query}}
+        async with place.http.get(f"{agent}/tasks", **said) as answer:
+            assert answer.status == (200 if fine else 400)
+            assert fine or "leave one out" in await answer.text()
+        async with place.http.get(agent, **said) as answer:
+            assert answer.status == (200 if fine else 400)
+        async with place.http.post(agent, json=body, **said) as answer:
+            assert ("leave one out" in await answer.text()) is not fine
+
+
 async def test_a_version_that_nobody_speaks_is_refused_as_the_agent_has_it(
     mesh_under_test: Any, tmp_path: Any
 ) -> None:
