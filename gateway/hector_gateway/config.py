@@ -133,7 +133,7 @@ class LimitsConfig(Section):
     max_body_size: ByteSize = 10_000_000
     """The largest request body."""
     max_header_size: Annotated[ByteSize, Field(ge=1024)] = 65_536
-    """The largest request line with all headers."""
+    """The largest request line with all headers, and over gRPC all metadata of a call."""
     max_headers: Annotated[int, Field(ge=10)] = 100
     """Most headers of a request."""
     max_connections: Annotated[int, Field(ge=1)] = 10_000

@@ -182,6 +182,7 @@ class Border:
             drain_s=server.shutdown_timeout,
             credentials=tls.credentials() if tls else None,
             largest_message=largest_message(server.limits.max_body_size),
+            most_metadata=server.limits.max_header_size,
         )
         forwarder = Forwarder(
             (SERVICE_DESCRIPTOR, _AGENTS),

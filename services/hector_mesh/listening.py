@@ -38,6 +38,7 @@ def wire_server(
     drain_s: float = 5.0,
     credentials: grpc.ServerCredentials | None = None,
     largest_message: int = MESSAGE_BYTES,
+    most_metadata: int | None = None,
 ) -> "WireServer":
     """Return a server for `listen`; add servicers, then enter it.
 
@@ -51,6 +52,8 @@ def wire_server(
         drain_s: How long calls in flight may take to finish when the server is left.
         credentials: Speak TLS with these on a TCP port.
         largest_message: Bytes; grpc itself refuses what is larger, before all of it has arrived.
+        most_metadata: Bytes of a call's metadata; grpc itself refuses more. None: the mesh's own, beyond which
+            grpc refuses some, and all from twice as much on.
 
     Raises:
         CannotListen: When it is entered: the address is taken, or is none.
@@ -64,6 +67,7 @@ def wire_server(
         drain_s,
         credentials,
         largest_message,
+        most_metadata,
     )
 
 
@@ -80,6 +84,7 @@ class WireServer(grpc.aio.Server):
         drain_s: float,
         credentials: grpc.ServerCredentials | None,
         largest_message: int,
+        most_metadata: int | None,
     ) -> None:
         self._listen = listen
         self._credentials = credentials
@@ -91,6 +96,9 @@ class WireServer(grpc.aio.Server):
         self._door = door
         every = [self._door, *inside, *([Coalescing(merges)] if merges else [])]
         options = {**dict(OPTIONS), "grpc.max_receive_message_length": largest_message}
+        if most_metadata is not None:
+            names = ("grpc.max_metadata_size", "grpc.absolute_max_metadata_size")
+            options.update(dict.fromkeys(names, most_metadata))
         self._server = grpc.aio.server(interceptors=every, options=tuple(options.items()))
         self.address = listen
         """Where it listens, in the form that `wire_channel` dials; the port is the real one once it runs."""

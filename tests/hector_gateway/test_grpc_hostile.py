@@ -186,3 +186,23 @@ def violations(error: AioRpcError) -> dict[str, str]:
     found = BadRequest()
     assert any(detail.Unpack(found) for detail in status_of(error).details)
     return {one.field: one.description for one in found.field_violations}
+
+
+@pytest.mark.parametrize("limit", [None, 20_000])
+async def test_metadata_has_the_limit_of_headers(start_gateway: Any, limit: int | None) -> None:
+    """Ours: always, and not as grpc has it, by chance where it is little more."""
+    limits = {} if limit is None else {"max_header_size": limit}
+    gateway = await start_gateway(limits=limits)
+    most = limit or 65_536
+    async with gateway.channel() as channel:
+        stub = a2a.A2AServiceStub(channel)
+        assert await stub.GetTask(
+            a2a.GetTaskRequest(id="t"), metadata=[("x", "y" * (most - 2_000))], timeout=5
+        )
+        for _ in range(20):
+            with pytest.raises(AioRpcError) as error:
+                await stub.GetTask(
+                    a2a.GetTaskRequest(id="t"), metadata=[("x", "y" * (most + 500))], timeout=5
+                )
+            assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert await stub.GetTask(a2a.GetTaskRequest(id="t"), timeout=5)
