@@ -18,6 +18,7 @@ from hector_a2a.parameters import IDEMPOTENCY_KEY, Parameters
 from hector_mesh import Context, HectorError
 from hector_store import RunLog
 
+from .following import HEADER
 from .ledger import events_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ OPENING = 2
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ALLOWED = "a key is 1 to 255 visible ASCII characters, as a UUID"
+_NO_PLACE = (
+    "on a message it needs an Idempotency-Key, that of the first time, or the message would be taken anew; "
+    "SubscribeToTask goes on with a stream by the task's id"
+)
 _HEARD = frozenset({"message_received"})
 _AS_TO_WAITING = ("historyLength", "returnImmediately")
 
@@ -76,12 +81,15 @@ def once_of(request: "a2a.SendMessageRequest", agent: str, context: Context) -> 
     """Return by which key a message is to be taken only once; None: it has none.
 
     Raises:
-        InvalidParams: A key that is none, or two of them.
+        InvalidParams: A key that is none, or two of them. Or none, and yet a place in a stream.
     """
     has_metadata = request.HasField("metadata")
     if not has_metadata and getattr(context, "bare", False):  # as most are
         return None
-    said = _unquoted(Parameters.of(context).idempotency_key)
+    beside = Parameters.of(context)
+    said = _unquoted(beside.idempotency_key)
+    if beside.last_event_id and not said and METADATA not in request.metadata.fields:
+        raise a2a.InvalidParams({HEADER: _NO_PLACE})
     if not said and not has_metadata:
         return None
     fields = request.metadata.fields

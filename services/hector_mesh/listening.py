@@ -52,8 +52,8 @@ def wire_server(
         drain_s: How long calls in flight may take to finish when the server is left.
         credentials: Speak TLS with these on a TCP port.
         largest_message: Bytes; grpc itself refuses what is larger, before all of it has arrived.
-        most_metadata: Bytes of a call's metadata; grpc itself refuses more. None: the mesh's own, beyond which
-            grpc refuses some, and all from twice as much on.
+        most_metadata: Bytes of a call's metadata; grpc refuses more. None: the mesh's own, beyond which
+            some calls are refused, and from twice as much on all.
 
     Raises:
         CannotListen: When it is entered: the address is taken, or is none.

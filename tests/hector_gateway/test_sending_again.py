@@ -161,6 +161,28 @@ async def test_a_key_that_is_none_is_refused_at_every_door(mesh_under_test, tmp_
             assert "idempotency-key" in refused.value.violations
 
 
+async def test_a_place_in_a_stream_without_a_key_takes_no_message_anew(mesh_under_test, tmp_path):
+    """Clients of server-sent events post again by themselves when a stream breaks off."""
+    model = ScriptedModel("hello", *["another"] * 20)
+    async with opened(mesh_under_test, tmp_path, model, input_modes=["*/*"]) as place:
+        await place.door(DOORS[0]).send("hi", said=KEY)
+        for door in place.doors():
+            for ask in (
+                door.ask("SendStreamingMessage", sending("hi"), {"last-event-id": "3"}),
+                door.send("hi", said={"last-event-id": "3"}),
+            ):
+                with pytest.raises(Refused) as refused:
+                    await ask
+                assert refused.value.code == INVALID[door.binding], door
+                told = refused.value.violations["Last-Event-ID"]
+                assert "Idempotency-Key" in told
+                assert "SubscribeToTask" in told
+            in_metadata = {"metadata": {"hector.idempotency_key": "order-7"}}
+            async with door.streamed("hi", {"last-event-id": "3"}, **in_metadata) as events:
+                await events.all()
+    assert len(model.requests) == 1
+
+
 async def test_a_header_that_grpc_could_not_carry_is_the_clients_mistake(mesh_under_test, tmp_path):
     async with opened(mesh_under_test, tmp_path, ScriptedModel()) as place:
         for name in ("idempotency-key", "last-event-id"):
