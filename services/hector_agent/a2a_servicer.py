@@ -81,10 +81,13 @@ class A2AServicer(PushServicer):
             events = self._again.replayed(current_call.get(), run, place, wanted)
         else:
             if run.undecided is not None:
-                await run.decide()
+                try:
+                    await run.decide()
+                except BaseException:
+                    run.unread()
+                    raise
             if run.plain:
-                if run.begun is not None:
-                    run.begun[1].close()
+                run.unread()
                 yield a2a.StreamResponse(message=await message_of(run))
                 return
             events = self._stream(run, wanted)

@@ -123,6 +123,12 @@ class Run:
             else:
                 self.taken_for_task = True
 
+    def unread(self) -> None:
+        """Keep nothing for whoever asked for it, and does not read it from its beginning."""
+        begun, self.begun = self.begun, None
+        if begun is not None:
+            begun[1].close()
+
     def said(self) -> list[Message]:
         """Return what the user said to start the run."""
         return [from_a2a(message) for message in self.task.history]

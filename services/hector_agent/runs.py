@@ -142,7 +142,13 @@ class Runs:
         Raises:
             HectorError: The run was not accepted: nothing was written.
         """
-        run = await self._begin(agent, message, call, None, pushes, beside).opened
+        work = self._begin(agent, message, call, None, pushes, beside)
+        try:
+            run = await work.opened
+        except BaseException:
+            if work.run is not None:
+                work.run.unread()
+            raise
         assert isinstance(run, Run)  # only a key can lead to one that is over
         return run
 

@@ -52,6 +52,8 @@ class Work:
         """Let whoever asked have the run, unless it has left."""
         if not self.opened.done():
             self.opened.set_result(run)
+        else:
+            run.unread()
 
     def is_done(self, run: Run) -> bool:
         """Return whether nothing is left to write of the run: it is over, or waits and may."""

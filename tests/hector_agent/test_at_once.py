@@ -8,6 +8,7 @@ from support.custom_agent import answering, said
 from support.scripted_agent import as_ada, text_of, until
 
 import hector_a2a as a2a
+from hector_agent.opening import unwritten
 from hector_mesh import info_of, streaming
 from hector_store import RunLog
 from hector_store.errors import StorageQueueFull
@@ -207,3 +208,39 @@ async def test_many_at_once_are_all_there(mesh_under_test, tmp_path):
 
 async def read(agent, request):
     return [event async for event in agent.SendStreamingMessage(request)]
+
+
+@pytest.mark.parametrize("leaves", ["before it is written", "before it says anything"])
+async def test_a_reader_that_leaves_before_the_first_event_is_not_kept_for(
+    mesh_under_test, tmp_path, monkeypatch, leaves
+):
+    source = """
+        import asyncio
+
+        async def echo(turn):
+            yield await asyncio.Event().wait()
+    """
+    begun = []
+
+    def seen(*args, **named):
+        begun.append(unwritten(*args, **named))
+        return begun[-1]
+
+    monkeypatch.setattr("hector_agent.runs.unwritten", seen)
+    monkeypatch.setattr("hector_agent.run.DECIDES_S", 60.0)
+
+    async def is_begun():
+        return bool(begun) and (leaves.endswith("written") or begun[0].draft is None)
+
+    async def is_left():
+        return begun[0].draft is None and begun[0].feed.followers == 0 and begun[0].begun is None
+
+    async with answering(mesh_under_test, tmp_path, source) as agent:
+        with as_ada():
+            stream = agent.SendStreamingMessage(said("hi"))
+            reading = asyncio.ensure_future(anext(aiter(stream)))
+            await until(is_begun)
+            assert begun[0].feed.followers == 1
+            stream.cancel()
+            await asyncio.wait([reading])
+            await until(is_left)
