@@ -76,7 +76,7 @@ async def test_it_sets_reads_lists_and_deletes_configs(client: Client, way: tupl
         task = events[-1].task.id
         told = await hook.until_over()
         assert told[0].headers["x-a2a-notification-token"] == "tok"
-        assert told[0].headers["a2a-version"] == way[0]
+        assert [one.headers["a2a-version"] for one in told] == [way[0]] * len(told), told
         wanted = pb.TaskPushNotificationConfig(task_id=task, id="mine", url=hook.url, token="tok")
         wanted.authentication.scheme, wanted.authentication.credentials = "Bearer", "cred"
         made = await client.create_task_push_notification_config(wanted)
