@@ -26,6 +26,8 @@ from .work import AnyWork
 log = logging.getLogger(__name__)
 
 RETRY_PAUSE_S = 0.05
+QUICK_WORKS, QUICK_BYTES = 256, 64 * 1024
+"""How much is written on the event loop in one go: some milliseconds' worth; and how large one of it may be."""
 
 
 class WriterThread:
@@ -165,5 +167,7 @@ class WriterThread:
 
 
 def _are_quick(works: Sequence[AnyWork]) -> bool:
-    """Say whether they are written alike; other functions may take as long as they like."""
-    return all(work.many is not each for work in works)
+    """Say whether they are few, and written alike: other functions may take as long as they like."""
+    return len(works) <= QUICK_WORKS and all(
+        work.many is not each and work.size_bytes <= QUICK_BYTES for work in works
+    )
