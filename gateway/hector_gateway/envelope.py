@@ -10,6 +10,8 @@ from google.rpc.status_pb2 import Status
 
 from hector_a2a.codes import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Codes
 
+from .not_json import why_not_json
+
 Id = str | int | float | None
 
 
@@ -55,7 +57,7 @@ def opened(body: bytes) -> Request:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise EnvelopeError(PARSE_ERROR, "PARSE_ERROR", f"the request is not JSON: {error}") from None
+        raise EnvelopeError(PARSE_ERROR, "PARSE_ERROR", why_not_json(body, error)) from None
     if isinstance(found, list):
         raise _invalid("batches are not supported; send one request at a time")
     if not isinstance(found, dict):

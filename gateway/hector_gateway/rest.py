@@ -20,6 +20,7 @@ from .exchange import JSON, Exchange
 from .faults import Failure, http_error, public, reason_in
 from .leniency import completed
 from .methods import Method
+from .not_json import why_not_json
 from .operations import Asked, Operations, check_content_type, place_of
 from .query import from_query
 from .request_limits import check_json
@@ -27,6 +28,7 @@ from .routes import Routes
 from .spelling import Spelling
 from .versions import agreed_at
 
+NOTHING = (b"null", b"{}")
 A2A_JSON = b"application/a2a+json"
 
 _OLD_METHODS = {rpc: method for method, rpc in v03.METHODS.items()}
@@ -95,13 +97,16 @@ class Rest:
         if exchange.verb != "POST":
             return from_query(exchange.query_string, described(method.request))
         body = await self._operations.body(exchange)
-        if not body.strip():  # some clients have nothing to say when they cancel or subscribe
+        said = body.strip() if len(body) < 100 else body
+        if not said:  # some clients have nothing to say when they cancel or subscribe
+            return {}
+        if said in NOTHING and exchange.header(b"content-type") is None:  # or nothing but that
             return {}
         check_content_type(exchange, lenient=lenient)
         try:
             found = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise a2a.InvalidParams({"": f"the request is not JSON: {error}"}) from None
+            raise a2a.InvalidParams({"": why_not_json(body, error)}) from None
         if found is None:
             return {}
         if not isinstance(found, dict):

@@ -100,6 +100,8 @@ class JsonRpc:
         served = self._operations.served(agent, exchange)
         version = agreed(said, request.method, lenient=lenient, served=served)
         params = request.params
+        if not isinstance(params, dict):
+            raise a2a.InvalidParams({"params": "an object is needed here"})
         if lenient and issubclass(method.request, a2a.SendMessageRequest):
             params = completed(params, version)
         if version == "0.3":

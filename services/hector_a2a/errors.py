@@ -121,7 +121,7 @@ class InvalidParams(A2AError):
         Args:
             violations: What is wrong, by path as in "message.parts[0].url"; "" is the request itself.
         """
-        shown = [f"{path or 'params'}: {wrong}" for path, wrong in list(violations.items())[:3]]
+        shown = [f"{path or 'request'}: {wrong}" for path, wrong in list(violations.items())[:3]]
         more = f"; and {len(violations) - 3} more" if len(violations) > 3 else ""
         super().__init__("; ".join(shown) + more)
         self.facts = dict(violations)
