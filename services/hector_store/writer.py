@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 RETRY_PAUSE_S = 0.05
 QUICK_WORKS, QUICK_BYTES = 256, 64 * 1024
-"""How much is written on the event loop in one go: some milliseconds' worth; and how large one of it may be."""
+"""How many are written on the event loop in one go, a few milliseconds of work, and how large each may be."""
 
 
 class WriterThread:

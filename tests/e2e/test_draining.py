@@ -98,7 +98,8 @@ async def test_a_server_where_everything_is_stuck_is_gone_within_thirty_seconds(
             asyncio.create_task(rpc(session, f"{agents}/{agent}", "SendMessage", message("hi")))
             for agent in ("held", "stuck")
         ]
-        await asyncio.sleep(0.5)  # they are on their way: nothing tells
+        for agent in ("held", "stuck"):
+            await _until_at_work(session, f"{agents}/{agent}", 2)
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         port = int(server.url.rpartition(":")[2])
@@ -155,6 +156,12 @@ async def test_hector_call_goes_on_when_the_server_is_back(
     assert answer_of(
         post(f"{server.url}/agents/stuck", "ListTasks", {"includeArtifacts": True})["result"]["tasks"][0]
     )
+
+
+async def _until_at_work(session, agent, tasks):
+    async with asyncio.timeout(20):
+        while (await rpc(session, agent, "ListTasks", {}))["result"]["totalSize"] < tasks:
+            pass
 
 
 def _wait_until_closed(port: int) -> None:
