@@ -11,7 +11,7 @@ from hector_a2a.codes import EDITIONS, Profile
 
 from .a2a_config import A2AConfig
 from .directory import is_gone
-from .errors import NoSuchAgent
+from .errors import AgentGone
 from .media_types import EVERYTHING, OF_CONTENT, Modes
 from .methods import Method
 from .versions import SUPPORTED, Version
@@ -58,11 +58,11 @@ class Offer:
             UnsupportedOperation: A stream of an agent that does not stream, or an extended card that is not.
             ExtendedAgentCardNotConfigured: The latter, as 0.3 says it.
             PushNotificationNotSupported: Anything about push notifications.
-            NoSuchAgent: Anything but reading and cancelling tasks of an agent that is gone.
+            AgentGone: Anything but reading and cancelling tasks of an agent that is gone.
         """
         name = self.agent.name
         if is_gone(self.agent) and method.name not in OF_TASKS:
-            raise NoSuchAgent(name, ())
+            raise AgentGone(name)
         if method.streams and not self.streaming:
             raise a2a.UnsupportedOperation(f"agent {name!r} does not stream; use SendMessage and GetTask")
         if "PushNotification" in method.name and not self.push_notifications:

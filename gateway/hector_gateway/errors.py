@@ -75,6 +75,18 @@ class NoSuchAgent(Refusal):
         super().__init__(f"there is no {wanted} (agents: {', '.join(known) or 'none'}){hint}", agent=name)
 
 
+class AgentGone(NoSuchAgent):
+    """The agent is configured no more; only who has tasks of it is told this."""
+
+    def __init__(self, name: str) -> None:
+        Refusal.__init__(
+            self,
+            f"there is no agent {name!r} any more: its tasks can still be read, followed and cancelled; "
+            "GET /agents lists the agents that there are",
+            agent=name,
+        )
+
+
 class WrongVerb(Refusal):
     """The path exists, the method does not."""
 

@@ -70,7 +70,8 @@ async def test_nothing_else_can_be_asked_of_it(gateway: Any, method: str, params
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     code, said = await status(gateway, GONE, "POST", json=body, headers=V1)
     assert code == 404
-    assert "there is no agent 'gone'" in said["error"]["message"]
+    assert "there is no agent 'gone' any more" in said["error"]["message"]
+    assert "GET /agents lists" in said["error"]["message"]
     assert (await status(gateway, f"{GONE}/.well-known/agent-card.json"))[0] == 404
     assert not gateway.fake.requests
 
