@@ -244,7 +244,8 @@ async def test_a_handler_sees_all_that_belongs_to_its_message(mesh_under_test, t
 
         async def echo(turn):
             yield json.dumps({
-                "text": turn.text, "data": turn.data, "message_id": turn.message_id, "metadata": turn.metadata,
+                "text": turn.text, "data": turn.data, "message_id": turn.message_id,
+                "metadata": turn.metadata,
                 "request": turn.request_metadata, "references": list(turn.reference_task_ids),
                 "extensions": list(turn.extensions), "modes": list(turn.accepted_output_modes),
                 "principal": turn.principal.id, "roles": sorted(turn.principal.roles), "app": turn.app,
