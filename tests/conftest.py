@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import a2a.client  # noqa: F401  # first: the SDK loses its client for gRPC of 0.3 when its server comes before
 import pytest
 from support.mesh import MeshUnderTest
 

@@ -132,7 +132,8 @@ async def test_a_program_that_an_agents_code_runs_ends_with_its_task(hector):
                 await asyncio.sleep(0.02)
             began = time.monotonic()
             told = await door.cancel(task["id"])
-            assert not programs(f"300.{os.getpid()}")
+            while programs(f"300.{os.getpid()}"):  # noqa: ASYNC110 - killed, and dying: the system's to say
+                await asyncio.sleep(0.02)
             assert time.monotonic() - began < QUICK_S
             assert told["status"]["state"] == "TASK_STATE_CANCELED"
 
