@@ -76,10 +76,40 @@ class AgentServiceStub(object):
                 request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetSessionRequest.SerializeToString,
                 response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetSessionResponse.FromString,
                 _registered_method=True)
+        self.CreateSession = channel.unary_unary(
+                '/hector.agent.v1.AgentService/CreateSession',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.CreateSessionRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.CreateSessionResponse.FromString,
+                _registered_method=True)
+        self.AppendToSession = channel.unary_unary(
+                '/hector.agent.v1.AgentService/AppendToSession',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.AppendToSessionRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.AppendToSessionResponse.FromString,
+                _registered_method=True)
         self.DeleteSession = channel.unary_unary(
                 '/hector.agent.v1.AgentService/DeleteSession',
                 request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteSessionRequest.SerializeToString,
                 response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteSessionResponse.FromString,
+                _registered_method=True)
+        self.SaveArtifact = channel.unary_unary(
+                '/hector.agent.v1.AgentService/SaveArtifact',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactResponse.FromString,
+                _registered_method=True)
+        self.ListArtifacts = channel.unary_unary(
+                '/hector.agent.v1.AgentService/ListArtifacts',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsResponse.FromString,
+                _registered_method=True)
+        self.LoadArtifact = channel.unary_unary(
+                '/hector.agent.v1.AgentService/LoadArtifact',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactResponse.FromString,
+                _registered_method=True)
+        self.DeleteArtifact = channel.unary_unary(
+                '/hector.agent.v1.AgentService/DeleteArtifact',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactResponse.FromString,
                 _registered_method=True)
         self.ListApprovals = channel.unary_unary(
                 '/hector.agent.v1.AgentService/ListApprovals',
@@ -159,8 +189,52 @@ class AgentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateSession(self, request, context):
+        """Begins a session. ALREADY_EXISTS if the caller has one of that id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AppendToSession(self, request, context):
+        """Adds to the end of a session, in order with its turns: messages, a change of state, or both.
+        Those at work do not see it, the next one does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteSession(self, request, context):
-        """Removes a session with all its runs. FAILED_PRECONDITION while one of them is not over.
+        """Removes a session with all its runs, its state and its artifacts. FAILED_PRECONDITION while one
+        of its runs is not over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SaveArtifact(self, request, context):
+        """Saves an artifact as the next version of its name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListArtifacts(self, request, context):
+        """Lists artifacts by name: the newest version of each, or every version of one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LoadArtifact(self, request, context):
+        """Returns an artifact with its content.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteArtifact(self, request, context):
+        """Removes an artifact, or one version of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -232,10 +306,40 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetSessionRequest.FromString,
                     response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetSessionResponse.SerializeToString,
             ),
+            'CreateSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSession,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.CreateSessionRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.CreateSessionResponse.SerializeToString,
+            ),
+            'AppendToSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.AppendToSession,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.AppendToSessionRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.AppendToSessionResponse.SerializeToString,
+            ),
             'DeleteSession': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteSession,
                     request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteSessionRequest.FromString,
                     response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteSessionResponse.SerializeToString,
+            ),
+            'SaveArtifact': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveArtifact,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactResponse.SerializeToString,
+            ),
+            'ListArtifacts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListArtifacts,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsResponse.SerializeToString,
+            ),
+            'LoadArtifact': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadArtifact,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactResponse.SerializeToString,
+            ),
+            'DeleteArtifact': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteArtifact,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactResponse.SerializeToString,
             ),
             'ListApprovals': grpc.unary_unary_rpc_method_handler(
                     servicer.ListApprovals,
@@ -482,6 +586,60 @@ class AgentService(object):
             _registered_method=True)
 
     @staticmethod
+    def CreateSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/CreateSession',
+            hector_dot_agent_dot_v1_dot_agent__pb2.CreateSessionRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.CreateSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AppendToSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/AppendToSession',
+            hector_dot_agent_dot_v1_dot_agent__pb2.AppendToSessionRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.AppendToSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteSession(request,
             target,
             options=(),
@@ -498,6 +656,114 @@ class AgentService(object):
             '/hector.agent.v1.AgentService/DeleteSession',
             hector_dot_agent_dot_v1_dot_agent__pb2.DeleteSessionRequest.SerializeToString,
             hector_dot_agent_dot_v1_dot_agent__pb2.DeleteSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SaveArtifact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/SaveArtifact',
+            hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListArtifacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/ListArtifacts',
+            hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadArtifact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/LoadArtifact',
+            hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteArtifact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/DeleteArtifact',
+            hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactResponse.FromString,
             options,
             channel_credentials,
             insecure,

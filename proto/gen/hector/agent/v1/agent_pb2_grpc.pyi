@@ -33,8 +33,24 @@ class AgentServiceStub:
     """Lists sessions, the latest change first."""
     GetSession: _aio.UnaryUnaryMultiCallable[_agent_pb2.GetSessionRequest, _agent_pb2.GetSessionResponse]
     """Returns one session with its messages."""
+    CreateSession: _aio.UnaryUnaryMultiCallable[_agent_pb2.CreateSessionRequest, _agent_pb2.CreateSessionResponse]
+    """Begins a session. ALREADY_EXISTS if the caller has one of that id."""
+    AppendToSession: _aio.UnaryUnaryMultiCallable[_agent_pb2.AppendToSessionRequest, _agent_pb2.AppendToSessionResponse]
+    """Adds to the end of a session, in order with its turns: messages, a change of state, or both.
+    Those at work do not see it, the next one does.
+    """
     DeleteSession: _aio.UnaryUnaryMultiCallable[_agent_pb2.DeleteSessionRequest, _agent_pb2.DeleteSessionResponse]
-    """Removes a session with all its runs. FAILED_PRECONDITION while one of them is not over."""
+    """Removes a session with all its runs, its state and its artifacts. FAILED_PRECONDITION while one
+    of its runs is not over.
+    """
+    SaveArtifact: _aio.UnaryUnaryMultiCallable[_agent_pb2.SaveArtifactRequest, _agent_pb2.SaveArtifactResponse]
+    """Saves an artifact as the next version of its name."""
+    ListArtifacts: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListArtifactsRequest, _agent_pb2.ListArtifactsResponse]
+    """Lists artifacts by name: the newest version of each, or every version of one."""
+    LoadArtifact: _aio.UnaryUnaryMultiCallable[_agent_pb2.LoadArtifactRequest, _agent_pb2.LoadArtifactResponse]
+    """Returns an artifact with its content."""
+    DeleteArtifact: _aio.UnaryUnaryMultiCallable[_agent_pb2.DeleteArtifactRequest, _agent_pb2.DeleteArtifactResponse]
+    """Removes an artifact, or one version of it."""
     ListApprovals: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListApprovalsRequest, _agent_pb2.ListApprovalsResponse]
     """Lists tool calls that wait for the caller's decision."""
     ListPushConfigs: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListPushConfigsRequest, _agent_pb2.ListPushConfigsResponse]
@@ -107,12 +123,58 @@ class AgentServiceServicer:
     ) -> _abc.Awaitable[_agent_pb2.GetSessionResponse]:
         """Returns one session with its messages."""
 
+    def CreateSession(
+        self,
+        request: _agent_pb2.CreateSessionRequest,
+        context: _aio.ServicerContext[_agent_pb2.CreateSessionRequest, _abc.Awaitable[_agent_pb2.CreateSessionResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.CreateSessionResponse]:
+        """Begins a session. ALREADY_EXISTS if the caller has one of that id."""
+
+    def AppendToSession(
+        self,
+        request: _agent_pb2.AppendToSessionRequest,
+        context: _aio.ServicerContext[_agent_pb2.AppendToSessionRequest, _abc.Awaitable[_agent_pb2.AppendToSessionResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.AppendToSessionResponse]:
+        """Adds to the end of a session, in order with its turns: messages, a change of state, or both.
+        Those at work do not see it, the next one does.
+        """
+
     def DeleteSession(
         self,
         request: _agent_pb2.DeleteSessionRequest,
         context: _aio.ServicerContext[_agent_pb2.DeleteSessionRequest, _abc.Awaitable[_agent_pb2.DeleteSessionResponse]],
     ) -> _abc.Awaitable[_agent_pb2.DeleteSessionResponse]:
-        """Removes a session with all its runs. FAILED_PRECONDITION while one of them is not over."""
+        """Removes a session with all its runs, its state and its artifacts. FAILED_PRECONDITION while one
+        of its runs is not over.
+        """
+
+    def SaveArtifact(
+        self,
+        request: _agent_pb2.SaveArtifactRequest,
+        context: _aio.ServicerContext[_agent_pb2.SaveArtifactRequest, _abc.Awaitable[_agent_pb2.SaveArtifactResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.SaveArtifactResponse]:
+        """Saves an artifact as the next version of its name."""
+
+    def ListArtifacts(
+        self,
+        request: _agent_pb2.ListArtifactsRequest,
+        context: _aio.ServicerContext[_agent_pb2.ListArtifactsRequest, _abc.Awaitable[_agent_pb2.ListArtifactsResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.ListArtifactsResponse]:
+        """Lists artifacts by name: the newest version of each, or every version of one."""
+
+    def LoadArtifact(
+        self,
+        request: _agent_pb2.LoadArtifactRequest,
+        context: _aio.ServicerContext[_agent_pb2.LoadArtifactRequest, _abc.Awaitable[_agent_pb2.LoadArtifactResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.LoadArtifactResponse]:
+        """Returns an artifact with its content."""
+
+    def DeleteArtifact(
+        self,
+        request: _agent_pb2.DeleteArtifactRequest,
+        context: _aio.ServicerContext[_agent_pb2.DeleteArtifactRequest, _abc.Awaitable[_agent_pb2.DeleteArtifactResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.DeleteArtifactResponse]:
+        """Removes an artifact, or one version of it."""
 
     def ListApprovals(
         self,

@@ -540,7 +540,9 @@ class StateChanged(_message.Message):
 
     DELTA_JSON_FIELD_NUMBER: _builtins.int
     delta_json: _builtins.str
-    """A JSON object: keys to set; null removes a key. Keys may begin with "user:", "app:" or "temp:"."""
+    """A JSON object: keys to set; null removes a key. Keys may begin with "user:" or "app:"; those that
+    begin with "temp:" last as long as their run, and are not written.
+    """
     def __init__(
         self,
         *,
