@@ -649,6 +649,7 @@ class TailRequest(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     COMMITTED_ONLY_FIELD_NUMBER: _builtins.int
+    MIRROR_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """The run. Required."""
     after: _builtins.int
@@ -657,6 +658,11 @@ class TailRequest(_message.Message):
     """With `after`: characters of the next event that the caller has already."""
     committed_only: _builtins.bool
     """End at the last committed event, and do not wait for more."""
+    mirror: _builtins.bool
+    """For other replicas, who show the run to their own callers: only from who works on the run, and only for
+    as long as that is so (RUN_ELSEWHERE otherwise); committed events come whole, also where the caller has
+    some of their text.
+    """
     def __init__(
         self,
         *,
@@ -664,10 +670,11 @@ class TailRequest(_message.Message):
         after: _builtins.int = ...,
         offset: _builtins.int = ...,
         committed_only: _builtins.bool = ...,
+        mirror: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "committed_only", b"committed_only", "offset", b"offset", "run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "committed_only", b"committed_only", "mirror", b"mirror", "offset", b"offset", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
