@@ -23,8 +23,8 @@ class Creation(NamedTuple):
     events: tuple[NewEvent, ...]
 
 
-_COLUMNS = tuple(column.name for column in runs.columns)
-_INSERT = ManyRows(insert(runs), _COLUMNS)
+_COLUMNS = tuple(column.name for column in runs.columns if column is not runs.c.folded)
+_INSERT = ManyRows(insert(runs).values({name: bindparam(name) for name in _COLUMNS}), _COLUMNS)
 _LAST_POSITION = Rows(
     select(func.max(runs.c.context_position)).where(
         runs.c.app == bindparam("app"),

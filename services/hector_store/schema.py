@@ -90,6 +90,7 @@ runs = Table(
     _int("strategy_version"),
     _bytes("view"),
     _bytes("strategy_state"),
+    Column("folded", BigInteger, nullable=True),  # when its events were made fewer; see `history`
     UniqueConstraint("app", "owner", "context_id", "context_position", name="uq_runs_context_position"),
     UniqueConstraint("app", "owner", "idempotency_key", name="uq_runs_idempotency_key"),
     Index("ix_runs_status_time", "app", "owner", "status_time", "id"),
@@ -219,5 +220,49 @@ writers = Table(
     _int("pid"),
     _big("claim"),  # the server's number of the connection that holds the claim on the runs; 0: none
     _big("batch"),  # the last one that was committed
+    _big("time"),
+)
+
+# What is never pruned: a run, or all of a session (then `run_id` is "", and else `context_id`).
+pins = Table(
+    "pins",
+    metadata,
+    _text("app", APP, primary_key=True),
+    _text("owner", OWNER, primary_key=True),
+    _text("context_id", CONTEXT_ID, primary_key=True),
+    _text("run_id", RUN_ID, primary_key=True),
+    _big("time"),
+)
+
+# That a user's data was erased, told without any of it; see `history.erasing`.
+receipts = Table(
+    "receipts",
+    metadata,
+    _text("id", RUN_ID, primary_key=True),
+    _text("app", APP),  # "": of all apps
+    _text("subject", HASH),
+    _big("begun_time"),
+    _big("done_time"),  # 0: not done yet
+    Column("counts", Text, nullable=False),
+    _text("hash", HASH),
+    Index("ix_receipts_begun_time", "begun_time"),
+)
+
+# What one replica at a time does for all of them.
+chores = Table(
+    "chores",
+    metadata,
+    _text("name", NAME, primary_key=True),
+    _text("holder", NAME),
+    _big("until"),
+    _big("done_time"),
+)
+
+# Objects outside the database that nothing refers to any more, until they are deleted; see `doomed`.
+doomed_objects = Table(
+    "doomed_objects",
+    metadata,
+    _text("object_key", TARGET, primary_key=True),
+    _text("app", APP),
     _big("time"),
 )

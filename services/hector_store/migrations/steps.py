@@ -22,6 +22,12 @@ def create_table(name: str, *parts: Any, **options: Any) -> None:
         op.create_table(name, *parts, **OPTIONS, **options)
 
 
+def add_column(table: str, column: "sa.Column[Any]") -> None:
+    """Add a column, unless an earlier attempt did. Older versions go on writing rows without it."""
+    if column.name not in {found["name"] for found in _inspector().get_columns(table)}:
+        op.add_column(table, column)
+
+
 def create_index(name: str, table: str, columns: list[str]) -> None:
     """Create an index, unless an earlier attempt did."""
     if not _goes_on() or name not in {index["name"] for index in _inspector().get_indexes(table)}:
