@@ -12,6 +12,7 @@ from .local import LocalChannel, LocalServer
 from .mesh import Mesh
 from .room import Prepare, Prepared, Renewal, Room
 from .server import Context, Server
+from .whereabouts import Whereabouts, can_dial, this_host
 
 __all__ = [
     "Call",
@@ -29,7 +30,9 @@ __all__ = [
     "Renewal",
     "Room",
     "Server",
+    "Whereabouts",
     "WireServer",
+    "can_dial",
     "coalesce",
     "current_call",
     "info_of",
@@ -37,6 +40,7 @@ __all__ = [
     "scope",
     "status_of",
     "streaming",
+    "this_host",
     "wire_channel",
     "wire_server",
 ]

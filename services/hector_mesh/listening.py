@@ -23,7 +23,8 @@ OPTIONS: Options = (
     # A client that reads slowly what came at once measures the connection with pings meanwhile. For a few of
     # them grpc would end all calls of the connection ("too many pings").
     ("grpc.http2.max_ping_strikes", 0),
-    ("grpc.so_reuseport", 0),  # else two servers could share a port, and each get half of the calls
+    # Two servers must not share a port by mistake, and each get half of the calls.
+    ("grpc.so_reuseport", 0),
 )
 
 
@@ -39,6 +40,7 @@ def wire_server(
     credentials: grpc.ServerCredentials | None = None,
     largest_message: int = MESSAGE_BYTES,
     most_metadata: int | None = None,
+    reuse_port: bool = False,
 ) -> "WireServer":
     """Return a server for `listen`; add servicers, then enter it.
 
@@ -54,6 +56,7 @@ def wire_server(
         largest_message: Bytes; grpc itself refuses what is larger, before all of it has arrived.
         most_metadata: Bytes of a call's metadata; grpc refuses more. None: the mesh's own, beyond which
             some calls are refused, and from twice as much on all.
+        reuse_port: Share a TCP port with others that want to; each gets a part of the connections.
 
     Raises:
         CannotListen: When it is entered: the address is taken, or is none.
@@ -68,6 +71,7 @@ def wire_server(
         credentials,
         largest_message,
         most_metadata,
+        reuse_port,
     )
 
 
@@ -85,17 +89,20 @@ class WireServer(grpc.aio.Server):
         credentials: grpc.ServerCredentials | None,
         largest_message: int,
         most_metadata: int | None,
+        reuse_port: bool,
     ) -> None:
         self._listen = listen
         self._credentials = credentials
         self._drain_s = drain_s
         self._services: dict[str, None] = {}
         self._socket: UnixSocket | None = None
+        self._bound = False
         self._health = health
         inside = mesh_interceptors() if interceptors is None else interceptors
         self._door = door
         every = [self._door, *inside, *([Coalescing(merges)] if merges else [])]
         options = {**dict(OPTIONS), "grpc.max_receive_message_length": largest_message}
+        options["grpc.so_reuseport"] = int(reuse_port)
         if most_metadata is not None:
             names = ("grpc.max_metadata_size", "grpc.absolute_max_metadata_size")
             options.update(dict.fromkeys(names, most_metadata))
@@ -115,6 +122,30 @@ class WireServer(grpc.aio.Server):
         """The full names of the services it serves."""
         return tuple(self._services)
 
+    def bind(self) -> None:
+        """Take the place, and so learn its real address; who calls now waits for `start`.
+
+        Raises:
+            CannotListen: The address is taken, or is none.
+        """
+        if self._bound:
+            return
+        self._bound = True
+        path = unix_path(self._listen)
+        if path is not None:
+            self._socket = UnixSocket(self._listen, path)
+            self.address = f"unix:{path}"
+            return
+        try:
+            if self._credentials is not None:
+                port = self._server.add_secure_port(self._listen, self._credentials)
+            else:
+                port = self._server.add_insecure_port(self._listen)
+        except RuntimeError as error:
+            raise CannotListen(self._listen, why_not(self._listen)) from error
+        host = self._listen.rpartition(":")[0]
+        self.address = f"{host}:{port}"
+
     async def start(self) -> None:
         """Listen.
 
@@ -128,7 +159,9 @@ class WireServer(grpc.aio.Server):
         if HEALTH not in self._services:
             self._health.register(self)
         self._reflect()
-        self._bind()
+        self.bind()
+        if self._socket is not None:
+            self._bind_socket(self._socket)
         await self._server.start()
         if self._socket is not None:
             self._socket.open()
@@ -163,25 +196,11 @@ class WireServer(grpc.aio.Server):
     ) -> None:
         await self.stop(self._drain_s)
 
-    def _bind(self) -> None:
-        path = unix_path(self._listen)
-        if path is None:
-            try:
-                if self._credentials is not None:
-                    port = self._server.add_secure_port(self._listen, self._credentials)
-                else:
-                    port = self._server.add_insecure_port(self._listen)
-            except RuntimeError as error:
-                raise CannotListen(self._listen, why_not(self._listen)) from error
-            host = self._listen.rpartition(":")[0]
-            self.address = f"{host}:{port}"
-            return
-        self._socket = UnixSocket(self._listen, path)
+    def _bind_socket(self, place: UnixSocket) -> None:
         try:
-            self._server.add_insecure_port(f"unix:{self._socket.bound}")
+            self._server.add_insecure_port(f"unix:{place.bound}")
         except RuntimeError as error:
             raise CannotListen(self._listen, "the socket cannot be made there") from error
-        self.address = f"unix:{path}"
 
     def _reflect(self) -> None:
         try:

@@ -52,3 +52,9 @@ class Room:
     prepare: Prepare | None = None
     """Makes ready for another config while the room runs; what it raises refuses that config, and nothing has
     changed. None: the room keeps to the one that it was built with."""
+    drain: Callable[[float], Awaitable[None]] | None = None
+    """Called when the process was told to stop, before any room is left and beside those of the others: takes
+    on nothing more by itself, and returns when nothing is at work, or after so many seconds."""
+    bereaved: Callable[[str], Awaitable[None]] | None = None
+    """Called with the name that the supervisor had given to a process beside this one (`Whereabouts.parent`)
+    that has died: what it had may be taken at once."""
