@@ -103,6 +103,8 @@ class RunEvent(_message.Message):
     OWNER_CHANGED_FIELD_NUMBER: _builtins.int
     MESSAGE_SENT_FIELD_NUMBER: _builtins.int
     TURN_PARKED_FIELD_NUMBER: _builtins.int
+    STEP_STARTED_FIELD_NUMBER: _builtins.int
+    STEP_FINISHED_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """The run (A2A task id)."""
     seq: _builtins.int
@@ -170,6 +172,14 @@ class RunEvent(_message.Message):
     def turn_parked(self) -> Global___TurnParked:
         """The turn waits for somebody, and this is how it goes on."""
 
+    @_builtins.property
+    def step_started(self) -> Global___StepStarted:
+        """Code of the operator's own is about to do something that is done once."""
+
+    @_builtins.property
+    def step_finished(self) -> Global___StepFinished:
+        """It has done so."""
+
     def __init__(
         self,
         *,
@@ -191,12 +201,14 @@ class RunEvent(_message.Message):
         owner_changed: Global___OwnerChanged | None = ...,
         message_sent: Global___MessageSent | None = ...,
         turn_parked: Global___TurnParked | None = ...,
+        step_started: Global___StepStarted | None = ...,
+        step_finished: Global___StepFinished | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "owner_changed", b"owner_changed", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "owner_changed", b"owner_changed", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "seq", b"seq", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "seq", b"seq", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_received", "status_changed", "text_appended", "artifact_saved", "model_answered", "tool_started", "tool_finished", "state_changed", "signal_received", "messages_added", "owner_changed", "message_sent", "turn_parked"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_received", "status_changed", "text_appended", "artifact_saved", "model_answered", "tool_started", "tool_finished", "state_changed", "signal_received", "messages_added", "owner_changed", "message_sent", "turn_parked", "step_started", "step_finished"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -211,6 +223,10 @@ class MessageReceived(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_HASH_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    REQUEST_METADATA_FIELD_NUMBER: _builtins.int
+    EXTENSIONS_FIELD_NUMBER: _builtins.int
+    OUTPUT_MODES_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
     """The idempotency key that it came with, hashed together with the agent's name; empty if it had none."""
     idempotency_hash: _builtins.str
@@ -219,16 +235,36 @@ class MessageReceived(_message.Message):
     def message(self) -> _any_pb2.Any:
         """The lf.a2a.v1.Message as it came, with context_id and task_id filled in."""
 
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The roles of whoever sent it."""
+
+    @_builtins.property
+    def request_metadata(self) -> _struct_pb2.Struct:
+        """The metadata of the request that brought it, for agents that look at it."""
+
+    @_builtins.property
+    def extensions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """URIs of the extensions that the client wants, likewise."""
+
+    @_builtins.property
+    def output_modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Media types that the client can take, likewise."""
+
     def __init__(
         self,
         *,
         message: _any_pb2.Any | None = ...,
         idempotency_key: _builtins.str = ...,
         idempotency_hash: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        request_metadata: _struct_pb2.Struct | None = ...,
+        extensions: _abc.Iterable[_builtins.str] | None = ...,
+        output_modes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "request_metadata", b"request_metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_hash", b"idempotency_hash", "idempotency_key", b"idempotency_key", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["extensions", b"extensions", "idempotency_hash", b"idempotency_hash", "idempotency_key", b"idempotency_key", "message", b"message", "output_modes", b"output_modes", "request_metadata", b"request_metadata", "roles", b"roles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -617,22 +653,26 @@ class OwnerChanged(_message.Message):
     WORKER_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
     """The worker."""
     epoch: _builtins.int
     """Counts the owners; a write with an older one is refused."""
     reason: _builtins.str
     """Why the last owner does not go on."""
+    before: _builtins.str
+    """The last owner, if there was one."""
     def __init__(
         self,
         *,
         worker: _builtins.str = ...,
         epoch: _builtins.int = ...,
         reason: _builtins.str = ...,
+        before: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "reason", b"reason", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "epoch", b"epoch", "reason", b"reason", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -675,6 +715,7 @@ class TurnParked(_message.Message):
     ASKED_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
     CALLS_FIELD_NUMBER: _builtins.int
+    IN_DOUBT_FIELD_NUMBER: _builtins.int
     iteration: _builtins.int
     """Its number, from 1."""
     asked: _builtins.int
@@ -691,6 +732,10 @@ class TurnParked(_message.Message):
     def calls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Calls that are answered by what the person says, by `id`."""
 
+    @_builtins.property
+    def in_doubt(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Calls of which nobody knows whether they took effect, by `id`: the person says what becomes of them."""
+
     def __init__(
         self,
         *,
@@ -699,14 +744,69 @@ class TurnParked(_message.Message):
         asked: _builtins.int = ...,
         seen: _any_pb2.Any | None = ...,
         calls: _abc.Iterable[_builtins.str] | None = ...,
+        in_doubt: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "calls", b"calls", "decision", b"decision", "iteration", b"iteration", "seen", b"seen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "calls", b"calls", "decision", b"decision", "in_doubt", b"in_doubt", "iteration", b"iteration", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TurnParked: _TypeAlias = TurnParked  # noqa: Y015
+
+@_typing.final
+class StepStarted(_message.Message):
+    """Code of the operator's own is about to do something that is done once. Committed before: without a
+    StepFinished after it, nobody knows whether it took effect.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    EFFECT_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, unique within the run."""
+    effect_id: _builtins.str
+    """Stable over crashes and retries."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        effect_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect_id", b"effect_id", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepStarted: _TypeAlias = StepStarted  # noqa: Y015
+
+@_typing.final
+class StepFinished(_message.Message):
+    """Something that is done once was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    RESULT_JSON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    result_json: _builtins.str
+    """What it gave: JSON."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        result_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "result_json", b"result_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepFinished: _TypeAlias = StepFinished  # noqa: Y015
 
 @_typing.final
 class Signal(_message.Message):

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bhector/common/v1/tool.proto\x12\x10hector.common.v1\"|\n\x0fToolAnnotations\x12\x11\n\tread_only\x18\x01 \x01(\x08\x12\x13\n\x0b\x64\x65structive\x18\x02 \x01(\x08\x12\x12\n\nidempotent\x18\x03 \x01(\x08\x12\x12\n\nopen_world\x18\x04 \x01(\x08\x12\x19\n\x11requires_approval\x18\x05 \x01(\x08\"\xde\x01\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x17\n\x0fparameters_json\x18\x03 \x01(\t\x12\x1a\n\x12result_schema_json\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x36\n\x0b\x61nnotations\x18\x06 \x01(\x0b\x32!.hector.common.v1.ToolAnnotations\x12\x11\n\ttimeout_s\x18\x07 \x01(\r\x12\x12\n\nstate_keys\x18\x08 \x03(\t\x12\x10\n\x08instance\x18\t \x01(\tB_\n\x14\x64\x65v.hector.common.v1B\tToolProtoP\x01Z:github.com/hector-mesh/hector-go/hector/common/v1;commonv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bhector/common/v1/tool.proto\x12\x10hector.common.v1\"|\n\x0fToolAnnotations\x12\x11\n\tread_only\x18\x01 \x01(\x08\x12\x13\n\x0b\x64\x65structive\x18\x02 \x01(\x08\x12\x12\n\nidempotent\x18\x03 \x01(\x08\x12\x12\n\nopen_world\x18\x04 \x01(\x08\x12\x19\n\x11requires_approval\x18\x05 \x01(\x08\"\xf3\x01\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x17\n\x0fparameters_json\x18\x03 \x01(\t\x12\x1a\n\x12result_schema_json\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x36\n\x0b\x61nnotations\x18\x06 \x01(\x0b\x32!.hector.common.v1.ToolAnnotations\x12\x11\n\ttimeout_s\x18\x07 \x01(\r\x12\x12\n\nstate_keys\x18\x08 \x03(\t\x12\x10\n\x08instance\x18\t \x01(\t\x12\x13\n\x0b\x61\x66ter_crash\x18\n \x01(\tB_\n\x14\x64\x65v.hector.common.v1B\tToolProtoP\x01Z:github.com/hector-mesh/hector-go/hector/common/v1;commonv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOOLANNOTATIONS']._serialized_start=49
   _globals['_TOOLANNOTATIONS']._serialized_end=173
   _globals['_TOOL']._serialized_start=176
-  _globals['_TOOL']._serialized_end=398
+  _globals['_TOOL']._serialized_end=419
 # @@protoc_insertion_point(module_scope)

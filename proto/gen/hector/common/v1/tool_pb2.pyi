@@ -71,6 +71,7 @@ class Tool(_message.Message):
     TIMEOUT_S_FIELD_NUMBER: _builtins.int
     STATE_KEYS_FIELD_NUMBER: _builtins.int
     INSTANCE_FIELD_NUMBER: _builtins.int
+    AFTER_CRASH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique within the provider: letters, digits, "_" and "-", at most 64. Required."""
     description: _builtins.str
@@ -85,6 +86,11 @@ class Tool(_message.Message):
     """How long a call usually may take, in seconds; the call's deadline wins. Zero means no hint."""
     instance: _builtins.str
     """The configured entry it came from, for example "tools.search". Set by the router."""
+    after_crash: _builtins.str
+    """What becomes of a call whose process died in the middle of it: "replay", "ask", "fail" or
+    "verify_with:" and the name of a tool. Empty means "replay" if the tool is read-only or idempotent,
+    and "ask" if not. Set by the router.
+    """
     @_builtins.property
     def annotations(self) -> Global___ToolAnnotations:
         """Hints about what a call does."""
@@ -105,10 +111,11 @@ class Tool(_message.Message):
         timeout_s: _builtins.int = ...,
         state_keys: _abc.Iterable[_builtins.str] | None = ...,
         instance: _builtins.str = ...,
+        after_crash: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations", "description", b"description", "instance", b"instance", "name", b"name", "parameters_json", b"parameters_json", "result_schema_json", b"result_schema_json", "state_keys", b"state_keys", "timeout_s", b"timeout_s", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_crash", b"after_crash", "annotations", b"annotations", "description", b"description", "instance", b"instance", "name", b"name", "parameters_json", b"parameters_json", "result_schema_json", b"result_schema_json", "state_keys", b"state_keys", "timeout_s", b"timeout_s", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
