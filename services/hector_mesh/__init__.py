@@ -10,6 +10,7 @@ from .interceptor import CallInterceptor, interceptors
 from .listening import WireServer, wire_server
 from .local import LocalChannel, LocalServer
 from .mesh import Mesh
+from .peers import Peers
 from .room import Prepare, Prepared, Renewal, Room
 from .server import Context, Server
 from .whereabouts import Whereabouts, can_dial, this_host
@@ -24,6 +25,7 @@ __all__ = [
     "LocalChannel",
     "LocalServer",
     "Mesh",
+    "Peers",
     "Prepare",
     "Prepared",
     "Principal",

@@ -13,6 +13,7 @@ from .channel import Deserializer, Request, Response, Serializer, SocketlessChan
 from .errors import HectorError
 from .local import LocalChannel
 from .local_shapes import out_of_time
+from .peers import Peers
 
 LONGEST_S = 365 * 24 * 3600.0
 """The longest deadline; grpc takes one of centuries for one that has passed."""
@@ -43,6 +44,7 @@ class Mesh(SocketlessChannel):
         *,
         instance: str = "",
         default_timeout_s: float = 600.0,
+        peers: Peers | None = None,
     ) -> None:
         """Route by service.
 
@@ -50,14 +52,18 @@ class Mesh(SocketlessChannel):
             routes: Channel by the service's full name, as {"hector.llm.v1.LLMProvider": channel}.
             instance: The configured entry that calls are for; see `at`.
             default_timeout_s: The deadline of calls that have none of their own or of their parent's.
+            peers: How other processes are reached by address; None: without the mesh's token.
         """
         self._routes = routes
         self._instance = instance
         self._default_timeout_s = default_timeout_s
+        self.peers = peers or Peers()
+        """Other processes by address, where it matters which of them is called."""
 
     def at(self, instance: str) -> "Mesh":
         """Return the same mesh for one configured entry, as "llms.fast"."""
-        return Mesh(self._routes, instance=instance, default_timeout_s=self._default_timeout_s)
+        default_s = self._default_timeout_s
+        return Mesh(self._routes, instance=instance, default_timeout_s=default_s, peers=self.peers)
 
     def channel(self, service: str) -> grpc.aio.Channel:
         """Return the channel that serves `service`; to ask for its health, say.

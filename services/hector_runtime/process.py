@@ -17,6 +17,7 @@ from hector_mesh import (
     LocalChannel,
     LocalServer,
     Mesh,
+    Peers,
     Prepare,
     Prepared,
     Renewal,
@@ -114,7 +115,9 @@ async def running(
         for role, address in away.items():
             channel = await stack.enter_async_context(wire_channel(address, token=token, role=role))
             routes |= dict.fromkeys(ROLES[role].serves, channel)
-        mesh = Mesh(routes)
+        peers = Peers(partial(wire_channel, token=token, role="agent"))
+        stack.push_async_callback(peers.close)
+        mesh = Mesh(routes, peers=peers)
         more: dict[str, dict[str, object]] = {}
         if source is not None:
             more = {"gateway": {"source": source}, "agent": {"revision": source.revision_id}}
