@@ -90,6 +90,7 @@ class RunEvent(_message.Message):
     TIME_FIELD_NUMBER: _builtins.int
     PROVISIONAL_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
     MESSAGE_RECEIVED_FIELD_NUMBER: _builtins.int
     STATUS_CHANGED_FIELD_NUMBER: _builtins.int
     TEXT_APPENDED_FIELD_NUMBER: _builtins.int
@@ -108,7 +109,7 @@ class RunEvent(_message.Message):
     run: _builtins.str
     """The run (A2A task id)."""
     seq: _builtins.int
-    """Place in the run's log, from 1, without gaps."""
+    """Place in the run's log, from 1, without gaps but for those that `since` spans."""
     provisional: _builtins.bool
     """Text of a model call in progress, shown before it is committed: the event that will be committed
     under this `seq` holds this text from `offset` on. It can be lost with its owner; the text is
@@ -116,6 +117,10 @@ class RunEvent(_message.Message):
     """
     offset: _builtins.int
     """Characters of event `seq` before this text."""
+    since: _builtins.int
+    """The first event that this one stands for, where a finished run's events were made fewer: those from
+    `since` to `seq` are this one now. Zero means that it stands for itself.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it was committed, by the database's clock."""
@@ -188,6 +193,7 @@ class RunEvent(_message.Message):
         time: _timestamp_pb2.Timestamp | None = ...,
         provisional: _builtins.bool = ...,
         offset: _builtins.int = ...,
+        since: _builtins.int = ...,
         message_received: Global___MessageReceived | None = ...,
         status_changed: Global___StatusChanged | None = ...,
         text_appended: Global___TextAppended | None = ...,
@@ -206,7 +212,7 @@ class RunEvent(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "owner_changed", b"owner_changed", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "seq", b"seq", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "seq", b"seq", "signal_received", b"signal_received", "since", b"since", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_received", "status_changed", "text_appended", "artifact_saved", "model_answered", "tool_started", "tool_finished", "state_changed", "signal_received", "messages_added", "owner_changed", "message_sent", "turn_parked", "step_started", "step_finished"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
