@@ -4,6 +4,7 @@ import logging
 from time import perf_counter
 
 from hector_mesh import Principal, metrics
+from hector_mesh.lines import line
 from hector_mesh.metrics import ERRORS, LONG, Counter, Gauge, Histogram
 
 from .exchange import Exchange
@@ -59,14 +60,14 @@ def grpc_served(
             "request_id": request_id,
         }
         _add(facts, principal, agent, reason, traceparent)
-        log.info("request served", extra=facts)
+        line(log, logging.INFO, "request served", facts)
 
 
 def _log(level: int, facts: dict[str, object], exchange: Exchange, begun: float) -> None:
     facts["duration_ms"] = _ms(begun)
     facts["request_id"] = exchange.request_id
     _add(facts, exchange.principal, exchange.agent, exchange.reason, exchange.traceparent)
-    log.log(level, "request served", extra=facts)
+    line(log, level, "request served", facts)
 
 
 def _add(facts: dict[str, object], principal: Principal, agent: str, reason: str, traceparent: str) -> None:

@@ -10,6 +10,7 @@ from hector.agent.v1 import RunState, ToolFinished
 from hector.common.v1 import Message, TokenUsage, Tool
 from hector.llm.v1 import GenerationOptions, LLMProviderStub
 from hector_mesh import Call, HectorError, info_of, metrics
+from hector_mesh.lines import line
 from hector_mesh.metrics import ERRORS, LONG, OTHER, Counter, Gauge, Histogram
 
 from . import model
@@ -150,7 +151,7 @@ def run_ended(run: Run, call: Call, begun: float) -> None:
         if run.reason:
             facts["reason"] = run.reason
             facts |= {name: run.about[name] for name in TOLD if name in run.about}
-        log.log(level, "run ended", extra=facts)
+        line(log, level, "run ended", facts)
 
 
 def reason_of(error: HectorError | grpc.aio.AioRpcError) -> str:

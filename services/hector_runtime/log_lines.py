@@ -2,11 +2,25 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from logging.handlers import WatchedFileHandler
-from typing import Any
+from typing import Any, Protocol
 
 MOST_LINES = 1_000
 """How many are gathered at most."""
+
+
+class Form(Protocol):
+    """How lines look."""
+
+    def spelled(
+        self, created: float, level: str, logger: str, message: str, facts: Mapping[str, object]
+    ) -> str:
+        """Return a line without its end; `created` is in seconds since 1970."""
+
+
+_Untold = tuple[float, int, str, str, Mapping[str, object]]
+"""A line that nobody has put into words yet: time, level, logger, message and facts."""
 
 
 class Gathered(logging.Handler):
@@ -17,10 +31,16 @@ class Gathered(logging.Handler):
     on a full disk or a closed pipe, lines are lost and nothing else.
     """
 
-    def __init__(self, target: "logging.StreamHandler[Any]") -> None:
+    def __init__(self, target: "logging.StreamHandler[Any]", form: Form | None = None) -> None:
+        """Prepare to gather.
+
+        Args:
+            target: Where lines are written to.
+            form: How those look that `take` gets.
+        """
         super().__init__()
-        self._target = target
-        self._lines: list[str] = []
+        self._target, self._form = target, form
+        self._lines: list[str | _Untold] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a line."""
@@ -29,13 +49,17 @@ class Gathered(logging.Handler):
         except Exception:  # the border of what is logged: what cannot be shown must not stop the work
             self.handleError(record)
             return
-        if record.levelno >= logging.WARNING or len(self._lines) >= MOST_LINES:
+        if record.levelno >= logging.WARNING:
             self.flush()
-        elif len(self._lines) == 1:
-            try:
-                asyncio.get_running_loop().call_soon(self.flush)
-            except RuntimeError:  # no loop is running here, so none has a next turn
-                self.flush()
+        else:
+            self._flush_soon()
+
+    def take(
+        self, created: float, level: int, logger: str, message: str, facts: Mapping[str, object]
+    ) -> None:
+        """Take a line that is put into words when it is written."""
+        self._lines.append((created, level, logger, message, facts))
+        self._flush_soon()
 
     def flush(self) -> None:
         """Write what was gathered."""
@@ -43,9 +67,26 @@ class Gathered(logging.Handler):
         try:
             lines, self._lines = self._lines, []
             if lines:
-                self._write("".join(lines))
+                self._write("".join([line if isinstance(line, str) else self._told(line) for line in lines]))
         finally:
             self.release()
+
+    def _flush_soon(self) -> None:
+        if len(self._lines) >= MOST_LINES:
+            self.flush()
+        elif len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # no loop is running here, so none has a next turn
+                self.flush()
+
+    def _told(self, line: _Untold) -> str:
+        created, level, logger, message, facts = line
+        try:
+            assert self._form is not None
+            return f"{self._form.spelled(created, logging.getLevelName(level), logger, message, facts)}\n"
+        except Exception:  # as in `emit`: what cannot be shown is lost, and nothing else
+            return ""
 
     def close(self) -> None:
         """Write what was gathered, and close what it is written to."""

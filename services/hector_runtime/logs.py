@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -16,9 +16,10 @@ from typing import Any
 from grpc import StatusCode
 
 from hector_mesh import HectorError, current_call
+from hector_mesh.lines import taken_by
 
 from .log_flood import Flood
-from .log_lines import Gathered
+from .log_lines import Form, Gathered
 from .log_traceback import traced
 
 LEVELS = {
@@ -65,8 +66,9 @@ def start_logging(level: str, form: str, file: Path | None = None) -> None:
     Raises:
         LogFileUnusable: The file cannot be written.
     """
-    handler = _handler(file)
-    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    lines = JsonLines() if form == "json" else TextLines()
+    handler = _handler(file, lines)
+    handler.setFormatter(lines)
     handler.addFilter(circumstances)
     handler.addFilter(Flood())
     root = logging.getLogger()
@@ -74,6 +76,7 @@ def start_logging(level: str, form: str, file: Path | None = None) -> None:
         root.removeHandler(before)
         before.close()
     root.addHandler(handler)
+    taken_by(handler)
     root.setLevel(max(LEVELS[level], logging.WARNING))
     for name in OURS:
         logging.getLogger(name).setLevel(LEVELS[level])
@@ -120,15 +123,20 @@ class TextLines(logging.Formatter):
         self._second, self._shown = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
-        second = int(record.created)
+        facts = facts_of(record)
+        line = self.spelled(record.created, record.levelname, record.name, record.getMessage(), facts)
+        return f"{line}\n{traced(record.exc_info)}" if record.exc_info else line
+
+    def spelled(
+        self, created: float, level: str, logger: str, message: str, facts: Mapping[str, object]
+    ) -> str:
+        """Return a line."""
+        second = int(created)
         if second != self._second:
             self._shown, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
-        facts = ", ".join([f"{name}={_shown(value)}" for name, value in facts_of(record).items()])
-        line = (
-            f"{self._shown}.{int(record.msecs):03d} {record.levelname} {record.name}: {record.getMessage()}"
-            + (f" ({facts})" if facts else "")
-        )
-        return f"{line}\n{traced(record.exc_info)}" if record.exc_info else line
+        told = ", ".join([f"{name}={_shown(value)}" for name, value in facts.items()])
+        head = f"{self._shown}.{int((created - second) * 1000):03d} {level} {logger}: {message}"
+        return f"{head} ({told})" if told else head
 
 
 class JsonLines(logging.Formatter):
@@ -142,18 +150,25 @@ class JsonLines(logging.Formatter):
         self._second, self._shown = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
-        second = int(record.created)
+        facts = facts_of(record)
+        if record.exc_info:
+            facts["traceback"] = traced(record.exc_info)
+        return self.spelled(record.created, record.levelname, record.name, record.getMessage(), facts)
+
+    def spelled(
+        self, created: float, level: str, logger: str, message: str, facts: Mapping[str, object]
+    ) -> str:
+        """Return a line."""
+        second = int(created)
         if second != self._second:
             self._shown, self._second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)), second
         line: dict[str, object] = {
-            "time": f"{self._shown}.{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **facts_of(record),
+            "time": f"{self._shown}.{int((created - second) * 1000):03d}Z",
+            "level": level.lower(),
+            "logger": logger,
+            "message": message,
+            **facts,
         }
-        if record.exc_info:
-            line["traceback"] = traced(record.exc_info)
         try:
             return self._dumps(line, default=str).decode()
         except TypeError:  # halves of characters, or numbers beyond 64 bits
@@ -168,16 +183,16 @@ def facts_of(record: logging.LogRecord) -> dict[str, object]:
 
 def _shown(value: object) -> str:
     """Return a fact that cannot be taken for two, or for a line of its own."""
-    text = str(value)
     if type(value) is int or type(value) is float:
-        return text
+        return repr(value)
+    text = str(value)
     return text if _plain(text) else json.dumps(text, ensure_ascii=False)
 
 
-def _handler(file: Path | None) -> logging.Handler:
+def _handler(file: Path | None, form: Form) -> Gathered:
     if file is None:
-        return Gathered(logging.StreamHandler(sys.stderr))
+        return Gathered(logging.StreamHandler(sys.stderr), form)
     try:
-        return Gathered(WatchedFileHandler(file, encoding="utf-8", errors="backslashreplace"))
+        return Gathered(WatchedFileHandler(file, encoding="utf-8", errors="backslashreplace"), form)
     except OSError as error:
         raise LogFileUnusable(file, (error.strerror or str(error)).lower()) from error

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import logging
+import re
 from pathlib import Path
 
 import pytest
 from grpc import StatusCode
 
 from hector_mesh import Call, HectorError, scope
+from hector_mesh.lines import line
 from hector_runtime.log_flood import BURST, EVERY_S, Flood
 from hector_runtime.log_lines import Gathered
 from hector_runtime.logs import OURS, JsonLines, LogFileUnusable, TextLines, catch_strays, start_logging
@@ -249,3 +251,32 @@ async def test_a_line_from_a_thread_does_not_wait_for_a_loop():
     line = logging.makeLogRecord({"levelno": logging.INFO, "msg": "from a thread"})
     await asyncio.to_thread(handler.handle, line)
     assert stream == ["from a thread\n"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+async def test_a_line_looks_the_same_whether_or_not_it_goes_past_the_machinery(capsys, form):
+    start_logging("info", form)
+    facts = {"run": "r-1", "duration_ms": 1.5, "words": "two words"}
+    with scope(Call(request_id="asked-1", traceparent=f"00-{'a' * 32}-{'b' * 16}-01")):
+        log.info("run ended", extra=facts)
+        line(log, logging.INFO, "run ended", dict(facts))
+        line(log, logging.DEBUG, "run ended", dict(facts))
+    logging.root.handlers[0].flush()
+    first, second = [
+        re.sub(r"\d\d:\d\d:\d\d\.\d{3}", "", text) for text in capsys.readouterr().err.splitlines()
+    ]
+    assert first == second
+    assert "asked-1" in first
+    assert "a" * 32 in first
+
+
+async def test_whoever_else_listens_gets_every_line(capsys, caplog):
+    start_logging("info", "text")
+    logging.root.addHandler(caplog.handler)
+    try:
+        line(log, logging.INFO, "run ended", {"run": "r-1"})
+        line(log, logging.WARNING, "run ended", {"run": "r-2"})
+    finally:
+        logging.root.removeHandler(caplog.handler)
+    assert [record.run for record in caplog.records] == ["r-1", "r-2"]
+    assert capsys.readouterr().err.count("run ended") == 2
