@@ -1,7 +1,8 @@
 """Short reads of a SQLite database: a thread that does all that wait in one go.
 
 Going to a thread and back costs more than what such a read takes there, so those of one turn of the event
-loop go together.
+loop go together. In memory, where there is no disk to wait for, they are done on the event loop, unless
+somebody else uses the connection.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -18,6 +19,9 @@ from .sqlite import explained
 from .url import Place
 
 log = logging.getLogger(__name__)
+
+QUICK_READS = 256
+"""How many are done on the event loop in one go: a few milliseconds of work."""
 
 T = TypeVar("T")
 
@@ -35,7 +39,8 @@ class _Read:
 class ReaderThread:
     """Reads for callers on the event loop it was made on. Each sees one moment; those in one go, the same."""
 
-    def __init__(self, place: Place, engine: Engine, turn: AbstractContextManager[object]) -> None:
+    def __init__(self, place: Place, engine: Engine, turn: "threading.Lock | None") -> None:
+        """Prepare to read; `turn` is whose turn it is on a connection in memory, and None for a file."""
         self._place, self._engine, self._turn = place, engine, turn
         self._loop = asyncio.get_running_loop()
         self._pending: list[_Read] = []
@@ -64,21 +69,31 @@ class ReaderThread:
             await asyncio.shield(self._ended)
 
     def _flush(self) -> None:
-        if self._pending:
-            reads, self._pending = self._pending, []
+        if not self._pending:
+            return
+        reads, self._pending = self._pending, []
+        turn = self._turn
+        if turn is None or len(reads) > QUICK_READS or not turn.acquire(blocking=False):
             self._queue.put(reads)
+            return
+        try:
+            self._read(reads)
+        finally:
+            turn.release()
+            _settle(reads)
 
     def _run(self) -> None:
         while (reads := self._queue.get()) is not None:
             try:
-                self._read(reads)
+                with self._turn or nullcontext():
+                    self._read(reads)
             finally:  # whatever befell this thread, nobody waits for ever
                 self._tell(_settle, reads)
         self._tell(self._ended.set_result, None)
 
     def _read(self, reads: Sequence[_Read]) -> None:
         try:
-            with self._turn, self._engine.connect() as connection, connection.begin():
+            with self._engine.connect() as connection, connection.begin():
                 for read in reads:
                     try:
                         read.outcome = read.function(connection)

@@ -40,7 +40,7 @@ class SQLiteBackend:
         self._readers = ThreadPoolExecutor(
             1 if in_memory else READERS, thread_name_prefix="hector-store-reader"
         )
-        self._short_reads = ReaderThread(place, self._read_engine, self._turn)
+        self._short_reads = ReaderThread(place, self._read_engine, turn)
         self._writer = WriterThread(place, self._write_engine, queue.settle, busy_s=busy_s, turn=turn)
 
     async def open(self) -> None:

@@ -1,6 +1,7 @@
 """Short reads of a file or of memory: several in one go, each with its own outcome."""
 
 import asyncio
+import threading
 
 import pytest
 from sqlalchemy import Connection, text
@@ -71,3 +72,26 @@ async def test_reads_that_wait_when_it_is_closed_are_answered(tmp_path):
         reads = [asyncio.ensure_future(database.read(one, short=True)) for _ in range(5)]
         await asyncio.sleep(0)
     assert [await read for read in reads] == [1] * 5
+
+
+async def test_what_is_read_in_memory_waits_for_no_thread_and_the_loop_for_nobody():
+    """While a writer holds the one connection, reads wait in their thread and the loop goes on."""
+    held, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> int:
+        held.set()
+        assert go_on.wait(20)
+        return one(connection)
+
+    async with asyncio.timeout(30), opened("inmemory") as database:
+        assert await database.read(lambda _: threading.get_ident(), short=True) == threading.get_ident()
+        writing = asyncio.ensure_future(database.write(slow))
+        while not held.is_set():
+            await asyncio.sleep(0)
+        reading = asyncio.ensure_future(database.read(lambda _: threading.get_ident(), short=True))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not reading.done()
+        go_on.set()
+        assert await reading != threading.get_ident()
+        await writing
