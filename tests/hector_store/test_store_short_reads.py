@@ -86,8 +86,7 @@ async def test_what_is_read_in_memory_waits_for_no_thread_and_the_loop_for_nobod
     async with asyncio.timeout(30), opened("inmemory") as database:
         assert await database.read(lambda _: threading.get_ident(), short=True) == threading.get_ident()
         writing = asyncio.ensure_future(database.write(slow))
-        while not held.is_set():
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(held.wait, 20)
         reading = asyncio.ensure_future(database.read(lambda _: threading.get_ident(), short=True))
         for _ in range(10):
             await asyncio.sleep(0)
