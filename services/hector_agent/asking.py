@@ -39,9 +39,10 @@ def parking(
     asked: int,
     seen: Iterable[Observation],
     calls: Sequence[str],
+    in_doubt: Sequence[str] = (),
 ) -> TurnParked:
     """Return what the log keeps of a turn that waits."""
-    parked = TurnParked(iteration=iteration, asked=asked, calls=calls)
+    parked = TurnParked(iteration=iteration, asked=asked, calls=calls, in_doubt=in_doubt)
     parked.decision.Pack(decision)
     parked.seen.Pack(ProcessIterationRequest(observations=seen))
     return parked
@@ -52,6 +53,13 @@ def decision_of(parked: TurnParked) -> ProcessIterationResponse:
     decision = ProcessIterationResponse()
     parked.decision.Unpack(decision)
     return decision
+
+
+def observed(parked: TurnParked) -> list[Observation]:
+    """Return what was seen already when the turn came to wait."""
+    request = ProcessIterationRequest()
+    parked.seen.Unpack(request)
+    return list(request.observations)
 
 
 def answered(parked: TurnParked, said: Message) -> list[ToolFinished]:
@@ -70,9 +78,7 @@ def answered(parked: TurnParked, said: Message) -> list[ToolFinished]:
 
 def observations_after(parked: TurnParked, said: Message) -> list[Observation]:
     """Return what came of all actions of the decision that waited, in their order."""
-    request = ProcessIterationRequest()
-    parked.seen.Unpack(request)
-    seen = {observation.action_id: observation for observation in request.observations}
+    seen = {observation.action_id: observation for observation in observed(parked)}
     ends = {end.call_id: result_of(end) for end in answered(parked, said)}
     for action in decision_of(parked).actions:
         if action.id not in seen and action.tool_call.id in ends:

@@ -53,7 +53,7 @@ def messages_of(events: Iterable[RunEvent]) -> list[Message]:
             event.status_changed.message.Unpack(question)
             told.append(from_a2a(question))
         elif kind == "turn_parked":
-            answers_call = bool(event.turn_parked.calls)
+            answers_call = bool(event.turn_parked.calls or event.turn_parked.in_doubt)
         elif kind == "message_sent":
             outgoing = a2a.Message()
             event.message_sent.message.Unpack(outgoing)

@@ -200,6 +200,32 @@ class RunLost(HectorError):
         )
 
 
+class RunReleased(HectorError):
+    """The run stops here, with all that it did committed, and goes on elsewhere or after the next start."""
+
+    code, reason = StatusCode.UNAVAILABLE, "RUN_RELEASED"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"this server stops working on task {run!r}, which goes on at another one or after the next "
+            "start: GetTask and SubscribeToTask tell what becomes of it",
+            taskId=run,
+        )
+
+
+class RunElsewhere(HectorError):
+    """The run is not at work in this process."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "RUN_ELSEWHERE"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"run {run!r} is not at work in this process: it waits, is over, or is another one's; "
+            "without `mirror` it is followed wherever it is",
+            run=run,
+        )
+
+
 class HistoryPruned(a2a.UnsupportedOperation):
     """A reader wants events that are not kept any more; `cause` in its facts tells it from other reasons."""
 

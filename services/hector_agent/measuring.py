@@ -6,7 +6,7 @@ from time import perf_counter
 
 import grpc.aio
 
-from hector.agent.v1 import RunState, ToolFinished
+from hector.agent.v1 import RunState, ToolFinished, ToolStarted
 from hector.common.v1 import Message, TokenUsage, Tool
 from hector.llm.v1 import GenerationOptions, LLMProviderStub
 from hector_mesh import Call, HectorError, info_of, metrics
@@ -47,6 +47,11 @@ COST = Counter(
 
 CALLED = Counter("hector_tool_calls_total", "Tool calls, by outcome.", ("agent", "tool", "status"))
 CALLED_S = Histogram("hector_tool_call_duration_seconds", "Tool calls.", ("agent", "tool"), bounds=LONG)
+DOUBTED = Counter(
+    "hector_effects_in_doubt_total",
+    "Tool calls whose process died in the middle of them, by what became of them.",
+    ("agent", "outcome"),
+)
 
 _TYPES = (
     ("prompt", "prompt_tokens"),
@@ -124,6 +129,13 @@ def tool_called(place: Place, finished: ToolFinished, instance: str) -> None:
         "duration_ms": finished.duration_ms,
     }
     log.debug("tool call ended", extra=facts | ({"reason": finished.error.reason} if failed else {}))
+
+
+def in_doubt(place: Place, event: ToolStarted, policy: str, outcome: str) -> None:
+    """Take note of what becomes of a call of which nobody knows whether it took effect."""
+    DOUBTED.add(place.agent, outcome)
+    facts = {"run": place.run, "agent": place.agent, "tool": event.call.name, "effect": event.effect_id}
+    log.warning("tool call was in doubt", extra=facts | {"policy": policy, "outcome": outcome})
 
 
 def run_ended(run: Run, call: Call, begun: float) -> None:

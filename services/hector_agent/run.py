@@ -15,7 +15,7 @@ from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppen
 from hector.common.v1 import Message
 from hector_mesh import HectorError
 from hector_mesh.flag import Flag
-from hector_store import Appended, EventRow, NewEvent, NewPush, NewRun, RunChanges, RunLog
+from hector_store import Appended, Effect, EventRow, NewEvent, NewPush, NewRun, RunChanges, RunLog
 
 from .conversation import from_a2a
 from .errors import RunLost, RunOver
@@ -88,6 +88,12 @@ class Run:
         """A2A knows it as a task."""
         self.stopping = False
         """Somebody wants it stopped."""
+        self.leaving = False
+        """It is to stop before its next step, and go on elsewhere."""
+        self.is_lost = False
+        """It is somebody else's, or may be: nothing is written any more."""
+        self.void: frozenset[str] = frozenset()
+        """Artifacts that begin anew when there is more of them: another owner was in the middle of them."""
         self.answer: a2a.Message | None = None
         """What was answered in place of a task."""
         self.undecided: Flag | None = None
@@ -150,7 +156,7 @@ class Run:
             return
         if self._open is None:
             # Its first piece may still be on its way to the log, and so not be in the task yet.
-            known = (
+            known = not self.takes_back(artifact_id) and (
                 begun
                 or artifact_id == self._growing
                 or any(artifact.artifact_id == artifact_id for artifact in self.task.artifacts)
@@ -170,6 +176,13 @@ class Run:
             self._stop_timer()
             self._flush()
 
+    def takes_back(self, artifact_id: str) -> bool:
+        """Return whether what there is of an artifact is void, and be done with that: it begins anew now."""
+        if artifact_id not in self.void:
+            return False
+        self.void -= {artifact_id}
+        return True
+
     async def commit(
         self,
         events: "Sequence[RunEvent] | Late",
@@ -178,6 +191,8 @@ class Run:
         last: bool = False,
         is_task: bool | None = None,
         pushes: Sequence[NewPush] = (),
+        effects: Sequence[Effect] = (),
+        parks: RunChanges | None = None,
     ) -> None:
         """Write events to the log, after the text that is open, and show them.
 
@@ -191,13 +206,18 @@ class Run:
             last: The open text is the end of its artifact.
             is_task: Whether A2A is to know the run as a task from now on; None: as before.
             pushes: Who is to be told of what follows, too.
+            effects: What is done in the world, before it is done and after.
+            parks: Who goes on with the run, and when, if nobody does now.
 
         Raises:
             HectorError: Nothing was written, and nothing is shown; open text stays open. RUN_FENCED:
                 somebody else owns the run now. STORAGE_IN_DOUBT: it may have been written; the next write
                 finds out first, and writes nothing when the run was over with it.
         """
-        await asyncio.shield(self.begin(events, strategy, last=last, is_task=is_task, pushes=pushes))
+        write = self.begin(
+            events, strategy, last=last, is_task=is_task, pushes=pushes, effects=effects, parks=parks
+        )
+        await asyncio.shield(write)
 
     async def settled(self) -> None:
         """Wait for the outcome of all writes under way."""
@@ -233,12 +253,14 @@ class Run:
         last: bool = False,
         is_task: bool | None = None,
         pushes: Sequence[NewPush] = (),
+        effects: Sequence[Effect] = (),
+        parks: RunChanges | None = None,
     ) -> "asyncio.Task[None]":
         """Write as `commit` does, and return what can be waited for: a failure is told there, once."""
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
-        writing = self._write(events, strategy, last=last, is_task=is_task, pushes=pushes)
+        writing = self._write(events, strategy, last, is_task, pushes, effects, parks)
         write = asyncio.get_running_loop().create_task(writing)
         self._writes.add(write)
         write.add_done_callback(self._written)
@@ -248,13 +270,16 @@ class Run:
         self,
         events: "Sequence[RunEvent] | Late",
         strategy: tuple[str, int, bytes] | None,
-        *,
         last: bool,
         is_task: bool | None,
         pushes: Sequence[NewPush],
+        effects: Sequence[Effect],
+        parks: RunChanges | None,
     ) -> None:
         async with self._lock:
             self._stop_timer()
+            if self.is_lost:
+                raise RunLost(self.place.run)
             if self.over:
                 raise RunOver(self.place.run, RunState.Name(self.state))
             if self._doubted_chars is not None:
@@ -270,13 +295,13 @@ class Run:
             elif last and self._growing:
                 ended = TextAppended(artifact_id=self._growing, append=True, last=True)
                 events = [RunEvent(text_appended=ended), *events]
-            if not events and self.draft is None:
+            if not (events or effects or parks) and self.draft is None:
                 return
             state = state_of(events)
             changes = self._changes(events, state, strategy, is_task)
             rows = [row_of(event) for event in events]
             try:
-                committed = await self._commit(rows, changes, pushes)
+                committed = await self._commit(rows, changes, pushes, effects)
             except HectorError as error:
                 if error.reason == IN_DOUBT:
                     self._doubted_chars = len(text.text) if text is not None else 0
@@ -294,11 +319,16 @@ class Run:
             self._take(events, state, committed.last_seq + 1)
 
     async def _commit(
-        self, rows: Sequence[NewEvent], changes: RunChanges, pushes: Sequence[NewPush]
+        self,
+        rows: Sequence[NewEvent],
+        changes: RunChanges,
+        pushes: Sequence[NewPush],
+        effects: Sequence[Effect],
     ) -> Appended:
         place, draft = self.place, self.draft
         if draft is None:
-            return await self._log.append(place.run, place.epoch, rows, changes, pushes=pushes)
+            log = self._log
+            return await log.append(place.run, place.epoch, rows, changes, pushes=pushes, effects=effects)
         new, first = draft
         whole = new._replace(
             state=changes.state or new.state,
@@ -307,6 +337,8 @@ class Run:
         )
         created = await self._log.create(whole, [*first, *rows])
         self._written_down(created.time_us)
+        if effects:
+            await self._log.append(place.run, place.epoch, effects=effects)
         return Appended(created.last_seq, created.time_us)
 
     def _written_down(self, time_us: int) -> None:

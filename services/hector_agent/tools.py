@@ -1,8 +1,10 @@
 """Which tools an agent has, and one call of one of them."""
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import grpc
 
@@ -21,6 +23,8 @@ from hector_mesh import Mesh
 from .failure import error_of
 from .state import chosen, is_change
 
+_DECLARED = '"effect_id"'
+"""In the schema of a tool that wants its effect's id as an argument."""
 FRESH_S = 10.0  # how long a list of tools is good for; an older one serves while the tools are away
 
 
@@ -91,6 +95,9 @@ def request(
 ) -> ExecuteToolRequest:
     """Return the call of a tool: it gets the state that it declared, and the agent's documents."""
     keys = next((list(tool.state_keys) for tool in tools if tool.name == event.call.name), [])
+    arguments = event.call.arguments_json
+    if any(_DECLARED in tool.parameters_json for tool in tools if tool.name == event.call.name):
+        arguments = _with_effect(arguments, event.effect_id)
     whom = ToolContext()
     whom.CopyFrom(context)
     whom.effect_id = event.effect_id
@@ -98,7 +105,20 @@ def request(
     if stores is not None:
         whom.documents.CopyFrom(DocumentScope(document_stores=stores))
     return ExecuteToolRequest(
-        tool=event.call.name, parameters_json=event.call.arguments_json, call_id=event.call.id, context=whom
+        tool=event.call.name, parameters_json=arguments, call_id=event.call.id, context=whom
+    )
+
+
+def verification(event: ToolStarted, context: ToolContext, tool: str) -> ExecuteToolRequest:
+    """Return the call of a tool that is to say whether an effect took place."""
+    asked = {"effect_id": event.effect_id, "tool": event.call.name, "arguments": {}}
+    with suppress(ValueError, RecursionError):
+        asked["arguments"] = json.loads(event.call.arguments_json or "{}")
+    whom = ToolContext()
+    whom.CopyFrom(context)
+    whom.effect_id = event.effect_id
+    return ExecuteToolRequest(
+        tool=tool, parameters_json=json.dumps(asked), call_id=event.call.id, context=whom
     )
 
 
@@ -123,6 +143,17 @@ def unknown(call: ToolCall, tools: Sequence[Tool]) -> ToolFinished:
         reason="TOOL_NOT_FOUND", message=f"there is no tool named {call.name!r}; there are: {names}"
     )
     return ToolFinished(call_id=call.id, tool=call.name, result=ExecuteToolResponse(), error=error)
+
+
+def _with_effect(arguments_json: str, effect: str) -> str:
+    """Return arguments with the effect's id, for a tool that has declared such an argument."""
+    try:
+        arguments = json.loads(arguments_json or "{}")
+    except (ValueError, RecursionError):
+        return arguments_json  # the tool will say what is wrong with it
+    if not isinstance(arguments, dict):
+        return arguments_json
+    return json.dumps({**arguments, "effect_id": effect}, ensure_ascii=False)
 
 
 def _nonsense(tool: str) -> RunError:

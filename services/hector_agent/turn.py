@@ -1,29 +1,28 @@
 """One run from its message to its answer: the strategy decides, this acts and comes back.
 
 Each step is committed once, before the next begins: a model's turn together with the tool calls it
-led to, each tool's result by itself, and the end with what was said last.
+led to, each tool's result by itself, and the end with what was said last. With each goes the decision in
+hand, so that whoever takes the run over goes on from there and repeats nothing.
 """
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import grpc.aio
 
 from hector.agent.v1 import (
     RUN_STATE_COMPLETED,
     RUN_STATE_INPUT_REQUIRED,
-    ArtifactSaved,
     MessagesAdded,
     ModelAnswered,
     RunEvent,
-    StateChanged,
     StatusChanged,
     TextAppended,
     ToolFinished,
     ToolStarted,
+    TurnParked,
 )
-from hector.common.v1 import ROLE_TOOL, Message, Part, Tool
+from hector.common.v1 import Message, Tool, ToolCall
 from hector.reasoning.v1 import (
     Action,
     Ask,
@@ -34,21 +33,24 @@ from hector.reasoning.v1 import (
     ProcessIterationResponse,
     State,
 )
-from hector.tool.v1 import RequireInput, ToolContext
+from hector.tool.v1 import RequireInput
 from hector_mesh import HectorError, info_of
+from hector_store import Effect
 
+from . import calling, memory
 from . import tools as toolbox
 from .agent import Agent
-from .artifacts import to_a2a
-from .asking import answered, asked_for, decision_of, observations_after, parking
+from .asking import answered, asked_for, decision_of, observations_after, observed, parking
 from .concluding import concludes
-from .conversation import messages_of, result_of
-from .errors import ActionNotSupported, IterationLimit, StrategyFailed
+from .conversation import messages_of
+from .errors import ActionNotSupported, IterationLimit, RunReleased, StrategyFailed
 from .failure import error_of
-from .measuring import ask, tool_called
+from .in_doubt import Verdict, question_of, understood
+from .measuring import ask
+from .memory import InHand
 from .override import llm_of
+from .resuming import NOTHING, Known, before_results, known_of, without
 from .run import Run
-from .state import change
 
 
 @dataclass(slots=True)
@@ -62,15 +64,29 @@ class Turn:
     tools: list[Tool] = field(default_factory=list)
     memory: State = field(default_factory=State)
     asked: int = 0
+    decision: ProcessIterationResponse | None = None
+    """The decision in hand."""
+    iteration: int = 0
+    """Its number."""
+    seen: dict[str, Observation] = field(default_factory=dict)
+    """What its questions to models gave, by action."""
     pending: list[RunEvent] = field(default_factory=list)
     failure: HectorError | grpc.aio.AioRpcError | None = None
     """Why the last question to a model came to nothing."""
+    kept: bytes = b""
+    """How far it was when that was last written."""
 
-    async def work(self, said: Sequence[Message], history_length: int) -> None:
+    async def work(self, said: Sequence[Message], history_length: int, iteration: int = 1) -> None:
         """Work until the strategy is done, and commit that.
 
+        Args:
+            said: What the user said.
+            history_length: How much of the conversation was there before.
+            iteration: The number of the first decision; not 1 where the run was at work before, but nobody
+                can tell how far.
+
         Raises:
-            HectorError: The run failed; what was committed stays.
+            HectorError: The run failed; what was committed stays. RunReleased: it goes on elsewhere.
             AioRpcError: A service failed, likewise.
         """
         config = self.agent.config
@@ -86,7 +102,36 @@ class Turn:
         self.memory = begun.state
         history = self.conversation[:history_length] if begun.wants_history else []
         request = ProcessIterationRequest(input=said, history=history)
-        await self._go(begun.first if begun.HasField("first") else await self._decide(request, 1), 1)
+        first = begun.first if begun.HasField("first") else await self._decide(request, iteration)
+        self._take(first, iteration)
+        await self._carry_on(NOTHING)
+
+    async def resume(
+        self,
+        before: Sequence[RunEvent],
+        own: Sequence[RunEvent],
+        hand: InHand,
+        verdicts: Mapping[str, Verdict] | None = None,
+    ) -> None:
+        """Go on with a decision that another process, or this one, had in hand.
+
+        Args:
+            before: What happened in the session before this run.
+            own: What happened in this run.
+            hand: The decision.
+            verdicts: What a person said of calls in doubt.
+
+        Raises:
+            HectorError: As `work` does.
+            AioRpcError: Likewise.
+        """
+        self._hold(hand)
+        self.tools = await self.agent.toolbox.listed(self.agent.config.tools)
+        calls = [action.tool_call for action in hand.decision.actions if action.HasField("tool_call")]
+        known = known_of(own, [self._started(call) for call in calls])
+        told = messages_of([*before, *without(own, self.run.void)])
+        self.conversation = before_results(told, [call.id for call in calls])
+        await self._carry_on(replace(known, verdicts=verdicts or {}))
 
     async def go_on(self, before: Sequence[RunEvent], own: Sequence[RunEvent]) -> None:
         """Go on where the turn waited, with what the user said since.
@@ -100,38 +145,101 @@ class Turn:
             AioRpcError: Likewise.
         """
         parked = next(event.turn_parked for event in reversed(own) if event.HasField("turn_parked"))
-        self.memory, self.asked = decision_of(parked).state, parked.asked
+        hand = InHand(decision_of(parked), parked.iteration, parked.asked, tuple(observed(parked)))
         said = self.run.said()[-1]
+        if parked.in_doubt:
+            await self._decided_by(said, parked, hand, before, own)
+            return
+        self._hold(hand)
         events = [RunEvent(tool_finished=end) for end in answered(parked, said)]
         for event in events:
             event.run = self.run.place.run
         self.conversation = [*messages_of([*before, *own, *events]), *([] if parked.calls else [said])]
         self.tools = await self.agent.toolbox.listed(self.agent.config.tools)
         if events:
-            await self._commit(*events)
+            calls = [one.tool_call for one in hand.decision.actions if one.tool_call.id in parked.calls]
+            ended = calling.answered_effects(self, [self._started(call) for call in calls])
+            await self.commit(*events, effects=ended)
         seen = observations_after(parked, said)
         request = ProcessIterationRequest(observations=seen, input=[] if parked.calls else [said])
-        await self._go(await self._decide(request, parked.iteration + 1), parked.iteration + 1)
+        self._take(await self._decide(request, self.iteration + 1), self.iteration + 1)
+        await self._carry_on(NOTHING)
 
-    async def _go(self, decision: ProcessIterationResponse, iteration: int) -> None:
+    async def commit(
+        self,
+        *events: RunEvent,
+        last: bool = False,
+        effects: Sequence[Effect] = (),
+        parked: bool = False,
+        keeps: bool = True,
+    ) -> None:
+        """Commit what is pending, and these events, with how far the turn is.
+
+        Raises:
+            HectorError: As `Run.commit` does.
+        """
+        pending, self.pending = self.pending, []
+        strategy = None
+        if keeps and self.decision is not None:
+            seen = self.seen.values()
+            now = memory.written(self.decision, self.iteration, self.asked, seen, parked=parked)
+            if now != self.kept:
+                strategy = (self.agent.config.reasoning.strategy, self.memory.version, now)
+        await self.run.commit([*pending, *events], strategy=strategy, last=last, effects=effects)
+        if strategy is not None:
+            self.kept = strategy[2]
+
+    async def may_go_on(self) -> None:
+        """Return if the next step may begin here.
+
+        Raises:
+            RunReleased: It is for somebody else; all that was done is committed.
+        """
+        if self.run.leaving:
+            if self.pending:
+                await self.commit(last=True)
+            raise RunReleased(self.run.place.run)
+
+    def _hold(self, hand: InHand) -> None:
+        self.decision, self.iteration, self.asked = hand.decision, hand.iteration, hand.asked
+        self.memory = hand.decision.state
+        self.seen = {seen.action_id: seen for seen in hand.seen}
+
+    async def _decided_by(
+        self,
+        said: Message,
+        parked: TurnParked,
+        hand: InHand,
+        before: Sequence[RunEvent],
+        own: Sequence[RunEvent],
+    ) -> None:
+        """Go on with what a person said of calls in doubt, or ask once more."""
+        verdicts = understood(said, parked.in_doubt)
+        if verdicts is not None:
+            await self.resume(before, own, hand, verdicts)
+            return
+        self._hold(hand)
+        known = known_of(own, [self._started(one.tool_call) for one in hand.decision.actions])
+        await self._ask_about([known.begun[call] for call in parked.in_doubt], misunderstood=True)
+
+    async def _carry_on(self, known: Known) -> None:
         """Do what was decided, and what is decided then, until it is done or a person must answer."""
-        while True:
-            self._take(decision, iteration)
-            if decision.done:
-                break
-            if not decision.actions:
+        assert self.decision is not None
+        while not self.decision.done:
+            if not self.decision.actions:
                 raise StrategyFailed("it neither answered nor wanted anything done")
-            observations = await self._act(decision, iteration)
+            observations = await self._act(self.decision, known)
             if observations is None:
                 return
-            if concludes(decision.actions, observations):
+            if concludes(self.decision.actions, observations):
                 break
+            known = NOTHING
             request = ProcessIterationRequest(observations=observations)
-            iteration += 1
-            decision = await self._decide(request, iteration)
-        if decision.done and not decision.finalized:
+            self._take(await self._decide(request, self.iteration + 1), self.iteration + 1)
+        if self.decision.done and not self.decision.finalized:
             await self._finalize(truncated=False)
-        await self._commit(RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED)), last=True)
+        completed = RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED))
+        await self.commit(completed, last=True, keeps=False)
 
     async def _decide(self, request: ProcessIterationRequest, iteration: int) -> ProcessIterationResponse:
         request.state.CopyFrom(self.memory)
@@ -147,48 +255,61 @@ class Turn:
     def _take(self, decision: ProcessIterationResponse, iteration: int) -> None:
         if decision.error:
             raise StrategyFailed(decision.error)
-        self.memory = decision.state
+        self.decision, self.iteration, self.memory = decision, iteration, decision.state
+        self.seen = {}
         if decision.result:
             self._note(f"note-{iteration}", decision.result)
 
-    async def _act(self, decision: ProcessIterationResponse, iteration: int) -> list[Observation] | None:
+    async def _act(self, decision: ProcessIterationResponse, known: Known) -> list[Observation] | None:
         """Do what was decided, and return what came of it; None: a person must answer, and the turn waits."""
-        asks: list[Action] = []
-        calls: list[Action] = []
-        questions: list[RequireInput] = []
-        for action in decision.actions:
-            kind = action.WhichOneof("action")
-            if kind == "ask":
-                asks.append(action)
-            elif kind == "tool_call":
-                calls.append(action)
-            elif kind == "ask_user":
-                user = action.ask_user
-                questions.append(RequireInput(prompt=user.prompt, schema_json=user.schema_json))
-            else:
-                raise ActionNotSupported(kind or "something unknown")
-        if asks and self.asked + len(asks) > self.agent.config.reasoning.max_iterations:
+        asks, calls, questions = _sorted(decision.actions)
+        new = [action for action in asks if action.id not in self.seen]
+        if new and self.asked + len(new) > self.agent.config.reasoning.max_iterations:
             limit = self.agent.config.reasoning.max_iterations
             raise IterationLimit(
                 self.run.place.agent, limit, await self._finalize(truncated=True, show=False)
             )
-        seen = {action.id: await self._ask(action.id, action.ask, iteration) for action in asks}
-        waiting: list[ToolFinished] = []
+        for action in new:
+            self.seen[action.id] = await self._ask(action.id, action.ask, self.iteration)
+        seen, waiting = dict(self.seen), list[ToolFinished]()
         if calls:
-            done, waiting = await self._call(calls, iteration, side_by_side=not decision.sequential)
-            seen |= done
+            called = await calling.call(self, calls, known, side_by_side=not decision.sequential)
+            if called.in_doubt:
+                await self._ask_about(called.in_doubt)
+                return None
+            seen |= called.seen
+            waiting = called.waiting
         questions += [end.result.require_input for end in waiting]
         if questions:
-            calls_waiting = [end.call_id for end in waiting]
-            parked = parking(decision, iteration, self.asked, seen.values(), calls_waiting)
-            asking = StatusChanged(state=RUN_STATE_INPUT_REQUIRED, message=asked_for(questions))
-            await self._commit(RunEvent(turn_parked=parked), RunEvent(status_changed=asking), last=True)
+            await self._park(questions, seen.values(), [end.call_id for end in waiting])
             return None
         return [seen[action.id] for action in decision.actions]
 
+    async def _park(
+        self,
+        questions: Sequence[RequireInput],
+        seen: Iterable[Observation],
+        calls: Sequence[str] = (),
+        in_doubt: Sequence[str] = (),
+    ) -> None:
+        assert self.decision is not None
+        parked = parking(self.decision, self.iteration, self.asked, seen, calls, in_doubt)
+        asking = StatusChanged(state=RUN_STATE_INPUT_REQUIRED, message=asked_for(questions))
+        events = RunEvent(turn_parked=parked), RunEvent(status_changed=asking)
+        await self.commit(*events, last=True, parked=True)
+
+    async def _ask_about(self, calls: Sequence[ToolStarted], *, misunderstood: bool = False) -> None:
+        """Have a person say what becomes of calls in doubt, and wait."""
+        question = question_of(calls, misunderstood=misunderstood)
+        await self._park(question, self.seen.values(), in_doubt=[each.call.id for each in calls])
+
+    def _started(self, call: ToolCall) -> ToolStarted:
+        return toolbox.started(self.run.place.run, self.iteration, call, self.tools)
+
     async def _ask(self, action: str, question: Ask, iteration: int) -> Observation:
+        await self.may_go_on()
         if self.pending or self.failure:  # of a question that failed, text may be open
-            await self._commit(last=True)
+            await self.commit(last=True)
         self.asked += 1
         extra = list(question.messages)
         messages = extra
@@ -230,61 +351,17 @@ class Turn:
             finish_reason=turn.finish_reason,
             hidden=question.hidden,
         )
+        if not shown and self.run.takes_back(
+            artifact
+        ):  # what was shown of it before is void, and nothing comes
+            nothing = TextAppended(artifact_id=artifact, last=True)
+            self.pending.append(RunEvent(text_appended=nothing))
         self.pending.append(RunEvent(model_answered=answered))
         if not question.hidden:
             self.conversation.append(message)
         return Observation(
             action_id=action, message=message, usage=turn.usage, finish_reason=turn.finish_reason
         )
-
-    async def _call(
-        self, actions: Sequence[Action], iteration: int, *, side_by_side: bool
-    ) -> tuple[dict[str, Observation], list[ToolFinished]]:
-        """Call tools; return what came of them, and those calls that a person must answer."""
-        place = self.run.place
-        begun = [toolbox.started(place.run, iteration, action.tool_call, self.tools) for action in actions]
-        await self._commit(*(RunEvent(tool_started=event) for event in begun), last=True)
-        context = ToolContext(session=place.context, run=place.run, agent=place.agent)
-        if side_by_side and len(begun) > 1:
-            async with asyncio.TaskGroup() as group:
-                running = [group.create_task(self._call_one(event, context)) for event in begun]
-            finished = [task.result() for task in running]
-        else:
-            finished = [await self._call_one(event, context) for event in begun]
-        seen, waiting = dict[str, Observation](), list[ToolFinished]()
-        for action, end in zip(actions, finished, strict=True):
-            if end.result.HasField("require_input"):
-                waiting.append(end)
-                continue
-            result = result_of(end)
-            self.conversation.append(Message(role=ROLE_TOOL, parts=[Part(tool_result=result)]))
-            seen[action.id] = Observation(action_id=action.id, tool_result=result)
-        return seen, waiting
-
-    async def _call_one(self, event: ToolStarted, context: ToolContext) -> ToolFinished:
-        if toolbox.needs_approval(event.call, self.tools):
-            finished = toolbox.not_approved(event.call)
-        elif event.instance:
-            stores = self.agent.config.document_stores
-            request = toolbox.request(event, context, self.state, stores, self.tools)
-            finished = await self.agent.toolbox.run(event, request)
-        else:
-            finished = toolbox.unknown(event.call, self.tools)
-        tool_called(self.run.place, finished, event.instance)
-        if finished.result.HasField("transfer"):
-            raise ActionNotSupported("transfer")
-        result = finished.result
-        # A call that a person must answer has not ended.
-        events = [] if result.HasField("require_input") else [RunEvent(tool_finished=finished)]
-        if result.state_delta_json:
-            change(self.state, result.state_delta_json)
-            events.append(RunEvent(state_changed=StateChanged(delta_json=result.state_delta_json)))
-        for number, artifact in enumerate(result.artifacts):
-            saved = ArtifactSaved(artifact=to_a2a(artifact, f"{event.call.id}-{number}"), last=True)
-            events.append(RunEvent(artifact_saved=saved))
-        if events:
-            await self._commit(*events)
-        return finished
 
     async def _finalize(self, *, truncated: bool, show: bool = True) -> str:
         end = await self.agent.strategy.Finalize(FinalizeRequest(state=self.memory, truncated=truncated))
@@ -298,11 +375,6 @@ class Turn:
         """Say something that no model said; it goes into the log with what comes next."""
         self.pending.append(RunEvent(text_appended=TextAppended(artifact_id=artifact, text=text, last=True)))
 
-    async def _commit(self, *events: RunEvent, last: bool = False) -> None:
-        pending, self.pending = self.pending, []
-        kept = (self.agent.config.reasoning.strategy, self.memory.version, self.memory.data)
-        await self.run.commit([*pending, *events], strategy=kept, last=last)
-
     def _wanted_model(self) -> str:
         """Return the model that the run's first message asks for in place of the agent's own."""
         history = self.run.task.history
@@ -310,6 +382,25 @@ class Turn:
 
     def _offered(self, names: Sequence[str]) -> list[Tool]:
         return [tool for tool in self.tools if tool.name in names] if names else self.tools
+
+
+def _sorted(actions: Iterable[Action]) -> tuple[list[Action], list[Action], list[RequireInput]]:
+    """Return questions to models, calls of tools, and questions to the user."""
+    asks: list[Action] = []
+    calls: list[Action] = []
+    questions: list[RequireInput] = []
+    for action in actions:
+        kind = action.WhichOneof("action")
+        if kind == "ask":
+            asks.append(action)
+        elif kind == "tool_call":
+            calls.append(action)
+        elif kind == "ask_user":
+            user = action.ask_user
+            questions.append(RequireInput(prompt=user.prompt, schema_json=user.schema_json))
+        else:
+            raise ActionNotSupported(kind or "something unknown")
+    return asks, calls, questions
 
 
 def _nowhere(_: str) -> None:
