@@ -32,7 +32,11 @@ class Unfit(ValueError):
 
 
 def json_of_struct(struct: Struct) -> dict[str, Json]:
-    return {name: json_of_value(value) for name, value in struct.fields.items()}
+    found, fields = {}, struct.fields
+    for name in fields:  # `items()` is slow Python; and most values are text
+        value = fields[name]
+        found[name] = value.string_value if value.HasField("string_value") else json_of_value(value)
+    return found
 
 
 def json_of_list(values: ListValue) -> list[Json]:

@@ -110,14 +110,13 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
     kind = event.WhichOneof("event")
     response = a2a.StreamResponse()
     if kind == "text_appended":
-        appended = event.text_appended
-        artifact = response.artifact_update
-        artifact.artifact.artifact_id = appended.artifact_id
-        artifact.artifact.name = "answer"
-        artifact.artifact.parts.add(text=appended.text)
-        artifact.append, artifact.last_chunk = appended.append, appended.last
-        artifact.task_id, artifact.context_id = run, context
-        artifact.metadata[PLACE] = place(event)
+        appended, grown = event.text_appended, response.artifact_update
+        artifact = grown.artifact
+        artifact.artifact_id, artifact.name = appended.artifact_id, "answer"
+        artifact.parts.add().text = appended.text
+        grown.append, grown.last_chunk = appended.append, appended.last
+        grown.task_id, grown.context_id = run, context
+        grown.metadata.fields[PLACE].string_value = place(event)  # the short way is slow: it is Python
         return response
     if kind == "artifact_saved":
         saved = response.artifact_update
