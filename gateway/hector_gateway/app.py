@@ -157,7 +157,7 @@ class App:
         self._access.admit(principal)
         if self._access.required and not principal.roles & WATCHERS:
             raise NotForYou("reading metrics", "viewer")
-        kind, page = metrics.page(exchange.header(b"accept") or "") or (b"text/plain", b"")
+        kind, page = await metrics.whole_page(exchange.header(b"accept") or "") or (b"text/plain", b"")
         await exchange.reply(200, page, kind=kind)
 
 

@@ -191,6 +191,9 @@ class ServerConfig(Section):
     nothing where public_url is set."""
     listeners: list[ListenerConfig] = []
     """More HTTP ports, for clients that want another form of card."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """How many processes serve all ports together (--workers): about one for every core. Limits hold for each
+    of them by itself."""
     auth: AuthConfig = AuthConfig()
     """Who may call."""
     request_timeout: Annotated[Duration, Field(gt=0)] = 600.0

@@ -9,6 +9,7 @@ from hector_mesh import Mesh, Renewal
 from .a2a_config import A2AConfig
 from .access import Access
 from .app import App
+from .beside import Beside
 from .cards import Cards
 from .config import CardView, ServerConfig
 from .config_pages import ConfigPages
@@ -41,6 +42,7 @@ class Behind:
     revision: str
     source: ConfigSource | None
     encrypted: bool
+    beside: Beside | None = None
 
     def methods(self) -> Mapping[str, Method]:
         """Return A2A's operations, as the mesh serves them."""
@@ -65,7 +67,7 @@ class HttpPort:
         self._card, self.public = card, public
         server, access = behind.server, behind.access
         self.cards = Cards(behind.directory, access, lambda: self.public, self._seen(server.a2a))
-        self.probes = Probes(behind.mesh, public)
+        self.probes = Probes(behind.mesh, public, behind.beside)
         self._operations = Operations(
             behind.methods(), behind.directory, server, behind.in_flight, self.cards, revision=behind.revision
         )

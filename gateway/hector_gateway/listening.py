@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -59,8 +60,25 @@ class Server(UvicornServer):
         yield
 
 
-def bound(host: str, port: int, *, key: str = "server.port", flag: str = "--port") -> socket.socket:
-    """Return a listening place; `key` and `flag` are where the port was chosen.
+class Sharing(Enum):
+    """Who else may listen on a port."""
+
+    NOBODY = "nobody"
+    OTHERS = "others"
+    """Those who want to share it too: the system gives each of them a part of the connections."""
+    RESERVED = "reserved"
+    """It is kept free for those who will share it; whoever listens there already is in the way."""
+
+
+def bound(
+    host: str,
+    port: int,
+    *,
+    key: str = "server.port",
+    flag: str = "--port",
+    sharing: Sharing = Sharing.NOBODY,
+) -> socket.socket:
+    """Return a listening place; `key` and `flag` are where the port was chosen. A reserved one only keeps it.
 
     Raises:
         CannotServe: The address is taken, or is none of this machine's.
@@ -72,8 +90,16 @@ def bound(host: str, port: int, *, key: str = "server.port", flag: str = "--port
         place = socket.socket(family, kind, protocol)
         try:
             place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sharing is Sharing.OTHERS:
+                place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             place.bind(address)
-            place.listen(BACKLOG)
+            if sharing is Sharing.RESERVED:
+                # Not before it is bound, so that a port that others share already is refused.
+                place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                # And strangers could bind it as long as nobody listens.
+                place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            else:
+                place.listen(BACKLOG)
         except OSError:
             place.close()
             raise
@@ -91,16 +117,17 @@ def bound(host: str, port: int, *, key: str = "server.port", flag: str = "--port
 
 
 @contextmanager
-def places(server: ServerConfig) -> Iterator[list[socket.socket]]:
+def places(server: ServerConfig, sharing: Sharing = Sharing.NOBODY) -> Iterator[list[socket.socket]]:
     """Give the places of all HTTP ports, the first one first, until the block ends.
 
     Raises:
         CannotServe: As `bound`; nothing listens then.
     """
     with ExitStack() as stack:
-        found = [stack.enter_context(closing(bound(server.host, server.port)))]
+        found = [stack.enter_context(closing(bound(server.host, server.port, sharing=sharing)))]
         for index, listener in enumerate(server.listeners):
-            place = bound(server.host, listener.port, key=f"server.listeners[{index}].port", flag="")
+            key = f"server.listeners[{index}].port"
+            place = bound(server.host, listener.port, key=key, flag="", sharing=sharing)
             found.append(stack.enter_context(closing(place)))
         yield found
 

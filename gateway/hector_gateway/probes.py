@@ -8,6 +8,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hector_mesh import HectorError, Mesh
 
+from .beside import Beside
 from .exchange import Exchange
 from .public import Public
 
@@ -39,8 +40,8 @@ _NEEDED = "agent"
 class Probes:
     """Serves /live, /ready and /health. Nobody needs a credential for them."""
 
-    def __init__(self, mesh: Mesh, public: Public) -> None:
-        self._mesh, self._public = mesh, public
+    def __init__(self, mesh: Mesh, public: Public, beside: Beside | None = None) -> None:
+        self._mesh, self._public, self._beside = mesh, public, beside
         self.stopping = False
         """The server takes no more traffic."""
 
@@ -51,6 +52,8 @@ class Probes:
     async def ready(self, exchange: Exchange) -> None:
         """Say whether traffic should come."""
         reasons = await self._reasons(parts=(_NEEDED,))
+        if self._beside is not None and not self.stopping:
+            reasons += await self._beside.waiting()
         if reasons:
             await exchange.reply_json(503, {"status": "not ready", "reasons": reasons})
         else:
@@ -59,6 +62,8 @@ class Probes:
     async def health(self, exchange: Exchange) -> None:
         """Say all of it; 200 as long as anybody can say anything."""
         reasons = await self._reasons(parts=tuple(PARTS))
+        if self._beside is not None and not self.stopping:
+            reasons += [*self._beside.missing(), *await self._beside.waiting()]
         methods = ["bearer"] if self._public.authenticates else []
         found: dict[str, object] = {
             "status": "degraded" if reasons else "healthy",
@@ -66,6 +71,8 @@ class Probes:
             "auth": {"enabled": self._public.authenticates, "methods": methods},
             "studio": False,
         }
+        if self._beside is not None:
+            found["workers"] = list(await self._beside.workers())
         await exchange.reply_json(200, found | ({"reasons": reasons} if reasons else {}))
 
     async def _reasons(self, parts: tuple[str, ...]) -> list[str]:

@@ -16,6 +16,7 @@ from hector_mesh.limits import MESSAGE_BYTES
 
 from .access import Access, access_for
 from .admin_secret import AdminSecret, admin_secret
+from .beside import Beside
 from .cards import Cards
 from .config import GatewaySection, ServerConfig
 from .config_source import ConfigSource
@@ -25,7 +26,7 @@ from .errors import CannotServe
 from .forwarder import Forwarder
 from .http_port import Behind, HttpPort
 from .in_flight import InFlight
-from .listening import Server, places, serving_http
+from .listening import Server, Sharing, places, serving_http
 from .measuring import STREAMS
 from .public import Public, reachable
 from .tls import TLS, tls_of
@@ -39,6 +40,7 @@ def build(
     *,
     show: Callable[[AdminSecret], None] | None = None,
     source: ConfigSource | None = None,
+    beside: Beside | None = None,
 ) -> Room:
     """Return the border of a mesh; it listens while it runs.
 
@@ -47,13 +49,15 @@ def build(
         mesh: Where the agents are.
         show: Gets the admin secret if one has to be made and nobody has called `admin_secret` before.
         source: Gives the config's pages what they show; without it there are none.
+        beside: The other processes that listen on the same ports; None: there are none, and nobody may.
     """
-    border = Border(config, mesh, show or _to_stderr, source)
+    border = Border(config, mesh, show or _to_stderr, source, beside)
     return Room(
         register=lambda server: None,
         running=border.running,
         addresses=lambda: dict(border.addresses),
         prepare=border.prepare,
+        drain=border.drain,
     )
 
 
@@ -66,8 +70,10 @@ class Border:
         mesh: Mesh,
         show: Callable[[AdminSecret], None],
         source: ConfigSource | None = None,
+        beside: Beside | None = None,
     ) -> None:
-        self._source = source
+        self._source, self._beside = source, beside
+        self._left = False
         self._revision = source.revision_id if source else ""
         self._config, self._server, self._mesh, self._show = config, config.server, mesh, show
         self._in_flight = InFlight(self._server.limits)
@@ -107,9 +113,11 @@ class Border:
             self._revision,
             self._source,
             encrypted=tls is not None,
+            beside=self._beside,
         )
+        sharing = Sharing.OTHERS if self._beside is not None else Sharing.NOBODY
         async with AsyncExitStack() as stack:
-            place, *more = stack.enter_context(places(self._server))
+            place, *more = stack.enter_context(places(self._server, sharing))
             if tls is not None:
                 fresh = asyncio.create_task(tls.kept_fresh())
                 stack.callback(fresh.cancel)
@@ -129,7 +137,7 @@ class Border:
                 self._ports.append(port)
                 self.addresses[f"HTTP, cards of {listener.card}"] = self._address(place)
                 await self._serve_http(stack, port, place, tls)
-            stack.push_async_callback(self._leave)
+            stack.push_async_callback(self.drain, 0.0)
             yield
 
     async def _serve_http(
@@ -183,6 +191,7 @@ class Border:
             credentials=tls.credentials() if tls else None,
             largest_message=largest_message(server.limits.max_body_size),
             most_metadata=server.limits.max_header_size,
+            reuse_port=self._beside is not None,
         )
         forwarder = Forwarder(
             (SERVICE_DESCRIPTOR, _AGENTS),
@@ -203,11 +212,14 @@ class Border:
             raise CannotServe(f"{host}:{server.grpc_port}", why, "server.grpc_port", "--grpc-port") from error
         return f"{reachable(server.host)}:{wire.address.rpartition(':')[2]}"
 
-    async def _leave(self) -> None:
+    async def drain(self, _limit_s: float) -> None:
         """Say that it is leaving, give balancers time to hear it, and then answers theirs to end.
 
-        All ports close at once; the stack waits for them one after another.
+        All ports close at once; leaving the room waits for them one after another.
         """
+        if self._left:
+            return
+        self._left = True
         for port in self._ports:
             port.probes.stopping = True
         await asyncio.sleep(self._server.shutdown_delay)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import hector_a2a as a2a
 from hector.agent.v1 import add_AgentServiceServicer_to_server
-from hector_mesh import Mesh, Prepared, Renewal, Room, Server
+from hector_mesh import Mesh, Prepared, Renewal, Room, Server, Whereabouts
 from hector_store import Database, RunLog, StorageSection, opened
 
 from .a2a_servicer import A2AServicer
@@ -25,7 +25,7 @@ class Config(AgentSection, StorageSection, PushSection):
     """What `build` reads: the agents, where runs are kept, and how others are told of them."""
 
 
-def build(config: Config, mesh: Mesh, *, revision: str = "") -> Room:
+def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Whereabouts | None = None) -> Room:
     """Return the agent service: A2A, and what A2A does not cover.
 
     It opens the database when it starts running, and ends the runs that a crash left behind.
@@ -34,6 +34,7 @@ def build(config: Config, mesh: Mesh, *, revision: str = "") -> Room:
         config: The agents, and where runs are kept.
         mesh: What agents ask.
         revision: The config's id, which runs keep; empty: as calls say.
+        whereabouts: How others reach this process; None: they do not.
     """
     roster = Roster(agents_of(config, mesh, revision))
     offered = config.server.a2a
@@ -50,7 +51,8 @@ def build(config: Config, mesh: Mesh, *, revision: str = "") -> Room:
             databases.append(database)
             # Claimed, else this would end, as interrupted, what another process works on.
             log = RunLog(database)
-            async with database.claimed(), runs.running(log), push.running(database, log):
+            elsewhere = runs.waiting.running(log, mesh.peers, database.hints)
+            async with database.claimed(), elsewhere, runs.running(log), push.running(database, log):
                 yield
 
     async def database_is_well() -> bool:

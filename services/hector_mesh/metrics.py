@@ -3,7 +3,7 @@
 A module declares its instruments once, at its top; `enable` gives each of them a place to keep its values.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, ClassVar, Protocol
 
@@ -132,7 +132,11 @@ class _Enabled:
     entries: Mapping[str, tuple[str, ...]] = {}
     prices: Mapping[str, tuple[float, float, float]] = {}
     path: str = ""
+    gather: "Gather | None" = None
 
+
+Gather = Callable[[str], Awaitable[tuple[bytes, bytes]]]
+"""Makes one page of the values of several processes; gets the Accept header."""
 
 _declared: dict[str, Instrument] = {}
 _enabled = _Enabled()
@@ -168,6 +172,7 @@ def enable(
 def disable() -> None:
     """Keep nothing from now on."""
     _enabled.backend, _enabled.entries, _enabled.prices, _enabled.path = None, {}, {}, ""
+    _enabled.gather = None
     for instrument in _declared.values():
         instrument.bind(None)
 
@@ -195,6 +200,21 @@ def path() -> str:
 def page(accept: str = "") -> tuple[bytes, bytes] | None:
     """Return content type and body of all values; None while nothing is kept."""
     return _enabled.backend.page(accept) if _enabled.backend else None
+
+
+def gather(function: Gather) -> None:
+    """From now on, show the values of other processes too, as a function gathers them; `disable` ends it."""
+    _enabled.gather = function
+
+
+async def whole_page(accept: str = "") -> tuple[bytes, bytes] | None:
+    """Return content type and body of all values, those of processes beside this one included.
+
+    None while nothing is kept.
+    """
+    if _enabled.backend is not None and _enabled.gather is not None:
+        return await _enabled.gather(accept)
+    return page(accept)
 
 
 def declared() -> Mapping[str, Instrument]:

@@ -1,5 +1,8 @@
 """The keys of `mesh:`: where the roles are that run in other processes, and what they share."""
 
+from collections.abc import Mapping
+from typing import Self
+
 from pydantic import field_validator
 
 from hector_config import Misfit, Secret, Section
@@ -26,8 +29,11 @@ class MeshConfig(Section):
     """Where the tool role listens."""
     token: Secret | None = None
     """A secret that all roles share. A role that listens beyond unix sockets and loopback needs it."""
+    advertise: str | None = None
+    """Where other replicas dial the agent role of this process, as "${POD_IP}:7010": they show the runs that
+    are at work here. Left out: as --listen says, unless that is every address of the machine."""
 
-    @field_validator("agent", "reasoning", "llm", "embedder", "vector", "document", "tool")
+    @field_validator("agent", "reasoning", "llm", "embedder", "vector", "document", "tool", "advertise")
     @classmethod
     def _can_be_dialled(cls, address: str | None) -> str | None:
         scheme, found, _ = (address or "").partition("://")
@@ -42,6 +48,10 @@ class MeshConfig(Section):
         """Return where a role is, if it is said."""
         found: str | None = getattr(self, role, None)
         return found
+
+    def elsewhere(self, addresses: Mapping[str, str]) -> Self:
+        """Return the same with other addresses of some roles."""
+        return self.model_copy(update=dict(addresses))
 
 
 class MeshSection(Section):

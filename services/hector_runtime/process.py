@@ -1,19 +1,17 @@
 """One process of the mesh: the roles that run here, and channels to those that do not."""
 
 import asyncio
-import ipaddress
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc.aio
-from grpc import StatusCode
 
 from hector_mesh import (
     Health,
-    HectorError,
     LocalChannel,
     LocalServer,
     Mesh,
@@ -22,34 +20,29 @@ from hector_mesh import (
     Prepared,
     Renewal,
     Room,
+    Whereabouts,
     interceptors,
+    this_host,
     wire_channel,
-    wire_server,
 )
 
 from .checking import keep_checking
 from .config import Config
-from .merging import MERGES
 from .metrics import measured
 from .roles import ROLES, chosen, elsewhere
 from .tracing import traced
-from .watch_port import watched
+from .watch_port import WatchPort, watched
+from .wires import Wires
+from .workers.member import Member
+from .workers.neighbours import Neighbours
 
 if TYPE_CHECKING:
     from hector_gateway.config_source import ConfigSource
 
+log = logging.getLogger(__name__)
 
-class ListeningWithoutToken(HectorError):
-    """Identity metadata from a stranger is worth nothing: such a listener needs the mesh's token."""
-
-    code, reason = StatusCode.FAILED_PRECONDITION, "LISTENING_WITHOUT_TOKEN"
-
-    def __init__(self, listen: str) -> None:
-        super().__init__(
-            f"{listen} can be reached from other machines, so the roles must share a secret: add "
-            '`mesh: {token: "${HECTOR_MESH_TOKEN}"}` to the config, or listen on a unix socket or 127.0.0.1',
-            listen=listen,
-        )
+LATE_S = 5.0
+"""What a room may take beyond the time that it was given to end what it is at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +59,10 @@ class Process:
     """Set when every role here is."""
     prepare: Prepare
     """Makes all roles here ready for another config; see `Room.prepare`."""
+    drain: Callable[[], Awaitable[None]]
+    """Told to stop: takes on nothing more, and returns when what is at work has ended, or its time is up."""
+    bereave: Callable[[str], Awaitable[None]]
+    """Says that a process of the same server has died; see `Room.bereaved`."""
 
 
 @asynccontextmanager
@@ -75,6 +72,7 @@ async def running(
     listen: str | None = None,
     *,
     source: "ConfigSource | None" = None,
+    member: Member | None = None,
 ) -> AsyncIterator[Process]:
     """Run roles until the block ends: all that the configuration needs, or those named.
 
@@ -83,6 +81,7 @@ async def running(
         roles: Which of them run here; none named: all.
         listen: Where other roles reach these.
         source: What the gateway shows of the config; None: nothing.
+        member: Which of several workers this is; None: the server is one process.
 
     Raises:
         UnknownRole: There is no such role.
@@ -90,25 +89,22 @@ async def running(
         HectorError: A role cannot start; the message names what is in the way.
     """
     here = chosen(roles, config)
+    if member is not None:
+        config = config.model_copy(update={"mesh": config.mesh.elsewhere(member.addresses(here))})
+        here = member.roles(here)
     away = elsewhere(here, config)
     token = config.mesh.token.reveal() if config.mesh.token else None
-    if listen and token is None and _reachable_from_outside(listen):
-        raise ListeningWithoutToken(listen)
     async with AsyncExitStack() as stack:
         stack.enter_context(_single_error())
         await stack.enter_async_context(traced(config.observability.tracing))
         await stack.enter_async_context(measured(config))
         health = Health(service for role in here for service in ROLES[role].serves)
-        watch = await stack.enter_async_context(watched(config.observability.metrics, health))
+        wires = Wires(config, listen, member, health)
+        watching = watched(config.observability.metrics, health, shared=member is not None)
+        watch = await stack.enter_async_context(watching)
         local = LocalServer(interceptors())
         stack.push_async_callback(local.stop, 0)
         health.register(local)
-        drain_s = config.server.shutdown_timeout
-        wire = (
-            wire_server(listen, token=token, health=health, merges=MERGES, drain_s=drain_s)
-            if listen
-            else None
-        )
         routes: dict[str, grpc.aio.Channel] = {}
         for role in here:
             routes |= dict.fromkeys(ROLES[role].serves, LocalChannel(local))
@@ -121,27 +117,42 @@ async def running(
         more: dict[str, dict[str, object]] = {}
         if source is not None:
             more = {"gateway": {"source": source}, "agent": {"revision": source.revision_id}}
+        more.setdefault("agent", {})["whereabouts"] = _whereabouts(wires, member)
+        if member is not None:
+            neighbours = Neighbours(member, watch.reasons)
+            await stack.enter_async_context(neighbours.answering())
+            watch.others = neighbours.waiting
+            more.setdefault("gateway", {})["beside"] = neighbours
         rooms = {role: ROLES[role].build(config, mesh, **more.get(role, {})) for role in here}
         for room in rooms.values():
             room.register(local)
-            if wire is not None:
-                room.register(wire)
+            wires.register(room)
+        wires.bind()
         ready = asyncio.Event()
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for role, room in rooms.items():
             await stack.enter_async_context(room.running())
             if room.ready is None:
                 await _serve(health, role)
-        if wire is not None:
-            await stack.enter_async_context(wire)
+        await stack.enter_async_context(wires.running())
         becoming = group.create_task(_become_ready(rooms, health, ready))
         stack.callback(becoming.cancel)
         checking = group.create_task(keep_checking(rooms, health))
         stack.callback(checking.cancel)
         stack.callback(setattr, watch, "stopping", True)
         public = {name: at for room in rooms.values() for name, at in room.addresses().items()}
-        prepare = partial(_prepared, tuple(rooms.values()))
-        yield Process(mesh, tuple(here), wire.address if wire else "", public, ready, prepare)
+        every = tuple(rooms.values())
+        limit_s = config.server.shutdown_delay + config.server.shutdown_timeout
+        yield Process(
+            mesh,
+            tuple(here),
+            wires.address,
+            public,
+            ready,
+            partial(_prepared, every),
+            partial(_drained, every, wires, watch, limit_s),
+            partial(_bereaved, every),
+        )
 
 
 async def _prepared(rooms: Collection[Room], renewal: Renewal) -> Prepared:
@@ -153,6 +164,36 @@ async def _prepared(rooms: Collection[Room], renewal: Renewal) -> Prepared:
             each.commit()
 
     return Prepared(commit, tuple(change for each in ready for change in each.changes))
+
+
+async def _drained(rooms: Collection[Room], wires: Wires, watch: WatchPort, limit_s: float) -> None:
+    """Let all rooms end what they are at, side by side."""
+    watch.stopping = True
+    async with asyncio.TaskGroup() as group:
+        group.create_task(wires.drain())
+        for room in rooms:
+            if room.drain is not None:
+                group.create_task(_within(room.drain(limit_s), limit_s + LATE_S))
+
+
+async def _within(work: Awaitable[None], limit_s: float) -> None:
+    try:
+        async with asyncio.timeout(limit_s):
+            await work
+    except TimeoutError:
+        log.warning("part of the process did not end in time", extra={"limit_s": limit_s})
+
+
+async def _bereaved(rooms: Collection[Room], name: str) -> None:
+    for room in rooms:
+        if room.bereaved is not None:
+            await room.bereaved(name)
+
+
+def _whereabouts(wires: Wires, member: Member | None) -> Whereabouts:
+    if member is None:
+        return Whereabouts(wires.target, this_host())
+    return Whereabouts(wires.target, this_host(), member.name, member.number)
 
 
 @contextmanager
@@ -186,16 +227,3 @@ async def _become_ready(rooms: dict[str, Room], health: Health, ready: asyncio.E
 async def _serve(health: Health, role: str) -> None:
     for service in ROLES[role].serves:
         await health.set(service, True)
-
-
-def _reachable_from_outside(listen: str) -> bool:
-    host, colon, _ = listen.rpartition(":")
-    if listen.startswith("unix:") or not colon:
-        return False  # what is no address is refused as such
-    host = host.strip("[]")
-    if host == "localhost":
-        return False
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return True

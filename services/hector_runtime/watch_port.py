@@ -1,7 +1,7 @@
 """A port for those who watch: probes and metrics of one process, whichever roles it has."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,7 +25,12 @@ class WatchPort:
         self._health = health
         self.stopping = False
         """The process takes no more work."""
-        self._pages: dict[str, Callable[[str], Answer]] = {"/live": self._live, "/ready": self._ready}
+        self.others: Callable[[], Awaitable[Sequence[str]]] | None = None
+        """Say why some of the processes beside this one should get no requests."""
+        self._pages: dict[str, Callable[[str], Awaitable[Answer]]] = {
+            "/live": self._live,
+            "/ready": self._ready,
+        }
         if config.enabled:
             self._pages[config.endpoint] = self._metrics
 
@@ -43,31 +48,40 @@ class WatchPort:
             status, kind, body = 405, PLAIN, b"use GET\n"
         else:
             accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-            status, kind, body = page(accept.decode("latin-1"))
+            status, kind, body = await page(accept.decode("latin-1"))
         headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    def _live(self, _: str) -> Answer:
+    def reasons(self) -> Sequence[str] | None:
+        """Return why this process should get no requests; None: it is leaving."""
+        if self.stopping:
+            return None
+        reasons = [f"{service}: not ready yet" for service in self._health.waiting_for()]
+        return reasons + ([] if self._health.noted(DATABASE) else ["the database cannot be used"])
+
+    async def _live(self, _: str) -> Answer:
         return 200, b"application/json", b'{"status":"alive"}'
 
-    def _ready(self, _: str) -> Answer:
-        if self.stopping:
+    async def _ready(self, _: str) -> Answer:
+        reasons = self.reasons()
+        if reasons is None:
             reasons = ["the process is stopping"]
-        else:
-            reasons = [f"{service}: not ready yet" for service in self._health.waiting_for()]
-            reasons += [] if self._health.noted(DATABASE) else ["the database cannot be used"]
+        elif self.others is not None:
+            reasons = [*reasons, *await self.others()]
         found = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
         return 503 if reasons else 200, b"application/json", json.dumps(found).encode()
 
-    def _metrics(self, accept: str) -> Answer:
-        kind, body = metrics.page(accept) or (PLAIN, b"")
+    async def _metrics(self, accept: str) -> Answer:
+        kind, body = await metrics.whole_page(accept) or (PLAIN, b"")
         return 200, kind, body
 
 
 @asynccontextmanager
-async def watched(config: MetricsConfig, health: Health) -> AsyncIterator[WatchPort]:
+async def watched(config: MetricsConfig, health: Health, *, shared: bool = False) -> AsyncIterator[WatchPort]:
     """Answer those who watch while the block runs, if the configuration says where.
+
+    A `shared` port is that of several workers, of which any may be asked.
 
     Raises:
         CannotServe: The address is taken, or is none of this machine's.
@@ -76,11 +90,12 @@ async def watched(config: MetricsConfig, health: Health) -> AsyncIterator[WatchP
     if not config.listen:
         yield port
         return
-    from hector_gateway.listening import bound, serving_http  # what serves HTTP, for who needs it
+    from hector_gateway.listening import Sharing, bound, serving_http  # what serves HTTP, for who needs it
 
     host, _, number = config.listen.rpartition(":")
+    sharing = Sharing.OTHERS if shared else Sharing.NOBODY
     where = {"key": "observability.metrics.listen", "flag": "--metrics-listen"}
-    place = bound(host.strip("[]"), int(number), **where)
+    place = bound(host.strip("[]"), int(number), **where, sharing=sharing)
     try:
         async with serving_http(port, place, drain_s=1, counted=False):
             yield port

@@ -22,8 +22,9 @@ from hector_config import load
 from hector_mesh import Call, HectorError, Room, scope, wire_channel
 from hector_runtime import process, roles
 from hector_runtime.config import Config
-from hector_runtime.process import ListeningWithoutToken, running
+from hector_runtime.process import running
 from hector_runtime.roles import Role
+from hector_runtime.wires import ListeningWithoutToken
 
 LLM = "hector.llm.v1.LLMProvider"
 
@@ -59,6 +60,8 @@ def table(monkeypatch):
         starts: Any = None,
         ready: Any = None,
         addresses: Any = dict,
+        drain: Any = None,
+        bereaved: Any = None,
     ) -> None:
         def room(mesh: Any) -> Room:
             @asynccontextmanager
@@ -76,7 +79,14 @@ def table(monkeypatch):
                 if LLM in serves:
                     add_LLMProviderServicer_to_server(Echo(), server)
 
-            return Room(register=register, running=run, ready=ready, addresses=addresses)
+            return Room(
+                register=register,
+                running=run,
+                ready=ready,
+                addresses=addresses,
+                drain=drain,
+                bereaved=bereaved,
+            )
 
         made[name] = FakeRole(name, serves, room=room)
 
@@ -224,7 +234,7 @@ async def test_what_is_no_address_is_refused_as_such(table, config):
     with pytest.raises(HectorError, match="cannot listen on nonsense: it is not host:port"):
         async with running(config, listen="nonsense"):
             pytest.fail("it must not listen")
-    assert table.noted[-1] == "one stops"
+    assert table.noted[-1] == "one registers", "no room began for nothing"
 
 
 async def test_it_says_where_clients_reach_it(table, config):
@@ -250,3 +260,38 @@ async def test_a_process_that_is_cancelled_stops_its_rooms(table, config):
         with pytest.raises(asyncio.CancelledError):
             await task
     assert table.noted[-1] == "one stops"
+
+
+async def test_rooms_that_are_told_to_stop_end_their_work_side_by_side(table):
+    """Ours: what agents still do needs the border, and the other way round."""
+    began = [asyncio.Event(), asyncio.Event()]
+    limits: list[float] = []
+
+    def draining(mine: asyncio.Event, others: asyncio.Event) -> Any:
+        async def drain(limit_s: float) -> None:
+            limits.append(limit_s)
+            mine.set()
+            await others.wait()
+
+        return drain
+
+    table("one", drain=draining(*began))
+    table("two", drain=draining(*reversed(began)))
+    config = load("server: {shutdown_delay: 2s, shutdown_timeout: 3s}", Config, environment={}).config
+    async with asyncio.timeout(5), running(config) as here:
+        await here.drain()
+        assert "one stops" not in table.noted
+    assert limits == [5.0, 5.0]
+
+
+async def test_rooms_hear_of_a_process_that_died_beside_theirs(table, config):
+    told: list[str] = []
+
+    async def bereaved(name: str) -> None:
+        told.append(name)
+
+    table("one", bereaved=bereaved)
+    table("two")
+    async with asyncio.timeout(5), running(config) as here:
+        await here.bereave("supervisor-1/2.1")
+    assert told == ["supervisor-1/2.1"]
