@@ -40,7 +40,9 @@ ALWAYS = tuple(vars(logging.makeLogRecord({})))
 """What every record has, in this order and before what is given as `extra`."""
 STANDARD = {*ALWAYS, "message", "asctime", "taskName"}
 
-_plain = re.compile(r"[\w.:/+@%#~*;<>?!&$|{}\[\]^'-]+").fullmatch
+_PLAIN = r"[\w.:/+@%#~*;<>?!&$|{}\[\]^'-]+"
+_plain = re.compile(_PLAIN).fullmatch
+_plain_lines = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*").fullmatch
 
 log = logging.getLogger(__name__)
 
@@ -134,9 +136,8 @@ class TextLines(logging.Formatter):
         second = int(created)
         if second != self._second:
             self._shown, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
-        told = ", ".join([f"{name}={_shown(value)}" for name, value in facts.items()])
         head = f"{self._shown}.{int((created - second) * 1000):03d} {level} {logger}: {message}"
-        return f"{head} ({told})" if told else head
+        return f"{head} ({_told(facts)})" if facts else head
 
 
 class JsonLines(logging.Formatter):
@@ -181,12 +182,13 @@ def facts_of(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in added if name not in STANDARD}
 
 
-def _shown(value: object) -> str:
-    """Return a fact that cannot be taken for two, or for a line of its own."""
-    if type(value) is int or type(value) is float:
-        return repr(value)
-    text = str(value)
-    return text if _plain(text) else json.dumps(text, ensure_ascii=False)
+def _told(facts: Mapping[str, object]) -> str:
+    """Return facts, none of which can be taken for two, or for a line of its own."""
+    values = [str(value) for value in facts.values()]
+    together = "\n".join(values)  # mostly there is nothing to be careful with: one look at all of them
+    if not (_plain_lines(together) and together.count("\n") == len(values) - 1):
+        values = [text if _plain(text) else json.dumps(text, ensure_ascii=False) for text in values]
+    return ", ".join([f"{name}={value}" for name, value in zip(facts, values, strict=True)])
 
 
 def _handler(file: Path | None, form: Form) -> Gathered:
