@@ -30,7 +30,7 @@ _FOLDED = frozenset({"text_appended", "artifact_saved", "status_changed", "turn_
 
 
 def compacted(rows: Sequence[EventRow]) -> list[Fold]:
-    """Return what becomes of events of a run that is over, in order; those that stay as they are are left out.
+    """Return what becomes of events of a run that is over, in order; without those that stay as they are.
 
     An event of a kind that this version does not know stays, and parts what is before it from what is behind.
     """

@@ -13,6 +13,7 @@ from .a2a_servicer import A2AServicer
 from .agent import Agent
 from .agent_servicer import AgentServicer
 from .config import AgentSection
+from .housekeeping import Housekeeping
 from .push.config import PushSection
 from .push.push import Push
 from .push.signing import signer_of
@@ -40,6 +41,7 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
     offered = config.server.a2a
     push = Push(offered.push, signer_of(offered.push, offered.signing))
     runs, databases = Runs(push), list[Database]()
+    housekeeping = Housekeeping(config.storage.retention)
 
     def register(server: Server) -> None:
         a2a.add_A2AServiceServicer_to_server(A2AServicer(roster, runs, push), server)
@@ -53,7 +55,8 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
             log = RunLog(database)
             elsewhere = runs.waiting.running(log, mesh.peers, database.hints)
             async with database.claimed(), elsewhere, runs.running(log), push.running(database, log):
-                yield
+                async with housekeeping.running(database):
+                    yield
 
     async def database_is_well() -> bool:
         return all([await database.is_well() for database in databases])
@@ -67,6 +70,7 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
         def commit() -> None:
             roster.replace(agents)
             push.renew(pushing.push, signer)
+            housekeeping.config = renewal.config.storage.retention
 
         before = roster.agents
         changes = [

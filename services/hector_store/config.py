@@ -6,6 +6,7 @@ from pydantic_core import PydanticCustomError
 from hector_config import Section, project_dir_of
 from hector_mesh import HectorError
 
+from .retention_config import RetentionConfig
 from .url import DEFAULT, placed
 
 
@@ -17,6 +18,8 @@ class StorageConfig(Section):
     `postgres://user:password@host:5432/database`, `mysql://user:password@host:3306/database`, or `inmemory`
     (forgotten at the end). SQLite: `?synchronous=normal` trades safety in a power cut for speed. Servers:
     `?pool_size=4`, `sslmode=require`, `connect_timeout=10` and more, see docs/storage.md."""
+    retention: RetentionConfig = RetentionConfig()
+    """How long runs that are over are kept, and what belongs to them."""
 
     later = {
         **dict.fromkeys(("tasks", "sessions"), "all of it is kept in storage.database"),

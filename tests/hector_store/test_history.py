@@ -169,8 +169,8 @@ async def test_what_belongs_to_a_run_has_ages_of_its_own(log, database):
     await log.signal("app", run, "wake", b"x")
     await log.append(run, 1, effects=[Effect(effect_id="e", state="done")])
     policy = kept(signals_s=DAY_S, effects_s=DAY_S, idempotency_keys_s=DAY_S, push_configs_s=DAY_S)
-    assert await passed(database, policy, dry=True) == {"run_signals": 1, "effects": 1, "idempotency keys": 1}
-    assert await passed(database, policy) == {"run_signals": 1, "effects": 1, "idempotency keys": 1}
+    assert await passed(database, policy, dry=True) == {"run_signals": 1, "effects": 1, "idempotency_keys": 1}
+    assert await passed(database, policy) == {"run_signals": 1, "effects": 1, "idempotency_keys": 1}
     assert await there(log, run) == [True]
     again = await log.create(
         NewRun(app="app", owner="ada", agent="writer", idempotency_key="k", idempotency_hash="other")
@@ -235,8 +235,8 @@ async def test_events_of_a_run_are_made_fewer_once(log, database):
         assert [row.seq for row in rows] == [1, 2, 3, 4, 5, 6]
         return [Fold(5, b"folded", (3, 4))]
 
-    assert await passed(database, kept(compact_after_s=DAY_S), folding, dry=True) == {"events folded": 2}
-    assert await passed(database, kept(compact_after_s=DAY_S), folding) == {"events folded": 2}
+    assert await passed(database, kept(compact_after_s=DAY_S), folding, dry=True) == {"events_folded": 2}
+    assert await passed(database, kept(compact_after_s=DAY_S), folding) == {"events_folded": 2}
     events = await log.events("app", run)
     assert [(event.seq, event.payload) for event in events] == [
         (1, b"hello"), (2, b"hello"), (5, b"folded"), (6, b"hello"),

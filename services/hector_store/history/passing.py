@@ -49,18 +49,18 @@ class Pass:
         self._dry, self._rests = dry, gently
         self.pruned = Pruned()
 
-    async def run(self, going_on: Callable[[], bool] = lambda: True) -> Pruned:
-        """Go through all of it, as long as `going_on` says so, and return what was done."""
+    async def run(self) -> Pruned:
+        """Go through all of it, and return what was done. It can be cancelled at any time."""
         if self._policy.youngest_s < FOREVER:
             cursor, first = "", True
-            while (cursor or first) and going_on():
+            while cursor or first:
                 begun = time.monotonic()
                 due = await self._database.read(partial(look, policy=self._policy, after=cursor))
                 self.pruned.looked_at += due.looked_at
                 await self._do(due)
                 cursor, first = due.cursor, False
                 await self._rest(begun)
-        await self._forget_consumed(going_on)
+        await self._forget_consumed()
         return self.pruned
 
     async def _do(self, due: Due) -> None:
@@ -76,7 +76,7 @@ class Pass:
         for old in due.fold:
             await self._fold(old)
         for what, ids, forget in (
-            ("idempotency keys", due.keys, pruning.forget_keys),
+            ("idempotency_keys", due.keys, pruning.forget_keys),
             ("run_signals", due.signals, pruning.forget_signals),
             ("effects", due.effects, pruning.forget_effects),
             ("push_configs", due.push_configs, pruning.forget_pushes),
@@ -86,7 +86,7 @@ class Pass:
 
     def _count(self, due: Due) -> None:
         self.pruned.add("runs", len(due.runs))
-        self.pruned.add("idempotency keys", len(due.keys))
+        self.pruned.add("idempotency_keys", len(due.keys))
         self.pruned.add("run_signals", sum(due.signals.values()))
         self.pruned.add("effects", sum(due.effects.values()))
         self.pruned.add("push_configs", sum(due.push_configs.values()))
@@ -112,14 +112,14 @@ class Pass:
                 gone += await self._write(partial(pruning.fold, old=old, folds=folds, is_last=is_last))
             if rows:
                 after = rows[-1].seq
-        self.pruned.add("events folded", gone)
+        self.pruned.add("events_folded", gone)
 
-    async def _forget_consumed(self, going_on: Callable[[], bool]) -> None:
+    async def _forget_consumed(self) -> None:
         seconds = self._policy.usual.signals_s
         if seconds == FOREVER or self._dry:
             return
         done = SIGNALS_AT_ONCE
-        while done == SIGNALS_AT_ONCE and going_on():
+        while done == SIGNALS_AT_ONCE:
             done = await self._write(partial(pruning.forget_consumed, older_s=seconds, most=SIGNALS_AT_ONCE))
             self.pruned.add("run_signals", done)
 
