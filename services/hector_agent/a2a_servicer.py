@@ -11,7 +11,7 @@ from hector_a2a.parameters import Parameters
 from hector_mesh import Call, Context, current_call
 from hector_store import RunRow
 
-from .again import Again
+from .again import Again, before_its_end
 from .beside import Beside
 from .errors import RunDoesNotWait, RunLost, StillAtWork
 from .feed import Cursor
@@ -30,9 +30,6 @@ from .runs import Runs
 from .subscriptions import Subscriptions
 from .tail import Reader
 from .view import SHOWN, trimmed
-
-EARLIER_S, EARLIER = 0.25, 0.05
-"""By so much, or by this share of its time, a caller is answered before its time is over."""
 
 
 class A2AServicer(PushServicer):
@@ -56,14 +53,15 @@ class A2AServicer(PushServicer):
         run = await self._start(request, context, at_once=waits)
         if isinstance(run, Earlier):
             if run.live is None:
-                return await self._again.answer(current_call.get(), run, wanted)
+                return await self._again.answer(current_call.get(), run, wanted, waits=waits)
             run = run.live
-        if waits:
-            await finished(run, current_call.get())
-        elif run.undecided is not None:
+        call = current_call.get()
+        if not waits and run.undecided is not None:
             await run.decide()
+        if (waits or run.plain) and not await finished(run, call):
+            return await self._again.answer(call, Earlier(run.place.run), wanted)
         if run.plain:
-            return a2a.SendMessageResponse(message=await message_of(run))
+            return a2a.SendMessageResponse(message=message_of(run))
         response = a2a.SendMessageResponse(task=run.task)  # a copy
         trimmed(response.task, wanted)
         return response
@@ -88,7 +86,12 @@ class A2AServicer(PushServicer):
                     raise
             if run.plain:
                 run.unread()
-                yield a2a.StreamResponse(message=await message_of(run))
+                call = current_call.get()
+                if await finished(run, call):
+                    yield a2a.StreamResponse(message=message_of(run))
+                    return
+                answer = await self._again.answer(call, Earlier(run.place.run), wanted)
+                yield a2a.StreamResponse(message=answer.message)
                 return
             events = self._stream(run, wanted)
         del request, run  # a stream that waits would keep them
@@ -238,8 +241,8 @@ class A2AServicer(PushServicer):
         return task_of(*found), None, found[0]
 
 
-async def finished(run: Run, call: Call) -> None:
-    """Wait until a run is over, or waits for somebody.
+async def finished(run: Run, call: Call) -> bool:
+    """Wait until a run is over, or waits for somebody; False: it goes on in another process.
 
     Raises:
         StillAtWork: Its caller will not wait any longer, and has to be told which task there is.
@@ -249,24 +252,24 @@ async def finished(run: Run, call: Call) -> None:
     left_s = call.remaining()
     if left_s is None:
         await run.finished.wait()
-    elif not await run.finished.happens_within(left_s - min(EARLIER_S, left_s * EARLIER)):
+    elif not await run.finished.happens_within(before_its_end(left_s)):
         if not run.plain and run.is_task:
             run.taken_for_task = True
             raise StillAtWork(run.place.run, run.place.context)
         await run.finished.wait()
     if run.reason == a2a.InvalidAgentResponse.reason:
         raise a2a.InvalidAgentResponse(run.task.status.message.parts[0].text, taskId=run.place.run)
-    if not (run.over or run.parked):
+    if run.draft is not None:
         raise RunLost(run.place.run)
+    return run.over or run.parked
 
 
-async def message_of(run: Run) -> "a2a.Message":
-    """Return the plain message that is a run's answer.
+def message_of(run: Run) -> "a2a.Message":
+    """Return the plain message that is the answer of a run that is over.
 
     Raises:
         RunLost: It could not be written.
     """
-    await run.finished.wait()
     if run.answer is None:
         raise RunLost(run.place.run)
     return run.answer

@@ -1,15 +1,16 @@
 """A message that may have been sent before: starts a run for it, or finds what became of the first one."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import hector_a2a as a2a
 from hector_mesh import Call, Context
-from hector_store import EventRow, NewPush
+from hector_store import EventRow, NewPush, RunRow
 
 from .agent import Agent
 from .beside import NOTHING, Beside
-from .errors import RunLost
+from .errors import StillAtWork
 from .following import place_in
 from .idempotency import Earlier, Once, heard, once_of
 from .ledger import events_of, state_of, task_of
@@ -18,6 +19,8 @@ from .runs import Runs
 from .subscriptions import Subscriptions
 from .view import FINAL, INTERRUPTED, SHOWN, trimmed
 
+EARLIER_S, EARLIER = 0.25, 0.05
+"""By so much, or by this share of its time, a caller is answered before its time is over."""
 _TOLD = SHOWN | {"message_sent"}
 
 
@@ -63,23 +66,43 @@ class Again:
         return Earlier(task_id, await self._runs.taken_up(app, owner, task_id), seq + 1) if seq else None
 
     async def answer(
-        self, call: Call, earlier: Earlier, history_length: int | None
+        self, call: Call, earlier: Earlier, history_length: int | None, *, waits: bool = True
     ) -> "a2a.SendMessageResponse":
-        """Return the answer to a message that came again, and whose run is not at work.
+        """Return the answer to a message whose run is not at work here: it is over, waits, or is elsewhere.
+
+        Args:
+            call: Who asks.
+            earlier: What became of the message.
+            history_length: How many messages the answer may have.
+            waits: The client wants the end, or what the run waits for. A plain message is waited for in any
+                case.
 
         Raises:
-            RunLost: How the run ended could not be written.
+            StillAtWork: The caller will not wait any longer.
         """
-        found = await self._runs.log.story(call.app, call.principal.id, earlier.run, _TOLD)
-        if found is None:  # its session was deleted in this moment
-            raise a2a.TaskNotFound(earlier.run)
-        row, events = found
-        if state_of(row) not in FINAL | INTERRUPTED:
-            raise RunLost(earlier.run)
+        row, events = await self._told(call, earlier.run)
+        if state_of(row) not in FINAL | INTERRUPTED and (waits or not row.is_task):
+            await self._settled(call, row)
+            row, events = await self._told(call, earlier.run)
         if not row.is_task:
             return a2a.SendMessageResponse(message=_sent(events))
         shown = [event for event in events if event.kind in SHOWN]
         return a2a.SendMessageResponse(task=trimmed(task_of(row, shown), history_length))
+
+    async def _told(self, call: Call, run: str) -> tuple[RunRow, Sequence[EventRow]]:
+        found = await self._runs.log.story(call.app, call.principal.id, run, _TOLD)
+        if found is None:  # its session was deleted in this moment
+            raise a2a.TaskNotFound(run)
+        return found
+
+    async def _settled(self, call: Call, row: RunRow) -> None:
+        """Wait until a run that another process works on is over, or waits for somebody."""
+        left_s = call.remaining() if row.is_task else None
+        try:
+            async with asyncio.timeout(None if left_s is None else before_its_end(left_s)):
+                await self._runs.waiting.settled(row.id)
+        except TimeoutError:
+            raise StillAtWork(row.id, row.context_id) from None
 
     async def replayed(
         self, call: Call, earlier: Earlier, place: str, history_length: int | None
@@ -106,6 +129,11 @@ class Again:
                 yield response
                 if response.status_update.status.state == a2a.TASK_STATE_INPUT_REQUIRED:
                     return  # as every stream of a send
+
+
+def before_its_end(left_s: float) -> float:
+    """Return how long a call waits that has so much time left: its caller must hear if there is no answer."""
+    return left_s - min(EARLIER_S, left_s * EARLIER)
 
 
 def _sent(events: Sequence[EventRow]) -> "a2a.Message":

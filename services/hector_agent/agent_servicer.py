@@ -1,7 +1,7 @@
 """Agents, runs and sessions for those who need more than A2A."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from hector.agent.v1 import (
@@ -36,6 +36,7 @@ from hector_store import ContextRow, RunRow
 from .conversation import messages_of
 from .errors import (
     RunDoesNotWait,
+    RunElsewhere,
     RunNotFound,
     RunOver,
     SessionBusy,
@@ -52,7 +53,7 @@ from .roster import Roster
 from .run import Run
 from .runs import Runs
 from .state import is_change, state_of_session
-from .tail import tail
+from .tail import Reader, tail
 from .usage import summed
 from .view import FINAL
 
@@ -101,14 +102,19 @@ class AgentServicer(DeliveriesServicer):
         return GetRunResponse(run=run)
 
     async def Tail(self, request: TailRequest, context: Context) -> AsyncIterator[TailResponse]:
-        """Stream a run's events from a place on."""
+        """Stream a run's events from a place on, whoever works on it."""
         call = current_call.get()
+        if request.mirror:
+            async with aclosing(self._mirrored(request, call)) as responses:
+                async for response in responses:
+                    yield response
+            return
         # Before the row is read: whoever takes up a run that waits finds the feed, and us, here.
         waiting = self._runs.waiting.feed(request.run)
         row = await self._row(call, request.run)
         live = await self._at_work(call, row)
         feed = live.feed if live is not None else None
-        if feed is None and waits(row):
+        if feed is None and not row.finished:
             waiting.begin(row.next_seq)
             feed = waiting
         if request.committed_only:
@@ -120,6 +126,21 @@ class AgentServicer(DeliveriesServicer):
                     response = TailResponse(event=shown.event)
                     response.event.run = row.id
                     yield response
+
+    async def _mirrored(self, request: TailRequest, call: Call) -> AsyncGenerator[TailResponse, None]:
+        """Show another process a run for as long as it is at work here."""
+        live = self._runs.live(call.app, call.principal.id, request.run)
+        if live is None or live.draft is not None:
+            raise RunElsewhere(request.run)
+        cursor, log = Cursor(request.after, request.offset), self._runs.log
+        reader = Reader(log, call.app, request.run, live.feed, cursor, is_mirror=True)
+        del live
+        try:
+            while batch := await reader.read():
+                for shown in batch:
+                    yield TailResponse(event=shown.event)
+        finally:
+            reader.close()
 
     async def Signal(self, request: SignalRequest, context: Context) -> SignalResponse:
         """Ask something of a run."""

@@ -5,7 +5,7 @@ holds what one of them has not got yet: without readers it is empty.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,29 @@ class Cursor:
 class Follower:
     """A reader, with the place it is at: what a `Cursor` says, as it moves on."""
 
-    __slots__ = ("offset", "seq")
+    __slots__ = ("artifact", "is_dismissed", "is_mirror", "offset", "seq", "void")
 
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, *, is_mirror: bool = False) -> None:
         self.seq, self.offset = cursor.seq, cursor.offset
+        self.is_dismissed = False
+        """It has all that it will get, once it has read what is there."""
+        self.artifact = ""
+        """Whose the text is of which it has `offset` characters."""
+        self.is_mirror = is_mirror
+        """It wants committed events whole, whatever it has of their text."""
+        self.void = ""
+        """The artifact whose last text it has in vain: what came in the text's place was read just now."""
+
+    def without(self, event: RunEvent) -> RunEvent | None:
+        """Return a committed event without the text that this reader has of it; None: it has it all."""
+        if self.is_mirror:
+            self.offset = 0
+            return event
+        if event.WhichOneof("event") != "text_appended":  # the text was lost, with whoever worked on the run
+            self.offset, self.void = 0, self.artifact
+            return event
+        rest, self.offset = rest_of(event, self.offset)
+        return rest
 
 
 class Shown:
@@ -67,6 +86,8 @@ class Feed:
         """What is left of a text for readers who have its beginning, by place: most have the same."""
         self._followers: list[Follower] = []
         self._waiting: set[asyncio.Future[None]] = set()
+        self.watched: Callable[[bool], None] | None = None
+        """Is told when there are readers, and when there are none any more."""
         self.over = False
         self.failure: HectorError | None = None
         """What readers are told at the end; None: that was all."""
@@ -105,13 +126,19 @@ class Feed:
         """Keep from now on what a reader has not got."""
         if not self._followers and self._open is not None:
             self._text = self._open.text
+        if follower.offset and self._open is not None and follower.seq + 1 == self._next:
+            follower.artifact = self._open.artifact_id
         self._followers.append(follower)
+        if self.watched is not None:
+            self.watched(True)
 
     def leave(self, follower: Follower) -> None:
         """Keep nothing for it any more."""
         self._followers.remove(follower)
         if not self._followers:
             self._forget()
+            if self.watched is not None:
+                self.watched(False)
 
     def begin(self, next_seq: int) -> None:
         """Go on behind events that were not shown here: who has not got them reads the log."""
@@ -151,6 +178,12 @@ class Feed:
         self.over, self.failure = True, failure
         self._wake()
 
+    def dismiss_mirrors(self) -> None:
+        """Let other processes go: the run is not at work here any more, and so no concern of ours."""
+        for follower in self._followers:
+            follower.is_dismissed = follower.is_mirror
+        self._wake()
+
     def behind(self, follower: Follower) -> list[Shown]:
         """Return what a reader has not got, as far as one batch goes, and move it on.
 
@@ -163,13 +196,14 @@ class Feed:
             shown: Shown | None = ring[index]
             seq += 1
             if offset:
-                shown, offset = self._rest(ring[index], offset)
+                shown = self._rest(ring[index], follower)
+                offset = follower.offset
             if shown is not None:
                 found.append(shown)
         if seq + 1 == self._next:
             if self._open is not None and len(self._text) > offset:
                 found.append(self._piece(offset))
-                offset = len(self._text)
+                offset, follower.artifact = len(self._text), self._open.artifact_id
             if ring and len(self._followers) == 1:
                 self._forget()
         follower.seq, follower.offset = seq, offset
@@ -223,16 +257,18 @@ class Feed:
             self._pieces[self._next, offset] = known
         return known
 
-    def _rest(self, shown: Shown, offset: int) -> tuple[Shown | None, int]:
-        event = shown.event
-        known = self._pieces.get((event.seq, offset))
-        if known is not None:
-            return known, 0
-        rest, offset_left = rest_of(event, offset)
+    def _rest(self, shown: Shown, follower: Follower) -> Shown | None:
+        event, offset = shown.event, follower.offset
+        if not follower.is_mirror:
+            known = self._pieces.get((event.seq, offset))
+            if known is not None:
+                follower.offset = 0
+                return known
+        rest = follower.without(event)
         if rest is None or rest is event:
-            return (None if rest is None else shown), offset_left
+            return None if rest is None else shown
         known = self._pieces[event.seq, offset] = Shown(rest)
-        return known, offset_left
+        return known
 
 
 def rest_of(event: RunEvent, offset: int) -> tuple[RunEvent | None, int]:

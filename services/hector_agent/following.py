@@ -98,6 +98,8 @@ async def updates(
         yield opening
         del opening
         while batch := await reader.read():
+            if reader.void:
+                yield await without_void(reader, batch[0].event.seq, context)
             responses = [shown.made if shown.is_made else made(shown, run, context) for shown in batch]
             del batch
             while responses:  # without names for what was shown: a stream that waits would keep it
@@ -117,6 +119,27 @@ def made(shown: Shown, run: str, context: str) -> "a2a.StreamResponse | None":
     """Return what A2A shows of an event, and keep it for the other readers."""
     response = update(shown.event, run, context)
     shown.made, shown.is_made = response, True
+    return response
+
+
+async def without_void(reader: Reader, seq: int, context: str) -> "a2a.StreamResponse":
+    """Return an artifact as it is in the log before event `seq`, for a reader who has more of it.
+
+    It had seen text that nobody committed: whoever worked on the run is gone, and the text with it. What
+    comes in its place need not begin the artifact anew; it may be the end of the run.
+    """
+    artifact_id, reader.void = reader.void, ""
+    task = await reader.shown_before(seq)
+    found = [artifact for artifact in task.artifacts if artifact.artifact_id == artifact_id]
+    response = a2a.StreamResponse()
+    changed = response.artifact_update
+    changed.task_id, changed.context_id = reader.run, context
+    changed.artifact.artifact_id, changed.artifact.name = artifact_id, "answer"
+    if found:
+        changed.artifact.CopyFrom(found[0])
+    else:
+        changed.artifact.parts.add(text="")
+    changed.metadata[PLACE] = str(seq - 1)
     return response
 
 

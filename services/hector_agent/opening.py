@@ -15,13 +15,13 @@ from hector_mesh import Call, HectorError
 from hector_store import Created, NewEvent, NewPush, NewRun, RunLog, RunRow
 
 from .agent import Agent
+from .elsewhere import Elsewhere
 from .feed import Cursor
 from .idempotency import Once
 from .ledger import events_of, state_of
 from .run import IN_DOUBT, Place, Run, row_of
 from .tail import Reader
 from .view import INTERRUPTED, TASK_STATES, fold, listed, new_task
-from .waiting import Waiting
 
 WAITING = frozenset(RunState.Name(state) for state in INTERRUPTED)
 """States of runs that wait for somebody, as their rows have them."""
@@ -135,7 +135,7 @@ def _drafted(
 async def reopened(
     log: RunLog,
     worker: str,
-    waiting: Waiting,
+    waiting: Elsewhere,
     row: RunRow,
     why: Sequence[RunEvent],
     told: Callable[[str], None] | None,
@@ -166,15 +166,23 @@ async def reopened(
         changed = OwnerChanged(worker=worker, epoch=epoch, reason="it waited, and is taken up again")
         events.insert(0, RunEvent(owner_changed=changed))
     try:
-        await run.commit(events, pushes=named(pushes, row.id))
+        await _committed(run, events, named(pushes, row.id))
+    except BaseException:
+        waiting.left(row.id)
+        raise
+    waiting.taken(row.id)
+    return run, before
+
+
+async def _committed(run: Run, events: Sequence[RunEvent], pushes: Sequence[NewPush]) -> None:
+    try:
+        await run.commit(events, pushes=pushes)
     except HectorError as error:
         if error.reason != IN_DOUBT:
             raise
         await run.commit(())  # finds out: nobody else would go on with it
         if run.parked:
             raise
-    waiting.taken(row.id)
-    return run, before
 
 
 def named(pushes: Sequence[NewPush], run: str) -> tuple[NewPush, ...]:

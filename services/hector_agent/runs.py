@@ -30,6 +30,7 @@ from hector_store import IdempotencyMismatch, NewPush, RunLog, RunRow, new_id
 
 from .agent import Agent
 from .beside import NOTHING, Beside
+from .elsewhere import Elsewhere
 from .ends import INTERRUPTED, too_long, why
 from .errors import RunDoesNotWait, ShuttingDown, TooManyRuns
 from .idempotency import Earlier, IdempotencyKeyReused, Once, heard
@@ -40,7 +41,6 @@ from .order import InOrder
 from .push.push import Push
 from .run import Run
 from .turns import take_turn
-from .waiting import Waiting
 from .work import Work
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ class Runs:
         self._takers = InOrder()
         """Who wants something of a run that waits."""
         self._taken = count(1)
-        self.waiting = Waiting()
-        """Where those stay who follow a run that waits for somebody."""
+        self.waiting = Elsewhere()
+        """Where those stay who follow a run that waits for somebody, or is at work in another process."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting = False
 

@@ -7,7 +7,6 @@ import hector_a2a as a2a
 from hector_mesh import Call
 from hector_store import RunRow
 
-from .errors import RunLost
 from .feed import Cursor, Feed
 from .following import as_of, first, place_in, updates
 from .ledger import state_of
@@ -37,7 +36,7 @@ class Subscriptions:
 
         Raises:
             HectorError: InvalidParams: there is no such place. HistoryPruned: there is none any more.
-                UnsupportedOperation: the task is over. TaskNotFound. RunLost.
+                UnsupportedOperation: the task is over. TaskNotFound.
         """
         log, wanted = self._runs.log, place_in(place) if place else None
         run = self._live(call, task_id, agent)
@@ -51,7 +50,7 @@ class Subscriptions:
             if row is None or not row.is_task or (agent and row.agent != agent):
                 raise a2a.TaskNotFound(task_id)
             if run is None:
-                feed = await self._unowned(row, feed, call, follows_on=wanted is not None)
+                feed = await self._unowned(row, feed, follows_on=wanted is not None)
             task, cursor = await as_of(log, row, feed, wanted or Cursor(row.next_seq - 1))
         context, opening = task.context_id, first(task, cursor)
         del task, run
@@ -61,23 +60,20 @@ class Subscriptions:
             async for response in events:
                 yield response
 
-    async def _unowned(self, row: RunRow, waiting: Feed, call: Call, *, follows_on: bool) -> Feed | None:
-        """Return where to see what comes of a run that nobody worked on; None: nothing will."""
-        for _ in range(2):  # it can be taken up between two looks, and be over before the second
-            state = state_of(row)
-            if state in FINAL and follows_on:
-                return None
-            if state in FINAL:
-                shown = a2a.TaskState.Name(TASK_STATES[state])
-                raise a2a.UnsupportedOperation(f"task {row.id!r} is over ({shown}); GetTask returns it whole")
-            if state in INTERRUPTED:
-                waiting.begin(row.next_seq)
-                return waiting
+    async def _unowned(self, row: RunRow, elsewhere: Feed, *, follows_on: bool) -> Feed | None:
+        """Return where to see what comes of a run that nobody here works on; None: nothing will."""
+        state = state_of(row)
+        if state in FINAL and follows_on:
+            return None
+        if state in FINAL:
+            shown = a2a.TaskState.Name(TASK_STATES[state])
+            raise a2a.UnsupportedOperation(f"task {row.id!r} is over ({shown}); GetTask returns it whole")
+        if state not in INTERRUPTED:  # it may have been taken up just now
             run = await self._runs.taken_up(row.app, row.owner, row.id)
             if run is not None:
                 return run.feed
-            row = await self._runs.log.get(call.app, call.principal.id, row.id) or row
-        raise RunLost(row.id)
+        elsewhere.begin(row.next_seq)
+        return elsewhere
 
     def _live(self, call: Call, task_id: str, agent: str) -> Run | None:
         run = self._runs.live(call.app, call.principal.id, task_id)

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
-from hector.agent.v1 import RunEvent
+import hector_a2a as a2a
 from hector_store import EventRow, RunLog
 
 from .errors import HistoryPruned
-from .feed import BATCH, Cursor, Feed, Follower, Shown, rest_of
+from .feed import BATCH, Cursor, Feed, Follower, Shown
 from .ledger import events_of
+from .view import SHOWN, fold, new_task
 
 
 class Reader(Follower):
@@ -15,7 +16,16 @@ class Reader(Follower):
 
     __slots__ = ("_app", "_feed", "_is_done", "_log", "run")
 
-    def __init__(self, log: RunLog, app: str, run: str, feed: Feed | None, cursor: Cursor) -> None:
+    def __init__(
+        self,
+        log: RunLog,
+        app: str,
+        run: str,
+        feed: Feed | None,
+        cursor: Cursor,
+        *,
+        is_mirror: bool = False,
+    ) -> None:
         """Begin to read.
 
         Args:
@@ -24,8 +34,9 @@ class Reader(Follower):
             run: The run.
             feed: The run's live end, if it is at work in this process or waits here.
             cursor: What the reader has.
+            is_mirror: It wants committed events whole.
         """
-        super().__init__(cursor)
+        super().__init__(cursor, is_mirror=is_mirror)
         self._log, self._app, self.run, self._feed = log, app, run, feed
         self._is_done = False
         if feed is not None:
@@ -51,6 +62,8 @@ class Reader(Follower):
             else:
                 found = feed.behind(self)
                 if not found and not feed.over:
+                    if self.is_dismissed:
+                        return []
                     await feed.change()
                     continue
                 if not found and feed.failure is not None:
@@ -59,6 +72,12 @@ class Reader(Follower):
             if found:
                 return found
         return []
+
+    async def shown_before(self, seq: int) -> "a2a.Task":
+        """Return the run's task as it was before an event."""
+        found = await self._log.story(self._app, None, self.run, SHOWN)
+        task = new_task(self.run, "")
+        return fold(task, (event for event in events_of(found[1] if found else ()) if event.seq < seq))
 
     async def _stored(self) -> list[Shown]:
         rows = await self._log.events(self._app, self.run, after=self.seq, limit=BATCH)
@@ -75,9 +94,7 @@ class Reader(Follower):
     def _without_what_it_has(self, rows: Sequence[EventRow]) -> list[Shown]:
         found = []
         for event in events_of(rows):
-            rest: RunEvent | None = event
-            if self.offset:
-                rest, self.offset = rest_of(event, self.offset)
+            rest = self.without(event) if self.offset else event
             if rest is not None:
                 found.append(Shown(rest))
         return found

@@ -26,6 +26,7 @@ from hector.agent.v1 import (
     StatusChanged,
     TextAppended,
 )
+from hector_agent.elsewhere import Elsewhere
 from hector_agent.errors import HistoryPruned, RunLost, ShuttingDown
 from hector_agent.feed import Cursor, Feed
 from hector_agent.following import as_of, first, place_in, place_of, updates
@@ -33,7 +34,6 @@ from hector_agent.ledger import events_of, packed
 from hector_agent.run import Place, Run, row_of
 from hector_agent.tail import Reader
 from hector_agent.view import PLACE, new_task, update
-from hector_agent.waiting import Waiting
 from hector_store import Database, NewRun, RunLog, opened
 from hector_store.schema import run_events
 
@@ -345,7 +345,7 @@ async def test_history_that_goes_while_it_is_read_ends_the_stream_with_the_reaso
 
 async def test_who_follows_a_run_that_waits_goes_on_when_it_is_taken_up_again(log):
     """A2A 1.0 section 7.6.1: a subscription outlives the state in which a task waits."""
-    waiting = Waiting()
+    waiting = Elsewhere()
     run = await begun(log)
     client = Client()
     reading = asyncio.create_task(follow(log, run, client))
@@ -369,13 +369,13 @@ async def test_who_follows_a_run_that_waits_goes_on_when_it_is_taken_up_again(lo
 
 
 async def test_nobody_is_kept_for_a_run_that_waits_and_is_read_by_nobody():
-    waiting = Waiting()
+    waiting = Elsewhere()
     waiting.keep(RUN, Feed(7))
     assert waiting.feed(RUN).next == 1  # another one
 
 
 async def test_a_server_that_stops_lets_go_of_those_who_follow_a_run_that_waits(log):
-    waiting = Waiting()
+    waiting = Elsewhere()
     run = await begun(log)
     waiting.keep(RUN, run.feed)
     reading = asyncio.create_task(follow(log, run, Client()))

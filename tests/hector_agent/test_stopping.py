@@ -273,8 +273,8 @@ async def test_who_cancels_in_the_moment_of_the_end_is_told_the_truth(mesh_under
 @pytest.mark.parametrize("code", [SLEEPS, SLEEPS.replace('yield "begun"', "pass")], ids=["says", "thinks"])
 async def test_who_waits_too_long_is_told_which_task_goes_on(mesh_under_test, tmp_path, monkeypatch, code):
     """A2A has no word for it; without one a client that has no idempotency key has lost its turn."""
-    monkeypatch.setattr("hector_agent.a2a_servicer.EARLIER_S", 60.0)
-    monkeypatch.setattr("hector_agent.a2a_servicer.EARLIER", 0.95)
+    monkeypatch.setattr("hector_agent.again.EARLIER_S", 60.0)
+    monkeypatch.setattr("hector_agent.again.EARLIER", 0.95)
     async with answering(mesh_under_test, tmp_path, code) as stub:
         with as_ada():
             with pytest.raises(grpc.aio.AioRpcError) as refused:
