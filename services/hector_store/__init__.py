@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .artifacts import Artifacts
+    from .blobs import Blobs, blobs_of
     from .claim import DatabaseInUse
     from .config import StorageConfig, StorageSection
     from .database import Database
@@ -14,12 +16,14 @@ if TYPE_CHECKING:
     from .errors import IdempotencyMismatch
     from .file_lock import FileLock, Held
     from .ids import new_id
+    from .kept import NOTHING_KEPT, ArtifactPage, ArtifactRow, Kept, NewArtifact, Scopes, StateChange
     from .opening import opened
     from .push_configs import PushConfigs
     from .push_values import NewPush, PendingPush, PushKey, PushPage, PushProgress, PushRow
     from .revisions import Revision, Revisions
     from .run_log import RunLog
     from .skipping import EVENT_FORMAT, readable
+    from .states import States
     from .values import (
         TERMINAL_STATES,
         Appended,
@@ -38,8 +42,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EVENT_FORMAT",
+    "NOTHING_KEPT",
     "TERMINAL_STATES",
     "Appended",
+    "ArtifactPage",
+    "ArtifactRow",
+    "Artifacts",
+    "Blobs",
     "ContextPage",
     "ContextRow",
     "Created",
@@ -52,6 +61,8 @@ __all__ = [
     "FileLock",
     "Held",
     "IdempotencyMismatch",
+    "Kept",
+    "NewArtifact",
     "NewEvent",
     "NewPush",
     "NewRun",
@@ -67,15 +78,27 @@ __all__ = [
     "RunLog",
     "RunPage",
     "RunRow",
+    "Scopes",
     "SignalRow",
+    "StateChange",
+    "States",
     "StorageConfig",
     "StorageSection",
+    "blobs_of",
     "new_id",
     "opened",
     "readable",
 ]
 
 _ELSEWHERE = {
+    "Artifacts": "artifacts",
+    "Blobs": "blobs",
+    "blobs_of": "blobs",
+    "States": "states",
+    **dict.fromkeys(
+        ("NOTHING_KEPT", "ArtifactPage", "ArtifactRow", "Kept", "NewArtifact", "Scopes", "StateChange"),
+        "kept",
+    ),
     "DatabaseInUse": "claim",
     "StorageConfig": "config",
     "StorageSection": "config",

@@ -11,6 +11,8 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, sel
 from .clock import database_time
 from .compiled import ByIds, ManyRows, Values
 from .errors import RunFenced, RunNotFound
+from .keeping import Keeper
+from .kept import NOTHING_KEPT, Kept
 from .payloads import EventRows
 from .push_placing import place
 from .push_values import NewPush
@@ -28,6 +30,7 @@ class Append(NamedTuple):
     consume: tuple[int, ...]
     effects: tuple[Effect, ...]
     pushes: tuple[NewPush, ...] = ()
+    kept: Kept = NOTHING_KEPT
 
 
 # Ordered, so that two writers never wait for each other. SQLite has no FOR UPDATE and needs none.
@@ -70,7 +73,7 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
     """Write appends in order; whoever does not own its run any more gets RunFenced and writes nothing."""
     fenced = _FENCE.rows(connection, sorted({append.run_id for append in appends}))
     held = {run_id: _Held(*columns) for run_id, *columns in fenced}
-    events, consumed = EventRows(), list[dict[str, object]]()
+    events, keeper, consumed = EventRows(), Keeper(), list[dict[str, object]]()
     outcomes: list[Appended | Exception] = []
     placed: list[Append] = []
     for append in appends:
@@ -82,6 +85,8 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
             outcomes.append(RunFenced(append.run_id, append.epoch, run.epoch))
             continue
         time_us = run.time_us
+        if append.kept is not NOTHING_KEPT:
+            keeper.add(run.app, append.run_id, run.next_seq, append.kept, time_us)
         run.next_seq = events.add(run.app, append.run_id, run.next_seq, append.events, time_us)
         run.is_written = True
         if append.changes is not None:
@@ -99,6 +104,7 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
         connection.execute(_CONSUME, consumed)
     for append in placed:
         place(connection, append.run_id, append.pushes)
+    keeper.write(connection)
     return outcomes
 
 

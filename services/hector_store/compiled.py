@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Dialect,
     Insert,
@@ -54,7 +55,7 @@ class ManyRows:
 class Rows:
     """A SELECT, by the values of `names`. What it finds is as the driver has it: booleans may be numbers."""
 
-    def __init__(self, statement: Select[Any], names: Sequence[str] = ()) -> None:
+    def __init__(self, statement: Select[Any] | CompoundSelect[Any], names: Sequence[str] = ()) -> None:
         self._statement, self._names = statement, tuple(names)
         self._compiled: dict[str, tuple[str, list[int], Values]] = {}
 

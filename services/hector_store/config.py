@@ -6,6 +6,7 @@ from pydantic_core import PydanticCustomError
 from hector_config import Section, project_dir_of
 from hector_mesh import HectorError
 
+from .blobs_config import ArtifactsConfig, BlobsConfig
 from .retention_config import RetentionConfig
 from .url import DEFAULT, placed
 
@@ -18,6 +19,11 @@ class StorageConfig(Section):
     `postgres://user:password@host:5432/database`, `mysql://user:password@host:3306/database`, or `inmemory`
     (forgotten at the end). SQLite: `?synchronous=normal` trades safety in a power cut for speed. Servers:
     `?pool_size=4`, `sslmode=require`, `connect_timeout=10` and more, see docs/storage.md."""
+
+    blobs: BlobsConfig = BlobsConfig()
+    """Where large contents of artifacts are kept."""
+    artifacts: ArtifactsConfig = ArtifactsConfig()
+    """What artifacts may be like."""
     retention: RetentionConfig = RetentionConfig()
     """How long runs that are over are kept, and what belongs to them."""
 

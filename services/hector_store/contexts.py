@@ -7,11 +7,23 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, or_, select
 from sqlalchemy import delete as delete_from
 
+from . import artifact_rows, states
 from .compiled import ANY_NUMBER, Rows
+from .errors import ContextBusy
 from .paging import key_of, token_after
 from .payloads import EVENT_COLUMNS, event_rows
 from .schema import run_events, runs
 from .values import ContextPage, ContextRow, EventRow
+
+_MOST_IDS = 500
+# The empty context is nobody's session: its runs have no position.
+_HELD = (
+    select(runs.c.id, runs.c.finished)
+    .where(runs.c.app == bindparam("app"), runs.c.owner == bindparam("owner"))
+    .where(runs.c.context_id == bindparam("context_id"), runs.c.context_position.is_not(None))
+    .order_by(runs.c.id)
+    .with_for_update()
+)
 
 
 def conversation(
@@ -58,14 +70,22 @@ def page(
 
 
 def delete(connection: Connection, app: str, owner: str, context_id: str) -> int:
-    """Delete a context's runs; what belongs to them goes with them."""
-    statement = delete_from(runs).where(
-        runs.c.app == app,
-        runs.c.owner == owner,
-        runs.c.context_id == context_id,
-        runs.c.context_position.is_not(None),  # the empty context is nobody's session
-    )
-    return connection.execute(statement).rowcount
+    """Delete a context's runs with what belongs to them, its state and its artifacts.
+
+    Raises:
+        ContextBusy: One of them is not over.
+    """
+    # Those that are seen are those that go: a run that is committed meanwhile is none of them.
+    found = connection.execute(_HELD, {"app": app, "owner": owner, "context_id": context_id}).all()
+    for run_id, finished in found:
+        if not finished:
+            raise ContextBusy(context_id, run_id)
+    ids = [run_id for run_id, _ in found]
+    for start in range(0, len(ids), _MOST_IDS):
+        connection.execute(delete_from(runs).where(runs.c.id.in_(ids[start : start + _MOST_IDS])))
+    states.forget(connection, app, owner, context_id)
+    artifact_rows.forget(connection, app, owner, context_id)
+    return len(ids)
 
 
 @cache

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 from .clock import now
 from .compiled import ManyRows, Rows, Values
 from .errors import IdempotencyMismatch
+from .keeping import Keeper, check_context
+from .kept import NOTHING_KEPT, Kept
 from .payloads import EventRows
 from .push_placing import place
 from .push_values import NewPush
@@ -21,6 +23,7 @@ class Creation(NamedTuple):
     run: NewRun
     run_id: str
     events: tuple[NewEvent, ...]
+    kept: Kept = NOTHING_KEPT
 
 
 _COLUMNS = tuple(column.name for column in runs.columns if column is not runs.c.folded)
@@ -60,7 +63,8 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
     keys: dict[tuple[str, str, str], tuple[Created, str]] = {}
     rows: list[Values] = []
     placed: list[tuple[str, tuple[NewPush, ...]]] = []
-    events = EventRows()
+    written: list[Creation] = []
+    events, keeper = EventRows(), Keeper()
     outcomes: list[Created | Exception] = []
     for creation in creations:
         run = creation.run
@@ -71,12 +75,20 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
             same = stands_for == run.idempotency_hash
             outcomes.append(found if same else IdempotencyMismatch(run.idempotency_key, found.run_id))
             continue
+        if run.context_rule:
+            wrong = check_context(connection, run, [(one.run_id, one.run) for one in written])
+            if wrong is not None:
+                outcomes.append(wrong)
+                continue
+        written.append(creation)
         position = _next_position(connection, run, positions)
         next_seq = events.add(run.app, creation.run_id, 1, creation.events, time_us)
         row = _row(creation, position, next_seq, time_us)
         rows.append(tuple([row[column] for column in _COLUMNS]))
         if run.pushes:
             placed.append((creation.run_id, run.pushes))
+        if creation.kept is not NOTHING_KEPT:
+            keeper.add(run.app, creation.run_id, 1, creation.kept, time_us)
         created = Created(creation.run_id, position, 1, next_seq - 1, time_us, repeated=False)
         outcomes.append(created)
         if run.idempotency_key:
@@ -87,6 +99,7 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
     events.insert(connection)
     for run_id, pushes in placed:
         place(connection, run_id, pushes)
+    keeper.write(connection)
     return outcomes
 
 

@@ -315,3 +315,66 @@ class RunContended(HectorError):
         super().__init__(
             f"too many runs are begun in context {context_id!r} at once; try again", context_id=context_id
         )
+
+
+class ArtifactContended(HectorError):
+    """Too many processes save an artifact of one name at the same moment. Nothing was written; try again."""
+
+    code = StatusCode.ABORTED
+    reason = "ARTIFACT_CONTENDED"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"artifact {name!r} is saved by too many at once; try again", name=name)
+
+
+class ArtifactContentGone(HectorError):
+    """The content of an artifact is not where it was put, or is not what was put there."""
+
+    code = StatusCode.DATA_LOSS
+    reason = "ARTIFACT_CONTENT_GONE"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the content of artifact {name!r} is gone or damaged; look at storage.blobs.url and what is "
+            "there, and run `hector db check`",
+            name=name,
+        )
+
+
+class ContextExists(HectorError):
+    """There is a session of that id already."""
+
+    code = StatusCode.ALREADY_EXISTS
+    reason = "SESSION_EXISTS"
+
+    def __init__(self, context_id: str) -> None:
+        super().__init__(
+            f"there is a session {context_id!r} already; leave the id out and one is made",
+            session=context_id,
+        )
+
+
+class ContextNotFound(HectorError):
+    """There is no such session for this app and owner."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "SESSION_NOT_FOUND"
+
+    def __init__(self, context_id: str) -> None:
+        super().__init__(
+            f"no session {context_id!r} of yours; `ListSessions` shows those there are", session=context_id
+        )
+
+
+class ContextBusy(HectorError):
+    """A run of the session is not over."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "SESSION_BUSY"
+
+    def __init__(self, context_id: str, run_id: str) -> None:
+        super().__init__(
+            f"session {context_id!r} has a run that is not over: cancel run {run_id!r} first",
+            session=context_id,
+            run=run_id,
+        )

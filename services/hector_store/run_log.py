@@ -11,6 +11,8 @@ from .database import Database
 from .errors import RunContended, RunExists
 from .fitting import fit_changes, fit_effects, fit_events, fit_run
 from .ids import new_id
+from .keeping import fit_kept
+from .kept import NOTHING_KEPT, Kept
 from .push_placing import fit_pushes
 from .push_values import NewPush
 from .values import (
@@ -45,7 +47,9 @@ class RunLog:
 
     # Writing
 
-    async def create(self, run: NewRun, events: Sequence[NewEvent] = ()) -> Created:
+    async def create(
+        self, run: NewRun, events: Sequence[NewEvent] = (), kept: Kept = NOTHING_KEPT
+    ) -> Created:
         """Create a run with its first events, at the end of its context.
 
         With an idempotency key that was used before by this app and owner, the earlier run is returned.
@@ -53,10 +57,13 @@ class RunLog:
         Raises:
             IdempotencyMismatch: The key was used with another hash.
             RunExists: The given id is taken.
+            ContextExists, ContextNotFound, ContextBusy: The context is not as `run.context_rule` says.
             HectorError: See `Database.write`.
         """
-        creation = Creation(run, run.id or new_id(), tuple(events))
+        creation = Creation(run, run.id or new_id(), tuple(events), kept)
         size_bytes = fit_run(run, creation.run_id) + fit_events(events) + fit_pushes(run.pushes)
+        if kept is not NOTHING_KEPT:
+            size_bytes += fit_kept(kept)
         for _ in range(_ATTEMPTS):
             try:
                 return await self._database.write_together(
@@ -78,6 +85,7 @@ class RunLog:
         consume: Collection[int] = (),
         effects: Sequence[Effect] = (),
         pushes: Sequence[NewPush] = (),
+        kept: Kept = NOTHING_KEPT,
     ) -> Appended:
         """Append events to a run, and what else belongs to the same moment: all is written, or nothing.
 
@@ -91,14 +99,19 @@ class RunLog:
             consume: Ids of signals that the events answer.
             effects: Tool calls that begin or end.
             pushes: To whom events are sent from here on, too.
+            kept: What the events say that is kept beside the log.
 
         Raises:
             RunFenced: Somebody else owns the run.
             RunNotFound: There is no such run.
             HectorError: See `Database.write`.
         """
-        append = Append(run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects), tuple(pushes))
+        append = Append(
+            run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects), tuple(pushes), kept
+        )
         size_bytes = fit_events(events) + fit_changes(changes) + fit_effects(effects) + fit_pushes(pushes)
+        if kept is not NOTHING_KEPT:
+            size_bytes += fit_kept(kept)
         rows = 1 + len(events) + len(effects)
         return await self._database.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
 
@@ -143,7 +156,10 @@ class RunLog:
     async def delete_context(self, app: str, owner: str, context_id: str) -> int:
         """Delete a context's runs with all that belongs to them, and return how many runs there were.
 
-        Owners that still work on one of them find it gone (RunNotFound).
+        A run that is begun in the same moment is either seen, or begins the context anew.
+
+        Raises:
+            ContextBusy: One of its runs is not over; nothing was deleted.
         """
         return await self._database.write(
             lambda connection: contexts.delete(connection, app, owner, context_id)

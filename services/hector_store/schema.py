@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 APP, RUN_ID, CONTEXT_ID, OWNER, NAME, WORD, HASH, TARGET, URI = 64, 64, 255, 255, 128, 64, 128, 512, 2048
-ERROR = 1024
+ERROR, SCOPE = 1024, 8
 """Longest values, in characters."""
 
 INLINE_BYTES = 1024 * 1024
@@ -264,5 +264,48 @@ doomed_objects = Table(
     metadata,
     _text("object_key", TARGET, primary_key=True),
     _text("app", APP),
+    _big("time"),
+)
+
+# What state sessions, users and apps have; see `states`.
+states = Table(
+    "states",
+    metadata,
+    _text("app", APP, primary_key=True),
+    _text("owner", OWNER, primary_key=True),
+    _text("context_id", CONTEXT_ID, primary_key=True),
+    _text("scope", SCOPE, primary_key=True),
+    _text("name", NAME, primary_key=True),
+    _bytes("value"),  # JSON; empty: removed, and by whom is still known
+    _text("run_id", RUN_ID),
+    _big("seq"),
+    _big("time"),
+)
+
+# Versions of what was made for users; see `artifacts`.
+artifacts = Table(
+    "artifacts",
+    metadata,
+    _text("app", APP, primary_key=True),
+    _text("owner", OWNER, primary_key=True),
+    _text("context_id", CONTEXT_ID, primary_key=True),
+    _text("name", NAME, primary_key=True),
+    _big("version", primary_key=True),
+    _text("run_id", RUN_ID),
+    _text("media_type", CONTEXT_ID),
+    _text("description", ERROR),
+    _big("size_bytes"),
+    _text("hash", HASH),
+    Column("place", String(CONTEXT_ID), nullable=False, index=True),
+    _big("time"),
+    _bytes("data"),
+)
+
+# What a database knows of itself; see `marks`.
+marks = Table(
+    "marks",
+    metadata,
+    _text("name", WORD, primary_key=True),
+    _text("value", CONTEXT_ID),
     _big("time"),
 )

@@ -4,7 +4,7 @@ What each answer makes several of are named tuples: a frozen dataclass takes thr
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from .push_values import NewPush
 
@@ -48,6 +48,9 @@ class NewRun(NamedTuple):
     """The session; a run without one gets no position."""
     new_context: bool = False
     """The context's id was made just now, so no other run is looked for in it."""
+    context_rule: Literal["", "new", "there", "idle"] = ""
+    """What the context must be, asked in the moment of the commit: without runs, with some, or with none that
+    is at work. "": anything."""
     id: str = ""
     """Also the task id; the store makes one if it is empty."""
     kind: str = "turn"

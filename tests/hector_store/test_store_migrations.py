@@ -291,6 +291,7 @@ async def use_everything(database: Database) -> None:
     await index.states()
     await index.delete(["d"])
     await index.clear()
+    await log.append(created.run_id, 2, [], RunChanges(state="RUN_STATE_COMPLETED"))
     await log.delete_context("a", "o", "c")
 
 

@@ -194,6 +194,7 @@ async def test_a_run_has_so_many_receivers_and_no_more(configs: PushConfigs, run
 
 async def test_configs_go_with_their_session(configs: PushConfigs, log: RunLog, run_id: str) -> None:
     key = (await configs.put(APP, ANN, run_id, PUSH)).key
+    await log.append(run_id, 1, [], RunChanges(state="RUN_STATE_COMPLETED"))
     await log.delete_context(APP, ANN, "s")
     assert await configs.get(APP, None, run_id, "c1") is None
     assert not await configs.progress(key, PushProgress(2))

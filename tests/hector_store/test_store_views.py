@@ -194,7 +194,8 @@ async def test_sessions_are_paged_without_gaps(log: RunLog) -> None:
 
 
 async def test_a_deleted_session_takes_everything_with_it(log: RunLog, database: Database) -> None:
-    gone = [await log.create(a_run(), [NewEvent("a", b"x" * (INLINE_BYTES + 1))]) for _ in range(2)]
+    done, large = a_run(state="RUN_STATE_COMPLETED"), NewEvent("a", b"x" * (INLINE_BYTES + 1))
+    gone = [await log.create(done, [large]) for _ in range(2)]
     kept = await log.create(a_run(owner="bob"), [NewEvent("a", b"kept")])
     await log.signal("default", gone[0].run_id, "cancel")
     assert await log.delete_context("default", "ann", "c1") == 2

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from hector_store.migrations.steps import add_column, create_index, create_table
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
