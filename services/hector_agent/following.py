@@ -9,7 +9,7 @@ from hector_store import RunLog, RunRow
 
 from .errors import HistoryPruned
 from .feed import Cursor, Feed, Shown
-from .ledger import events_of
+from .ledger import begins, events_of
 from .tail import Reader
 from .view import PLACE, SHOWN, fold, new_task, update
 
@@ -64,7 +64,7 @@ async def as_of(log: RunLog, row: RunRow, feed: Feed | None, cursor: Cursor) -> 
             )
         if cursor.seq + 1 < row.next_seq:
             kept = await log.events(row.app, row.id, after=cursor.seq, limit=1)
-            if not kept or kept[0].seq > cursor.seq + 1:
+            if not kept or begins(kept[0]) != cursor.seq + 1:
                 raise HistoryPruned(row.id, cursor.seq, kept[0].seq if kept else row.next_seq)
         elif cursor.offset and feed is not None and feed.next > row.next_seq:
             continue  # it was committed between the two looks

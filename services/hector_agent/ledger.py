@@ -25,6 +25,12 @@ def events_of(rows: Iterable[EventRow]) -> list[RunEvent]:
     return [event_of(row) for row in readable(rows, KINDS)]
 
 
+def begins(row: EventRow) -> int:
+    """Return the first event that a row stands for: others before it may have been folded into it."""
+    event = RunEvent.FromString(row.payload) if row.kind in KINDS else RunEvent()
+    return event.since or row.seq
+
+
 def task_of(row: RunRow, events: Iterable[EventRow] | None = None) -> "a2a.Task":
     """Return a run's task as last committed, from the events it is made of; its times are the database's.
 

@@ -7,7 +7,7 @@ from hector_store import EventRow, RunLog
 
 from .errors import HistoryPruned
 from .feed import BATCH, Cursor, Feed, Follower, Shown
-from .ledger import events_of
+from .ledger import begins, events_of
 from .view import SHOWN, fold, new_task
 
 
@@ -85,7 +85,7 @@ class Reader(Follower):
         self._is_done = not rows or (self._feed is None and len(rows) < BATCH)
         if not rows:
             return []
-        if rows[0].seq > self.seq + 1:
+        if begins(rows[0]) != self.seq + 1:
             raise HistoryPruned(self.run, self.seq, rows[0].seq)
         found = self._without_what_it_has(rows)
         self.seq = rows[-1].seq
