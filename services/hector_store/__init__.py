@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .documents import DocumentIndex, DocumentRow
     from .errors import IdempotencyMismatch
     from .file_lock import FileLock, Held
+    from .hints import DUE, EVENTS, SIGNAL, Flag, Hints
     from .ids import new_id
     from .kept import NOTHING_KEPT, ArtifactPage, ArtifactRow, Kept, NewArtifact, Scopes, StateChange
     from .opening import opened
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from .revisions import Revision, Revisions
     from .run_log import RunLog
     from .skipping import EVENT_FORMAT, readable
+    from .standings import Standing
     from .states import States
     from .values import (
+        NEVER,
+        NOW,
         TERMINAL_STATES,
         Appended,
         ContextPage,
@@ -39,16 +43,25 @@ if TYPE_CHECKING:
         RunRow,
         SignalRow,
     )
+    from .worker_values import Claim, Claimed, Worker, WorkerRow
+    from .workers import Workers
 
 __all__ = [
+    "DUE",
+    "EVENTS",
     "EVENT_FORMAT",
+    "NEVER",
     "NOTHING_KEPT",
+    "NOW",
+    "SIGNAL",
     "TERMINAL_STATES",
     "Appended",
     "ArtifactPage",
     "ArtifactRow",
     "Artifacts",
     "Blobs",
+    "Claim",
+    "Claimed",
     "ContextPage",
     "ContextRow",
     "Created",
@@ -59,7 +72,9 @@ __all__ = [
     "Effect",
     "EventRow",
     "FileLock",
+    "Flag",
     "Held",
+    "Hints",
     "IdempotencyMismatch",
     "Kept",
     "NewArtifact",
@@ -80,10 +95,14 @@ __all__ = [
     "RunRow",
     "Scopes",
     "SignalRow",
+    "Standing",
     "StateChange",
     "States",
     "StorageConfig",
     "StorageSection",
+    "Worker",
+    "WorkerRow",
+    "Workers",
     "blobs_of",
     "new_id",
     "opened",
@@ -108,6 +127,7 @@ _ELSEWHERE = {
     "IdempotencyMismatch": "errors",
     "FileLock": "file_lock",
     "Held": "file_lock",
+    **dict.fromkeys(("DUE", "EVENTS", "SIGNAL", "Flag", "Hints"), "hints"),
     "new_id": "ids",
     "opened": "opening",
     "PushConfigs": "push_configs",
@@ -119,6 +139,9 @@ _ELSEWHERE = {
     "RunLog": "run_log",
     "EVENT_FORMAT": "skipping",
     "readable": "skipping",
+    **dict.fromkeys(("Claim", "Claimed", "Worker", "WorkerRow"), "worker_values"),
+    "Workers": "workers",
+    "Standing": "standings",
 }
 
 

@@ -17,7 +17,7 @@ from .payloads import EventRows
 from .push_placing import place
 from .push_values import NewPush
 from .schema import effects, run_signals, runs
-from .values import TERMINAL_STATES, Appended, Effect, NewEvent, RunChanges
+from .values import NOW, TERMINAL_STATES, Appended, Effect, NewEvent, RunChanges
 
 
 class Append(NamedTuple):
@@ -45,6 +45,12 @@ _CONSUME = (
     .where(run_signals.c.id == bindparam("signal_id"), run_signals.c.run_id == bindparam("of_run"))
     .where(run_signals.c.consumed_time == 0)
     .values(consumed_time=bindparam("at"))
+)
+_WAKE = update(runs).where(
+    runs.c.id == bindparam("of_run"),
+    select(run_signals.c.id)
+    .where(run_signals.c.run_id == runs.c.id, run_signals.c.consumed_time == 0)
+    .exists(),
 )
 _DELETE_EFFECT = delete(effects).where(
     effects.c.run_id == bindparam("of_run"), effects.c.effect_id == bindparam("of_effect")
@@ -102,6 +108,7 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
     _update(connection, held)
     if consumed:
         connection.execute(_CONSUME, consumed)
+    _wake(connection, held)
     for append in placed:
         place(connection, append.run_id, append.pushes)
     keeper.write(connection)
@@ -117,7 +124,16 @@ def _columns(changes: RunChanges, time_us: int) -> dict[str, object]:
     if changes.state is not None:
         row["finished"] = changes.state in TERMINAL_STATES
         row.setdefault("status_time", time_us)
+    if changes.due_us == NOW:
+        row["due"] = time_us
     return row
+
+
+def _wake(connection: Connection, held: Mapping[str, _Held]) -> None:
+    """Let nobody's runs that have signals waiting be taken: their senders saw an owner, who has left."""
+    left = {run_id: run.time_us for run_id, run in held.items() if run.changed.get("worker") == ""}
+    for run_id, time_us in left.items():
+        connection.execute(_WAKE.values(due=time_us), {"of_run": run_id})
 
 
 def _update(connection: Connection, held: Mapping[str, _Held]) -> None:

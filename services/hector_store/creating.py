@@ -149,6 +149,7 @@ def _row(creation: Creation, position: int, next_seq: int, time_us: int) -> dict
         "lease_until": time_us + int(run.lease_s * 1_000_000) if run.lease_s else 0,
         "wake_at": run.wake_at_us,
         "deadline": run.deadline_us,
+        "due": run.due_us or time_us,
         "attempt": 0,
         "next_seq": next_seq,
         "idempotency_key": run.idempotency_key or None,

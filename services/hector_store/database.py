@@ -14,6 +14,7 @@ from . import measuring
 from .backend import Backend
 from .errors import StorageClosed
 from .group_commit import each
+from .hints import Hints
 from .server_url import ServerPlace
 from .url import Place
 from .work import QUEUE_BYTES, QUEUE_ROWS, Many, WriteQueue
@@ -46,6 +47,8 @@ class Database:
         self.place = place
         self.name = place.name
         """What messages call it: the file, for example."""
+        self.hints = Hints()
+        """What was committed just now, here or elsewhere, as far as that gets around."""
         self._queue = WriteQueue(lambda works: self._backend.put(works), place.name, queue_rows, queue_bytes)
         self._backend = _backend(place, self._queue, busy_s)
         measuring.watch_queue(self._queue)

@@ -42,6 +42,19 @@ class RunFenced(HectorError):
         )
 
 
+class LeaseOver(HectorError):
+    """A worker's lease has ended: its runs may be others' by now. It comes back under another id."""
+
+    code = StatusCode.ABORTED
+    reason = "LEASE_OVER"
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(
+            f"the lease of worker {worker!r} is over: its runs are left to others; join again under a new id",
+            worker=worker,
+        )
+
+
 class TooManyPushConfigs(HectorError):
     """A run tells so many receivers of its events, and no more."""
 

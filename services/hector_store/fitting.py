@@ -58,6 +58,8 @@ def fit_changes(changes: RunChanges | None) -> int:
         return 0
     if changes.state is not None:
         fit("state", changes.state, WORD, empty=False)
+    if changes.worker is not None:
+        fit("worker", changes.worker, NAME)
     if changes.strategy_name is not None:
         fit("strategy name", changes.strategy_name, NAME)
     return len(changes.view or b"") + len(changes.strategy_state or b"")

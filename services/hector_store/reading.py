@@ -46,6 +46,7 @@ _LISTED: tuple[ColumnElement[Any], ...] = (
     runs.c.lease_until,
     runs.c.wake_at,
     runs.c.deadline,
+    runs.c.due,
     runs.c.attempt,
     runs.c.next_seq,
     runs.c.created_time,
@@ -53,9 +54,10 @@ _LISTED: tuple[ColumnElement[Any], ...] = (
     runs.c.strategy_version,
     runs.c.view,
 )
-_GET: Select[Any] = select(*_LISTED, runs.c.strategy_state).where(
-    runs.c.id == bindparam("run_id"), runs.c.app == bindparam("app")
-)
+WHOLE = (*_LISTED, runs.c.strategy_state)
+"""What a `RunRow` is made of."""
+
+_GET: Select[Any] = select(*WHOLE).where(runs.c.id == bindparam("run_id"), runs.c.app == bindparam("app"))
 _EXISTS = select(literal(1)).where(runs.c.id == bindparam("run_id"))
 _GET_ANY, _GET_OWN = (
     Rows(_GET, ("app", "run_id")),
@@ -110,10 +112,11 @@ def run(connection: Connection, app: str, owner: str | None, run_id: str) -> Run
         row = _GET_ANY.one(connection, app, run_id)
     else:
         row = _GET_OWN.one(connection, app, run_id, owner)
-    return None if row is None else _row_of(row)
+    return None if row is None else row_of(row)
 
 
-def _row_of(row: Sequence[Any]) -> RunRow:
+def row_of(row: Sequence[Any]) -> RunRow:
+    """Return a run from its columns, as `WHOLE` or without the last."""
     values = list(row)
     values[_IS_TASK] = bool(values[_IS_TASK])
     return RunRow(*values)
@@ -183,7 +186,7 @@ def page(connection: Connection, wanted: Wanted, page_size: int, token: str) -> 
         time_us, (run_id,) = key_of(token, 1)
         behind = (time_us, run_id)
     rows = select_page.all(connection, *values, page_size + 1, *behind)
-    more, found = len(rows) > page_size, [_row_of(row) for row in rows[:page_size]]
+    more, found = len(rows) > page_size, [row_of(row) for row in rows[:page_size]]
     [[total]] = select_total.all(connection, *values)
     next_token = token_after(found[-1].status_time_us, found[-1].id) if more else ""
     return RunPage(tuple(found), next_token, int(total))

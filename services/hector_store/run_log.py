@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError
 
-from . import contexts, reading, signals
+from . import contexts, hints, reading, signals
 from .appending import Append, append_all
 from .creating import Creation, create_all
 from .database import Database
@@ -15,7 +15,9 @@ from .keeping import fit_kept
 from .kept import NOTHING_KEPT, Kept
 from .push_placing import fit_pushes
 from .push_values import NewPush
+from .standings import Standing, standings
 from .values import (
+    NOW,
     Appended,
     ContextPage,
     ContextRow,
@@ -66,13 +68,16 @@ class RunLog:
             size_bytes += fit_kept(kept)
         for _ in range(_ATTEMPTS):
             try:
-                return await self._database.write_together(
+                created = await self._database.write_together(
                     create_all, creation, rows=1 + len(events), size_bytes=size_bytes
                 )
             except IntegrityError:
                 # Another process took the position in the context, the key or the id in the same moment.
                 if run.id and await self._exists(run.id):
                     raise RunExists(creation.run_id) from None
+            else:
+                self._hint(run.worker, run.due_us)
+                return created
         raise RunContended(run.context_id)
 
     async def append(
@@ -113,7 +118,9 @@ class RunLog:
         if kept is not NOTHING_KEPT:
             size_bytes += fit_kept(kept)
         rows = 1 + len(events) + len(effects)
-        return await self._database.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
+        appended = await self._database.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
+        self._hint(changes.worker if changes else None, changes.due_us if changes else None)
+        return appended
 
     async def take_over(
         self, run_id: str, worker: str, *, target: str = "", lease_s: float = 0.0, if_epoch: int | None = None
@@ -138,12 +145,18 @@ class RunLog:
     async def signal(self, app: str, run_id: str, kind: str, payload: bytes = b"") -> int:
         """Leave something for the owner of a run, and return the signal's id.
 
+        A run that is nobody's can be claimed from now on.
+
         Raises:
             RunNotFound: There is no such run in the app.
         """
-        return await self._database.write(
+        sent = await self._database.write(
             lambda connection: signals.send(connection, app, run_id, kind, payload), size_bytes=len(payload)
         )
+        self._database.hints.hint(hints.SIGNAL)
+        if sent.has_woken:
+            self._database.hints.hint(hints.DUE)
+        return sent.id
 
     async def consume(self, run_id: str, epoch: int, ids: Collection[int]) -> None:
         """Mark signals as seen; like an append without events."""
@@ -172,6 +185,10 @@ class RunLog:
         return await self._database.read(
             lambda connection: reading.run(connection, app, owner, run_id), short=True
         )
+
+    async def standings(self, run_ids: Sequence[str]) -> Mapping[str, Standing]:
+        """Return how runs stand, by id, whoever's they are; those that are not there are left out."""
+        return await self._database.read(lambda connection: standings(connection, run_ids))
 
     async def story(
         self, app: str, owner: str | None, run_id: str, kinds: Collection[str]
@@ -289,6 +306,11 @@ class RunLog:
     async def effects(self, run_id: str) -> Sequence[Effect]:
         """Return a run's effects in the order in which they began."""
         return await self._database.read(lambda connection: reading.effects(connection, run_id))
+
+    def _hint(self, worker: str | None, due_us: int | None) -> None:
+        self._database.hints.hint(hints.EVENTS)
+        if worker == "" and due_us == NOW:
+            self._database.hints.hint(hints.DUE)
 
     async def _exists(self, run_id: str) -> bool:
         return await self._database.read(lambda connection: reading.exists(connection, run_id))

@@ -1,6 +1,7 @@
 """The tables. Every type and constraint here is one that SQLite, PostgreSQL and MariaDB take alike.
 
-No partial indexes, no server defaults, no NULL where a zero will do. VARCHAR lengths keep every key
+No partial indexes, no NULL where a zero will do; a server default only where a column came later, so that an
+older version can still write while replicas are upgraded. VARCHAR lengths keep every key
 below InnoDB's 3072 bytes in utf8mb4. Times are BIGINT microseconds UTC from the database's clock.
 """
 
@@ -17,7 +18,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
+
+from .values import NEVER
 
 APP, RUN_ID, CONTEXT_ID, OWNER, NAME, WORD, HASH, TARGET, URI = 64, 64, 255, 255, 128, 64, 128, 512, 2048
 ERROR, SCOPE = 1024, 8
@@ -90,11 +94,12 @@ runs = Table(
     _int("strategy_version"),
     _bytes("view"),
     _bytes("strategy_state"),
+    Column("due", BigInteger, nullable=False, server_default=text(str(NEVER))),  # not before, for who claims
     Column("folded", BigInteger, nullable=True),  # when its events were made fewer; see `history`
     UniqueConstraint("app", "owner", "context_id", "context_position", name="uq_runs_context_position"),
     UniqueConstraint("app", "owner", "idempotency_key", name="uq_runs_idempotency_key"),
     Index("ix_runs_status_time", "app", "owner", "status_time", "id"),
-    Index("ix_runs_unfinished", "finished", "lease_until"),
+    Index("ix_runs_claim", "finished", "worker", "app", "agent", "priority", "due"),
 )
 
 run_events = Table(
@@ -209,6 +214,20 @@ push_configs = Table(
     _big("epoch"),
     Index("ix_push_configs_state", "state", "next_time"),
     Index("ix_push_configs_created_time", "app", "created_time"),
+)
+
+# Who works on runs, each as long as it has its lease; see `leases`.
+workers = Table(
+    "workers",
+    metadata,
+    _text("id", NAME, primary_key=True),
+    _text("target", TARGET),
+    _text("host", OWNER),
+    _int("pid"),
+    _text("parent", NAME),
+    _text("version", WORD),
+    _big("started_time"),
+    _big("lease_until"),  # for all of its runs
 )
 
 # Who writes to a database on a server; see `commits`.

@@ -1,6 +1,7 @@
 """What those say to a run who do not own it, and how its owner changes."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -10,7 +11,13 @@ from .fitting import fit
 from .schema import NAME, TARGET, WORD, run_signals, runs
 from .values import SignalRow
 
-_APP = select(runs.c.app).where(runs.c.id == bindparam("run_id"), runs.c.app == bindparam("app"))
+# Locked: an owner that leaves the run in this moment either sees the signal, or is seen to have left.
+_OWNER = (
+    select(runs.c.worker, runs.c.finished)
+    .where(runs.c.id == bindparam("run_id"), runs.c.app == bindparam("app"))
+    .with_for_update()
+)
+_WAKE = update(runs).where(runs.c.id == bindparam("of_run"), runs.c.due > bindparam("at"))
 _WAITING = (
     select(
         run_signals.c.id, run_signals.c.run_id, run_signals.c.kind, run_signals.c.time, run_signals.c.payload
@@ -26,21 +33,34 @@ _HELD = (
 _TAKE = update(runs).where(runs.c.id == bindparam("of_run"), runs.c.epoch == bindparam("of_epoch"))
 
 
-def send(connection: Connection, app: str, run_id: str, kind: str, payload: bytes) -> int:
-    """Insert a signal and return its id."""
+class Sent(NamedTuple):
+    """A signal that waits for the owner of a run."""
+
+    id: int
+    has_woken: bool
+    """Whether the run was nobody's, and can be claimed now."""
+
+
+def send(connection: Connection, app: str, run_id: str, kind: str, payload: bytes) -> Sent:
+    """Insert a signal, and let the run be claimed if it is nobody's."""
     fit("signal kind", kind, WORD, empty=False)
-    if connection.execute(_APP, {"app": app, "run_id": run_id}).one_or_none() is None:
+    run = connection.execute(_OWNER, {"app": app, "run_id": run_id}).one_or_none()
+    if run is None:
         raise RunNotFound(run_id)
+    time_us = now(connection)
+    is_nobodys = not run.worker and not run.finished
+    if is_nobodys:
+        connection.execute(_WAKE.values(due=bindparam("at")), {"of_run": run_id, "at": time_us})
     row = {
         "app": app,
         "run_id": run_id,
         "kind": kind,
-        "time": now(connection),
+        "time": time_us,
         "consumed_time": 0,
         "payload": payload,
     }
     key = connection.execute(insert(run_signals), row).inserted_primary_key
-    return int(key[0]) if key else 0
+    return Sent(int(key[0]) if key else 0, is_nobodys)
 
 
 def waiting(connection: Connection, run_id: str) -> Sequence[SignalRow]:

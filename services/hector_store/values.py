@@ -8,6 +8,9 @@ from typing import Literal, NamedTuple
 
 from .push_values import NewPush
 
+NOW, NEVER = 0, 2**62
+"""As a time at which a run is due: from the commit on; not at all, unless something happens."""
+
 TERMINAL_STATES = frozenset(
     {"RUN_STATE_COMPLETED", "RUN_STATE_FAILED", "RUN_STATE_CANCELED", "RUN_STATE_REJECTED"}
 )
@@ -69,6 +72,8 @@ class NewRun(NamedTuple):
     """Seconds from the commit until the lease ends; 0: no lease."""
     wake_at_us: int = 0
     deadline_us: int = 0
+    due_us: int = NEVER
+    """When a worker shall take it, if it is nobody's: NOW, a time, or NEVER."""
     idempotency_key: str = ""
     """At most one run per app, owner and key; "" is none."""
     idempotency_hash: str = ""
@@ -111,6 +116,10 @@ class RunChanges(NamedTuple):
     strategy_name: str | None = None
     strategy_version: int | None = None
     strategy_state: bytes | None = None
+    worker: str | None = None
+    """"": the run is nobody's from this commit on."""
+    due_us: int | None = None
+    """When a worker shall take it: NOW, a time, or NEVER. Signals that wait make it NOW."""
 
 
 class Appended(NamedTuple):
@@ -143,6 +152,8 @@ class RunRow:
     lease_until_us: int
     wake_at_us: int
     deadline_us: int
+    due_us: int
+    """When a worker shall take it, if it is nobody's."""
     attempt: int
     next_seq: int
     created_time_us: int

@@ -23,6 +23,8 @@ from support.databases import DatabaseServer
 import hector_store.migrations
 from hector_mesh import HectorError
 from hector_store import (
+    NEVER,
+    Claim,
     Database,
     DocumentIndex,
     DocumentRow,
@@ -31,6 +33,8 @@ from hector_store import (
     NewRun,
     RunChanges,
     RunLog,
+    Worker,
+    Workers,
     opened,
 )
 from hector_store.compiled import ManyRows, Rows
@@ -105,13 +109,28 @@ async def test_an_older_database_is_migrated_and_keeps_what_it_holds(new_url: st
     def become_old(connection: Connection) -> None:
         for table in later:
             connection.exec_driver_sql(f"DROP TABLE {table}")
+        of_table = " ON runs" if new_url.startswith("mariadb") else ""
+        connection.exec_driver_sql(f"DROP INDEX ix_runs_claim{of_table}")
+        connection.exec_driver_sql("CREATE INDEX ix_runs_unfinished ON runs (finished, lease_until)")
+        for column in ("due", "folded"):
+            connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {column}")
         connection.exec_driver_sql(f"UPDATE {hector_store.migrations.VERSION_TABLE} SET version_num = '0001'")
 
     async with opened(new_url) as database:
-        created = await RunLog(database).create(NewRun(app="a", owner="", agent="a"), [NewEvent("e", b"x")])
+        log, new = RunLog(database), NewRun(app="a", owner="", agent="a", worker="old")
+        created = await log.create(new, [NewEvent("e", b"x")])
+        waiting = await log.create(new._replace(state="RUN_STATE_INPUT_REQUIRED"))
+        nobodys = await log.create(new._replace(worker=""))
     await alter(new_url, become_old)
     async with opened(new_url) as database:
-        assert len(await RunLog(database).events("a", created.run_id)) == 1
+        log, workers = RunLog(database), Workers(database)
+        assert len(await log.events("a", created.run_id)) == 1
+        row = await log.get("a", None, waiting.run_id)
+        assert row is not None
+        assert (row.worker, row.due_us) == ("", NEVER)
+        await workers.join(Worker("new"), 30)
+        claimed = await workers.claim("new", Claim(limit=9))
+        assert {one.row.id for one in claimed} == {created.run_id, nobodys.run_id}
         found = await database.read(lambda c: c.execute(text("SELECT count(*) FROM writers")).scalar())
         assert found == (0 if database.file else 1)
 
@@ -293,6 +312,22 @@ async def use_everything(database: Database) -> None:
     await index.clear()
     await log.append(created.run_id, 2, [], RunChanges(state="RUN_STATE_COMPLETED"))
     await log.delete_context("a", "o", "c")
+    await use_workers(log, Workers(database))
+
+
+async def use_workers(log: RunLog, workers: Workers) -> None:
+    for worker in ("w1", "w2"):
+        await workers.join(Worker(worker), 30)
+        await log.create(NewRun(app="a", owner="o", agent="g", worker=f"gone {worker}"))
+    claim = Claim(limit=1, per_app={"a": 2}, per_agent={"g": 1})
+    claimed = [*await workers.claim("w1", claim), *await workers.claim("w2", claim)]
+    assert len(claimed) == 1
+    await log.append(claimed[0].row.id, claimed[0].row.epoch, changes=RunChanges(worker="", due_us=NEVER))
+    assert await workers.take("w1", claimed[0].row.id) is not None
+    assert await workers.of("w1") is not None
+    assert await workers.renew("w1", 30)
+    assert await workers.waiting_signals("w1") == []
+    await workers.release("w1")
 
 
 async def test_every_statement_can_be_said_in_every_dialect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from hector_store.migrations.steps import create_index, create_table
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
