@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Table, delete
 
-from hector_store.schema import metadata, runs
+from hector_store import artifact_rows
+from hector_store.schema import artifacts, metadata, runs
 
 NOBODYS = frozenset(
     {"revisions", "documents", "writers", "workers", "receipts", "chores", "doomed_objects", "marks"}
@@ -41,6 +42,8 @@ def unclaimed() -> Sequence[Table]:
 
 def forget(connection: Connection, table: Table, app: str, owner: str, context_id: str | None = None) -> int:
     """Delete what a user has in a table, all of it or of one session, and return how many rows that were."""
+    if table is artifacts:  # they have contents elsewhere
+        return artifact_rows.forget(connection, app, owner, context_id)
     mine = [table.c.app == app, table.c.owner == owner]
     if context_id is not None:
         mine.append(table.c.context_id == context_id)
