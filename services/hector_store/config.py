@@ -3,12 +3,13 @@
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from hector_config import Section, project_dir_of
+from hector_config import Duration, Section, project_dir_of
 from hector_mesh import HectorError
 
 from .blobs_config import ArtifactsConfig, BlobsConfig
 from .retention_config import RetentionConfig
 from .url import DEFAULT, placed
+from .worker_values import LONGEST_LEASE_S, SHORTEST_LEASE_S
 
 
 class StorageConfig(Section):
@@ -20,6 +21,10 @@ class StorageConfig(Section):
     (forgotten at the end). SQLite: `?synchronous=normal` trades safety in a power cut for speed. Servers:
     `?pool_size=4`, `sslmode=require`, `connect_timeout=10` and more, see docs/storage.md."""
 
+    lease: Duration = Field(15.0, ge=SHORTEST_LEASE_S, le=LONGEST_LEASE_S)
+    """How long a process that has fallen silent keeps its runs: after that, others take them over. Short: runs
+    go on sooner; long: a process may be held up for longer. One that ends, or whose parent sees it die, lets go
+    of its runs at once."""
     blobs: BlobsConfig = BlobsConfig()
     """Where large contents of artifacts are kept."""
     artifacts: ArtifactsConfig = ArtifactsConfig()

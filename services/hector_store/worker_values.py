@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from .values import RunRow
 
+SHORTEST_LEASE_S, LONGEST_LEASE_S = 1.0, 3600.0
+
 DUE, ORPHANED = "due", "orphaned"
 
 

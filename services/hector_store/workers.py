@@ -12,9 +12,7 @@ from .fairness import Candidate, Turns
 from .fitting import fit
 from .schema import NAME, OWNER, TARGET, WORD
 from .values import SignalRow
-from .worker_values import Claim, Claimed, Worker, WorkerRow
-
-SHORTEST_LEASE_S = 1.0
+from .worker_values import SHORTEST_LEASE_S, Claim, Claimed, Worker, WorkerRow
 
 TRIES = 3
 """How often runs are looked for, when others take those that were found."""
