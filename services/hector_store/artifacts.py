@@ -12,12 +12,13 @@ from .artifact_rows import forget
 from .blobs import Blobs
 from .clock import now
 from .database import Database
-from .errors import ArtifactContended, ArtifactContentGone
+from .errors import ArtifactContended, ArtifactContentGone, ArtifactTooLarge
 from .ids import new_id
 from .kept import ArtifactPage, ArtifactRow, NewArtifact
 
 __all__ = ["Artifacts", "forget", "hash_of"]
 
+MOST_BYTES = 16 << 20
 FORSAKEN_S = 3600.0
 """How long a content that nothing refers to is left alone: it may be on its way."""
 _ATTEMPTS = 5
@@ -27,8 +28,10 @@ _PIECE = 100
 class Artifacts:
     """The artifacts of one database. What belongs to somebody else is not there."""
 
-    def __init__(self, database: Database, blobs: Blobs | None = None) -> None:
+    def __init__(self, database: Database, blobs: Blobs | None = None, most_bytes: int = MOST_BYTES) -> None:
         self._database, self._blobs = database, blobs
+        self.most_bytes = most_bytes
+        """Of one version: a larger one is refused."""
 
     async def prepared(self, app: str, artifact: NewArtifact) -> NewArtifact:
         """Put the content of an artifact outside, where it is large; to be written soon after.
@@ -52,8 +55,11 @@ class Artifacts:
 
         Raises:
             InvalidValue: Its name does not fit.
+            ArtifactTooLarge: It is.
             HectorError: See `prepared`, and `Database.write`.
         """
+        if artifact.size_bytes > self.most_bytes:
+            raise ArtifactTooLarge(artifact.name, artifact.size_bytes, self.most_bytes)
         size_bytes = rows.fit_artifacts([artifact])
         ready = await self.prepared(app, artifact)
 

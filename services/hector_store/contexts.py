@@ -10,6 +10,8 @@ from sqlalchemy import delete as delete_from
 from . import artifact_rows, states
 from .compiled import ANY_NUMBER, Rows
 from .errors import ContextBusy
+from .keeping import WAITING_STATES
+from .kept import Told
 from .paging import key_of, token_after
 from .payloads import EVENT_COLUMNS, event_rows
 from .schema import run_events, runs
@@ -41,6 +43,21 @@ def conversation(
     found = _conversation(None if kinds is None else len(kinds))
     rows = found.all(connection, app, owner, context_id, before, most, *sorted(kinds or ()))
     return event_rows(connection, reversed(rows))
+
+
+def told(
+    connection: Connection,
+    app: str,
+    owner: str,
+    context_id: str,
+    between: tuple[int, int],
+    kinds: Collection[str],
+) -> Told:
+    """Return what a turn begins with: the events of runs between two positions, and the state."""
+    asked = _told(len(kinds)).all(connection, app, owner, context_id, *between, *sorted(kinds))
+    ahead = {row[2]: None for row in asked if not row[0] and row[1] not in WAITING_STATES}
+    events = event_rows(connection, (row[3:] for row in reversed(asked)))
+    return Told(events, states.seen_by(connection, app, owner, context_id), tuple(ahead))
 
 
 def one(connection: Connection, app: str, owner: str | None, context_id: str) -> ContextRow | None:
@@ -86,6 +103,21 @@ def delete(connection: Connection, app: str, owner: str, context_id: str) -> int
     states.forget(connection, app, owner, context_id)
     artifact_rows.forget(connection, app, owner, context_id)
     return len(ids)
+
+
+@cache
+def _told(kinds: int) -> Rows:
+    names = [f"kind_{number}" for number in range(kinds)]
+    statement = (
+        select(runs.c.finished, runs.c.state, runs.c.id, *EVENT_COLUMNS)
+        .join_from(runs, run_events, run_events.c.run_id == runs.c.id)
+        .where(runs.c.app == bindparam("app"), runs.c.owner == bindparam("owner"))
+        .where(runs.c.context_id == bindparam("context_id"))
+        .where(runs.c.context_position > bindparam("after"), runs.c.context_position < bindparam("before"))
+        .where(run_events.c.kind.in_([bindparam(name) for name in names]))
+        .order_by(runs.c.context_position.desc(), run_events.c.seq.desc())
+    )
+    return Rows(statement, ("app", "owner", "context_id", "after", "before", *names))
 
 
 @cache

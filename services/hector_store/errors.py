@@ -354,6 +354,22 @@ class ArtifactContentGone(HectorError):
         )
 
 
+class ArtifactTooLarge(HectorError):
+    """An artifact is larger than `storage.artifacts.max_size` allows."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "ARTIFACT_TOO_LARGE"
+
+    def __init__(self, name: str, size_bytes: int, allowed_bytes: int) -> None:
+        super().__init__(
+            f"artifact {name!r} has {size_bytes:,} bytes (allowed: {allowed_bytes:,}); raise "
+            "storage.artifacts.max_size, or save it in parts",
+            name=name,
+            size_bytes=size_bytes,
+            allowed_bytes=allowed_bytes,
+        )
+
+
 class ContextExists(HectorError):
     """There is a session of that id already."""
 

@@ -1,8 +1,10 @@
 """What is kept beside the log of a run, and written with it: changes of state, and artifacts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from .values import EventRow
 
 Scope = Literal["session", "user", "app"]
 """Whose a part of the state is: one session's, a user's in all sessions, everybody's in the app."""
@@ -49,6 +51,8 @@ class Kept(NamedTuple):
 
     states: tuple[StateChange, ...] = ()
     artifacts: tuple[NewArtifact, ...] = ()
+    app: str = ""
+    """Whose app all of it belongs to."""
 
 
 NOTHING_KEPT = Kept()
@@ -84,3 +88,16 @@ class ArtifactPage:
 
 Scopes = Mapping[Scope, Mapping[str, bytes]]
 """The state that a session sees: JSON by key, scope by scope."""
+
+NO_STATE: Scopes = {"session": {}, "user": {}, "app": {}}
+
+
+class Told(NamedTuple):
+    """What a turn begins with."""
+
+    events: Sequence[EventRow]
+    """What was said in its session, oldest first."""
+    scopes: Scopes
+    """The state it sees."""
+    ahead: tuple[str, ...]
+    """Runs before it, among those that were read, that are at work or will be: the latest first."""

@@ -6,16 +6,18 @@ from sqlalchemy.exc import IntegrityError
 
 from . import contexts, hints, reading, signals
 from .appending import Append, append_all
+from .artifacts import Artifacts
 from .creating import Creation, create_all
 from .database import Database
-from .errors import RunContended, RunExists
+from .errors import ArtifactContended, RunContended, RunExists
 from .fitting import fit_changes, fit_effects, fit_events, fit_run
 from .ids import new_id
 from .keeping import fit_kept
-from .kept import NOTHING_KEPT, Kept
+from .kept import NOTHING_KEPT, Kept, Told
 from .push_placing import fit_pushes
 from .push_values import NewPush
 from .standings import Standing, standings
+from .states import States
 from .values import (
     NOW,
     Appended,
@@ -44,8 +46,10 @@ class RunLog:
     somebody else is not there.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, artifacts: Artifacts | None = None) -> None:
         self._database = database
+        self.artifacts = artifacts or Artifacts(database)
+        self.states = States(database)
 
     # Writing
 
@@ -62,7 +66,10 @@ class RunLog:
             ContextExists, ContextNotFound, ContextBusy: The context is not as `run.context_rule` says.
             HectorError: See `Database.write`.
         """
-        creation = Creation(run, run.id or new_id(), tuple(events), kept)
+        run_id = run.id or new_id()
+        if kept is not NOTHING_KEPT:
+            kept = await self._ready(run.app, kept)
+        creation = Creation(run, run_id, tuple(events), kept)
         size_bytes = fit_run(run, creation.run_id) + fit_events(events) + fit_pushes(run.pushes)
         if kept is not NOTHING_KEPT:
             size_bytes += fit_kept(kept)
@@ -111,6 +118,8 @@ class RunLog:
             RunNotFound: There is no such run.
             HectorError: See `Database.write`.
         """
+        if kept is not NOTHING_KEPT:
+            kept = await self._ready(kept.app, kept)
         append = Append(
             run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects), tuple(pushes), kept
         )
@@ -118,7 +127,7 @@ class RunLog:
         if kept is not NOTHING_KEPT:
             size_bytes += fit_kept(kept)
         rows = 1 + len(events) + len(effects)
-        appended = await self._database.write_together(append_all, append, rows=rows, size_bytes=size_bytes)
+        appended = await self._append(append, rows, size_bytes)
         self._hint(changes.worker if changes else None, changes.due_us if changes else None)
         return appended
 
@@ -238,6 +247,31 @@ class RunLog:
             )
         )
 
+    async def told(
+        self,
+        app: str,
+        owner: str,
+        context_id: str,
+        *,
+        after_position: int = 0,
+        before_position: int | None = None,
+        kinds: Collection[str],
+    ) -> Told:
+        """Return what a turn begins with, as of one moment: what was said, and the state.
+
+        Args:
+            app: The app.
+            owner: The context's owner.
+            context_id: The context.
+            after_position: Only events of runs behind this position.
+            before_position: And before this one.
+            kinds: Only events of these kinds.
+        """
+        between = (after_position, 2**62 if before_position is None else before_position)
+        return await self._database.read(
+            lambda connection: contexts.told(connection, app, owner, context_id, between, kinds)
+        )
+
     async def list(
         self,
         app: str,
@@ -311,6 +345,28 @@ class RunLog:
         self._database.hints.hint(hints.EVENTS)
         if worker == "" and due_us == NOW:
             self._database.hints.hint(hints.DUE)
+
+    async def _append(self, append: Append, rows: int, size_bytes: int) -> Appended:
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._database.write_together(
+                    append_all, append, rows=rows, size_bytes=size_bytes
+                )
+            except IntegrityError:
+                # Another process took the number of an artifact in the same moment.
+                if not append.kept.artifacts:
+                    raise
+        raise ArtifactContended(append.kept.artifacts[0].name)
+
+    async def _ready(self, app: str, kept: Kept) -> Kept:
+        """Put large artifacts outside, and take note of state that others will ask for."""
+        if any(change.scope != "session" for change in kept.states):
+            self.states.note(app)
+        if not kept.artifacts:
+            return kept
+        fit_kept(kept)  # before anything is put anywhere
+        artifacts = [await self.artifacts.prepared(app, artifact) for artifact in kept.artifacts]
+        return kept._replace(artifacts=tuple(artifacts))
 
     async def _exists(self, run_id: str) -> bool:
         return await self._database.read(lambda connection: reading.exists(connection, run_id))

@@ -1,22 +1,35 @@
 """The state that sessions, users and apps have: a projection of events, written in their transaction."""
 
+import asyncio
+import hashlib
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import Context
 from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, literal, or_, select
 
+from hector_mesh import HectorError
+
 from .clock import now
 from .compiled import ByIds, Rows, Values
 from .database import Database
 from .fitting import fit
-from .kept import Scopes, StateChange
+from .kept import NO_STATE, Scopes, StateChange
 from .marks import get_mark, set_mark
 from .payloads import EVENT_COLUMNS, event_rows
-from .schema import NAME, run_events, runs, states
+from .schema import NAME, marks, run_events, runs, states
 from .upserting import Upsert
 from .values import EventRow
 
+log = logging.getLogger(__name__)
+
+SCOPED = "scoped "
+"""Before the marks of apps in which state outlives a session."""
+LOOK_S = 1.0
+"""How soon a process sees that another one was the first to write such state in an app."""
 REBUILT = "states"
 """The mark of a database whose events have all been taken into account."""
 _CHUNK = 500
@@ -36,6 +49,7 @@ _SEEN = Rows(
     ),
     ("app", "owner", "context_id"),
 )
+_APPS = select(marks.c.value).where(marks.c.name.like(f"{SCOPED}%"))
 _ANY = Rows(select(literal(1)).where(states.c.app == bindparam("app")).limit(1), ("app",))
 
 
@@ -69,8 +83,13 @@ class StateRows:
 
     def write(self, connection: Connection) -> None:
         """Write what was added."""
-        if self._rows:
-            _UPSERT.execute(connection, list(self._rows.values()))
+        if not self._rows:
+            return
+        _UPSERT.execute(connection, list(self._rows.values()))
+        for app in sorted({str(key[0]) for key in self._rows if key[3] != "session"}):
+            name = f"{SCOPED}{hashlib.sha256(app.encode()).hexdigest()[:32]}"
+            if get_mark(connection, name) is None:
+                set_mark(connection, name, app)
 
 
 def seen_by(connection: Connection, app: str, owner: str, context_id: str) -> Scopes:
@@ -97,6 +116,40 @@ class States:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._scoped: set[str] = set()
+
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Know, while the block lasts, in which apps any state outlives its session: others may write it."""
+        await self._look()
+        looking = asyncio.get_running_loop().create_task(self._look_again(), context=Context())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.wait({looking})
+
+    def note(self, app: str) -> None:
+        """Take note that an app has such state."""
+        self._scoped.add(app)
+
+    async def seen_by_new(self, app: str, owner: str) -> Scopes:
+        """Return the state that a new session sees: at once, where nobody has any."""
+        return await self.seen_by(app, owner, "") if app in self._scoped else NO_STATE
+
+    async def _look(self) -> None:
+        found = await self._database.read(
+            lambda connection: connection.execute(_APPS).scalars().all(), short=True
+        )
+        self._scoped |= set(found)
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self._look()
+            except HectorError as error:  # the next look, or the next write, tells
+                log.debug("apps with state were not read", extra={"reason": error.reason})
 
     async def seen_by(self, app: str, owner: str, context_id: str) -> Scopes:
         """Return the state that a session sees: its own, its user's and its app's."""
