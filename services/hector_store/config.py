@@ -1,5 +1,7 @@
 """The keys of `storage:`: where runs, sessions and the index's state are kept."""
 
+from typing import Annotated
+
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -21,10 +23,10 @@ class StorageConfig(Section):
     (forgotten at the end). SQLite: `?synchronous=normal` trades safety in a power cut for speed. Servers:
     `?pool_size=4`, `sslmode=require`, `connect_timeout=10` and more, see docs/storage.md."""
 
-    lease: Duration = Field(15.0, ge=SHORTEST_LEASE_S, le=LONGEST_LEASE_S)
-    """How long a process that has fallen silent keeps its runs: after that, others take them over. Short: runs
-    go on sooner; long: a process may be held up for longer. One that ends, or whose parent sees it die, lets go
-    of its runs at once."""
+    lease: Annotated[Duration, Field(ge=SHORTEST_LEASE_S, le=LONGEST_LEASE_S)] = 15.0
+    """How long a process that has fallen silent keeps its runs: after that, others take them over. Short:
+    runs go on sooner; long: a process may be held up for longer. One that ends, or whose parent sees it die,
+    lets go of its runs at once."""
     blobs: BlobsConfig = BlobsConfig()
     """Where large contents of artifacts are kept."""
     artifacts: ArtifactsConfig = ArtifactsConfig()
