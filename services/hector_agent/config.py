@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from hector_config import ByteSize, Duration, Misfit, Off, OneOf, RefersTo, Section
 from hector_config.offer_config import MediaType
 
+from .context_config import ContextConfig
 from .custom.handler_name import HandlerName
 from .offer_config import OfferConfig
 
@@ -135,6 +136,11 @@ class AgentConfig(Section):
     max_answer_size: Annotated[ByteSize, Field(ge=1024, le=32 << 20)] = 4 << 20
     """Most that the model may say in one answer: text, thoughts, tool calls and pictures together. A model
     that says more is stopped, and the run fails; what it had said is kept."""
+    context: ContextConfig = ContextConfig()
+    """How much of what was said before in a session it is shown."""
+    concurrent_turns: Literal["queue", "reject", "interrupt"] = "queue"
+    """What becomes of a message to a session in which a turn is at work. `queue`: it waits. `reject`: it is
+    refused (TURN_IN_PROGRESS). `interrupt`: the turn at work is cancelled, and this one goes on."""
     skills: list[SkillConfig] = []
     """What it is good at, as its card says. Left out: one skill made from name and description."""
     a2a: OfferConfig = OfferConfig()
@@ -151,7 +157,6 @@ class AgentConfig(Section):
     later = {
         "sub_agents": "agents do not call each other yet",
         "agent_tools": "agents do not call each other yet",
-        "context": "the whole conversation is shown to the model",
         "memory": "past sessions cannot be searched yet; hector call --session goes on with one",
         "structured_output": "ask for JSON in the instruction",
         "guardrails": "",
