@@ -66,6 +66,46 @@ class AgentServiceStub(object):
                 request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.SignalRequest.SerializeToString,
                 response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.SignalResponse.FromString,
                 _registered_method=True)
+        self.CancelRun = channel.unary_unary(
+                '/hector.agent.v1.AgentService/CancelRun',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunResponse.FromString,
+                _registered_method=True)
+        self.PauseRun = channel.unary_unary(
+                '/hector.agent.v1.AgentService/PauseRun',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunResponse.FromString,
+                _registered_method=True)
+        self.ResumeRun = channel.unary_unary(
+                '/hector.agent.v1.AgentService/ResumeRun',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunResponse.FromString,
+                _registered_method=True)
+        self.RetryRun = channel.unary_unary(
+                '/hector.agent.v1.AgentService/RetryRun',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunResponse.FromString,
+                _registered_method=True)
+        self.ListCheckpoints = channel.unary_unary(
+                '/hector.agent.v1.AgentService/ListCheckpoints',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsResponse.FromString,
+                _registered_method=True)
+        self.GetQueueStats = channel.unary_unary(
+                '/hector.agent.v1.AgentService/GetQueueStats',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsResponse.FromString,
+                _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/hector.agent.v1.AgentService/ListDeadLetters',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.RequeueDeadLetter = channel.unary_unary(
+                '/hector.agent.v1.AgentService/RequeueDeadLetter',
+                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterResponse.FromString,
+                _registered_method=True)
         self.ListSessions = channel.unary_unary(
                 '/hector.agent.v1.AgentService/ListSessions',
                 request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListSessionsRequest.SerializeToString,
@@ -170,6 +210,64 @@ class AgentServiceServicer(object):
 
     def Signal(self, request, context):
         """Asks something of a run. Written down before it returns; the run's owner acts on it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelRun(self, request, context):
+        """Stops a run, and everything it started. Returns when it is over; one that was cancelled before
+        stays so. FAILED_PRECONDITION if it ended otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseRun(self, request, context):
+        """Has a run stop before its next step, and wait until it is resumed. It holds nothing meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeRun(self, request, context):
+        """Lets a run go on that was paused, or that waits to be resumed after its process was gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryRun(self, request, context):
+        """Begins a run anew that has failed or was cancelled, as a new run that refers to it: from its last
+        step on, or from the start. Asked again, it returns the same new run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCheckpoints(self, request, context):
+        """Lists the places in a run's log from which it may be gone on with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQueueStats(self, request, context):
+        """Says what runs there are to be done, and who does them. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeadLetters(self, request, context):
+        """Lists runs that nobody tries again, the latest first. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequeueDeadLetter(self, request, context):
+        """Has one of them tried again, for its owner, as RetryRun does. For operators.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -295,6 +393,46 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.Signal,
                     request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.SignalRequest.FromString,
                     response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.SignalResponse.SerializeToString,
+            ),
+            'CancelRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelRun,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunResponse.SerializeToString,
+            ),
+            'PauseRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseRun,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunResponse.SerializeToString,
+            ),
+            'ResumeRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeRun,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunResponse.SerializeToString,
+            ),
+            'RetryRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryRun,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunResponse.SerializeToString,
+            ),
+            'ListCheckpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCheckpoints,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsResponse.SerializeToString,
+            ),
+            'GetQueueStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueueStats,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsResponse.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'RequeueDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequeueDeadLetter,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterResponse.SerializeToString,
             ),
             'ListSessions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSessions,
@@ -521,6 +659,222 @@ class AgentService(object):
             '/hector.agent.v1.AgentService/Signal',
             hector_dot_agent_dot_v1_dot_agent__pb2.SignalRequest.SerializeToString,
             hector_dot_agent_dot_v1_dot_agent__pb2.SignalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/CancelRun',
+            hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/PauseRun',
+            hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/ResumeRun',
+            hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/RetryRun',
+            hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCheckpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/ListCheckpoints',
+            hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQueueStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/GetQueueStats',
+            hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/ListDeadLetters',
+            hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequeueDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hector.agent.v1.AgentService/RequeueDeadLetter',
+            hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,6 +29,26 @@ class AgentServiceStub:
     """Streams a run's events from a place in its log on, without a gap, until the run is over."""
     Signal: _aio.UnaryUnaryMultiCallable[_agent_pb2.SignalRequest, _agent_pb2.SignalResponse]
     """Asks something of a run. Written down before it returns; the run's owner acts on it."""
+    CancelRun: _aio.UnaryUnaryMultiCallable[_agent_pb2.CancelRunRequest, _agent_pb2.CancelRunResponse]
+    """Stops a run, and everything it started. Returns when it is over; one that was cancelled before
+    stays so. FAILED_PRECONDITION if it ended otherwise.
+    """
+    PauseRun: _aio.UnaryUnaryMultiCallable[_agent_pb2.PauseRunRequest, _agent_pb2.PauseRunResponse]
+    """Has a run stop before its next step, and wait until it is resumed. It holds nothing meanwhile."""
+    ResumeRun: _aio.UnaryUnaryMultiCallable[_agent_pb2.ResumeRunRequest, _agent_pb2.ResumeRunResponse]
+    """Lets a run go on that was paused, or that waits to be resumed after its process was gone."""
+    RetryRun: _aio.UnaryUnaryMultiCallable[_agent_pb2.RetryRunRequest, _agent_pb2.RetryRunResponse]
+    """Begins a run anew that has failed or was cancelled, as a new run that refers to it: from its last
+    step on, or from the start. Asked again, it returns the same new run.
+    """
+    ListCheckpoints: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListCheckpointsRequest, _agent_pb2.ListCheckpointsResponse]
+    """Lists the places in a run's log from which it may be gone on with."""
+    GetQueueStats: _aio.UnaryUnaryMultiCallable[_agent_pb2.GetQueueStatsRequest, _agent_pb2.GetQueueStatsResponse]
+    """Says what runs there are to be done, and who does them. For operators."""
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListDeadLettersRequest, _agent_pb2.ListDeadLettersResponse]
+    """Lists runs that nobody tries again, the latest first. For operators."""
+    RequeueDeadLetter: _aio.UnaryUnaryMultiCallable[_agent_pb2.RequeueDeadLetterRequest, _agent_pb2.RequeueDeadLetterResponse]
+    """Has one of them tried again, for its owner, as RetryRun does. For operators."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListSessionsRequest, _agent_pb2.ListSessionsResponse]
     """Lists sessions, the latest change first."""
     GetSession: _aio.UnaryUnaryMultiCallable[_agent_pb2.GetSessionRequest, _agent_pb2.GetSessionResponse]
@@ -108,6 +128,66 @@ class AgentServiceServicer:
         context: _aio.ServicerContext[_agent_pb2.SignalRequest, _abc.Awaitable[_agent_pb2.SignalResponse]],
     ) -> _abc.Awaitable[_agent_pb2.SignalResponse]:
         """Asks something of a run. Written down before it returns; the run's owner acts on it."""
+
+    def CancelRun(
+        self,
+        request: _agent_pb2.CancelRunRequest,
+        context: _aio.ServicerContext[_agent_pb2.CancelRunRequest, _abc.Awaitable[_agent_pb2.CancelRunResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.CancelRunResponse]:
+        """Stops a run, and everything it started. Returns when it is over; one that was cancelled before
+        stays so. FAILED_PRECONDITION if it ended otherwise.
+        """
+
+    def PauseRun(
+        self,
+        request: _agent_pb2.PauseRunRequest,
+        context: _aio.ServicerContext[_agent_pb2.PauseRunRequest, _abc.Awaitable[_agent_pb2.PauseRunResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.PauseRunResponse]:
+        """Has a run stop before its next step, and wait until it is resumed. It holds nothing meanwhile."""
+
+    def ResumeRun(
+        self,
+        request: _agent_pb2.ResumeRunRequest,
+        context: _aio.ServicerContext[_agent_pb2.ResumeRunRequest, _abc.Awaitable[_agent_pb2.ResumeRunResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.ResumeRunResponse]:
+        """Lets a run go on that was paused, or that waits to be resumed after its process was gone."""
+
+    def RetryRun(
+        self,
+        request: _agent_pb2.RetryRunRequest,
+        context: _aio.ServicerContext[_agent_pb2.RetryRunRequest, _abc.Awaitable[_agent_pb2.RetryRunResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.RetryRunResponse]:
+        """Begins a run anew that has failed or was cancelled, as a new run that refers to it: from its last
+        step on, or from the start. Asked again, it returns the same new run.
+        """
+
+    def ListCheckpoints(
+        self,
+        request: _agent_pb2.ListCheckpointsRequest,
+        context: _aio.ServicerContext[_agent_pb2.ListCheckpointsRequest, _abc.Awaitable[_agent_pb2.ListCheckpointsResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.ListCheckpointsResponse]:
+        """Lists the places in a run's log from which it may be gone on with."""
+
+    def GetQueueStats(
+        self,
+        request: _agent_pb2.GetQueueStatsRequest,
+        context: _aio.ServicerContext[_agent_pb2.GetQueueStatsRequest, _abc.Awaitable[_agent_pb2.GetQueueStatsResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.GetQueueStatsResponse]:
+        """Says what runs there are to be done, and who does them. For operators."""
+
+    def ListDeadLetters(
+        self,
+        request: _agent_pb2.ListDeadLettersRequest,
+        context: _aio.ServicerContext[_agent_pb2.ListDeadLettersRequest, _abc.Awaitable[_agent_pb2.ListDeadLettersResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.ListDeadLettersResponse]:
+        """Lists runs that nobody tries again, the latest first. For operators."""
+
+    def RequeueDeadLetter(
+        self,
+        request: _agent_pb2.RequeueDeadLetterRequest,
+        context: _aio.ServicerContext[_agent_pb2.RequeueDeadLetterRequest, _abc.Awaitable[_agent_pb2.RequeueDeadLetterResponse]],
+    ) -> _abc.Awaitable[_agent_pb2.RequeueDeadLetterResponse]:
+        """Has one of them tried again, for its owner, as RetryRun does. For operators."""
 
     def ListSessions(
         self,

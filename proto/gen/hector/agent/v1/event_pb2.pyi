@@ -106,6 +106,10 @@ class RunEvent(_message.Message):
     TURN_PARKED_FIELD_NUMBER: _builtins.int
     STEP_STARTED_FIELD_NUMBER: _builtins.int
     STEP_FINISHED_FIELD_NUMBER: _builtins.int
+    STEP_RETRIED_FIELD_NUMBER: _builtins.int
+    TIMER_SET_FIELD_NUMBER: _builtins.int
+    RUN_RETRIED_FIELD_NUMBER: _builtins.int
+    TIMER_ENDED_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """The run (A2A task id)."""
     seq: _builtins.int
@@ -185,6 +189,22 @@ class RunEvent(_message.Message):
     def step_finished(self) -> Global___StepFinished:
         """It has done so."""
 
+    @_builtins.property
+    def step_retried(self) -> Global___StepRetried:
+        """A step failed, and is tried again."""
+
+    @_builtins.property
+    def timer_set(self) -> Global___TimerSet:
+        """The run waits for a moment, and holds nothing until then."""
+
+    @_builtins.property
+    def run_retried(self) -> Global___RunRetried:
+        """The run is another attempt at one that is over."""
+
+    @_builtins.property
+    def timer_ended(self) -> Global___TimerEnded:
+        """A timer is done with: its moment came, or something else did."""
+
     def __init__(
         self,
         *,
@@ -209,12 +229,16 @@ class RunEvent(_message.Message):
         turn_parked: Global___TurnParked | None = ...,
         step_started: Global___StepStarted | None = ...,
         step_finished: Global___StepFinished | None = ...,
+        step_retried: Global___StepRetried | None = ...,
+        timer_set: Global___TimerSet | None = ...,
+        run_retried: Global___RunRetried | None = ...,
+        timer_ended: Global___TimerEnded | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "owner_changed", b"owner_changed", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "owner_changed", b"owner_changed", "run_retried", b"run_retried", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_retried", b"step_retried", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "timer_ended", b"timer_ended", "timer_set", b"timer_set", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "seq", b"seq", "signal_received", b"signal_received", "since", b"since", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "run_retried", b"run_retried", "seq", b"seq", "signal_received", b"signal_received", "since", b"since", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_retried", b"step_retried", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "timer_ended", b"timer_ended", "timer_set", b"timer_set", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_received", "status_changed", "text_appended", "artifact_saved", "model_answered", "tool_started", "tool_finished", "state_changed", "signal_received", "messages_added", "owner_changed", "message_sent", "turn_parked", "step_started", "step_finished"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_received", "status_changed", "text_appended", "artifact_saved", "model_answered", "tool_started", "tool_finished", "state_changed", "signal_received", "messages_added", "owner_changed", "message_sent", "turn_parked", "step_started", "step_finished", "step_retried", "timer_set", "run_retried", "timer_ended"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -815,6 +839,150 @@ class StepFinished(_message.Message):
 Global___StepFinished: _TypeAlias = StepFinished  # noqa: Y015
 
 @_typing.final
+class StepRetried(_message.Message):
+    """A step failed, and is tried again. What it had said is void."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    DELAY_MS_FIELD_NUMBER: _builtins.int
+    step: _builtins.str
+    """What is tried again: "model" or "tool"."""
+    name: _builtins.str
+    """The model, as "llms.fast", or the tool's name."""
+    call_id: _builtins.str
+    """The `id` of a tool's call."""
+    attempt: _builtins.int
+    """The attempt that failed, from 1."""
+    max_attempts: _builtins.int
+    """How many there are at most."""
+    delay_ms: _builtins.int
+    """Milliseconds until the next one."""
+    @_builtins.property
+    def error(self) -> Global___RunError:
+        """Why it failed."""
+
+    def __init__(
+        self,
+        *,
+        step: _builtins.str = ...,
+        name: _builtins.str = ...,
+        call_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        max_attempts: _builtins.int = ...,
+        error: Global___RunError | None = ...,
+        delay_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "call_id", b"call_id", "delay_ms", b"delay_ms", "error", b"error", "max_attempts", b"max_attempts", "name", b"name", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepRetried: _TypeAlias = StepRetried  # noqa: Y015
+
+@_typing.final
+class TimerSet(_message.Message):
+    """The run waits for a moment, or for a signal until then."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WAKE_TIME_FIELD_NUMBER: _builtins.int
+    TAKES_SIGNAL_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, unique within the run."""
+    takes_signal: _builtins.bool
+    """A signal ends it, too."""
+    call_id: _builtins.str
+    """The `id` of the tool's call that wants to be asked again."""
+    @_builtins.property
+    def wake_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is over. Unset means never: only a signal ends it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        wake_time: _timestamp_pb2.Timestamp | None = ...,
+        takes_signal: _builtins.bool = ...,
+        call_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wake_time", b"wake_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "name", b"name", "takes_signal", b"takes_signal", "wake_time", b"wake_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimerSet: _TypeAlias = TimerSet  # noqa: Y015
+
+@_typing.final
+class TimerEnded(_message.Message):
+    """A timer is done with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WAKE_JSON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    wake_json: _builtins.str
+    """The JSON object of the signal that ended it; empty: its moment came."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        wake_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "wake_json", b"wake_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimerEnded: _TypeAlias = TimerEnded  # noqa: Y015
+
+@_typing.final
+class RunRetried(_message.Message):
+    """The run is another attempt at one that is over: what follows in the same commit was done by that one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    FROM_START_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    """The run that is over."""
+    first: _builtins.str
+    """The first one, where that was another attempt itself. Effects keep the ids that they had there."""
+    from_start: _builtins.bool
+    """Nothing of it was kept."""
+    principal: _builtins.str
+    """Who asked."""
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        first: _builtins.str = ...,
+        from_start: _builtins.bool = ...,
+        principal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "from_start", b"from_start", "principal", b"principal", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunRetried: _TypeAlias = RunRetried  # noqa: Y015
+
+@_typing.final
 class Signal(_message.Message):
     """Something that somebody wants of a running or waiting run."""
 
@@ -825,6 +993,8 @@ class Signal(_message.Message):
     FOLLOW_UP_FIELD_NUMBER: _builtins.int
     APPROVAL_FIELD_NUMBER: _builtins.int
     WAKE_JSON_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    RESUME_FIELD_NUMBER: _builtins.int
     wake_json: _builtins.str
     """A timer fired or a remote agent answered: a JSON object."""
     @_builtins.property
@@ -843,6 +1013,14 @@ class Signal(_message.Message):
     def approval(self) -> Global___Approval:
         """Decide about a tool call that waits for approval."""
 
+    @_builtins.property
+    def pause(self) -> Global___PauseRun:
+        """Stop before the next step, and wait to be resumed."""
+
+    @_builtins.property
+    def resume(self) -> Global___ResumeRun:
+        """Go on, after a pause or where the run waits to be resumed."""
+
     def __init__(
         self,
         *,
@@ -851,12 +1029,14 @@ class Signal(_message.Message):
         follow_up: Global___FollowUp | None = ...,
         approval: Global___Approval | None = ...,
         wake_json: _builtins.str = ...,
+        pause: Global___PauseRun | None = ...,
+        resume: Global___ResumeRun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "cancel", b"cancel", "cancel_tool_call", b"cancel_tool_call", "follow_up", b"follow_up", "signal", b"signal", "wake_json", b"wake_json"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "cancel", b"cancel", "cancel_tool_call", b"cancel_tool_call", "follow_up", b"follow_up", "pause", b"pause", "resume", b"resume", "signal", b"signal", "wake_json", b"wake_json"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "cancel", b"cancel", "cancel_tool_call", b"cancel_tool_call", "follow_up", b"follow_up", "signal", b"signal", "wake_json", b"wake_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "cancel", b"cancel", "cancel_tool_call", b"cancel_tool_call", "follow_up", b"follow_up", "pause", b"pause", "resume", b"resume", "signal", b"signal", "wake_json", b"wake_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_signal: _TypeAlias = _typing.Literal["cancel", "cancel_tool_call", "follow_up", "approval", "wake_json"]  # noqa: Y015
+    _WhichOneofReturnType_signal: _TypeAlias = _typing.Literal["cancel", "cancel_tool_call", "follow_up", "approval", "wake_json", "pause", "resume"]  # noqa: Y015
     _WhichOneofArgType_signal: _TypeAlias = _typing.Literal["signal", b"signal"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_signal) -> _WhichOneofReturnType_signal | None: ...
 
@@ -883,6 +1063,50 @@ class CancelRun(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelRun: _TypeAlias = CancelRun  # noqa: Y015
+
+@_typing.final
+class PauseRun(_message.Message):
+    """Pause a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why, for the log."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseRun: _TypeAlias = PauseRun  # noqa: Y015
+
+@_typing.final
+class ResumeRun(_message.Message):
+    """Resume a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why, for the log."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeRun: _TypeAlias = ResumeRun  # noqa: Y015
 
 @_typing.final
 class CancelToolCall(_message.Message):

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from hector.common.v1 import message_pb2 as hector_dot_common_dot_v1_dot_message__pb2
 from hector.common.v1 import tool_pb2 as hector_dot_common_dot_v1_dot_tool__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19hector/tool/v1/tool.proto\x12\x0ehector.tool.v1\x1a\x1ehector/common/v1/message.proto\x1a\x1bhector/common/v1/tool.proto\"9\n\x10ListToolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"e\n\x11ListToolsResponse\x12%\n\x05tools\x18\x01 \x03(\x0b\x32\x16.hector.common.v1.Tool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\"(\n\rDocumentScope\x12\x17\n\x0f\x64ocument_stores\x18\x01 \x03(\t\"\x93\x01\n\x0bToolContext\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x11\n\teffect_id\x18\x04 \x01(\t\x12\x12\n\nstate_json\x18\x05 \x01(\t\x12\x30\n\tdocuments\x18\x06 \x01(\x0b\x32\x1d.hector.tool.v1.DocumentScope\"\x8b\x01\n\x12\x45xecuteToolRequest\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x17\n\x0fparameters_json\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12,\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x1b.hector.tool.v1.ToolContext\")\n\x08Transfer\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"I\n\x0cRequireInput\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x13\n\x0bschema_json\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65tails_json\x18\x03 \x01(\t\"\xd8\x02\n\x13\x45xecuteToolResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x0e\n\x06result\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12%\n\x05parts\x18\x04 \x03(\x0b\x32\x16.hector.common.v1.Part\x12\x17\n\x0fstructured_json\x18\x05 \x01(\t\x12\x18\n\x10state_delta_json\x18\x06 \x01(\t\x12-\n\tartifacts\x18\x07 \x03(\x0b\x32\x1a.hector.common.v1.Artifact\x12*\n\x08transfer\x18\x08 \x01(\x0b\x32\x18.hector.tool.v1.Transfer\x12\x10\n\x08\x65scalate\x18\t \x01(\x08\x12\x33\n\rrequire_input\x18\n \x01(\x0b\x32\x1c.hector.tool.v1.RequireInput\x12\x15\n\rmetadata_json\x18\x0f \x01(\t\"$\n\x14GetToolSchemaRequest\x12\x0c\n\x04tool\x18\x01 \x01(\t\"=\n\x15GetToolSchemaResponse\x12$\n\x04tool\x18\x01 \x01(\x0b\x32\x16.hector.common.v1.Tool\"\x8a\x01\n\x11StreamToolRequest\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x17\n\x0fparameters_json\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12,\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x1b.hector.tool.v1.ToolContext\"@\n\x0cToolProgress\x12\x10\n\x08progress\x18\x01 \x01(\x01\x12\r\n\x05total\x18\x02 \x01(\x01\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xb0\x01\n\x12StreamToolResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.hector.tool.v1.ToolProgressH\x00\x12(\n\x06output\x18\x02 \x01(\x0b\x32\x16.hector.common.v1.PartH\x00\x12\x35\n\x06result\x18\x03 \x01(\x0b\x32#.hector.tool.v1.ExecuteToolResponseH\x00\x42\x07\n\x05\x65vent2\xed\x02\n\x0cToolProvider\x12P\n\tListTools\x12 .hector.tool.v1.ListToolsRequest\x1a!.hector.tool.v1.ListToolsResponse\x12V\n\x0b\x45xecuteTool\x12\".hector.tool.v1.ExecuteToolRequest\x1a#.hector.tool.v1.ExecuteToolResponse\x12\\\n\rGetToolSchema\x12$.hector.tool.v1.GetToolSchemaRequest\x1a%.hector.tool.v1.GetToolSchemaResponse\x12U\n\nStreamTool\x12!.hector.tool.v1.StreamToolRequest\x1a\".hector.tool.v1.StreamToolResponse0\x01\x42Y\n\x12\x64\x65v.hector.tool.v1B\tToolProtoP\x01Z6github.com/hector-mesh/hector-go/hector/tool/v1;toolv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19hector/tool/v1/tool.proto\x12\x0ehector.tool.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1ehector/common/v1/message.proto\x1a\x1bhector/common/v1/tool.proto\"9\n\x10ListToolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"e\n\x11ListToolsResponse\x12%\n\x05tools\x18\x01 \x03(\x0b\x32\x16.hector.common.v1.Tool\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\"(\n\rDocumentScope\x12\x17\n\x0f\x64ocument_stores\x18\x01 \x03(\t\"\x93\x01\n\x0bToolContext\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x11\n\teffect_id\x18\x04 \x01(\t\x12\x12\n\nstate_json\x18\x05 \x01(\t\x12\x30\n\tdocuments\x18\x06 \x01(\x0b\x32\x1d.hector.tool.v1.DocumentScope\"\x8b\x01\n\x12\x45xecuteToolRequest\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x17\n\x0fparameters_json\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12,\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x1b.hector.tool.v1.ToolContext\")\n\x08Transfer\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"I\n\x0cRequireInput\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x13\n\x0bschema_json\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65tails_json\x18\x03 \x01(\t\"\x8d\x03\n\x13\x45xecuteToolResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x0e\n\x06result\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12%\n\x05parts\x18\x04 \x03(\x0b\x32\x16.hector.common.v1.Part\x12\x17\n\x0fstructured_json\x18\x05 \x01(\t\x12\x18\n\x10state_delta_json\x18\x06 \x01(\t\x12-\n\tartifacts\x18\x07 \x03(\x0b\x32\x1a.hector.common.v1.Artifact\x12*\n\x08transfer\x18\x08 \x01(\x0b\x32\x18.hector.tool.v1.Transfer\x12\x10\n\x08\x65scalate\x18\t \x01(\x08\x12\x33\n\rrequire_input\x18\n \x01(\x0b\x32\x1c.hector.tool.v1.RequireInput\x12\x33\n\x10\x63\x61ll_again_after\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rmetadata_json\x18\x0f \x01(\t\"$\n\x14GetToolSchemaRequest\x12\x0c\n\x04tool\x18\x01 \x01(\t\"=\n\x15GetToolSchemaResponse\x12$\n\x04tool\x18\x01 \x01(\x0b\x32\x16.hector.common.v1.Tool\"\x8a\x01\n\x11StreamToolRequest\x12\x0c\n\x04tool\x18\x01 \x01(\t\x12\x17\n\x0fparameters_json\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12,\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x1b.hector.tool.v1.ToolContext\"@\n\x0cToolProgress\x12\x10\n\x08progress\x18\x01 \x01(\x01\x12\r\n\x05total\x18\x02 \x01(\x01\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xb0\x01\n\x12StreamToolResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.hector.tool.v1.ToolProgressH\x00\x12(\n\x06output\x18\x02 \x01(\x0b\x32\x16.hector.common.v1.PartH\x00\x12\x35\n\x06result\x18\x03 \x01(\x0b\x32#.hector.tool.v1.ExecuteToolResponseH\x00\x42\x07\n\x05\x65vent2\xed\x02\n\x0cToolProvider\x12P\n\tListTools\x12 .hector.tool.v1.ListToolsRequest\x1a!.hector.tool.v1.ListToolsResponse\x12V\n\x0b\x45xecuteTool\x12\".hector.tool.v1.ExecuteToolRequest\x1a#.hector.tool.v1.ExecuteToolResponse\x12\\\n\rGetToolSchema\x12$.hector.tool.v1.GetToolSchemaRequest\x1a%.hector.tool.v1.GetToolSchemaResponse\x12U\n\nStreamTool\x12!.hector.tool.v1.StreamToolRequest\x1a\".hector.tool.v1.StreamToolResponse0\x01\x42Y\n\x12\x64\x65v.hector.tool.v1B\tToolProtoP\x01Z6github.com/hector-mesh/hector-go/hector/tool/v1;toolv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,32 +35,32 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hector.tool.v1.tool_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022dev.hector.tool.v1B\tToolProtoP\001Z6github.com/hector-mesh/hector-go/hector/tool/v1;toolv1'
-  _globals['_LISTTOOLSREQUEST']._serialized_start=106
-  _globals['_LISTTOOLSREQUEST']._serialized_end=163
-  _globals['_LISTTOOLSRESPONSE']._serialized_start=165
-  _globals['_LISTTOOLSRESPONSE']._serialized_end=266
-  _globals['_DOCUMENTSCOPE']._serialized_start=268
-  _globals['_DOCUMENTSCOPE']._serialized_end=308
-  _globals['_TOOLCONTEXT']._serialized_start=311
-  _globals['_TOOLCONTEXT']._serialized_end=458
-  _globals['_EXECUTETOOLREQUEST']._serialized_start=461
-  _globals['_EXECUTETOOLREQUEST']._serialized_end=600
-  _globals['_TRANSFER']._serialized_start=602
-  _globals['_TRANSFER']._serialized_end=643
-  _globals['_REQUIREINPUT']._serialized_start=645
-  _globals['_REQUIREINPUT']._serialized_end=718
-  _globals['_EXECUTETOOLRESPONSE']._serialized_start=721
-  _globals['_EXECUTETOOLRESPONSE']._serialized_end=1065
-  _globals['_GETTOOLSCHEMAREQUEST']._serialized_start=1067
-  _globals['_GETTOOLSCHEMAREQUEST']._serialized_end=1103
-  _globals['_GETTOOLSCHEMARESPONSE']._serialized_start=1105
-  _globals['_GETTOOLSCHEMARESPONSE']._serialized_end=1166
-  _globals['_STREAMTOOLREQUEST']._serialized_start=1169
-  _globals['_STREAMTOOLREQUEST']._serialized_end=1307
-  _globals['_TOOLPROGRESS']._serialized_start=1309
-  _globals['_TOOLPROGRESS']._serialized_end=1373
-  _globals['_STREAMTOOLRESPONSE']._serialized_start=1376
-  _globals['_STREAMTOOLRESPONSE']._serialized_end=1552
-  _globals['_TOOLPROVIDER']._serialized_start=1555
-  _globals['_TOOLPROVIDER']._serialized_end=1920
+  _globals['_LISTTOOLSREQUEST']._serialized_start=138
+  _globals['_LISTTOOLSREQUEST']._serialized_end=195
+  _globals['_LISTTOOLSRESPONSE']._serialized_start=197
+  _globals['_LISTTOOLSRESPONSE']._serialized_end=298
+  _globals['_DOCUMENTSCOPE']._serialized_start=300
+  _globals['_DOCUMENTSCOPE']._serialized_end=340
+  _globals['_TOOLCONTEXT']._serialized_start=343
+  _globals['_TOOLCONTEXT']._serialized_end=490
+  _globals['_EXECUTETOOLREQUEST']._serialized_start=493
+  _globals['_EXECUTETOOLREQUEST']._serialized_end=632
+  _globals['_TRANSFER']._serialized_start=634
+  _globals['_TRANSFER']._serialized_end=675
+  _globals['_REQUIREINPUT']._serialized_start=677
+  _globals['_REQUIREINPUT']._serialized_end=750
+  _globals['_EXECUTETOOLRESPONSE']._serialized_start=753
+  _globals['_EXECUTETOOLRESPONSE']._serialized_end=1150
+  _globals['_GETTOOLSCHEMAREQUEST']._serialized_start=1152
+  _globals['_GETTOOLSCHEMAREQUEST']._serialized_end=1188
+  _globals['_GETTOOLSCHEMARESPONSE']._serialized_start=1190
+  _globals['_GETTOOLSCHEMARESPONSE']._serialized_end=1251
+  _globals['_STREAMTOOLREQUEST']._serialized_start=1254
+  _globals['_STREAMTOOLREQUEST']._serialized_end=1392
+  _globals['_TOOLPROGRESS']._serialized_start=1394
+  _globals['_TOOLPROGRESS']._serialized_end=1458
+  _globals['_STREAMTOOLRESPONSE']._serialized_start=1461
+  _globals['_STREAMTOOLRESPONSE']._serialized_end=1637
+  _globals['_TOOLPROVIDER']._serialized_start=1640
+  _globals['_TOOLPROVIDER']._serialized_end=2005
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ Tools: what an agent can do in the world."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from hector.common.v1 import message_pb2 as _message_pb2
@@ -260,6 +261,7 @@ class ExecuteToolResponse(_message.Message):
     TRANSFER_FIELD_NUMBER: _builtins.int
     ESCALATE_FIELD_NUMBER: _builtins.int
     REQUIRE_INPUT_FIELD_NUMBER: _builtins.int
+    CALL_AGAIN_AFTER_FIELD_NUMBER: _builtins.int
     METADATA_JSON_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
     """The tool did what was asked."""
@@ -291,6 +293,12 @@ class ExecuteToolResponse(_message.Message):
     def require_input(self) -> Global___RequireInput:
         """Wait for a person; the call is answered by what the person says."""
 
+    @_builtins.property
+    def call_again_after(self) -> _duration_pb2.Duration:
+        """It is not done yet: make the same call again, with the same effect id, after so long. The run holds
+        nothing meanwhile.
+        """
+
     def __init__(
         self,
         *,
@@ -304,11 +312,12 @@ class ExecuteToolResponse(_message.Message):
         transfer: Global___Transfer | None = ...,
         escalate: _builtins.bool = ...,
         require_input: Global___RequireInput | None = ...,
+        call_again_after: _duration_pb2.Duration | None = ...,
         metadata_json: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["require_input", b"require_input", "transfer", b"transfer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call_again_after", b"call_again_after", "require_input", b"require_input", "transfer", b"transfer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "error", b"error", "escalate", b"escalate", "metadata_json", b"metadata_json", "parts", b"parts", "require_input", b"require_input", "result", b"result", "state_delta_json", b"state_delta_json", "structured_json", b"structured_json", "success", b"success", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "call_again_after", b"call_again_after", "error", b"error", "escalate", b"escalate", "metadata_json", b"metadata_json", "parts", b"parts", "require_input", b"require_input", "result", b"result", "state_delta_json", b"state_delta_json", "structured_json", b"structured_json", "success", b"success", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
