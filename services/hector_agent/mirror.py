@@ -95,14 +95,15 @@ class Mirror:
     async def _catch_up(self, standing: Standing) -> None:
         feed = self._feed
         while feed.next < standing.next_seq:
-            rows = await self._log.events(standing.app, standing.run_id, after=feed.next - 1, limit=BATCH)
+            after = feed.next - 1
+            rows = await self._log.events(standing.app, standing.run_id, after=after, limit=BATCH)
             if self._stopped:
                 return
-            if not rows or rows[0].seq > feed.next:  # not kept any more; readers are told as they come to it
-                feed.begin(standing.next_seq)
+            if not rows or rows[-1].seq != after + len(rows):
+                feed.begin(standing.next_seq)  # not all is kept any more; readers are told as they come to it
                 return
             readable(rows, KINDS)  # raises where one must not be left out; others keep their place
-            events = [event_of(row) for row in rows if row.seq >= feed.next]
+            events = [event_of(row) for row in rows if row.seq >= feed.next]  # the owner may have been faster
             if events:
                 feed.publish(events)
 

@@ -37,7 +37,7 @@ from hector_mesh import (
     wire_channel,
     wire_server,
 )
-from hector_store import Database, NewRun, RunChanges, RunLog, Worker, Workers
+from hector_store import Database, NewRun, RunChanges, RunLog, Worker, Workers, new_id
 
 APP, OWNER, AGENT, CONTEXT = "default", "ada", "assistant", "context"
 ADAS = Call(principal=Principal(OWNER))
@@ -213,7 +213,7 @@ class Replicas:
 
     async def start(self, *, can_be_dialled: bool = True) -> Replica:
         """Start another one."""
-        found = Replica(self, f"w{id(self) % 9973}-{len(self.all)}")
+        found = Replica(self, f"w{len(self.all)}-{new_id()[-12:]}")
         self.all.append(found)
         await found.start(can_be_dialled=can_be_dialled)
         return found
