@@ -50,7 +50,7 @@ class Database:
         self.hints = Hints()
         """What was committed just now, here or elsewhere, as far as that gets around."""
         self._queue = WriteQueue(lambda works: self._backend.put(works), place.name, queue_rows, queue_bytes)
-        self._backend = _backend(place, self._queue, busy_s)
+        self._backend = _backend(place, self._queue, busy_s, self.hints)
         measuring.watch_queue(self._queue)
 
     @property
@@ -133,7 +133,7 @@ class Database:
         await self._backend.close()
 
 
-def _backend(place: Place | ServerPlace, queue: WriteQueue, busy_s: float) -> Backend:
+def _backend(place: Place | ServerPlace, queue: WriteQueue, busy_s: float, hints: Hints) -> Backend:
     # Imported here: nobody pays for the kind that he does not use.
     if isinstance(place, ServerPlace):
         from .drivers import need_driver
@@ -141,7 +141,7 @@ def _backend(place: Place | ServerPlace, queue: WriteQueue, busy_s: float) -> Ba
         need_driver(place)
         from .server_backend import ServerBackend
 
-        return ServerBackend(place, queue, busy_s)
+        return ServerBackend(place, queue, busy_s, hints)
     from .sqlite_backend import SQLiteBackend
 
     return SQLiteBackend(place, queue, busy_s)

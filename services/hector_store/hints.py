@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Self
+from typing import Protocol, Self
 
 DUE, SIGNAL, EVENTS = "due", "signal", "events"
 """A run can be claimed. A signal waits for some run's owner. Events of some run were committed."""
@@ -47,6 +47,19 @@ class Flag:
         self.close()
 
 
+class Carrier(Protocol):
+    """Takes hints to other processes, and brings theirs."""
+
+    def tell(self, topic: str) -> None:
+        """Send a topic soon; never blocks."""
+
+    def listen(self) -> None:
+        """Hear others from now on: see `Hints.heard`."""
+
+    async def close(self) -> None:
+        """Send what is left, within a bounded time."""
+
+
 class Hints:
     """The hints of one database, within this process; a `Carrier` takes them to others and brings theirs.
 
@@ -58,16 +71,14 @@ class Hints:
         self._foreign: dict[str, set[Flag]] = defaultdict(set)
         self.are_dropped = bool(os.environ.get(DROPPED))
         """Whether every hint is lost."""
-        self.tell: Callable[[str], None] = _tell_nobody
-        """Takes a topic to other processes."""
-        self.listen: Callable[[], None] = _do_not_listen
-        """Begins to hear other processes."""
+        self._carrier: Carrier | None = None
 
     def hint(self, topic: str) -> None:
         """Say that there is something new, after it was committed; costs next to nothing."""
         if not self.are_dropped:
             _raise(self._flags.get(topic))
-            self.tell(topic)
+            if self._carrier is not None:
+                self._carrier.tell(topic)
 
     def heard(self, topic: str) -> None:
         """Pass on what another process said."""
@@ -85,16 +96,15 @@ class Hints:
         flags = (self._foreign if foreign else self._flags)[topic]
         flag = Flag(flags.discard)
         flags.add(flag)
-        self.listen()
+        if self._carrier is not None:
+            self._carrier.listen()
         return flag
+
+    def carry(self, carrier: Carrier | None) -> None:
+        """Reach other processes by a carrier from now on, or by none."""
+        self._carrier = carrier
 
 
 def _raise(flags: set[Flag] | None) -> None:
     for flag in flags or ():
         flag.raise_()
-
-
-def _tell_nobody(_: str) -> None: ...
-
-
-def _do_not_listen() -> None: ...

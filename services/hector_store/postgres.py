@@ -73,6 +73,10 @@ class Postgres:
         await connection.execute(_SETTINGS, timeout=place.connect_s)
         return connection
 
+    async def connect_listener(self) -> Any:
+        """Connect for notifications, which belong to a session; None where there are no sessions."""
+        return await self.connect()
+
     async def connect_reader(self) -> Any:
         """Connect; each of the reader's transactions says that it only reads."""
         return await self.connect()

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .group_commit import Fault
+from .hints import Carrier, Hints
 from .measuring import watch_pool
 from .migrate import is_current, migrate
 from .server import MIGRATION_S, Server, let_all_go, reader_engine, server_of, writer_engine
@@ -31,13 +32,14 @@ T = TypeVar("T")
 class ServerBackend:
     """Belongs to the event loop it was made on; what it is given runs there, in greenlets."""
 
-    def __init__(self, place: ServerPlace, queue: WriteQueue, busy_s: float) -> None:
+    def __init__(self, place: ServerPlace, queue: WriteQueue, busy_s: float, hints: Hints) -> None:
         self._place, self._busy_s = place, busy_s
         self._server: Server = server_of(place)
         self._write_engine: AsyncEngine = writer_engine(self._server)
         self._read_engine: AsyncEngine = reader_engine(self._server)
         watch_pool(self._read_engine.pool)
         self._writer = ServerWriter(self._server, self._write_engine, queue.settle, busy_s)
+        self._carrier = carrier_of(self._server, hints)
 
     async def open(self) -> None:
         """Wait for a server that is just starting, see that it will do, and bring its tables up to date."""
@@ -72,6 +74,8 @@ class ServerBackend:
         """Write what was put, and close every connection."""
         try:
             await self._writer.close()
+            if self._carrier is not None:
+                await self._carrier.close()
         finally:
             await self._dispose()
 
@@ -116,3 +120,14 @@ class ServerBackend:
     async def _dispose(self) -> None:
         for engine in (self._write_engine, self._read_engine):
             await let_all_go(engine)
+
+
+def carrier_of(server: Server, hints: Hints) -> Carrier | None:
+    """Return what takes hints to other processes; None: there is nothing that would."""
+    from .postgres import Postgres  # imported here: nobody pays for the kind that he does not use
+
+    if not isinstance(server, Postgres):
+        return None
+    from .postgres_hints import PostgresHints
+
+    return PostgresHints(server, hints)
