@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, case, func, literal, or_, select
 from sqlalchemy import delete as delete_from
 
 from . import artifact_rows, states
@@ -18,11 +18,11 @@ from .schema import run_events, runs
 from .values import ContextPage, ContextRow, EventRow
 
 _MOST_IDS = 500
-# The empty context is nobody's session: its runs have no position.
+# The empty context is nobody's session.
 _HELD = (
     select(runs.c.id, runs.c.finished)
     .where(runs.c.app == bindparam("app"), runs.c.owner == bindparam("owner"))
-    .where(runs.c.context_id == bindparam("context_id"), runs.c.context_position.is_not(None))
+    .where(runs.c.context_id == bindparam("context_id"), runs.c.context_id != literal(""))
     .order_by(runs.c.id)
     .with_for_update()
 )
@@ -145,7 +145,7 @@ def _contexts(app: str, owner: str | None, context_id: str | None, agent: str | 
             runs.c.owner,
             runs.c.context_id,
             func.max(runs.c.context_position).label("latest"),
-            func.count().label("runs"),
+            func.count(case((runs.c.kind == "turn", 1))).label("runs"),
             func.min(runs.c.created_time).label("created"),
             func.max(runs.c.status_time).label("updated"),
         )

@@ -50,6 +50,8 @@ _SAME_KEY = select(
 )
 
 Context = tuple[str, str, str]
+BESIDE = "state"
+"""The kind of runs that have no place among the turns of their context: they change its state alone."""
 
 
 def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Created | Exception]:
@@ -104,7 +106,7 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
 
 
 def _next_position(connection: Connection, run: NewRun, positions: dict[Context, int]) -> int:
-    if not run.context_id:
+    if not run.context_id or run.kind == BESIDE:
         return 0
     context = (run.app, run.owner, run.context_id)
     last = positions.get(context)

@@ -75,10 +75,15 @@ class StateRows:
 
     def __init__(self) -> None:
         self._rows: dict[Values, Values] = {}
+        self._origins: dict[Values, Origin] = {}
 
     def add(self, app: str, change: StateChange, origin: Origin) -> None:
         """Take a change that one of a run's events makes."""
         key = (app, change.owner, change.context_id, change.scope, change.name)
+        known = self._origins.get(key)
+        if known is not None and known > origin:  # of one moment the same wins as when all is read again
+            return
+        self._origins[key] = origin
         self._rows[key] = (*key, change.value, origin.run_id, origin.seq, origin.time_us)
 
     def write(self, connection: Connection) -> None:

@@ -57,7 +57,8 @@ class NewRun(NamedTuple):
     id: str = ""
     """Also the task id; the store makes one if it is empty."""
     kind: str = "turn"
-    """"turn", "session", "index" or "schedule"."""
+    """"turn", "session" (what is added by hand), "state" (a change of state alone, which has no position),
+    "index" or "schedule"."""
     parent: str = ""
     state: str = "RUN_STATE_SUBMITTED"
     status_time_us: int = 0
