@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.replicas import Client, Replicas, said, state, texts_of, tool_called
 
-import hector_a2a as a2a
 import hector_agent.mirror
 import hector_agent.run
 import hector_agent.subscriptions
