@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .claim import DatabaseInUse
     from .config import StorageConfig, StorageSection
     from .database import Database
+    from .dead_letters import Dead, DeadLetter, DeadLetters, DeadPage
     from .documents import DocumentIndex, DocumentRow
     from .errors import IdempotencyMismatch
     from .file_lock import FileLock, Held
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .opening import opened
     from .push_configs import PushConfigs
     from .push_values import NewPush, PendingPush, PushKey, PushPage, PushProgress, PushRow
+    from .queue import AgentQueue, Depth, Queue, QueueStats
     from .revisions import Revision, Revisions
     from .run_log import RunLog
     from .skipping import EVENT_FORMAT, readable
@@ -55,6 +57,7 @@ __all__ = [
     "NOW",
     "SIGNAL",
     "TERMINAL_STATES",
+    "AgentQueue",
     "Appended",
     "ArtifactPage",
     "ArtifactRow",
@@ -67,6 +70,11 @@ __all__ = [
     "Created",
     "Database",
     "DatabaseInUse",
+    "Dead",
+    "DeadLetter",
+    "DeadLetters",
+    "DeadPage",
+    "Depth",
     "DocumentIndex",
     "DocumentRow",
     "Effect",
@@ -87,6 +95,8 @@ __all__ = [
     "PushPage",
     "PushProgress",
     "PushRow",
+    "Queue",
+    "QueueStats",
     "Revision",
     "Revisions",
     "RunChanges",
@@ -122,6 +132,8 @@ _ELSEWHERE = {
     "StorageConfig": "config",
     "StorageSection": "config",
     "Database": "database",
+    **dict.fromkeys(("Dead", "DeadLetter", "DeadLetters", "DeadPage"), "dead_letters"),
+    **dict.fromkeys(("AgentQueue", "Depth", "Queue", "QueueStats"), "queue"),
     "DocumentIndex": "documents",
     "DocumentRow": "documents",
     "IdempotencyMismatch": "errors",

@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, sel
 
 from .clock import database_time
 from .compiled import ByIds, ManyRows, Values
+from .dead_letters import Dead, bury
 from .errors import RunFenced, RunNotFound
 from .keeping import Keeper
 from .kept import NOTHING_KEPT, Kept
@@ -31,6 +32,7 @@ class Append(NamedTuple):
     effects: tuple[Effect, ...]
     pushes: tuple[NewPush, ...] = ()
     kept: Kept = NOTHING_KEPT
+    dead: Dead | None = None
 
 
 # Ordered, so that two writers never wait for each other. SQLite has no FOR UPDATE and needs none.
@@ -103,6 +105,8 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
             _put_effect(connection, run.app, append.run_id, effect, time_us)
         if append.pushes:
             placed.append(append)
+        if append.dead is not None:
+            bury(connection, run.app, append.run_id, append.dead, time_us)
         outcomes.append(Appended(run.next_seq - 1, time_us))
     events.insert(connection)
     _update(connection, held)

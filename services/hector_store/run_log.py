@@ -9,6 +9,7 @@ from .appending import Append, append_all
 from .artifacts import Artifacts
 from .creating import Creation, create_all
 from .database import Database
+from .dead_letters import Dead
 from .errors import ArtifactContended, RunContended, RunExists
 from .fitting import fit_changes, fit_effects, fit_events, fit_run
 from .ids import new_id
@@ -98,6 +99,7 @@ class RunLog:
         effects: Sequence[Effect] = (),
         pushes: Sequence[NewPush] = (),
         kept: Kept = NOTHING_KEPT,
+        dead: Dead | None = None,
     ) -> Appended:
         """Append events to a run, and what else belongs to the same moment: all is written, or nothing.
 
@@ -112,6 +114,7 @@ class RunLog:
             effects: Tool calls that begin or end.
             pushes: To whom events are sent from here on, too.
             kept: What the events say that is kept beside the log.
+            dead: Why nobody tries the run again, which is over with this.
 
         Raises:
             RunFenced: Somebody else owns the run.
@@ -121,7 +124,7 @@ class RunLog:
         if kept is not NOTHING_KEPT:
             kept = await self._ready(kept.app, kept)
         append = Append(
-            run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects), tuple(pushes), kept
+            run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects), tuple(pushes), kept, dead
         )
         size_bytes = fit_events(events) + fit_changes(changes) + fit_effects(effects) + fit_pushes(pushes)
         if kept is not NOTHING_KEPT:

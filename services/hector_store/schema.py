@@ -216,6 +216,21 @@ push_configs = Table(
     Index("ix_push_configs_created_time", "app", "created_time"),
 )
 
+# Runs that nobody tries again; see `dead_letters`.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    _run(primary_key=True),
+    _text("app", APP),
+    _text("agent", NAME),
+    _text("reason", WORD),
+    _text("message", ERROR),
+    _int("attempts"),
+    _big("time"),
+    _text("requeued_as", RUN_ID),
+    Index("ix_dead_letters_time", "app", "time"),
+)
+
 # Who works on runs, each as long as it has its lease; see `leases`.
 workers = Table(
     "workers",
