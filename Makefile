@@ -7,7 +7,7 @@ PORT ?= 8080
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test bench lint types format generate setup lock wheels breaking clean
+.PHONY: help serve test chaos bench lint types format generate setup lock wheels breaking clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,16 @@ serve: setup-run ## start the quickstart's agent, ask it a question, and go on s
 
 test: setup ## run every test
 	@scripts/databases.sh || true  # the tests that need what it could not get fail, and say so
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --maxprocesses 4 --session-timeout 1200
+	$(BIN)/pytest --ignore tests/chaos -n $(WORKERS) --dist loadfile --maxprocesses 4 --session-timeout 1200
+
+# Kills processes on purpose, for half an hour; what it finds is found again with its SEED.
+POINTS ?= 50
+SEED := $(or $(SEED),$(shell date +%s))
+CHAOS := $(BIN)/pytest tests/chaos -n 2 --dist loadfile --session-timeout 7200
+chaos: setup ## kill replicas at random, POINTS=50 times at each point on each database, as SEED says
+	@scripts/databases.sh || true
+	HECTOR_CHAOS_SEED=$(SEED) HECTOR_CHAOS_POINTS=$(POINTS) $(CHAOS)
+	HECTOR_CHAOS_SEED=$(SEED) HECTOR_CHAOS_POINTS=1 HECTOR_CHAOS_LEASE=15 $(CHAOS) -k Kills
 
 bench: setup ## measure speed and memory against a mock model, some ten minutes (ARGS=--quick: one or two; ARGS=--help)
 	@$(BIN)/python bench $(ARGS)

@@ -1,0 +1,58 @@
+"""Commands to a replica that does not work on the run they are about."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from chaos.clients import HEADERS, Client
+from chaos.conftest import LEASE_S, Stores
+from chaos.kills import RUNS
+from chaos.scene import Scene, asking, first, scene_at
+from chaos.story import stories_of
+from chaos.world import STREAMING
+
+WITHIN_S = 1.0
+SLOWEST_S = 3.0
+"""For the last of many, on a machine that does other things too."""
+
+
+@pytest.mark.parametrize("hints", [True, False], ids=["hints", "no hints"])
+@pytest.mark.parametrize("database", ["sqlite", "postgresql", "mariadb"])
+async def test_a_cancel_takes_effect_within_a_second_at_any_replica(
+    stores: Stores, folder: Path, database: str, hints: bool
+) -> None:
+    """Ours: any replica takes a command; hints make it prompt, and without them it is a second at most."""
+    with stores(database, folder) as store:
+        async with asyncio.timeout(60), scene_at(folder, store, lease_s=LEASE_S, hints=hints) as scene:
+            clients = [scene.client("plain") for _ in range(RUNS)]
+            gate = scene.world.hold(STREAMING, first(clients), words=2)
+            async with asking(clients):
+                await gate.full.wait()
+                for client in clients:
+                    await client.acknowledged.wait()
+                took_s = await asyncio.gather(*(canceled(scene, client) for client in clients))
+            scene.world.let_go(doomed=True)
+            assert sorted(took_s)[RUNS // 2] <= WITHIN_S, sorted(took_s)
+            assert max(took_s) <= SLOWEST_S, sorted(took_s)
+            assert {client.state for client in clients} == {"TASK_STATE_CANCELED"}
+            stories = await stories_of(store, [client.task for client in clients])
+            for story in stories.values():
+                signals = [event for event in story if event.HasField("signal_received")]
+                assert [event.signal_received.signal.WhichOneof("signal") for event in signals] == ["cancel"]
+                assert all(event.signal_received.principal for event in signals)
+            await scene.is_all_over()
+            assert scene.replicas.bad_lines() == []
+
+
+async def canceled(scene: Scene, client: Client) -> float:
+    """Cancel a task at the other replica, and return how long it took until it was."""
+    other = scene.replicas.all[1].agent
+    began = time.monotonic()
+    async with scene.session.post(f"{other}/tasks/{client.task}:cancel", headers=HEADERS, data="{}") as got:
+        task = await got.json()
+        assert got.status == 200, task
+    while task["status"]["state"] != "TASK_STATE_CANCELED":
+        async with scene.session.get(f"{other}/tasks/{client.task}", headers=HEADERS) as got:
+            task = await got.json()
+    return time.monotonic() - began
