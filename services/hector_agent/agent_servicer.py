@@ -1,28 +1,20 @@
 """Agents, runs and sessions for those who need more than A2A."""
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from hector.agent.v1 import (
     RUN_STATE_AUTH_REQUIRED,
     RUN_STATE_UNSPECIFIED,
-    DeleteSessionRequest,
-    DeleteSessionResponse,
     GetAgentRequest,
     GetAgentResponse,
     GetRunRequest,
     GetRunResponse,
-    GetSessionRequest,
-    GetSessionResponse,
     ListAgentsRequest,
     ListAgentsResponse,
     ListRunsRequest,
     ListRunsResponse,
-    ListSessionsRequest,
-    ListSessionsResponse,
     RunState,
-    Session,
     SignalRequest,
     SignalResponse,
     TailRequest,
@@ -31,16 +23,13 @@ from hector.agent.v1 import (
 from hector.agent.v1 import Run as RunInfo
 from hector.agent.v1 import Signal as SignalMessage
 from hector_mesh import Call, Context, current_call
-from hector_store import ContextRow, RunRow
+from hector_store import RunRow
 
-from .conversation import messages_of
 from .errors import (
     RunDoesNotWait,
     RunElsewhere,
     RunNotFound,
     RunOver,
-    SessionBusy,
-    SessionNotFound,
     SignalNotSupported,
     WakeNotUsable,
 )
@@ -52,13 +41,17 @@ from .push.push import Push
 from .roster import Roster
 from .run import Run
 from .runs import Runs
-from .state import is_change, state_of_session
+from .sessions.artifact_servicer import ArtifactsServicer
+from .sessions.servicer import SessionsServicer, page_size
+from .state import is_change
 from .tail import Reader, tail
 from .usage import summed
-from .view import FINAL
+
+TURNS = frozenset({"turn"})
+"""Kinds of runs that answer somebody."""
 
 
-class AgentServicer(DeliveriesServicer):
+class AgentServicer(SessionsServicer, ArtifactsServicer, DeliveriesServicer):
     """Serves hector.agent.v1.AgentService. Everybody sees only what is their own."""
 
     def __init__(self, roster: Roster, runs: Runs, push: Push) -> None:
@@ -83,7 +76,8 @@ class AgentServicer(DeliveriesServicer):
             context_id=request.session or None,
             agent=request.agent or None,
             states=[RunState.Name(state) for state in request.states] or None,
-            page_size=_page_size(request.page_size),
+            kinds=TURNS,
+            page_size=page_size(request.page_size),
             page_token=request.page_token,
         )
         runs = [_run_of(row) for row in page.runs]
@@ -165,42 +159,6 @@ class AgentServicer(DeliveriesServicer):
             raise RunDoesNotWait(row.id, RunState.Name(state_of(row)))
         return await self._runs.wake(self._roster.pick(row.agent), row.id, signal, call)
 
-    async def ListSessions(self, request: ListSessionsRequest, context: Context) -> ListSessionsResponse:
-        """List the caller's sessions, the latest change first."""
-        call = current_call.get()
-        page = await self._runs.log.contexts(
-            call.app,
-            call.principal.id,
-            agent=request.agent or None,
-            page_size=_page_size(request.page_size),
-            page_token=request.page_token,
-        )
-        sessions = [_session_of(row) for row in page.contexts]
-        return ListSessionsResponse(sessions=sessions, next_page_token=page.next_page_token)
-
-    async def GetSession(self, request: GetSessionRequest, context: Context) -> GetSessionResponse:
-        """Return one session with what was said in it, and its state."""
-        call = current_call.get()
-        row = await self._session(call, request.session)
-        events = events_of(await self._runs.log.conversation(call.app, call.principal.id, row.context_id))
-        session = _session_of(row)
-        session.messages.extend(messages_of(events))
-        session.state_json = json.dumps(state_of_session(events), ensure_ascii=False)
-        return GetSessionResponse(session=session)
-
-    async def DeleteSession(self, request: DeleteSessionRequest, context: Context) -> DeleteSessionResponse:
-        """Remove one session with all its runs."""
-        call = current_call.get()
-        row = await self._session(call, request.session)
-        unfinished = [name for name, state in RunState.items() if state not in FINAL]
-        page = await self._runs.log.list(
-            call.app, call.principal.id, context_id=row.context_id, states=unfinished, page_size=1
-        )
-        if page.runs:
-            raise SessionBusy(row.context_id, page.runs[0].id)
-        gone = await self._runs.log.delete_context(call.app, call.principal.id, row.context_id)
-        return DeleteSessionResponse(runs=gone)
-
     async def _row(self, call: Call, run: str) -> RunRow:
         row = await self._runs.log.get(call.app, call.principal.id, run)
         if row is None:
@@ -212,16 +170,6 @@ class AgentServicer(DeliveriesServicer):
         if live is not None or row.finished or waits(row):
             return live
         return await self._runs.taken_up(call.app, call.principal.id, row.id)
-
-    async def _session(self, call: Call, session: str) -> ContextRow:
-        row = await self._runs.log.context(call.app, call.principal.id, session)
-        if row is None:
-            raise SessionNotFound(session)
-        return row
-
-
-def _page_size(wanted: int) -> int:
-    return min(wanted, 100) if wanted > 0 else 50
 
 
 def _run_of(row: RunRow) -> RunInfo:
@@ -237,10 +185,3 @@ def _run_of(row: RunRow) -> RunInfo:
     run.create_time.FromMicroseconds(row.created_time_us)
     run.status_time.FromMicroseconds(row.status_time_us)
     return run
-
-
-def _session_of(row: ContextRow) -> Session:
-    session = Session(name=row.context_id, agent=row.agent, runs=row.runs)
-    session.create_time.FromMicroseconds(row.created_time_us)
-    session.update_time.FromMicroseconds(row.updated_time_us)
-    return session

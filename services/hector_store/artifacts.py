@@ -18,7 +18,6 @@ from .kept import ArtifactPage, ArtifactRow, NewArtifact
 
 __all__ = ["Artifacts", "forget", "hash_of"]
 
-MOST_BYTES = 16 << 20
 FORSAKEN_S = 3600.0
 """How long a content that nothing refers to is left alone: it may be on its way."""
 _ATTEMPTS = 5
@@ -28,10 +27,12 @@ _PIECE = 100
 class Artifacts:
     """The artifacts of one database. What belongs to somebody else is not there."""
 
-    def __init__(self, database: Database, blobs: Blobs | None = None, most_bytes: int = MOST_BYTES) -> None:
-        self._database, self._blobs = database, blobs
-        self.most_bytes = most_bytes
-        """Of one version: a larger one is refused."""
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def _blobs(self) -> Blobs | None:
+        return self._database.blobs
 
     async def prepared(self, app: str, artifact: NewArtifact) -> NewArtifact:
         """Put the content of an artifact outside, where it is large; to be written soon after.
@@ -42,7 +43,7 @@ class Artifacts:
             HectorError: BLOBS_UNREACHABLE: the content could not be put.
         """
         blobs = self._blobs
-        if blobs is None or artifact.size_bytes <= blobs.larger_than:
+        if blobs is None or artifact.place or artifact.size_bytes <= blobs.larger_than:
             return artifact
         key = new_id()
         place = f"{key[-2:]}/{key}"
@@ -58,8 +59,9 @@ class Artifacts:
             ArtifactTooLarge: It is.
             HectorError: See `prepared`, and `Database.write`.
         """
-        if artifact.size_bytes > self.most_bytes:
-            raise ArtifactTooLarge(artifact.name, artifact.size_bytes, self.most_bytes)
+        most = self._database.artifact_bytes
+        if artifact.size_bytes > most:
+            raise ArtifactTooLarge(artifact.name, artifact.size_bytes, most)
         size_bytes = rows.fit_artifacts([artifact])
         ready = await self.prepared(app, artifact)
 

@@ -172,6 +172,7 @@ def _contexts(app: str, owner: str | None, context_id: str | None, agent: str | 
             whole.c.runs,
             whole.c.created,
             whole.c.updated,
+            whole.c.latest,
         )
         .join_from(whole, runs, of_latest)
         .order_by(whole.c.updated.desc(), whole.c.owner.desc(), whole.c.context_id.desc())

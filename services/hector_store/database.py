@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
 
@@ -24,6 +24,9 @@ BUSY_S = 10.0
 
 TROUBLE_S = 30.0
 """How long a failed commit is remembered, where no later one succeeds."""
+
+if TYPE_CHECKING:
+    from .blobs import Blobs
 
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741
@@ -45,6 +48,12 @@ class Database:
         queue_bytes: int = QUEUE_BYTES,
     ) -> None:
         self.place = place
+        self.blobs: Blobs | None = None
+        """Where large contents go, if not into the database."""
+        self.artifact_bytes = 16 << 20
+        """Most of one version of an artifact."""
+        self.scoped_apps: set[str] = set()
+        """Apps in which state outlives its session, as far as is known; see `states`."""
         self.name = place.name
         """What messages call it: the file, for example."""
         self.hints = Hints()

@@ -1,5 +1,6 @@
 """Runs and their events: the one durable truth from which everything else is a view."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError
@@ -35,6 +36,8 @@ from .values import (
     SignalRow,
 )
 
+log = logging.getLogger(__name__)
+
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
 _ATTEMPTS = 5
@@ -47,9 +50,9 @@ class RunLog:
     somebody else is not there.
     """
 
-    def __init__(self, database: Database, artifacts: Artifacts | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self.artifacts = artifacts or Artifacts(database)
+        self.artifacts = Artifacts(database)
         self.states = States(database)
 
     # Writing
@@ -368,7 +371,13 @@ class RunLog:
         if not kept.artifacts:
             return kept
         fit_kept(kept)  # before anything is put anywhere
-        artifacts = [await self.artifacts.prepared(app, artifact) for artifact in kept.artifacts]
+        artifacts = []
+        for artifact in kept.artifacts:
+            if artifact.size_bytes > self._database.artifact_bytes:
+                facts = {"artifact": artifact.name, "size_bytes": artifact.size_bytes}
+                log.warning("artifact was too large to be kept as a version", extra=facts)
+                continue
+            artifacts.append(await self.artifacts.prepared(app, artifact))
         return kept._replace(artifacts=tuple(artifacts))
 
     async def _exists(self, run_id: str) -> bool:

@@ -121,7 +121,6 @@ class States:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._scoped: set[str] = set()
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
@@ -136,17 +135,17 @@ class States:
 
     def note(self, app: str) -> None:
         """Take note that an app has such state."""
-        self._scoped.add(app)
+        self._database.scoped_apps.add(app)
 
     async def seen_by_new(self, app: str, owner: str) -> Scopes:
         """Return the state that a new session sees: at once, where nobody has any."""
-        return await self.seen_by(app, owner, "") if app in self._scoped else NO_STATE
+        return await self.seen_by(app, owner, "") if app in self._database.scoped_apps else NO_STATE
 
     async def _look(self) -> None:
         found = await self._database.read(
             lambda connection: connection.execute(_APPS).scalars().all(), short=True
         )
-        self._scoped |= set(found)
+        self._database.scoped_apps |= set(found)
 
     async def _look_again(self) -> None:
         while True:

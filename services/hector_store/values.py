@@ -194,6 +194,8 @@ class ContextRow:
     created_time_us: int
     updated_time_us: int
     """When the state of one of its runs changed last."""
+    latest: int = 0
+    """The position of its latest run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs | None:
 
 
 async def test_each_save_is_a_version_and_all_can_be_loaded(database: Database, blobs: Blobs | None) -> None:
-    artifacts = Artifacts(database, blobs)
+    database.blobs, artifacts = blobs, Artifacts(database)
     contents = (b"1", b"second, longer", LARGE)
     for number, data in enumerate(contents, 1):
         row = await artifacts.save("default", made(data))
@@ -79,7 +79,7 @@ async def test_a_runs_artifact_is_written_with_its_event_or_not_at_all(database:
 
 
 async def test_what_is_deleted_is_gone_outside_too(database: Database, blobs: Blobs | None) -> None:
-    artifacts = Artifacts(database, blobs)
+    database.blobs, artifacts = blobs, Artifacts(database)
     rows = [await artifacts.save("default", made(LARGE)) for _ in range(3)]
     assert await artifacts.delete("default", "ann", "c1", "chart.png", 2) == 1
     assert await artifacts.load("default", "ann", "c1", "chart.png", 2) is None
@@ -98,7 +98,7 @@ async def test_a_content_whose_artifact_was_never_written_is_swept_when_it_is_ol
     """Ours: no crash leaves half an artifact, and none leaves a content that nobody finds."""
     blobs = blobs_of(BlobsConfig(url=str(tmp_path / "blobs"), larger_than=10))
     assert blobs is not None
-    artifacts = Artifacts(database, blobs)
+    database.blobs, artifacts = blobs, Artifacts(database)
     left = await artifacts.prepared("default", made(LARGE))  # and here the process dies
     assert await blobs.has(left.place)
     assert (await artifacts.page("default", "ann", "c1")).artifacts == ()
@@ -116,7 +116,8 @@ async def test_a_content_that_is_lost_or_damaged_is_told_and_never_shown(
     database: Database, tmp_path: Path
 ) -> None:
     folder = tmp_path / "blobs"
-    artifacts = Artifacts(database, blobs_of(BlobsConfig(url=str(folder), larger_than=10)))
+    database.blobs = blobs_of(BlobsConfig(url=str(folder), larger_than=10))
+    artifacts = Artifacts(database)
     row = await artifacts.save("default", made(LARGE))
     (folder / row.place).write_bytes(b"y" * len(LARGE))
     with pytest.raises(HectorError, match="damaged"):
@@ -126,7 +127,8 @@ async def test_a_content_that_is_lost_or_damaged_is_told_and_never_shown(
         await artifacts.load("default", "ann", "c1", "chart.png")
     (problem,) = await artifacts.problems()
     assert row.place in problem
-    (told,) = await Artifacts(database).problems()
+    database.blobs = None
+    (told,) = await artifacts.problems()
     assert "storage.blobs.url" in told
 
 
@@ -142,7 +144,7 @@ async def test_a_place_that_cannot_be_used_keeps_artifacts_from_being_written(
     config = {"endpoint": "http://127.0.0.1:9", "region": "x", "access_key_id": "a", "secret_access_key": "b"}
     url = place(tmp_path)
     options = BlobsConfig.model_validate({"url": url, "options": config, "larger_than": 10})
-    artifacts = Artifacts(database, blobs_of(options))
+    database.blobs, artifacts = blobs_of(options), Artifacts(database)
     with pytest.raises(HectorError, match=r"storage\.blobs") as away:
         await artifacts.save("default", made(LARGE))
     assert away.value.reason == "BLOBS_UNREACHABLE"

@@ -60,8 +60,8 @@ def latest(messages: Sequence[Message], most: int | None) -> list[Message]:
 
     So a call of a tool is never without its result, nor a result without its call.
     """
-    found = list(messages if most is None else messages[len(messages) - min(most, len(messages)) :])
-    if len(found) == len(messages):
-        return found
+    if most is None or len(messages) <= most:
+        return list(messages)
+    found = messages[len(messages) - most :]
     begins = next((at for at, message in enumerate(found) if message.role == ROLE_USER), len(found))
-    return found[begins:]
+    return list(found[begins:])
