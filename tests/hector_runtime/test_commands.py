@@ -176,7 +176,7 @@ def test_a_session_goes_on_where_it_is_kept(folder):
         ["call", "--url", "http://127.0.0.1:9", "--config", "x.yaml", "text"],
         ["call", "--url", "http://127.0.0.1:9", "--provider", "local", "text"],
         ["call", "--format", "yaml", "text"],
-        ["serve", "--listen", "127.0.0.1:0"],
+        ["serve", "--workers", "0"],
         ["serve", "--port", "70000"],
         ["serve", "--config", "x.yaml", "--model", "m"],
         ["call", "--config", "x.yaml", "--provider", "local", "text"],

@@ -3,21 +3,22 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hector_config import ConfigInvalid, Loaded, Sealed
+from hector_config import Loaded, Sealed
 from hector_mesh import HectorError, Renewal
-from hector_runtime.config import Config, completed, load_config
+from hector_runtime.config import Config, load_config
 from hector_runtime.handlers import check_handlers
 from hector_runtime.pages import Pages
 from hector_runtime.process import Process
-from hector_runtime.renewing import changes, held, waiting
+from hector_runtime.renewing import changes, waiting
 from hector_runtime.revision import sealed_config
 
-from .settings import Overrides, environment_of, overridden
+from .proposing import Proposal, problems_of, proposed
+from .settings import Overrides, overridden
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class Running:
     pages: Pages
     watch: bool = False
     """Look at the files oneself, too."""
+    tells: bool = True
+    """Write into the log what was changed; of several workers one does."""
 
 
 class Rereading:
@@ -85,56 +88,70 @@ class Rereading:
         task.add_done_callback(self._tasks.discard)
 
     async def _watch(self) -> None:
-        seen = await asyncio.to_thread(_stamps, self._running.loaded)
+        seen = await asyncio.to_thread(stamps, self._running.loaded)
         while True:
             await asyncio.sleep(LOOK_S)
-            now = await asyncio.to_thread(_stamps, self._running.loaded)
+            now = await asyncio.to_thread(stamps, self._running.loaded)
             if now != seen:
                 seen = now
                 self._told()
 
     async def _reread(self) -> None:
-        loaded = self._running.loaded
-        if not loaded.is_file:
+        running = self._running
+        if not running.loaded.is_file:
             log.warning("nothing to read again, this server runs without a config file")
             return
-        process = await asyncio.shield(self._process)
+        await asyncio.shield(self._process)
         async with self._one:
             try:
-                found = await asyncio.to_thread(_read, Path(loaded.file), process.roles)
-                sealed = await asyncio.to_thread(sealed_config, found)
-                async with asyncio.timeout(PREPARE_S):
-                    await self._take(found, sealed, process)
-            except ConfigInvalid as error:
-                for problem in error.problems:
-                    log.error("config refused, nothing was changed", extra={"problem": str(problem)})
-            except HectorError as error:
-                log.error("config refused, nothing was changed", extra={"problem": str(error)})
-            except TimeoutError:
-                why = f"its parts were not ready within {PREPARE_S:g} s"
-                log.error("config refused, nothing was changed", extra={"problem": why})
+                found = await asyncio.to_thread(load_config, Path(running.loaded.file))
+                said, overrides = self._said, running.overrides
+                commit = await self.prepared(await proposed(found, said, running.config, overrides))
+            except (HectorError, TimeoutError) as error:
+                for problem in problems_of(error):
+                    log.error("config refused, nothing was changed", extra={"problem": problem})
+            else:
+                commit()
 
-    async def _take(self, found: Loaded[Config], sealed: Sealed, process: Process) -> None:
-        running = self._running
+    async def prepared(self, proposal: Proposal) -> Callable[[], None]:
+        """Make the process ready for another config, and return what puts it into effect.
+
+        Raises:
+            HectorError: Part of the process cannot go by it.
+            TimeoutError: It was not ready in time.
+        """
+        process = await asyncio.shield(self._process)
+        found = proposal.found
+        try:
+            async with asyncio.timeout(PREPARE_S):
+                if "agent" in process.roles:
+                    await asyncio.to_thread(check_handlers, found)
+                sealed = await asyncio.to_thread(sealed_config, found)
+                return await self._prepared(proposal, sealed, process)
+        except TimeoutError:
+            raise TimeoutError(f"its parts were not ready within {PREPARE_S:g} s") from None
+
+    async def _prepared(self, proposal: Proposal, sealed: Sealed, process: Process) -> Callable[[], None]:
+        running, found, config = self._running, proposal.found, proposal.config
         pages = running.pages
-        wanted = overridden(found.config, running.overrides)
-        said = held(self._said, wanted)
-        left = waiting(self._said, wanted, process.roles)
-        config, _ = await completed(said, environment_of(found))
-        config = config.model_copy(update={"document_stores": running.config.document_stores})
+        left = waiting(self._said, proposal.wanted, process.roles)
         lasting_s = max((agent.timeout for agent in running.config.agents.values()), default=0.0)
         prepared = await process.prepare(Renewal(config, sealed.id, pages.id, lasting_s + LATE_S))
         shown = await pages.renewed(config, sealed, left)
         is_same = sealed.id == pages.id
         done = (*changes(running.config, config, process.roles), *prepared.changes)
-        # From here on nothing waits and nothing fails.
-        prepared.commit()
-        shown()
-        self._said, running.loaded, running.config = said, found, config
-        _tell(found, pages, done, left, is_same=is_same)
+
+        def commit() -> None:  # nothing in it waits, and nothing fails
+            prepared.commit()
+            shown()
+            self._said, running.loaded, running.config = proposal.said, found, config
+            if running.tells:
+                _tell(found, pages, done, left, is_same=is_same)
+
+        return commit
 
 
-def _stamps(loaded: Loaded[Config]) -> list[tuple[int, int]]:
+def stamps(loaded: Loaded[Config]) -> list[tuple[int, int]]:
     """Return what shows that a config has changed: its file, `.env` beside it, the modules of its agents."""
     file = Path(loaded.file).absolute()
     handlers = [agent.handler for agent in loaded.config.agents.values() if agent.handler]
@@ -150,14 +167,6 @@ def _stamp(file: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return state.st_mtime_ns, state.st_size
-
-
-def _read(file: Path, roles: Sequence[str]) -> Loaded[Config]:
-    """Return what a config file says, the code of its agents included where they run here."""
-    found = load_config(file)
-    if "agent" in roles:
-        check_handlers(found)
-    return found
 
 
 def _tell(

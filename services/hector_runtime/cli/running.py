@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn, TypeVar
 
@@ -46,6 +46,20 @@ def run(work: Coroutine[object, object, T]) -> T:
         sys.exit(128 + (told[0] if told else signal.SIGINT))
     except (click.ClickException, BrokenPipeError):
         raise  # click shows the one, and for the other nobody is there to see anything
+    except Exception as error:
+        fail(error)
+
+
+def attempt(work: Callable[[], T]) -> T:
+    """Do what needs no loop; leave the program with a message when it fails, as `run` does."""
+    if not logging.root.handlers:
+        _hush()
+    try:
+        return work()
+    except (click.ClickException, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         fail(error)
 

@@ -1,5 +1,6 @@
 """`hector serve`: the whole mesh, or some of its roles, until it is told to stop."""
 
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +11,10 @@ import click
 from .documented import Documented, flag, later, together
 from .exits import USUAL, Exit
 from .options import WITHOUT, config_option, flags_of, zero_options
-from .running import run
+from .running import attempt, run
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from hector_config import Loaded
-    from hector_runtime.config import Config
-
+    from .serving import Start
     from .settings import Overrides
 
 SERVER, STORAGE, WATCHING, MESH = "Server", "Storage", "Watching it", "Roles of the mesh"
@@ -32,6 +29,7 @@ EXAMPLES = (
     ("hector serve", "hector.yaml; in an empty folder an offline assistant answers."),
     ("hector serve --docs-folder docs --provider openai --model gpt-4o", "Without a file."),
     ("hector serve -c hector.yaml --host 0.0.0.0 --auth-secret s3cret --metrics", "Open to others."),
+    ("hector serve -c hector.yaml --workers 4", "Four processes behind the same ports."),
     ("hector serve -c hector.yaml --role llm --listen unix:///run/hector/llm.sock", "One role of the mesh."),
 )
 PORT = click.IntRange(0, 65535)
@@ -43,6 +41,8 @@ server_flags = together(
          help="Port of the HTTP server; 0 takes any free one."),
     flag("--grpc-port", type=PORT, section=SERVER, show_default="50051", metavar="PORT",
          help="Port of the gRPC server; 0 takes any free one."),
+    flag("--workers", type=click.IntRange(1, 256), section=SERVER, show_default="1", metavar="N",
+         help="Serve with so many processes, about one for every core."),
     flag("--public-url", "--a2a-base-url", section=SERVER, metavar="URL",
          help="How clients outside reach it; agent cards show it."),
     flag("--auth-secret", envvar="HECTOR_AUTH_SECRET", show_envvar=True, section=SERVER, metavar="SECRET",
@@ -95,7 +95,8 @@ role_flags = together(
          help="Run only this role: agent, document, embedder, gateway, llm, reasoning, tool or vector. May "
          "be given several times."),
     flag("--listen", metavar="ADDRESS", section=MESH,
-         help='With --role: where other roles reach it, as "unix:///run/llm.sock" or "127.0.0.1:7010".'),
+         help='Where other roles and replicas reach this process, as "unix:///run/llm.sock" or '
+         '"10.0.0.5:7010".'),
 )  # fmt: skip
 
 
@@ -127,113 +128,48 @@ def command(
     """Run agents behind the A2A protocol. Without a config file an offline assistant answers.
 
     Flags win over the environment, and that over the file. Ctrl-C or SIGTERM stops the server: answers that
-    are waited for may take server.shutdown_timeout to finish, and what is not finished then ends as
-    interrupted. A second Ctrl-C leaves at once. SIGHUP reads the config file again: agents, models and
+    are waited for may take server.shutdown_timeout to finish, and what is not finished then goes on at another
+    replica, or at the next start. A second Ctrl-C leaves at once. SIGHUP reads the config file again: agents, models and
     tools take effect at once, and the log names what waits for a restart.
     """
-    if listen and not roles:
-        raise click.UsageError("--listen is for roles that others call: add --role ROLE")
     begun = time.monotonic()
     flags, overrides = flags_of(options), overrides_of(options)
 
-    async def work() -> None:
-        import asyncio
-
-        from hector_gateway.open_files import raise_limit
+    def read() -> "Start":
         from hector_runtime.logger_config import chosen
-        from hector_runtime.logs import catch_strays, start_logging
+        from hector_runtime.logs import start_logging
 
+        from .serving import Start
         from .settings import read_config
-        from .stopping import stopped_by_signals
 
         loaded = read_config(config_file, flags)
         for warning in loaded.warnings:
             click.echo(f"warning: {warning}", err=True)
         form = "text" if log_format == "simple" else log_format
         start_logging(*chosen(loaded.config.logger, log_level, form, log_file))
-        catch_strays(asyncio.get_running_loop())
-        raise_limit()
-        with stopped_by_signals() as stop:
-            await _serve_until(
-                stop, loaded, overrides, roles, listen, begun, reindex=force_reindex, watch=watch
-            )
+        return Start(loaded, overrides, roles, listen, begun, force_reindex, watch)
 
-    run(work())
+    start = attempt(read)
+    if (options["workers"] or start.loaded.config.server.workers) > 1:
+        from .supervising import supervise
+
+        sys.exit(attempt(lambda: supervise(start)))
+    run(_serve(start))
 
 
-async def _serve_until(
-    stop: "asyncio.Event",
-    loaded: "Loaded[Config]",
-    overrides: "Overrides",
-    roles: tuple[str, ...],
-    listen: str | None,
-    begun: float,
-    *,
-    reindex: bool,
-    watch: bool,
-) -> None:
+async def _serve(start: "Start") -> None:
     import asyncio
 
-    from hector_gateway.admin_secret import admin_secret
-    from hector_gateway.listening import places
-    from hector_runtime.collector import settle
-    from hector_runtime.handlers import check_handlers
-    from hector_runtime.pages import Pages
-    from hector_runtime.process import running
-    from hector_runtime.revision import sealed_config
-    from hector_runtime.roles import chosen
+    from hector_gateway.open_files import raise_limit
+    from hector_runtime.logs import catch_strays
 
-    from .banner import KEEPERS, introduction, say, secret_lines
-    from .progress import until_ready
-    from .rereading import Rereading, Running
-    from .settings import indexed_anew, whole_config
+    from .serving import serve
+    from .stopping import stopped_by_signals
 
-    config, notes = await whole_config(loaded, overrides)
-    config = indexed_anew(config) if reindex else config
-    here = chosen(roles, config)
-    if not listen and "gateway" not in here:
-        raise click.UsageError(
-            f"nobody could reach {', '.join(here)} here: add --listen with the address that `mesh:` in the "
-            f"config has for it, as --listen unix:///run/{here[0]}.sock"
-        )
-    if "agent" in here:
-        check_handlers(loaded)
-    if "gateway" in here:
-        # A start that fails on its address or its certificate must not have shown, once and for all, a
-        # secret that nobody reads.
-        with places(config.server):
-            pass
-        if config.server.tls.wanted:
-            from hector_gateway.tls import TLS
-
-            TLS(config.server.tls)
-        if (made := admin_secret(config)) is not None:
-            for line in secret_lines(made):
-                say(line)
-    keeps = bool(KEEPERS & set(here))
-    pages = Pages(config, loaded, sealed_config(loaded), keeps=keeps)
-    rereading = Rereading(Running(loaded, config, overrides, pages, watch))
-    async with (
-        rereading.on_hangup(),
-        running(config, roles, listen, source=pages.source()) as process,
-    ):
-        if keeps:
-            await pages.record()
-        rereading.started(process)
-        for line in introduction(config, loaded, notes, process, pages):
-            say(line)
-        becoming = asyncio.ensure_future(until_ready(process))
-        stopping = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait((becoming, stopping), return_when=asyncio.FIRST_COMPLETED)
-            settle()
-            if not stop.is_set():
-                say(f"Ready in {time.monotonic() - begun:.2f} s. Ctrl-C stops.")
-            await stopping
-        finally:
-            becoming.cancel()
-            stopping.cancel()
-        say("Stopping …")
+    catch_strays(asyncio.get_running_loop())
+    raise_limit()
+    with stopped_by_signals() as stop:
+        await serve(stop, start)
 
 
 def overrides_of(flags: Mapping[str, Any]) -> "Overrides":
@@ -242,7 +178,8 @@ def overrides_of(flags: Mapping[str, Any]) -> "Overrides":
     Raises:
         UsageError: Two of them contradict each other.
     """
-    server: dict[str, object] = {name: flags[name] for name in ("host", "port", "grpc_port", "public_url")}
+    names = ("host", "port", "grpc_port", "public_url", "workers")
+    server: dict[str, object] = {name: flags[name] for name in names}
     auth = {"secret": flags["auth_secret"], "enabled": flags["auth_required"]}
     if any(value is not None for value in auth.values()):
         server["auth"] = auth

@@ -39,6 +39,8 @@ class Member:
     standings: tuple[Standing, ...] = ()
     bereave: Callable[[str], Awaitable[None]] | None = None
     """Tells the rooms that a process has died; there once they run."""
+    leaves_last: bool = False
+    """All workers were told to stop, and who has what others may want waits for them."""
     alone: asyncio.Event = field(default_factory=asyncio.Event)
     """All other workers are gone, and nobody needs this one any more."""
 
