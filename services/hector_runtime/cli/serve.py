@@ -128,9 +128,9 @@ def command(
     """Run agents behind the A2A protocol. Without a config file an offline assistant answers.
 
     Flags win over the environment, and that over the file. Ctrl-C or SIGTERM stops the server: answers that
-    are waited for may take server.shutdown_timeout to finish, and what is not finished then goes on at another
-    replica, or at the next start. A second Ctrl-C leaves at once. SIGHUP reads the config file again: agents, models and
-    tools take effect at once, and the log names what waits for a restart.
+    are waited for may take server.shutdown_timeout to finish, and what is not finished then goes on at
+    another replica, or at the next start. A second Ctrl-C leaves at once. SIGHUP reads the config file again:
+    agents, models and tools take effect at once, and the log names what waits for a restart.
     """
     begun = time.monotonic()
     flags, overrides = flags_of(options), overrides_of(options)
