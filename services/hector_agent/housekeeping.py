@@ -67,6 +67,7 @@ class Housekeeping:
 
     async def _look(self, database: Database, me: str, every_s: float) -> None:
         # Imported here: most processes end before there is anything old.
+        from hector_store.artifacts import Artifacts
         from hector_store.history.chores import Chores
         from hector_store.history.passing import Pass
 
@@ -83,6 +84,7 @@ class Housekeeping:
             raise
         finally:
             _tell(one_pass.pruned)
+        await Artifacts(database).sweep()
         await chores.done(CHORE)
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "call": "Ask an agent once and print its answer.",
     "chat": "Talk with an agent.",
     "task": "Look at tasks of a server, and cancel them.",
+    "db": "Upgrade, check, prune and back up the database.",
     "card": "Show, verify and sign agent cards.",
     "info": "Say what a server or a config file offers.",
     "validate": "Check a config file and list everything that is wrong with it.",

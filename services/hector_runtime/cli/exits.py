@@ -13,6 +13,7 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     DENIED = 4
     INPUT_NEEDED = 5
+    UNSOUND = 6
     TIMED_OUT = 124
     INTERRUPTED = 130
 
