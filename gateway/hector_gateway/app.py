@@ -21,6 +21,7 @@ from .probes import Probes
 from .push_pages import PushPages
 from .rest import Rest, error_of
 from .rpc import JsonRpc
+from .session_pages import SessionPages
 
 READ = ("GET", "HEAD")
 WATCHERS = frozenset({"viewer", "operator", "admin"})
@@ -40,6 +41,7 @@ class App:
         *,
         pages: ConfigPages | None = None,
         deliveries: PushPages | None = None,
+        sessions: SessionPages | None = None,
         cors: Cors | None = None,
         always: Headers = (),
     ) -> None:
@@ -53,12 +55,13 @@ class App:
             rest: Answers A2A over HTTP+JSON.
             pages: Shows the config; None: nobody may see it here.
             deliveries: Shows how push notifications are; None: nobody may see it here.
+            sessions: Shows callers their sessions and artifacts; None: nobody may see them here.
             cors: Which pages may call; None: none.
             always: Headers of every answer.
         """
         self._access, self._cards = access, cards
         self._rpc, self._rest = rpc, rest
-        self._pages, self._deliveries = pages, deliveries
+        self._pages, self._deliveries, self._sessions = pages, deliveries, sessions
         self._cors, self._always = cors or Cors(CorsConfig()), always
         self._metrics = metrics.path()
         self._probes = {"/live": probes.live, "/ready": probes.ready, "/health": probes.health}
@@ -124,6 +127,10 @@ class App:
         if self._deliveries is not None and self._deliveries.has(exchange.path):
             exchange.what = "push"
             await self._deliveries.serve(exchange, principal)
+            return
+        if self._sessions is not None and self._sessions.has(exchange.path):
+            exchange.what = "session"
+            await self._sessions.serve(exchange, principal)
             return
         what, name, lenient = target_of(exchange.path)
         if what is Target.NOTHING:

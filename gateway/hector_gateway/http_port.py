@@ -26,6 +26,7 @@ from .push_pages import PushPages
 from .rest import Rest
 from .routes import Routes
 from .rpc import JsonRpc
+from .session_pages import SessionPages
 
 STRICT: Headers = ((b"strict-transport-security", b"max-age=31536000"),)
 
@@ -79,6 +80,7 @@ class HttpPort:
             Rest(self._operations, Routes(SERVICE_DESCRIPTOR)),
             pages=ConfigPages(access, behind.source),
             deliveries=PushPages(access, behind.mesh),
+            sessions=SessionPages(access, behind.mesh, server),
             cors=Cors(server.cors),
             always=STRICT if behind.encrypted else (),
         )

@@ -8,6 +8,7 @@ RESERVED = frozenset(
         "api",
         "schema",
         "tasks",
+        "sessions",
         "extendedAgentCard",
         "message:send",
         "message:stream",
