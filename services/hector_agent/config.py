@@ -11,6 +11,7 @@ from hector_config.offer_config import MediaType
 from .context_config import ContextConfig
 from .custom.handler_name import HandlerName
 from .offer_config import OfferConfig
+from .retry_config import StepRetryConfig
 
 AgentType = Annotated[
     str,
@@ -132,7 +133,13 @@ class AgentConfig(Section):
     streaming: bool = True
     """Ask the model for a streamed answer. false: answers come whole."""
     timeout: Duration = 3600.0
-    """Longest time for one run, all its steps together."""
+    """Longest time for one run, all its steps together; also where several processes work on it one after the
+    other. Time in which it waits for somebody, is paused or sleeps does not count."""
+    step_timeout: Duration | None = None
+    """Longest time for one question to the model; then it has failed, and may be asked again. Left out: as
+    `llms.<name>.timeout` says. For tools there is `tools.<name>.timeout`."""
+    retry: StepRetryConfig = StepRetryConfig()
+    """Which steps are tried again when they fail."""
     max_answer_size: Annotated[ByteSize, Field(ge=1024, le=32 << 20)] = 4 << 20
     """Most that the model may say in one answer: text, thoughts, tool calls and pictures together. A model
     that says more is stopped, and the run fails; what it had said is kept."""
@@ -223,6 +230,8 @@ OF_LLM = frozenset(
         "tools",
         "document_stores",
         "reasoning",
+        "retry",
+        "step_timeout",
         "include_context",
     }
 )
