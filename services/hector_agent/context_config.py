@@ -13,10 +13,9 @@ class ContextConfig(Section):
     """How much of what was said before an agent is shown."""
 
     strategy: Strategy = "none"
-    """`none`: all of it. `buffer_window`: the latest messages, of which no more is read than that, however
-    long the session is."""
+    """`none`: all of it. `buffer_window`: the latest turns; no more is read, however long the session is."""
     window_size: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """With `buffer_window`: so many messages, beginning with one of the user's."""
+    """With `buffer_window`: so many messages, in whole turns; the last turn is shown in any case."""
 
     later = {
         **dict.fromkeys(("budget", "preserve_recent"), "strategy buffer_window counts messages"),

@@ -4,7 +4,19 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, case, func, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy import delete as delete_from
 
 from . import artifact_rows, states
@@ -25,6 +37,17 @@ _HELD = (
     .where(runs.c.context_id == bindparam("context_id"), runs.c.context_id != literal(""))
     .order_by(runs.c.id)
     .with_for_update()
+)
+
+
+_AT_WORK = Rows(
+    select(runs.c.id)
+    .where(runs.c.app == bindparam("app"), runs.c.owner == bindparam("owner"))
+    .where(runs.c.context_id == bindparam("context_id"))
+    .where(runs.c.context_position < bindparam("before"), runs.c.finished == false())
+    .where(runs.c.state.not_in([literal(state) for state in WAITING_STATES]))
+    .order_by(runs.c.context_position),
+    ("app", "owner", "context_id", "before"),
 )
 
 
@@ -55,9 +78,16 @@ def told(
 ) -> Told:
     """Return what a turn begins with: the events of runs between two positions, and the state."""
     asked = _told(len(kinds)).all(connection, app, owner, context_id, *between, *sorted(kinds))
-    ahead = {row[2]: None for row in asked if not row[0] and row[1] not in WAITING_STATES}
-    events = event_rows(connection, (row[3:] for row in reversed(asked)))
-    return Told(events, states.seen_by(connection, app, owner, context_id), tuple(ahead))
+    at_work = {(row[2], row[3]): None for row in asked if not row[0] and row[1] not in WAITING_STATES}
+    events = event_rows(connection, (row[4:] for row in reversed(asked)))
+    return Told(events, states.seen_by(connection, app, owner, context_id), tuple(at_work))
+
+
+def at_work(
+    connection: Connection, app: str, owner: str, context_id: str, before_position: int
+) -> Sequence[str]:
+    """Return the runs of a context before a position that are not over, and wait for nobody."""
+    return [row[0] for row in _AT_WORK.all(connection, app, owner, context_id, before_position)]
 
 
 def one(connection: Connection, app: str, owner: str | None, context_id: str) -> ContextRow | None:
@@ -109,7 +139,7 @@ def delete(connection: Connection, app: str, owner: str, context_id: str) -> int
 def _told(kinds: int) -> Rows:
     names = [f"kind_{number}" for number in range(kinds)]
     statement = (
-        select(runs.c.finished, runs.c.state, runs.c.id, *EVENT_COLUMNS)
+        select(runs.c.finished, runs.c.state, runs.c.context_position, runs.c.id, *EVENT_COLUMNS)
         .join_from(runs, run_events, run_events.c.run_id == runs.c.id)
         .where(runs.c.app == bindparam("app"), runs.c.owner == bindparam("owner"))
         .where(runs.c.context_id == bindparam("context_id"))

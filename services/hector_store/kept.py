@@ -99,5 +99,5 @@ class Told(NamedTuple):
     """What was said in its session, oldest first."""
     scopes: Scopes
     """The state it sees."""
-    ahead: tuple[str, ...]
-    """Runs before it, among those that were read, that are at work or will be: the latest first."""
+    at_work: tuple[tuple[int, str], ...]
+    """Position and id of those runs that are at work or will be, the latest first."""

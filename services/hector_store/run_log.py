@@ -253,6 +253,13 @@ class RunLog:
             )
         )
 
+    async def at_work(self, app: str, owner: str, context_id: str, before_position: int) -> Sequence[str]:
+        """Return the runs of a context before a position that are not over, and wait for nobody."""
+        place = (app, owner, context_id, before_position)
+        return await self._database.read(
+            lambda connection: contexts.at_work(connection, *place), short=True
+        )
+
     async def told(
         self,
         app: str,

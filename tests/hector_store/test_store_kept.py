@@ -7,6 +7,7 @@ import pytest
 from hector_mesh import HectorError
 from hector_store import Database, Kept, NewEvent, NewRun, RunChanges, RunLog, StateChange, States
 from hector_store.kept import Scope
+from hector_store.states import Origin
 
 DONE = "RUN_STATE_COMPLETED"
 
@@ -133,3 +134,57 @@ async def test_no_run_is_deleted_that_begins_while_its_context_goes(log: RunLog)
         assert not isinstance(begun, BaseException)
         assert isinstance(gone, int) or (isinstance(gone, HectorError) and gone.reason == "SESSION_BUSY")
         assert await log.get("default", "ann", begun.run_id) is not None
+
+
+async def test_a_turn_is_told_what_was_said_between_two_positions_and_who_is_at_work(log: RunLog) -> None:
+    states = [DONE, "RUN_STATE_INPUT_REQUIRED", "RUN_STATE_WORKING", DONE, "RUN_STATE_SUBMITTED", DONE]
+    runs = []
+    for number, state in enumerate(states, 1):
+        kept = Kept((said("session", "n", b"%d" % number),))
+        events = [NewEvent("in", b"%d" % number), NewEvent("other"), NewEvent("out")]
+        runs.append((await log.create(a_run(state=state), events, kept)).run_id)
+    await log.create(a_run(kind="state", state=DONE), [NewEvent("in")])  # has no place
+    whole = await log.told("default", "ann", "c1", kinds=["in"])
+    assert [event.payload for event in whole.events] == [b"1", b"2", b"3", b"4", b"5", b"6"]
+    assert whole.scopes["session"] == {"n": b"6"}
+    assert whole.at_work == ((5, runs[4]), (3, runs[2]))
+    some = await log.told("default", "ann", "c1", after_position=2, before_position=5, kinds=["in", "out"])
+    assert [event.run_id for event in some.events] == [runs[2], runs[2], runs[3], runs[3]]
+    assert some.at_work == ((3, runs[2]),)
+    assert await log.at_work("default", "ann", "c1", 5) == [runs[2]]
+    assert await log.at_work("default", "bob", "c1", 5) == []
+
+
+async def test_state_is_made_anew_from_what_events_say(database: Database) -> None:
+    """Ours: a projection can be rebuilt, and turns go on meanwhile."""
+    log, states = RunLog(database), States(database)
+    first = await log.create(a_run(state=DONE), [NewEvent("state_changed")], Kept((said("user", "x", b"1"),)))
+    assert not await states.is_built()
+    since = await states.time() + 60_000_000
+    key = ("default", "ann", "", "user", "x")
+    right = {key: (b"2", Origin(first.time_us, first.run_id, 1))}
+    assert await states.replace(right, since) == 1
+    assert await states.replace(right, since) == 0
+    assert await states.is_built()
+    assert (await states.seen_by("default", "ann", "c1"))["user"] == {"x": b"2"}
+    assert await states.replace({}, since) == 1, "nobody says so"
+    assert (await states.seen_by("default", "ann", "c1"))["user"] == {}
+    await log.create(a_run(state=DONE), [NewEvent("state_changed")], Kept((said("user", "x", b"3"),)))
+    assert await states.replace({}, 0) == 0, "newer than what was read"
+    await log.delete_context("default", "ann", "c1")
+    assert await states.replace({}, since) == 0, "who said so is not kept any more"
+    assert (await states.seen_by("default", "ann", "c2"))["user"] == {"x": b"3"}
+
+
+async def test_a_process_knows_in_which_apps_state_outlives_a_session(database: Database) -> None:
+    states = States(database)
+    async with states.followed():
+        assert (await states.seen_by_new("default", "ann"))["user"] == {}
+        await RunLog(database).create(
+            a_run(), [NewEvent("a")], Kept((said("user", "x", b"1"),), app="default")
+        )
+        assert (await states.seen_by_new("default", "ann"))["user"] == {"x": b"1"}
+        assert (await states.seen_by_new("default", "bob"))["user"] == {}
+    database.scoped_apps.clear()  # as another process, which has not looked yet
+    async with states.followed():
+        assert (await states.seen_by_new("default", "ann"))["user"] == {"x": b"1"}

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from hector.agent.v1 import RunEvent
-from hector.common.v1 import ROLE_USER, Message
 from hector_agent.agent import Agent
+from hector_agent.conversation import messages_of
 from hector_agent.ledger import events_of
 from hector_agent.run import Run
 from hector_agent.view import SHOWN
@@ -22,7 +23,7 @@ class Session:
     """A session as a turn finds it."""
 
     events: Sequence[RunEvent]
-    """What was said in other runs, oldest first; no older ones than the agent wants."""
+    """What was said in other runs, oldest first; no more than the agent wants."""
     state: dict[str, object]
     """The state of all scopes, by key."""
     ahead: Sequence[str] = ()
@@ -30,38 +31,45 @@ class Session:
 
 
 async def session_of(log: RunLog, agent: Agent, run: Run, *, is_new: bool) -> Session:
-    """Return the session of a run: what was before it, or for one that was at work before, all of it.
+    """Return the session of a run: what was before it; where code of the operator's goes on, all of it.
 
     How much is read does not grow with the session where the agent's `context` says how much it wants: each
     run says something, so that many messages are in no more than so many runs.
     """
-    place = run.place
-    if is_new and place.position == 1:
-        return Session((), merged(await log.states.seen_by_new(place.app, place.owner)))
-    window = agent.config.context.messages
+    place, window = run.place, agent.config.context.messages
+    is_whole = agent.handler is not None and not is_new
+    if place.position == 1 and not is_whole:
+        states = log.states
+        if is_new:
+            return Session((), merged(await states.seen_by_new(place.app, place.owner)))
+        return Session((), merged(await states.seen_by(place.app, place.owner, place.context)))
     told = await log.told(
         place.app,
         place.owner,
         place.context,
         after_position=0 if window is None else max(0, place.position - 1 - window),
-        before_position=place.position if is_new else None,
+        before_position=None if is_whole else place.position,
         kinds=SAID,
     )
-    events = events_of(told.events)
+    events = [event for event in events_of(told.events) if event.run != place.run]
     return Session(
-        [event for event in events if event.run != place.run],
+        events if window is None else latest(events, window),
         merged(told.scopes),
-        [other for other in told.ahead if other != place.run],
+        [other for position, other in told.at_work if position < place.position],
     )
 
 
-def latest(messages: Sequence[Message], most: int | None) -> list[Message]:
-    """Return the latest messages, beginning with one of the user's; None: all of them.
+def latest(events: Sequence[RunEvent], most: int) -> list[RunEvent]:
+    """Return the latest turns that are no more messages than that together; the last one in any case.
 
-    So a call of a tool is never without its result, nor a result without its call.
+    Whole turns: so a call of a tool is never without its result, and it is the user who begins.
     """
-    if most is None or len(messages) <= most:
-        return list(messages)
-    found = messages[len(messages) - most :]
-    begins = next((at for at, message in enumerate(found) if message.role == ROLE_USER), len(found))
-    return list(found[begins:])
+    turns = [list(turn) for _, turn in groupby(events, key=lambda event: event.run)]
+    kept: list[RunEvent] = []
+    left = most
+    for turn in reversed(turns):
+        left -= len(messages_of(turn))
+        if left < 0 and kept:
+            break
+        kept = turn + kept
+    return kept
