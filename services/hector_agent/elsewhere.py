@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from hector_mesh import HectorError, Peers
 from hector_store import Hints, RunLog, Standing
 
-from .errors import RunLost
+from .errors import RunLost, ShuttingDown
 from .feed import Feed
 from .mirror import Mirror
 from .watching import Watch
@@ -36,6 +36,8 @@ class Elsewhere:
         """Runs that are about to be at work here."""
         self._start: Callable[[str, Feed], None] | None = None
         self._watch: Watch | None = None
+        self.has_taken: Callable[[str], None] | None = None
+        """Is told of runs that are taken over, or up again, by this process."""
 
     @asynccontextmanager
     async def running(self, log: RunLog, peers: Peers, hints: Hints) -> AsyncIterator[None]:
@@ -100,6 +102,8 @@ class Elsewhere:
         feed = self._feeds.pop(run, None)
         if feed is not None:
             feed.watched = None
+        if self.has_taken is not None:
+            self.has_taken(run)
 
     def left(self, run: str) -> None:
         """Take note that a run could not be taken up: it is elsewhere, still or again."""
@@ -114,14 +118,24 @@ class Elsewhere:
         Raises:
             HectorError: Nobody can tell any more: this process ends.
         """
+        async with self.changes(run) as changes:
+            async for standing in changes:
+                if standing is None or standing.finished or standing.state in WAITING:
+                    return standing
+        return None
+
+    @asynccontextmanager
+    async def changes(self, run: str) -> AsyncIterator[AsyncIterator[Standing | None]]:
+        """Give how a run stands, now and after each change; None where it is gone.
+
+        Raises:
+            HectorError: As `settled`.
+        """
         if self._watch is None:
-            raise RunLost(run)
+            raise ShuttingDown
         with self._watch.watching(run) as watched:
             async with aclosing(watched.changes()) as changes:
-                async for standing in changes:
-                    if standing is None or standing.finished or standing.state in WAITING:
-                        return standing
-        return None
+                yield changes
 
     def end(self, failure: HectorError) -> None:
         """Let all readers go."""

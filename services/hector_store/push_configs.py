@@ -11,7 +11,7 @@ from .errors import RunNotFound
 from .paging import key_of, token_after
 from .push_placing import fit_pushes, place
 from .push_values import NewPush, PendingPush, PushKey, PushPage, PushProgress, PushRow
-from .schema import ERROR, push_configs, runs
+from .schema import ERROR, push_configs, runs, workers
 
 _C = push_configs.c
 _COLUMNS = (
@@ -31,10 +31,18 @@ _PENDING: Select[Any] = (
         _C.attempts,
         _C.next_time,
         (or_(runs.c.next_seq - 1 > _C.delivered, runs.c.finished.is_(True))).label("is_behind"),
+        _C.worker,
+        func.coalesce(workers.c.lease_until, 0).label("lease_until"),
         database_time().label("now"),
     )
     .join_from(push_configs, runs, runs.c.id == _C.run_id)
+    .outerjoin(workers, workers.c.id == _C.worker)
     .where(_C.state == "active")
+)
+_CLAIM = (
+    update(push_configs)
+    .where(*_OWNED, _C.state == "active")
+    .values(worker=bindparam("to_worker"), epoch=_C.epoch + 1)
 )
 _SECOND_US = 1_000_000
 
@@ -50,8 +58,12 @@ class PushConfigs:
 
     # For those who want notifications
 
-    async def put(self, app: str, owner: str, run_id: str, push: NewPush) -> PushRow:
+    async def put(
+        self, app: str, owner: str, run_id: str, push: NewPush, *, worker: str | None = None
+    ) -> PushRow:
         """Keep a config of a run, beginning with the run's last event; one of the same id is replaced.
+
+        `worker` delivers for it; None: whoever works on the run.
 
         Raises:
             RunNotFound: There is no such run for this owner.
@@ -62,7 +74,7 @@ class PushConfigs:
             mine = select(runs.c.id).where(runs.c.id == run_id, runs.c.app == app, runs.c.owner == owner)
             if connection.execute(mine).one_or_none() is None:
                 raise RunNotFound(run_id)
-            place(connection, run_id, (push,))
+            place(connection, run_id, (push,), worker)
             (row,) = _select(connection, _C.run_id == run_id, _C.id == push.id)
             return row
 
@@ -114,7 +126,9 @@ class PushConfigs:
         statement = delete(push_configs).where(*_of(app, owner), _C.run_id == run_id, _C.id == config_id)
         await self._database.write(lambda connection: connection.execute(statement))
 
-    async def revive(self, app: str, owner: str | None, run_id: str, config_id: str) -> PushRow | None:
+    async def revive(
+        self, app: str, owner: str | None, run_id: str, config_id: str, *, worker: str = ""
+    ) -> PushRow | None:
         """Take a config up again where its deliveries stand; None when it is not there for this owner.
 
         What was given up begins with a clean slate, and what waits for its next attempt waits no longer. One
@@ -127,6 +141,7 @@ class PushConfigs:
                 "state": "active",
                 "attempts": 0,
                 "next_time": 0,
+                "worker": worker,
                 "epoch": _C.epoch + 1,
                 "updated_time": now(connection),
             }
@@ -138,9 +153,11 @@ class PushConfigs:
 
     # For who delivers
 
-    async def pending(self, run_id: str | None = None) -> Sequence[PendingPush]:
-        """Return the active configs of a run, or of all."""
+    async def pending(self, run_id: str | None = None, *, free: bool = False) -> Sequence[PendingPush]:
+        """Return the active configs of a run, or of all; `free`: those that no living worker delivers for."""
         statement = _PENDING if run_id is None else _PENDING.where(_C.run_id == run_id)
+        if free:
+            statement = statement.where(func.coalesce(workers.c.lease_until, 0) < database_time())
         rows = await self._database.read(lambda connection: connection.execute(statement).all())
         return [
             PendingPush(
@@ -149,9 +166,29 @@ class PushConfigs:
                 row.attempts,
                 max(0, row.next_time - row.now) / _SECOND_US,
                 bool(row.is_behind),
+                row.worker,
+                row.lease_until >= row.now,
             )
             for row in rows
         ]
+
+    async def claim(self, pending: Sequence[PendingPush], worker: str) -> Sequence[PendingPush]:
+        """Make a worker the one who delivers, where nobody has changed anything since; return those.
+
+        Whoever delivered for them before writes nothing any more.
+        """
+
+        def write(connection: Connection) -> list[PendingPush]:
+            taken = []
+            for one in pending:
+                run, config, epoch = one.key
+                values = {"of_run": run, "of_id": config, "of_epoch": epoch, "to_worker": worker}
+                if connection.execute(_CLAIM, values).rowcount:
+                    key = PushKey(run, config, epoch + 1)
+                    taken.append(one._replace(key=key, worker=worker, is_held=True))
+            return taken
+
+        return await self._database.write(write, rows=len(pending))
 
     async def owned(self, key: PushKey) -> PushRow | None:
         """Return a config that is active, as of its epoch; None when it is not."""

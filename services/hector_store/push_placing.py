@@ -13,7 +13,9 @@ from .schema import NAME, URI, WORD, push_configs, runs
 MOST_PER_RUN = 20
 """How many receivers a run may have."""
 
-_RUN = select(runs.c.app, runs.c.owner, runs.c.agent, runs.c.next_seq).where(runs.c.id == bindparam("run_id"))
+_RUN = select(runs.c.app, runs.c.owner, runs.c.agent, runs.c.next_seq, runs.c.worker).where(
+    runs.c.id == bindparam("run_id")
+)
 _THIS = (push_configs.c.run_id == bindparam("of_run"), push_configs.c.id == bindparam("of_id"))
 _EPOCH = select(push_configs.c.epoch).where(*_THIS)
 _DELETE = delete(push_configs).where(*_THIS)
@@ -31,8 +33,10 @@ def fit_pushes(pushes: Sequence[NewPush]) -> int:
     return sum(len(push.secret) for push in pushes)
 
 
-def place(connection: Connection, run_id: str, pushes: Sequence[NewPush]) -> None:
+def place(connection: Connection, run_id: str, pushes: Sequence[NewPush], worker: str | None = None) -> None:
     """Write configs of a run that begin with its last event; those of the same id are replaced.
+
+    `worker` is to deliver for them; None: whoever works on the run.
 
     Raises:
         RunNotFound: There is no such run.
@@ -69,7 +73,7 @@ def place(connection: Connection, run_id: str, pushes: Sequence[NewPush]) -> Non
             "error": "",
             "created_time": time_us,
             "updated_time": time_us,
-            "worker": "",
+            "worker": run.worker if worker is None else worker,
             "lease_until": 0,
             # Never one that another config of this name had, though it was deleted.
             "epoch": (epoch or time_us) + 1,

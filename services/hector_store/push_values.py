@@ -88,6 +88,10 @@ class PendingPush(NamedTuple):
     """Seconds until its next attempt; 0: now."""
     is_behind: bool
     """The run's log goes on behind what was delivered, or the run is over."""
+    worker: str = ""
+    """Who delivers for it; "" is nobody yet."""
+    is_held: bool = False
+    """That worker has its lease."""
 
 
 class PushPage(NamedTuple):

@@ -430,7 +430,8 @@ async def test_a_stop_is_prompt_and_loses_nothing(mesh_under_test, tmp_path):
 
 async def test_a_run_that_went_on_unsaid_is_told_all_the_same(mesh_under_test, tmp_path, monkeypatch):
     """Who commits tells the webhooks' side; should that ever be forgotten, the log is asked."""
-    monkeypatch.setattr("hector_agent.push.push.CHECK_S", 0.2)
+    monkeypatch.setattr("hector_agent.push.push.ADOPT_S", 0.2)
+    monkeypatch.setattr("hector_agent.push.push.CHECK_EACH", 1)
     monkeypatch.setattr("hector_agent.push.push.Push.wake", lambda push, run: None)
     go_on = asyncio.Event()
 

@@ -14,6 +14,8 @@ from hector_store import (
     PushProgress,
     RunChanges,
     RunLog,
+    Worker,
+    Workers,
 )
 
 PUSH = NewPush("c1", "https://example.org/hook", b"secret", "1.0", "00-1-2-01")
@@ -214,3 +216,34 @@ async def test_what_does_not_fit_is_refused(
 
 async def test_a_key_of_nothing_owns_nothing(configs: PushConfigs) -> None:
     assert await configs.owned(PushKey("none", "none", 1)) is None
+
+
+async def test_a_config_is_delivered_by_whoever_works_on_its_run(configs: PushConfigs, log: RunLog) -> None:
+    created = await log.create(new_run(PUSH, worker="w1"), [NewEvent("message_received")])
+    await configs.put(APP, ANN, created.run_id, PUSH._replace(id="c2"), worker="w2")
+    assert {one.key.id: one.worker for one in await configs.pending(created.run_id)} == {
+        "c1": "w1",
+        "c2": "w2",
+    }
+
+
+async def test_a_config_whose_worker_is_gone_is_taken_by_one_and_fences_the_other(
+    database: Database, configs: PushConfigs, log: RunLog
+) -> None:
+    """Ours: of several who find a config that nobody delivers for, one does."""
+    workers = Workers(database)
+    await workers.join(Worker("w1"), lease_s=60)
+    created = await log.create(new_run(PUSH, worker="w1"), [NewEvent("message_received")])
+    (held,) = await configs.pending(created.run_id)
+    assert held.is_held
+    assert await configs.pending(created.run_id, free=True) == []
+    await workers.release("w1")
+    (free,) = await configs.pending(free=True)
+    assert (free.key, free.is_held) == (held.key, False)
+    await workers.join(Worker("w2"), lease_s=60)
+    (taken,) = await configs.claim([free], "w2")
+    assert taken.key == free.key._replace(epoch=free.key.epoch + 1)
+    assert await configs.claim([free], "w3") == []
+    assert not await configs.progress(held.key, PushProgress(1))
+    assert await configs.progress(taken.key, PushProgress(1))
+    assert await configs.pending(free=True) == []

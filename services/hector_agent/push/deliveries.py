@@ -58,12 +58,13 @@ class DeliveriesServicer(AgentServiceServicer):
     ) -> RetryPushConfigResponse:
         """Take up deliveries where they stand."""
         call = current_call.get()
-        row = await self._push.configs.revive(call.app, _owner(call.principal), request.run, request.id)
+        owner, worker = _owner(call.principal), self._push.worker
+        row = await self._push.configs.revive(call.app, owner, request.run, request.id, worker=worker)
         if row is None:
             raise DeliveryNotFound(request.run, request.id)
         if row.state == "done":
             raise DeliveryOver(request.run, request.id)
-        self._push.placed(row.run_id)
+        self._push.placed(row.run_id, is_here=False)
         await self._push.count_dead()
         return RetryPushConfigResponse(push_config=_shown(row, call.principal))
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import Context
 from dataclasses import replace
@@ -21,20 +21,29 @@ from .lanes import Lane, Lanes, origin_of
 from .signing import Signer
 
 if TYPE_CHECKING:
+    from hector_agent.elsewhere import Elsewhere
+
     from .attempt import Failure
     from .courier import Courier
 
 log = logging.getLogger(__name__)
 
-CHECK_S = 60.0
-"""How often the log is asked what nobody said: that runs have gone on."""
-SWEEP_EACH = 60
-"""So many times it is asked until what is done is swept away."""
+ADOPT_S = 5.0
+"""How often it is asked for whom nobody delivers: their worker is gone."""
+CHECK_EACH = 12
+"""So many times until the log is asked what nobody said: that runs have gone on."""
+SWEEP_EACH = 720
+"""And until what is done is swept away."""
 KEPT_S = 7 * 86400.0
 """How long a config that is done can still be read."""
 TROUBLE_S = 5.0
 """When to try again what failed here, and not at the receiver: the database is away, say."""
 ENDING_S = 5.0
+
+
+def alone() -> str:
+    """Return the worker that delivers where there is no other."""
+    return "alone"
 
 
 class Push:
@@ -51,6 +60,10 @@ class Push:
         self._courier: Courier | None = None
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
+        self._worker: Callable[[], str] = alone
+        self._elsewhere: Elsewhere | None = None
+        self._followed: set[str] = set()
+        """Runs that are at work in other processes, while this one delivers for them."""
 
     @property
     def configs(self) -> PushConfigs:
@@ -71,10 +84,25 @@ class Push:
         return self._opened[1]
 
     @asynccontextmanager
-    async def running(self, database: Database, runs: RunLog) -> AsyncIterator[None]:
-        """Deliver until the block ends. What is under way then is delivered again after the next start."""
+    async def running(
+        self,
+        database: Database,
+        runs: RunLog,
+        worker: Callable[[], str] = alone,
+        elsewhere: "Elsewhere | None" = None,
+    ) -> AsyncIterator[None]:
+        """Deliver until the block ends. What is under way then is delivered again after the next start.
+
+        Args:
+            database: Where configs are.
+            runs: Where it stands what they are to be told.
+            worker: As whom this process delivers; "" while it is none.
+            elsewhere: How runs are followed that are at work in other processes; None: there are no others.
+        """
         configs = PushConfigs(database)
-        self._opened = configs, runs
+        self._opened, self._worker, self._elsewhere = (configs, runs), worker, elsewhere
+        if elsewhere is not None:
+            elsewhere.has_taken = self.took
         measuring.watch(self._oldest_s)
         await self._adopt_all(configs)
         checking = asyncio.get_running_loop().create_task(self._look_after(configs), context=Context())
@@ -82,6 +110,8 @@ class Push:
             yield
         finally:
             self._opened = None
+            if elsewhere is not None:
+                elsewhere.has_taken = None
             for lanes in self._lanes.values():
                 for lane in lanes.values():
                     lane.stop_timer()
@@ -109,10 +139,20 @@ class Push:
             elif lane.state == "idle":
                 self._ready(lane)
 
-    def placed(self, run: str) -> None:
-        """Take up the configs that were placed, or driven anew, of a run."""
+    def placed(self, run: str, *, is_here: bool = True) -> None:
+        """Take up the configs that were placed, or driven anew, of a run; it may be at work elsewhere."""
         if self._opened is not None:
-            self._spawn(self._look(self._opened[0], run))
+            self._spawn(self._look(self._opened[0], run, take=False, is_here=is_here))
+
+    def took(self, run: str) -> None:
+        """Take up all configs of a run that is at work here from now on, whoever had them."""
+        if self._opened is not None:
+            self._spawn(self._look(self._opened[0], run, take=True))
+
+    @property
+    def worker(self) -> str:
+        """As whom this process delivers."""
+        return self._worker()
 
     async def count_dead(self) -> None:
         """Show how many webhooks were given up."""
@@ -121,18 +161,57 @@ class Push:
     # From here on: the lanes
 
     async def _adopt_all(self, configs: PushConfigs) -> None:
-        for pending in await configs.pending():
+        ours = await self._ours(configs, await configs.pending())
+        for pending in ours:
             self._adopt(pending, at_once=pending.is_behind)
+        known = {pending.key[:2] for pending in ours}
+        for lane in [lane for lanes in self._lanes.values() for lane in lanes.values()]:
+            if lane.state == "idle" and lane.key[:2] not in known:
+                self._ready(lane)  # it finds that it is somebody else's by now, and is forgotten
         await self.count_dead()
 
-    async def _look(self, configs: PushConfigs, run: str) -> None:
+    async def _look(self, configs: PushConfigs, run: str, *, take: bool, is_here: bool = True) -> None:
         try:
-            for pending in await configs.pending(run):
+            for pending in await self._ours(configs, await configs.pending(run), take=take):
                 self._adopt(pending, at_once=True)  # it may have gone on since it was read
         except HectorError as error:
             facts = {"run": run, "reason": error.reason}
             log.warning("push configs could not be read", extra=facts)
-            asyncio.get_running_loop().call_later(TROUBLE_S, self.placed, run)
+            asyncio.get_running_loop().call_later(TROUBLE_S, self.took if take else self.placed, run)
+        else:
+            others = self._elsewhere
+            if others is not None and not is_here and run in self._lanes and run not in self._followed:
+                await self._follow(others, run)
+
+    async def _ours(
+        self, configs: PushConfigs, pending: Sequence[PendingPush], *, take: bool = False
+    ) -> Sequence[PendingPush]:
+        """Return those for which this process delivers, together with those it takes now.
+
+        They are nobody's, or those of a worker that is gone; or, where the run itself was taken, anybody's.
+        """
+        worker = self._worker()
+        if not worker:
+            return ()
+        ours = [one for one in pending if one.worker == worker]
+        free = [one for one in pending if one.worker != worker and (take or not one.is_held)]
+        return [*ours, *(await configs.claim(free, worker))] if free else ours
+
+    async def _follow(self, elsewhere: "Elsewhere", run: str) -> None:
+        """Deliver what a run commits in another process, until it is over or nobody works on it."""
+        self._followed.add(run)
+        try:
+            async with elsewhere.changes(run) as changes:
+                async for standing in changes:
+                    self.wake(run)
+                    if standing is None or standing.finished or run not in self._lanes:
+                        return
+                    if not standing.worker:
+                        return  # who takes it up sees to its configs
+        except ShuttingDown:
+            return
+        finally:
+            self._followed.discard(run)
 
     def _adopt(self, pending: PendingPush, *, at_once: bool) -> None:
         key = pending.key
@@ -282,9 +361,13 @@ class Push:
 
     async def _look_after(self, configs: PushConfigs) -> None:
         for number in count(1):
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(ADOPT_S)
             try:
-                await self._adopt_all(configs)
+                if number % CHECK_EACH == 0:
+                    await self._adopt_all(configs)
+                elif free := await configs.pending(free=True):
+                    for pending in await self._ours(configs, free):
+                        self._adopt(pending, at_once=pending.is_behind)
                 if number % SWEEP_EACH == 0:
                     await configs.sweep(KEPT_S)
             except HectorError as error:

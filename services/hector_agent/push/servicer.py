@@ -31,10 +31,11 @@ class PushServicer(a2a.A2AServiceServicer):
         new = checked(request, self.push.config, version=version, task_id=task_id, traceparent=trace)
         await self._check_task(call, task_id, request.tenant)
         try:
-            row = await self.push.configs.put(call.app, call.principal.id, task_id, new)
+            worker = self.push.worker
+            row = await self.push.configs.put(call.app, call.principal.id, task_id, new, worker=worker)
         except RunNotFound:
             raise a2a.TaskNotFound(task_id) from None
-        self.push.placed(task_id)
+        self.push.placed(task_id, is_here=False)
         return shown(row)
 
     async def GetTaskPushNotificationConfig(
