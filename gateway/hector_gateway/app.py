@@ -16,6 +16,7 @@ from .cors_config import CorsConfig
 from .errors import Headers, NoHost, NotForYou, NothingHere, Refusal, WrongVerb
 from .exchange import ClientLeft, Exchange, Receive, Scope, Send
 from .faults import is_lost, public, reason_in, retry_headers, unexpected
+from .history_pages import HistoryPages
 from .measuring import http_served
 from .probes import Probes
 from .push_pages import PushPages
@@ -42,6 +43,7 @@ class App:
         pages: ConfigPages | None = None,
         deliveries: PushPages | None = None,
         sessions: SessionPages | None = None,
+        history: HistoryPages | None = None,
         cors: Cors | None = None,
         always: Headers = (),
     ) -> None:
@@ -56,12 +58,14 @@ class App:
             pages: Shows the config; None: nobody may see it here.
             deliveries: Shows how push notifications are; None: nobody may see it here.
             sessions: Shows callers their sessions and artifacts; None: nobody may see them here.
+            history: Erases users, and keeps what is pinned; None: nobody may ask for it here.
             cors: Which pages may call; None: none.
             always: Headers of every answer.
         """
         self._access, self._cards = access, cards
         self._rpc, self._rest = rpc, rest
         self._pages, self._deliveries, self._sessions = pages, deliveries, sessions
+        self._history = history
         self._cors, self._always = cors or Cors(CorsConfig()), always
         self._metrics = metrics.path()
         self._probes = {"/live": probes.live, "/ready": probes.ready, "/health": probes.health}
@@ -131,6 +135,10 @@ class App:
         if self._sessions is not None and self._sessions.has(exchange.path):
             exchange.what = "session"
             await self._sessions.serve(exchange, principal)
+            return
+        if self._history is not None and self._history.has(exchange.path):
+            exchange.what = "history"
+            await self._history.serve(exchange, principal)
             return
         what, name, lenient = target_of(exchange.path)
         if what is Target.NOTHING:

@@ -17,6 +17,7 @@ from .config_source import ConfigSource
 from .cors import Cors
 from .directory import Directory
 from .errors import Headers
+from .history_pages import HistoryPages
 from .in_flight import InFlight
 from .methods import Method, methods_of
 from .operations import Operations
@@ -81,6 +82,7 @@ class HttpPort:
             pages=ConfigPages(access, behind.source),
             deliveries=PushPages(access, behind.mesh),
             sessions=SessionPages(access, behind.mesh, server),
+            history=HistoryPages(access, behind.mesh),
             cors=Cors(server.cors),
             always=STRICT if behind.encrypted else (),
         )

@@ -3,6 +3,7 @@
 RESERVED = frozenset(
     {
         "v1",
+        "admin",
         "agents",
         "apps",
         "api",

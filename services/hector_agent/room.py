@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import hector_a2a as a2a
-from hector.agent.v1 import add_AgentServiceServicer_to_server
+from hector.agent.v1 import add_AgentServiceServicer_to_server, add_HistoryServiceServicer_to_server
 from hector_mesh import Mesh, Prepared, Renewal, Room, Server, Whereabouts
 from hector_store import Database, RunLog, StorageSection, opened
 
@@ -13,6 +13,7 @@ from .a2a_servicer import A2AServicer
 from .agent import Agent
 from .agent_servicer import AgentServicer
 from .config import AgentSection
+from .history_servicer import HistoryServicer
 from .housekeeping import Housekeeping
 from .push.config import PushSection
 from .push.push import Push
@@ -46,6 +47,7 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
     def register(server: Server) -> None:
         a2a.add_A2AServiceServicer_to_server(A2AServicer(roster, runs, push), server)
         add_AgentServiceServicer_to_server(AgentServicer(roster, runs, push), server)
+        add_HistoryServiceServicer_to_server(HistoryServicer(databases), server)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:

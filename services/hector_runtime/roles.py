@@ -77,7 +77,7 @@ ROLES: Mapping[str, Role] = {
     "reasoning": Role("hector_reasoning", ("hector.reasoning.v1.ReasoningStrategy",)),
     "agent": Role(
         "hector_agent",
-        ("lf.a2a.v1.A2AService", "hector.agent.v1.AgentService"),
+        ("lf.a2a.v1.A2AService", "hector.agent.v1.AgentService", "hector.agent.v1.HistoryService"),
         calls=("reasoning", "llm", "tool"),
         reads=("agents", "storage", "server.a2a.push", "server.a2a.signing"),
         takes_over=("agents", "defaults.llm", "storage.retention"),
