@@ -21,6 +21,7 @@ import many_processes
 import one_process
 import paces
 import quickstart
+import runs
 from figures import Figure, table, table_of
 from plan import Plan
 from processes import mock_model
@@ -38,8 +39,9 @@ PARTS: dict[str, Part] = {
     "databases": databases.databases,
     "peers": beside.peers,
     "a2a": a2a_border.border,
+    "runs": runs.runs,
 }
-UNASKED = [name for name in PARTS if name not in ("databases", "peers", "a2a")]  # they take more
+UNASKED = [name for name in PARTS if name not in ("databases", "peers", "a2a", "runs")]  # they take more
 
 
 def main() -> None:
@@ -50,7 +52,7 @@ def main() -> None:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"of {', '.join(PARTS)}; all but databases, peers and a2a if left out",
+        help=f"of {', '.join(PARTS)}; all but databases, peers, a2a and runs if left out",
     )
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument("--rounds", type=int)
@@ -59,6 +61,10 @@ def main() -> None:
     parser.add_argument("--answers", type=int, nargs=2, help="after how many of them memory is looked at")
     parser.add_argument(
         "--folder", type=Path, help="where databases are made; a temporary folder if left out"
+    )
+    of_runs = parser.add_argument_group("of the part runs")
+    of_runs.add_argument(
+        "--kind", nargs="+", choices=runs.KINDS, default=[], dest="kinds", help="what is measured"
     )
     a2a = parser.add_argument_group("of the part a2a")
     kinds = (*a2a_border.KINDS, "idle")
@@ -103,7 +109,7 @@ def plan_of(given: argparse.Namespace, folder: Path) -> Plan:
         "seconds": given.seconds,
         "clients": given.clients and tuple(given.clients),
         "answers": given.answers and tuple(given.answers),
-        "only": tuple(given.only),
+        "only": tuple(given.only) or tuple(given.kinds),
         "stores": tuple(given.stores or ()),
         "bindings": tuple(given.binding),
         "profile": given.profile,

@@ -3,8 +3,9 @@
     python bench/mock_model.py [PORT]        prints the port it listens on
 
 The first part of the path is the pace: /burst all chunks at once, /tick one in each turn of the event loop,
-/d20 one every 20 ms (any number). What it sends is made before the first request. In all paces but /burst the
-first word is the time at which it left (`time.monotonic_ns()`), for whoever measures how long it took.
+/d20 one every 20 ms (any number), /todo calls the tool todo_write first, and answers whole then. What it
+sends is made before the first request. In all paces but /burst and /todo the first word is the time at which
+it left (`time.monotonic_ns()`), for whoever measures how long it took.
 """
 
 import asyncio
@@ -65,7 +66,18 @@ def whole() -> bytes:
     return HEAD + b"application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
-WHOLE = whole()
+def calling() -> bytes:
+    todo = {"todos": [{"id": "1", "content": "answer", "status": "pending"}]}
+    function = {"name": "todo_write", "arguments": json.dumps(todo)}
+    called = [{"id": "call-1", "type": "function", "function": function}]
+    message = {"role": "assistant", "content": None, "tool_calls": called}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    answer = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "mock"}
+    body = json.dumps({**answer, "choices": [choice], "usage": USAGE}).encode()
+    return HEAD + b"application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+WHOLE, CALLING = whole(), calling()
 MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -106,6 +118,8 @@ class Connection(asyncio.Protocol):
         pace = path.split(b"/", 2)[1]
         if not path.endswith(b"/chat/completions"):
             self.transport.write(MISSING)
+        elif pace == b"todo" and b'"tool_call_id"' not in body:
+            self.transport.write(CALLING)
         elif b'"stream":true' not in body and b'"stream": true' not in body:
             self.transport.write(WHOLE)
         elif pace == b"burst":

@@ -7,12 +7,14 @@ HECTOR_CHAOS_LEASE how long leases last. A failure names its seed: with the same
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from chaos.replicas import Store
+from chaos.scene import Scene, scene_at
 from support.databases import DatabaseServer, database_servers
 
 __all__ = ["database_servers"]
@@ -63,3 +65,11 @@ def stores(database_servers: Callable[[str], DatabaseServer]) -> Stores:
             yield Store(server.url(name), server=server, name=name)
 
     return store
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def scene(request: pytest.FixtureRequest, stores: Stores, shared_folder: Path) -> AsyncIterator[Scene]:
+    """Two replicas that the tests of a module kill in turn, on the database that it names."""
+    with stores(request.module.DATABASE, shared_folder) as store:
+        async with scene_at(shared_folder, store, lease_s=LEASE_S) as scene:
+            yield scene

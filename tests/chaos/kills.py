@@ -2,16 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from chaos.clients import WAITS, Client
-from chaos.conftest import LEASE_S, Stores
+from chaos.conftest import LEASE_S
 from chaos.faulty import AFTER, BEFORE
 from chaos.replicas import Replica
-from chaos.scene import Scene, asking, first, scene_at, seeded
+from chaos.scene import Scene, asking, first, seeded
 from chaos.world import ASKED, CALLED, EFFECTED, IN_DOUBT, STREAMING
 
 RUNS = 24
@@ -30,22 +27,15 @@ POINTS = (BEFORE_MODEL, MID_STREAM, AFTER_DISPATCH, BEFORE_COMMIT, AFTER_COMMIT)
 
 
 class Kills:
-    """What must be true on each database. Subclasses name theirs."""
-
-    database: str
-
-    @pytest_asyncio.fixture(scope="class", loop_scope="class")
-    async def scene(self, stores: Stores, shared_folder: Path) -> AsyncIterator[Scene]:
-        with stores(self.database, shared_folder) as store:
-            async with scene_at(shared_folder, store, lease_s=LEASE_S) as scene:
-                yield scene
+    """What must be true on each database; the module of a subclass names it in DATABASE."""
 
     @pytest.mark.parametrize("point", POINTS)
-    @pytest.mark.asyncio(loop_scope="class")
+    @pytest.mark.asyncio(loop_scope="module")
     async def test_what_was_acknowledged_is_answered_once(self, scene: Scene, point: str, seed: str) -> None:
         """Ours: clients see every event once, effects are there once or in doubt, and nothing is left."""
-        with seeded(self.database, point, seed) as chance:
-            async with asyncio.timeout(60 + 4 * LEASE_S):
+        with seeded(scene.store.url.partition(":")[0], point, seed) as chance:
+            async with asyncio.timeout(30 + 4 * LEASE_S), scene.told():
+                await scene.replicas.start()
                 await kill(scene, point, chance)
                 await scene.check()
 

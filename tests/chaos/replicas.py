@@ -90,7 +90,9 @@ class Replica:
         self.logs.append(self.folder / f"{self.name}-{len(self.logs)}.log")
         roles = [word for role in ROLES for word in ("--role", role)]
         words = ["serve", "--config", "hector.yaml", *roles, "--port", str(self.port), "--grpc-port", "0"]
-        words += ["--listen", f"unix://{self.folder}/{self.name}.sock", *self.more]
+        if "--workers" not in self.more:  # workers have sockets of their own
+            words += ["--listen", f"unix://{self.folder}/{self.name}.sock"]
+        words += self.more
         with self.logs[-1].open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, FAULTY, *words],
@@ -127,6 +129,12 @@ class Replica:
         unfinished = self.armed.with_suffix(".new")
         unfinished.write_text(f"{point} {number}")
         unfinished.replace(self.armed)
+
+    def children(self) -> list[int]:
+        """Return the processes that it has started."""
+        assert self.process is not None
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def output(self) -> str:
         return "".join(log.read_text(encoding="utf-8", errors="replace") for log in self.logs)

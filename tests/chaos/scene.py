@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 from chaos.clients import Client
-from chaos.replicas import Replica, Replicas, Store, replicas_at
+from chaos.replicas import Replicas, Store, replicas_at
 from chaos.story import check, shown, stories_of, unfinished
 from chaos.world import World, world_at
 
@@ -44,7 +44,7 @@ class Scene:
 
     def watcher(self, of: Client, *, at: int) -> Client:
         """Return a client that reads what another one has asked."""
-        made = Client(self.session, self.replicas.agents(at), of.question, of.kind, says=None)
+        made = Client(self.session, self.replicas.agents(at), of.question, of.kind, looks_on=True)
         self.clients.append(made)
         return made
 
@@ -68,8 +68,24 @@ class Scene:
             told = "\n".join(f"{run}:\n{shown(story)}" for run, story in stories.items())
             raise AssertionError(f"{len(left)} runs are left unfinished: {left}\n{told}")
 
-    async def restart(self, replica: Replica) -> None:
-        await replica.start()
+    @asynccontextmanager
+    async def told(self) -> AsyncIterator[None]:
+        """Tell how it is when the block fails: who waits for what, and what the log has of that."""
+        try:
+            yield
+        except BaseException as error:
+            self.world.let_go(doomed=True)
+            clients, self.clients = [one for one in self.clients if not one.is_over], []
+            stories = await stories_of(self.store, {client.task for client in clients[:5]})
+            for client in clients[:5]:
+                seen = f"{client.state or 'nothing'} at {client.place}, {client.streams} streams"
+                story = shown(stories[client.task])
+                error.add_note(f"{client.question} {client.kind} {seen} {client.refusals[-3:]}\n{story}")
+            error.add_note(f"{len(clients)} were not over")
+            for replica in self.replicas.all:
+                lines = [line for line in replica.output().splitlines() if " INFO " not in line]
+                error.add_note(f"{replica.name}:\n" + "\n".join(lines[-30:]))
+            raise
 
 
 @asynccontextmanager

@@ -2,8 +2,8 @@
 
 from chaos.kills import Kills
 
+DATABASE = "mariadb"
+
 
 class TestKillsOnMariaDB(Kills):
     """See Kills."""
-
-    database = "mariadb"

@@ -2,8 +2,8 @@
 
 from chaos.kills import Kills
 
+DATABASE = "postgresql"
+
 
 class TestKillsOnPostgreSQL(Kills):
     """See Kills."""
-
-    database = "postgresql"

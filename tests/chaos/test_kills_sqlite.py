@@ -2,8 +2,8 @@
 
 from chaos.kills import Kills
 
+DATABASE = "sqlite"
+
 
 class TestKillsOnSQLite(Kills):
     """See Kills."""
-
-    database = "sqlite"
