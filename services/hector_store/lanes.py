@@ -39,7 +39,7 @@ def _next(*equal: Any, after: Any) -> Rows:
     statement = (
         select(*_PLACE)
         .where(_UNFINISHED, *conditions, after > bindparam(after.name))
-        .order_by(_R.finished, *equal, after, *behind)
+        .order_by(after, *behind)  # what is equal is not named: MariaDB would sort
         .limit(1)
     )
     return Rows(statement, names)
@@ -50,10 +50,7 @@ _NEXT_AGENT = _next(_R.worker, _R.app, after=_R.agent)
 _NEXT_APP = _next(_R.worker, after=_R.app)
 _NEXT_WORKER = _next(after=_R.worker)
 _FIRST = Rows(
-    select(*_PLACE)
-    .where(_UNFINISHED, _R.worker == bindparam("worker"))
-    .order_by(_R.finished, *_PLACE)
-    .limit(1),
+    select(*_PLACE).where(_UNFINISHED, _R.worker == bindparam("worker")).order_by(*_PLACE[1:]).limit(1),
     ("worker",),
 )
 _IN = (
@@ -66,7 +63,7 @@ _IN = (
 _CANDIDATES = Rows(
     select(_R.app, _R.agent, _R.priority, _R.due, _R.id, _R.epoch, _R.worker)
     .where(*_IN, _R.due <= bindparam("by", type_=BigInteger))
-    .order_by(_R.finished, *_PLACE, _R.due)
+    .order_by(_R.due)
     .limit(bindparam("most", type_=BigInteger)),
     ("worker", "app", "agent", "priority", "by", "most"),
 )

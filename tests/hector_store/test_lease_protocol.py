@@ -1,8 +1,9 @@
 """The lease protocol, in more than 10,000 interleavings of everything that may happen to three processes.
 
-They join, renew, stall past their leases and come back, are killed, are released by a parent, claim (looking
-and taking apart, so that what was seen may be old; also with the answer lost), create, write, park and finish,
-and are sent signals, while the database's clock runs, and is set forwards and back. `support.lease_world` is
+They join, renew, stall past their leases and come back, are killed, are released by a parent, claim
+(looking and taking apart, so that what was seen may be old; also with the answer lost), create, write, park,
+finish and are sent signals, while the clock of the database runs, and is set forwards and back.
+`support.lease_world` is
 the world that they live in. Whatever the order:
 
 * Of each epoch of a run only one worker writes: the one that created or claimed the run with it. Whoever had
