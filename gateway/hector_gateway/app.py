@@ -1,7 +1,9 @@
 """The HTTP server as an ASGI application: which path leads where."""
 
+from collections.abc import Mapping
 from enum import Enum
 from time import perf_counter
+from typing import Protocol
 
 from grpc.aio import AioRpcError
 
@@ -25,8 +27,19 @@ from .rpc import JsonRpc
 from .session_pages import SessionPages
 
 READ = ("GET", "HEAD")
+CLOSE = (b"connection", b"close")
 WATCHERS = frozenset({"viewer", "operator", "admin"})
 """Roles that may read metrics."""
+
+
+class Pages(Protocol):
+    """What answers at some paths of its own."""
+
+    def has(self, path: str) -> bool:
+        """Say whether a path is one of these."""
+
+    async def serve(self, exchange: Exchange, principal: Principal) -> None:
+        """Answer one request."""
 
 
 class App:
@@ -44,6 +57,7 @@ class App:
         deliveries: PushPages | None = None,
         sessions: SessionPages | None = None,
         history: HistoryPages | None = None,
+        others: Mapping[str, Pages] | None = None,
         cors: Cors | None = None,
         always: Headers = (),
     ) -> None:
@@ -59,13 +73,14 @@ class App:
             deliveries: Shows how push notifications are; None: nobody may see it here.
             sessions: Shows callers their sessions and artifacts; None: nobody may see them here.
             history: Erases users, and keeps what is pinned; None: nobody may ask for it here.
+            others: What else there is, by what requests of it are called where they are counted.
             cors: Which pages may call; None: none.
             always: Headers of every answer.
         """
-        self._access, self._cards = access, cards
+        self._access, self._cards, self._health = access, cards, probes
         self._rpc, self._rest = rpc, rest
         self._pages, self._deliveries, self._sessions = pages, deliveries, sessions
-        self._history = history
+        self._history, self._others = history, others or {}
         self._cors, self._always = cors or Cors(CorsConfig()), always
         self._metrics = metrics.path()
         self._probes = {"/live": probes.live, "/ready": probes.ready, "/health": probes.health}
@@ -76,6 +91,8 @@ class App:
             return
         exchange, begun = Exchange(asgi, receive, send), perf_counter()
         exchange.more_headers = (*self._always, *self._cors.headers(exchange.header(b"origin")))
+        if self._health.stopping:  # who asks again asks elsewhere
+            exchange.more_headers = (*exchange.more_headers, CLOSE)
         try:
             probe = self._probes.get(exchange.path)
             if not exchange.names_host:
@@ -140,6 +157,11 @@ class App:
             exchange.what = "history"
             await self._history.serve(exchange, principal)
             return
+        for kind, pages in self._others.items():
+            if pages.has(exchange.path):
+                exchange.what = kind
+                await pages.serve(exchange, principal)
+                return
         what, name, lenient = target_of(exchange.path)
         if what is Target.NOTHING:
             self._access.admit(principal)

@@ -11,6 +11,7 @@ from .access import Access
 from .app import App
 from .beside import Beside
 from .cards import Cards
+from .command_pages import CommandPages
 from .config import CardView, ServerConfig
 from .config_pages import ConfigPages
 from .config_source import ConfigSource
@@ -24,6 +25,7 @@ from .operations import Operations
 from .probes import Probes
 from .public import Public
 from .push_pages import PushPages
+from .queue_pages import QueuePages
 from .rest import Rest
 from .routes import Routes
 from .rpc import JsonRpc
@@ -83,6 +85,10 @@ class HttpPort:
             deliveries=PushPages(access, behind.mesh),
             sessions=SessionPages(access, behind.mesh, server),
             history=HistoryPages(access, behind.mesh),
+            others={
+                "command": CommandPages(access, behind.mesh, server),
+                "queue": QueuePages(access, behind.mesh),
+            },
             cors=Cors(server.cors),
             always=STRICT if behind.encrypted else (),
         )

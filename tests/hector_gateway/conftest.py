@@ -48,6 +48,9 @@ class Agents(AgentServiceServicer):
     def __init__(self) -> None:
         self.asked, self.wait, self.times = asyncio.Event(), asyncio.Event(), 0
         self.asked_of_push: list[tuple[Principal, Any]] = []
+        self.commanded: list[tuple[str, Principal, Any]] = []
+        self.answers: dict[str, Any] = {}
+        """What is answered to commands, by the name of the call."""
         self.wait.set()
         skill = Skill(id="help", name="Help", description="Helps.", tags=["chat"])
         self.agents = [
@@ -92,6 +95,21 @@ class Agents(AgentServiceServicer):
     ) -> RetryPushConfigResponse:
         self.asked_of_push.append((current_call.get().principal, request))
         return RetryPushConfigResponse(push_config=PushConfig(run=request.run, id=request.id))
+
+
+def _commanded(name: str) -> Any:
+    async def answer(self: Agents, request: Any, context: Context) -> Any:
+        self.commanded.append((name, current_call.get().principal, request))
+        return self.answers[name]
+
+    return answer
+
+
+for _name in (
+    *("CancelRun", "PauseRun", "ResumeRun", "RetryRun", "Signal", "GetRun", "ListCheckpoints"),
+    *("GetQueueStats", "ListDeadLetters", "RequeueDeadLetter"),
+):
+    setattr(Agents, _name, _commanded(_name))
 
 
 @dataclass
