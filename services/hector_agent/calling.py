@@ -33,6 +33,7 @@ from .in_doubt import (
 )
 from .measuring import in_doubt, tool_called
 from .resuming import Known
+from .run import Also
 from .state import change
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ async def _settled(
             asked.append(event)
             continue
         if verdict.decision is Decision.GIVE_UP:
-            await turn.run.commit((), effects=_effects(turn, event, "given up"))
+            await turn.run.commit((), also=Also(effects=_effects(turn, event, "given up")))
             given_up = event.call.id in known.verdicts
             raise EffectInDoubt(event.call.name, event.effect_id, given_up=given_up)
         if verdict.decision is Decision.AGAIN and policy != REPLAY:
@@ -178,7 +179,7 @@ async def _made(turn: "Turn", event: ToolStarted, context: ToolContext) -> ToolF
         change(turn.state, result.state_delta_json)
         events.append(RunEvent(state_changed=StateChanged(delta_json=result.state_delta_json)))
     for number, artifact in enumerate(result.artifacts):
-        saved = ArtifactSaved(artifact=to_a2a(artifact, f"{event.call.id}-{number}"), last=True)
+        saved = ArtifactSaved(artifact=to_a2a(artifact, f"{event.effect_id}-{number}"), last=True)
         events.append(RunEvent(artifact_saved=saved))
     if events:
         ended = "failed" if finished.HasField("error") else "done"

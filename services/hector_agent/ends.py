@@ -1,18 +1,31 @@
 """Why runs ended that did not finish, as the log keeps it and users read it."""
 
 import logging
+from contextlib import suppress
 
 import grpc
 
-from hector.agent.v1 import RunError
+from hector.agent.v1 import RUN_STATE_FAILED, RunError, RunEvent
 from hector_mesh import HectorError
 
 from .agent import Agent
+from .errors import RunLost, RunReleased
 from .failure import error_of
-from .run import Place
+from .ledger import ended
+from .run import IN_DOUBT, Place, Run
+from .work import Work
 
 logger = logging.getLogger(__name__)
 
+FENCED = frozenset({"RUN_FENCED", "RUN_NOT_FOUND"})
+"""Why a write is refused of a run that somebody else has, or that was deleted."""
+_PASSING = frozenset(
+    {
+        *("STORAGE_BUSY", "STORAGE_CLOSED", "STORAGE_CROWDED", "STORAGE_FULL", "STORAGE_GONE"),
+        *("STORAGE_IN_DOUBT", "STORAGE_QUEUE_FULL", "STORAGE_READ_ONLY", "STORAGE_UNREACHABLE"),
+    }
+)
+"""What is the matter with a database that will be well again: runs wait for that, and go on."""
 INTERRUPTED = RunError(
     reason="INTERRUPTED",
     code=grpc.StatusCode.UNAVAILABLE.value[0],
@@ -45,3 +58,54 @@ def too_long(agent: Agent) -> RunError:
         message=f"the run took longer than {limit:g} s; raise agents.{agent.name}.timeout, or ask for less",
         metadata={"timeout_s": f"{limit:g}"},
     )
+
+
+async def concluded(work: Work, run: Run, error: BaseException | None) -> None:
+    """Write how a run ended, unless its turn has: cancelled, halted or failed. What is let go of has no end.
+
+    Args:
+        work: What was done for it.
+        run: The run.
+        error: What its turn met.
+    """
+    await run.settled()  # what was on its way when the turn was stopped may have been the end
+    if work.is_done(run):
+        return
+    work.is_fenced = is_fenced(error)
+    if work.change is None and (work.is_let_go or work.is_fenced or goes_on(error)):
+        work.failure = error if isinstance(error, HectorError) else None
+        await _find_out(run, error)
+        return
+    change = work.change
+    if change is None:
+        change = ended(run.task, RUN_STATE_FAILED, INTERRUPTED if error is None else why(error, run.place))
+    run.reason, run.about = change.error.reason, dict(change.error.metadata)
+    # What failed is a task, so that its owner can look at it.
+    is_task = None if run.is_task else True
+    try:
+        await run.commit([RunEvent(status_changed=change)], last=True, is_task=is_task)
+    except HectorError as failure:
+        # The log is out of reach, or somebody else's: whoever has it next goes on with the run.
+        logger.error("end of run was not written", extra={"run": run.place.run, "reason": failure.reason})
+        work.failure, work.is_fenced = failure, is_fenced(failure)
+
+
+async def _find_out(run: Run, error: BaseException | None) -> None:
+    """Find out whether something was written, if nobody can tell: it may have been the end."""
+    if isinstance(error, HectorError) and error.reason == IN_DOUBT:
+        with suppress(HectorError):  # then whoever goes on with the run finds out
+            await run.commit(())
+
+
+def is_fenced(error: BaseException | None) -> bool:
+    """Say whether a run is somebody else's by now, or nobody's any more."""
+    return isinstance(error, HectorError) and error.reason in FENCED
+
+
+def goes_on(error: BaseException | None) -> bool:
+    """Say whether a run stops here without an end: it is to go on elsewhere, or when the database is back."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if not isinstance(error, HectorError):
+        return False
+    return error.reason in _PASSING or isinstance(error, RunReleased | RunLost)

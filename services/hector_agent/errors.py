@@ -274,3 +274,15 @@ class ShuttingDown(HectorError):
 
     def __init__(self) -> None:
         super().__init__("the server is shutting down; ask again in a moment")
+
+
+class NoLease(HectorError):
+    """This process has lost its lease on runs, and takes a new one: nothing was written."""
+
+    code, reason = StatusCode.UNAVAILABLE, "NO_LEASE"
+    retry_after_s = 1.0
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server could not renew its lease in time, and is taking a new one; ask again in a moment"
+        )

@@ -47,6 +47,11 @@ COST = Counter(
 
 CALLED = Counter("hector_tool_calls_total", "Tool calls, by outcome.", ("agent", "tool", "status"))
 CALLED_S = Histogram("hector_tool_call_duration_seconds", "Tool calls.", ("agent", "tool"), bounds=LONG)
+LEASES_LOST = Counter("hector_leases_lost_total", "Leases that were over before they could be renewed.")
+TAKEN_OVER = Counter(
+    "hector_takeovers_total", "Runs that were taken over from a worker that is gone.", ("agent",)
+)
+CLAIMED = Counter("hector_runs_claimed_total", "Runs that were claimed, by why.", ("reason",))
 DOUBTED = Counter(
     "hector_effects_in_doubt_total",
     "Tool calls whose process died in the middle of them, by what became of them.",

@@ -2,24 +2,29 @@
 
 from collections.abc import Callable, Sequence
 
+from google.protobuf.json_format import ParseDict
+
 import hector_a2a as a2a
 from hector.agent.v1 import (
     RUN_STATE_SUBMITTED,
     RUN_STATE_WORKING,
-    OwnerChanged,
     RunEvent,
     RunState,
     StatusChanged,
 )
 from hector_mesh import Call, HectorError
 from hector_store import Created, NewEvent, NewPush, NewRun, RunLog, RunRow
+from hector_store.errors import ContextBusy
 
 from .agent import Agent
+from .beside import Beside
 from .elsewhere import Elsewhere
 from .feed import Cursor
 from .idempotency import Once
+from .lease import Lease
 from .ledger import events_of, state_of
-from .run import IN_DOUBT, Place, Run, row_of
+from .run import IN_DOUBT, Also, Place, Run, row_of
+from .sessions.errors import TurnInProgress
 from .tail import Reader
 from .view import INTERRUPTED, TASK_STATES, fold, listed, new_task
 
@@ -29,10 +34,11 @@ WAITING = frozenset(RunState.Name(state) for state in INTERRUPTED)
 
 async def opened(
     log: RunLog,
-    worker: str,
+    lease: Lease,
     agent: Agent,
     message: "a2a.Message",
     call: Call,
+    beside: Beside,
     once: Once | None,
     pushes: Sequence[NewPush],
     *,
@@ -43,21 +49,30 @@ async def opened(
 
     Args:
         log: Where.
-        worker: Who owns it.
+        lease: Under which it is owned.
         agent: Whose run it is.
         message: What it answers, with the ids of task and context filled in.
         call: Who asks.
+        beside: What the client says beside the message.
         once: The key under which it is to be taken once.
         pushes: Who is to be told of it.
         new_context: The context has no other run.
         waits: Other runs of its context come first.
+
+    Raises:
+        TurnInProgress: One of those is at work, and the agent takes one at a time.
     """
-    new, rows, task = _drafted(worker, agent, message, call, once, pushes, new_context, waits)
-    created = await _created(log, new._replace(view=listed(task)), rows)
+    new, rows, task = _drafted(lease, agent, message, call, beside, once, pushes, new_context, waits)
+    is_picky = agent.config.concurrent_turns == "reject" and not new_context
+    new = new._replace(view=listed(task), context_rule="idle" if is_picky else "")
+    try:
+        created = await _created(log, new, rows)
+    except ContextBusy as busy:
+        raise TurnInProgress(message.context_id, agent.name, busy.facts["run"]) from None
     if created.repeated:
         return created.run_id
     task.status.timestamp.FromMicroseconds(created.time_us)
-    return _run(log, new, task, created.context_position, created.epoch, len(rows))
+    return _run(log, lease, new, task, created.context_position, created.epoch, len(rows))
 
 
 async def _created(log: RunLog, new: NewRun, rows: Sequence[NewEvent]) -> Created:
@@ -73,35 +88,38 @@ async def _created(log: RunLog, new: NewRun, rows: Sequence[NewEvent]) -> Create
 
 
 def unwritten(
-    log: RunLog, worker: str, agent: Agent, message: "a2a.Message", call: Call, *, reads: bool
+    log: RunLog, lease: Lease, agent: Agent, message: "a2a.Message", call: Call, beside: Beside
 ) -> Run:
     """Return the first run of a new context, which is written with the first thing that happens in it.
 
     Nobody hears of it before that. Where its agent answers without waiting for anything, all of it is one
-    commit. `reads`: whoever asked for it sees it from its beginning.
+    commit.
     """
-    new, rows, task = _drafted(worker, agent, message, call, None, (), True, False)
-    run = _run(log, new, task, 1, 1, len(rows))
+    new, rows, task = _drafted(lease, agent, message, call, beside, None, (), True, False)
+    run = _run(log, lease, new, task, 1, 1, len(rows))
     run.draft = new, rows
-    if reads:
+    if beside.reads:
         begun = a2a.Task()
         begun.CopyFrom(task)
         run.begun = begun, Reader(log, new.app, new.id, run.feed, Cursor(len(rows)))
     return run
 
 
-def _run(log: RunLog, new: NewRun, task: "a2a.Task", position: int, epoch: int, events: int) -> Run:
+def _run(
+    log: RunLog, lease: Lease, new: NewRun, task: "a2a.Task", position: int, epoch: int, events: int
+) -> Run:
     place = Place(new.id, new.app, new.owner, new.agent, new.context_id, position, epoch)
     run = Run(log, place, task, events + 1)
-    run.state, run.is_task = RunState.Value(new.state), new.is_task
+    run.state, run.is_task, run.lease = RunState.Value(new.state), new.is_task, lease
     return run
 
 
 def _drafted(
-    worker: str,
+    lease: Lease,
     agent: Agent,
     message: "a2a.Message",
     call: Call,
+    beside: Beside,
     once: Once | None,
     pushes: Sequence[NewPush],
     new_context: bool,
@@ -110,7 +128,7 @@ def _drafted(
     """Return a run as it is written down, with its first events and the task that they make."""
     run_id, app, owner = message.task_id, call.app, call.principal.id
     state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
-    events = [received(message, once), RunEvent(status_changed=StatusChanged(state=state))]
+    events = [received(message, call, beside, once), RunEvent(status_changed=StatusChanged(state=state))]
     task = new_task(run_id, message.context_id)
     task.history.append(message)
     task.status.state = TASK_STATES[state]
@@ -124,7 +142,7 @@ def _drafted(
         state=RunState.Name(state),
         is_task=not agent.answers_plainly,
         revision=agent.revision or call.revision,
-        worker=worker,
+        worker=lease.worker,
         idempotency_key=once.name if once else "",
         idempotency_hash=once.hash if once else "",
         pushes=named(pushes, run_id),
@@ -134,7 +152,7 @@ def _drafted(
 
 async def reopened(
     log: RunLog,
-    worker: str,
+    lease: Lease,
     waiting: Elsewhere,
     row: RunRow,
     why: Sequence[RunEvent],
@@ -145,7 +163,7 @@ async def reopened(
 
     Args:
         log: Where it is written.
-        worker: Who takes it up.
+        lease: Under which it is taken up.
         waiting: Where its readers are.
         row: The run as it waits.
         why: What happened that it goes on, or ends.
@@ -155,18 +173,11 @@ async def reopened(
     Raises:
         HectorError: RUN_FENCED: somebody else took it up.
     """
-    epoch = await log.take_over(row.id, worker, if_epoch=row.epoch)
+    epoch = await log.take_over(row.id, lease.worker, if_epoch=row.epoch)
     before = events_of(await log.events(row.app, row.id))
-    place = Place(row.id, row.app, row.owner, row.agent, row.context_id, row.context_position, epoch)
-    task = fold(new_task(row.id, row.context_id), before)
-    run = Run(log, place, task, row.next_seq, waiting.take(row.id, row.next_seq))
-    run.state, run.is_task, run.committed = state_of(row), row.is_task, told
-    events = list(why)
-    if row.worker != worker:
-        changed = OwnerChanged(worker=worker, epoch=epoch, reason="it waited, and is taken up again")
-        events.insert(0, RunEvent(owner_changed=changed))
+    run = owned(log, lease, waiting, row, epoch, before, told)
     try:
-        await _committed(run, events, named(pushes, row.id))
+        await committed(run, why, named(pushes, row.id))
     except BaseException:
         waiting.left(row.id)
         raise
@@ -174,9 +185,32 @@ async def reopened(
     return run, before
 
 
-async def _committed(run: Run, events: Sequence[RunEvent], pushes: Sequence[NewPush]) -> None:
+def owned(
+    log: RunLog,
+    lease: Lease,
+    waiting: Elsewhere,
+    row: RunRow,
+    epoch: int,
+    own: Sequence[RunEvent],
+    told: Callable[[str], None] | None,
+) -> Run:
+    """Return a run that is this worker's by its row, with its events so far; `taken` or `left` comes next."""
+    place = Place(row.id, row.app, row.owner, row.agent, row.context_id, row.context_position, epoch)
+    task = fold(new_task(row.id, row.context_id), own)
+    next_seq = own[-1].seq + 1 if own else row.next_seq
+    run = Run(log, place, task, next_seq, waiting.take(row.id, next_seq))
+    run.state, run.is_task, run.committed, run.lease = state_of(row), row.is_task, told, lease
+    return run
+
+
+async def committed(run: Run, events: Sequence[RunEvent], pushes: Sequence[NewPush] = ()) -> None:
+    """Write why a run goes on here. If nobody can tell whether that was written, find out.
+
+    Raises:
+        HectorError: It was not.
+    """
     try:
-        await run.commit(events, pushes=pushes)
+        await run.commit(events, also=Also(pushes=pushes) if pushes else None)
     except HectorError as error:
         if error.reason != IN_DOUBT:
             raise
@@ -195,10 +229,22 @@ def waits(row: RunRow | None) -> bool:
     return row is not None and row.state in WAITING
 
 
-def received(message: "a2a.Message", once: Once | None) -> RunEvent:
-    """Return what the log says of a message that came in, to be taken once if it has a key."""
+def received(message: "a2a.Message", call: Call, beside: Beside, once: Once | None) -> RunEvent:
+    """Return what the log says of a message that came in, to be taken once if it has a key.
+
+    And of who sent it, and what was said beside it: whoever takes the run over knows as much.
+    """
     event = RunEvent()
-    event.message_received.message.Pack(message)
+    said = event.message_received
+    said.message.Pack(message)
+    if call.principal.roles:
+        said.roles.extend(sorted(call.principal.roles))
+    if beside.metadata:
+        ParseDict(dict(beside.metadata), said.request_metadata)
+    if beside.extensions:
+        said.extensions.extend(beside.extensions)
+    if beside.output_modes:
+        said.output_modes.extend(beside.output_modes)
     if once is not None:
         event.message_received.idempotency_key = once.name
         event.message_received.idempotency_hash = once.hash

@@ -1,7 +1,15 @@
 """Turns of one session, one after another, in the order in which they were committed."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Awaitable, Hashable
+from enum import Enum
+
+
+class _Place(Enum):
+    WAITS = 0
+    IS_IN = 1
+    ASIDE = 2
+    """It let those before it in, and comes back by itself."""
 
 
 class InOrder:
@@ -22,27 +30,35 @@ class InOrder:
 class Seat:
     """One turn, waiting or at work. A class: every answer goes through here, and generators cost more."""
 
-    __slots__ = ("_is_in", "_may_enter", "_queue", "_session", "_waiting", "position")
+    __slots__ = ("_may_enter", "_place", "_queue", "_session", "_waiting", "position")
 
     def __init__(self, waiting: "dict[Hashable, list[Seat]]", session: Hashable, position: int) -> None:
         self._waiting, self._session, self.position = waiting, session, position
         self._queue = waiting.setdefault(session, [])
         self._queue.append(self)
-        self._is_in = len(self._queue) == 1
+        self._place = _Place.IS_IN if len(self._queue) == 1 else _Place.WAITS
         self._may_enter: asyncio.Event | None = None
+        if self._place is _Place.WAITS:
+            self._let_next_in()
 
     async def __aenter__(self) -> None:
-        if self._is_in:
-            return
-        self._may_enter = asyncio.Event()
-        try:
-            await self._may_enter.wait()
-        except BaseException:
-            self.leave()
-            raise
+        await self._enter()
 
     async def __aexit__(self, *_: object) -> None:
         self.leave()
+
+    async def aside(self, until: Awaitable[object]) -> None:
+        """Wait for something outside, and come in again. Meanwhile turns before this may go, no others."""
+        self._place = _Place.ASIDE
+        self._let_next_in()
+        try:
+            await until
+        except BaseException:
+            self.leave()
+            raise
+        self._place = _Place.WAITS
+        self._let_next_in()
+        await self._enter()
 
     def leave(self) -> None:
         """Let the next one in; for who is left behind, too, and then leaves a second time."""
@@ -51,13 +67,27 @@ class Seat:
         self._queue.remove(self)
         if not self._queue:
             del self._waiting[self._session]
-        elif self._is_in:
-            min(self._queue, key=_position)._let_in()
+        else:
+            self._let_next_in()
 
-    def _let_in(self) -> None:
-        self._is_in = True
-        if self._may_enter is not None:
-            self._may_enter.set()
+    async def _enter(self) -> None:
+        if self._place is _Place.IS_IN:
+            return
+        self._may_enter = asyncio.Event()
+        try:
+            await self._may_enter.wait()
+        except BaseException:
+            self.leave()
+            raise
+
+    def _let_next_in(self) -> None:
+        if any(seat._place is _Place.IS_IN for seat in self._queue):
+            return
+        first = min(self._queue, key=_position)
+        if first._place is _Place.WAITS:
+            first._place = _Place.IS_IN
+            if first._may_enter is not None:
+                first._may_enter.set()
 
 
 def _position(turn: Seat) -> int:

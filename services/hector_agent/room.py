@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import hector_a2a as a2a
 from hector.agent.v1 import add_AgentServiceServicer_to_server, add_HistoryServiceServicer_to_server
 from hector_mesh import Mesh, Prepared, Renewal, Room, Server, Whereabouts
-from hector_store import Database, RunLog, StorageSection, opened
+from hector_store import Database, RunLog, StorageSection, blobs_of, opened
 
 from .a2a_servicer import A2AServicer
 from .agent import Agent
@@ -20,6 +20,7 @@ from .push.push import Push
 from .push.signing import signer_of
 from .roster import Roster
 from .runs import Runs
+from .sessions.rebuilding import build_states_once
 from .tools import Toolbox
 
 
@@ -30,7 +31,7 @@ class Config(AgentSection, StorageSection, PushSection):
 def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Whereabouts | None = None) -> Room:
     """Return the agent service: A2A, and what A2A does not cover.
 
-    It opens the database when it starts running, and ends the runs that a crash left behind.
+    It opens the database when it starts running, and goes on with runs whose process is gone.
 
     Args:
         config: The agents, and where runs are kept.
@@ -41,7 +42,9 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
     roster = Roster(agents_of(config, mesh, revision))
     offered = config.server.a2a
     push = Push(offered.push, signer_of(offered.push, offered.signing))
-    runs, databases = Runs(push), list[Database]()
+    storage = config.storage
+    runs = Runs(roster, push, lease_s=storage.lease, checkpoint=storage.checkpoint, whereabouts=whereabouts)
+    databases = list[Database]()
     housekeeping = Housekeeping(config.storage.retention)
 
     def register(server: Server) -> None:
@@ -53,12 +56,15 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
     async def running() -> AsyncIterator[None]:
         async with opened(config.storage.database) as database:
             databases.append(database)
-            # Claimed, else this would end, as interrupted, what another process works on.
+            database.blobs = blobs_of(storage.blobs)
+            database.artifact_bytes = storage.artifacts.max_size
+            await build_states_once(database)
             log = RunLog(database)
             elsewhere = runs.waiting.running(log, mesh.peers, database.hints)
-            async with database.claimed(), elsewhere, runs.running(log), push.running(database, log):
-                async with housekeeping.running(database):
-                    yield
+            pushing = push.running(database, log, lambda: runs.worker, runs.waiting)
+            keeping = housekeeping.running(database)
+            async with log.states.followed(), elsewhere, runs.running(database), pushing, keeping:
+                yield
 
     async def database_is_well() -> bool:
         return all([await database.is_well() for database in databases])
@@ -70,7 +76,8 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
         signer = await to_thread(signer_of, pushing.push, pushing.signing)
 
         def commit() -> None:
-            roster.replace(agents)
+            roster.replace(agents, renewal)
+            runs.checkpoint = renewal.config.storage.checkpoint
             push.renew(pushing.push, signer)
             housekeeping.config = renewal.config.storage.retention
 

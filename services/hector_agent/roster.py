@@ -1,6 +1,8 @@
 """The configured agents, and which of them a request means."""
 
+import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from hector.agent.v1 import (
     VISIBILITY_INTERNAL,
@@ -10,6 +12,7 @@ from hector.agent.v1 import (
     Visibility,
 )
 from hector.agent.v1 import Agent as AgentInfo
+from hector_mesh import Renewal
 
 from .agent import Agent
 from .config import AgentConfig
@@ -28,10 +31,22 @@ class Roster:
 
     def __init__(self, agents: Mapping[str, Agent]) -> None:
         self.agents = agents
+        self._earlier: dict[str, Mapping[str, Agent]] = {}
 
-    def replace(self, agents: Mapping[str, Agent]) -> None:
-        """Have these agents from now on; runs keep the one that they began with."""
-        self.agents = agents
+    def replace(self, agents: Mapping[str, Agent], renewal: Renewal | None = None) -> None:
+        """Have these agents from now on; runs keep the one that they began with.
+
+        Those before are kept for as long as runs may go by them, for runs that are taken over.
+        """
+        before, self.agents = self.agents, agents
+        if renewal is not None and renewal.before and renewal.before != renewal.revision:
+            self._earlier[renewal.before] = before
+            forget = partial(self._earlier.pop, renewal.before, None)
+            asyncio.get_running_loop().call_later(renewal.lasting_s, forget)
+
+    def of(self, name: str, revision: str) -> Agent | None:
+        """Return an agent as a revision of the config has it, if that is still known, or as it is now."""
+        return self._earlier.get(revision, self.agents).get(name) or self.agents.get(name)
 
     def pick(self, tenant: str) -> Agent:
         """Return the agent that A2A's tenant names: "agent", "app/agent", or "" for the default.

@@ -5,24 +5,38 @@ committed every quarter of a second and with whatever happens next.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 import hector_a2a as a2a
-from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppended
+from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RUN_STATE_WAITING, RunEvent, RunState, TextAppended
 from hector.common.v1 import Message
 from hector_mesh import HectorError
 from hector_mesh.flag import Flag
-from hector_store import Appended, Effect, EventRow, NewEvent, NewPush, NewRun, RunChanges, RunLog
+from hector_store import (
+    NEVER,
+    Appended,
+    Effect,
+    EventRow,
+    Kept,
+    NewEvent,
+    NewPush,
+    NewRun,
+    RunChanges,
+    RunLog,
+)
 
 from .conversation import from_a2a
 from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
+from .sessions.scopes import kept_of, lasting
 from .view import FINAL, INTERRUPTED, fold, listed, listed_after, state_of
 
 if TYPE_CHECKING:
+    from .lease import Lease
     from .tail import Reader
 
 FLUSH_S = 0.25  # how long shown text may stay uncommitted
@@ -31,11 +45,29 @@ OPENING_ROUNDS = 3
 """Rounds of the event loop that do not count as waiting, as of `asyncio.sleep(0)`."""
 DECIDES_S = 0.001
 """How long an agent may think about whether its answer is a task, where somebody needs to know at once."""
+PARKED = INTERRUPTED | {RUN_STATE_WAITING}
+"""States of runs that nobody works on."""
 IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
 
 
 Late = Callable[[], tuple[Sequence[RunEvent], bool]]
 """Events that are settled only when it is their turn to be written, and whether open text ends there."""
+
+
+class Also(NamedTuple):
+    """What is written in the same moment as events."""
+
+    pushes: Sequence[NewPush] = ()
+    """Who is to be told of what follows, too."""
+    effects: Sequence[Effect] = ()
+    """What is done in the world, before it is done and after."""
+    consume: Collection[int] = ()
+    """Signals that the events answer, by number."""
+    until_us: int | None = None
+    """Nobody has the run from now on, until then."""
+
+
+NOTHING_ELSE = Also()
 
 
 class Place(NamedTuple):
@@ -92,6 +124,8 @@ class Run:
         """It is to stop before its next step, and go on elsewhere."""
         self.is_lost = False
         """It is somebody else's, or may be: nothing is written any more."""
+        self.lease: Lease | None = None
+        """Under which it is written; None: it is nobody else's in any case."""
         self.void: frozenset[str] = frozenset()
         """Artifacts that begin anew when there is more of them: another owner was in the middle of them."""
         self.answer: a2a.Message | None = None
@@ -111,7 +145,12 @@ class Run:
     @property
     def parked(self) -> bool:
         """The run waits for somebody, and nobody works on it."""
-        return self.state in INTERRUPTED
+        return self.state in PARKED
+
+    @property
+    def cannot_write(self) -> bool:
+        """Somebody else may have the run by now, and nothing is written of it here any more."""
+        return self.is_lost or (self.lease is not None and self.lease.is_over)
 
     async def decide(self) -> None:
         """Wait until it is known whether the answer is a task or a message; after a moment it is a task.
@@ -190,9 +229,7 @@ class Run:
         strategy: tuple[str, int, bytes] | None = None,
         last: bool = False,
         is_task: bool | None = None,
-        pushes: Sequence[NewPush] = (),
-        effects: Sequence[Effect] = (),
-        parks: RunChanges | None = None,
+        also: Also | None = None,
     ) -> None:
         """Write events to the log, after the text that is open, and show them.
 
@@ -205,19 +242,14 @@ class Run:
             strategy: Name, version and data of the strategy's state, to be kept with the run.
             last: The open text is the end of its artifact.
             is_task: Whether A2A is to know the run as a task from now on; None: as before.
-            pushes: Who is to be told of what follows, too.
-            effects: What is done in the world, before it is done and after.
-            parks: Who goes on with the run, and when, if nobody does now.
+            also: What is written in the same moment.
 
         Raises:
             HectorError: Nothing was written, and nothing is shown; open text stays open. RUN_FENCED:
                 somebody else owns the run now. STORAGE_IN_DOUBT: it may have been written; the next write
                 finds out first, and writes nothing when the run was over with it.
         """
-        write = self.begin(
-            events, strategy, last=last, is_task=is_task, pushes=pushes, effects=effects, parks=parks
-        )
-        await asyncio.shield(write)
+        await asyncio.shield(self.begin(events, strategy, last=last, is_task=is_task, also=also))
 
     async def settled(self) -> None:
         """Wait for the outcome of all writes under way."""
@@ -252,15 +284,13 @@ class Run:
         *,
         last: bool = False,
         is_task: bool | None = None,
-        pushes: Sequence[NewPush] = (),
-        effects: Sequence[Effect] = (),
-        parks: RunChanges | None = None,
+        also: Also | None = None,
     ) -> "asyncio.Task[None]":
         """Write as `commit` does, and return what can be waited for: a failure is told there, once."""
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
-        writing = self._write(events, strategy, last, is_task, pushes, effects, parks)
+        writing = self._write(events, strategy, last, is_task, also or NOTHING_ELSE)
         write = asyncio.get_running_loop().create_task(writing)
         self._writes.add(write)
         write.add_done_callback(self._written)
@@ -272,13 +302,11 @@ class Run:
         strategy: tuple[str, int, bytes] | None,
         last: bool,
         is_task: bool | None,
-        pushes: Sequence[NewPush],
-        effects: Sequence[Effect],
-        parks: RunChanges | None,
+        also: Also,
     ) -> None:
         async with self._lock:
             self._stop_timer()
-            if self.is_lost:
+            if self.cannot_write:
                 raise RunLost(self.place.run)
             if self.over:
                 raise RunOver(self.place.run, RunState.Name(self.state))
@@ -295,13 +323,18 @@ class Run:
             elif last and self._growing:
                 ended = TextAppended(artifact_id=self._growing, append=True, last=True)
                 events = [RunEvent(text_appended=ended), *events]
-            if not (events or effects or parks) and self.draft is None:
+            events = lasting(events)
+            if not events and also is NOTHING_ELSE and self.draft is None:
                 return
             state = state_of(events)
             changes = self._changes(events, state, strategy, is_task)
+            if state in INTERRUPTED:
+                changes = changes._replace(worker="", due_us=NEVER)
+            if also.until_us is not None:
+                changes = changes._replace(worker="", due_us=also.until_us, wake_at_us=also.until_us % NEVER)
             rows = [row_of(event) for event in events]
             try:
-                committed = await self._commit(rows, changes, pushes, effects)
+                committed = await self._commit(rows, changes, also, self._kept(events))
             except HectorError as error:
                 if error.reason == IN_DOUBT:
                     self._doubted_chars = len(text.text) if text is not None else 0
@@ -318,27 +351,31 @@ class Run:
                 self.is_task = is_task
             self._take(events, state, committed.last_seq + 1)
 
+    def _kept(self, events: Sequence[RunEvent]) -> Kept:
+        """Return what events say of state and artifacts, which is kept beside them."""
+        place = self.place
+        first = len(self.draft[1]) if self.draft is not None else 0
+        return kept_of(events, place.app, place.owner, place.context, first)
+
     async def _commit(
-        self,
-        rows: Sequence[NewEvent],
-        changes: RunChanges,
-        pushes: Sequence[NewPush],
-        effects: Sequence[Effect],
+        self, rows: Sequence[NewEvent], changes: RunChanges, also: Also, kept: Kept
     ) -> Appended:
         place, draft = self.place, self.draft
+        append = partial(self._log.append, consume=also.consume, effects=also.effects, pushes=also.pushes)
         if draft is None:
-            log = self._log
-            return await log.append(place.run, place.epoch, rows, changes, pushes=pushes, effects=effects)
+            return await append(place.run, place.epoch, rows, changes, kept=kept)
         new, first = draft
         whole = new._replace(
             state=changes.state or new.state,
             is_task=new.is_task if changes.is_task is None else changes.is_task,
             view=listed(self.task) if changes.view is None else changes.view,
+            worker=new.worker if changes.worker is None else changes.worker,
+            due_us=new.due_us if changes.due_us is None else changes.due_us,
         )
-        created = await self._log.create(whole, [*first, *rows])
+        created = await self._log.create(whole, [*first, *rows], kept)
         self._written_down(created.time_us)
-        if effects:
-            await self._log.append(place.run, place.epoch, effects=effects)
+        if also is not NOTHING_ELSE:
+            await append(place.run, place.epoch, (), changes)
         return Appended(created.last_seq, created.time_us)
 
     def _written_down(self, time_us: int) -> None:

@@ -1,13 +1,11 @@
-"""The runs that this process works on: admission, turns in order, cancellation, and what a restart finds.
+"""The runs of this process: which are taken on, and what is asked of those that there are.
 
-A run is its own task under its own call: whoever asked may leave, and nothing stops.
+Who works on them is in `at_work.py`, by which right in `lease.py`, and what is gone on with in `claiming.py`.
 """
 
 import asyncio
 import logging
-import time
-import uuid
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from functools import partial
@@ -16,7 +14,6 @@ from itertools import count
 import hector_a2a as a2a
 from hector.agent.v1 import (
     RUN_STATE_CANCELED,
-    RUN_STATE_FAILED,
     RUN_STATE_WORKING,
     CancelRun,
     RunEvent,
@@ -24,59 +21,79 @@ from hector.agent.v1 import (
     SignalReceived,
     StatusChanged,
 )
-from hector_mesh import Call, HectorError
+from hector_mesh import Call, HectorError, Whereabouts
 from hector_mesh.flag import Flag
-from hector_store import IdempotencyMismatch, NewPush, RunLog, RunRow, new_id
+from hector_store import Database, IdempotencyMismatch, NewPush, RunLog, RunRow, Workers, new_id
+from hector_store.checkpoint_config import CheckpointConfig
+from hector_store.clock import now
 
 from .agent import Agent
+from .at_work import ENDING_S, AtWork
 from .beside import NOTHING, Beside
+from .claiming import Claiming
 from .elsewhere import Elsewhere
-from .ends import INTERRUPTED, too_long, why
-from .errors import RunDoesNotWait, ShuttingDown, TooManyRuns
+from .ends import is_fenced
+from .errors import NoLease, RunDoesNotWait, ShuttingDown, TooManyRuns
 from .idempotency import Earlier, IdempotencyKeyReused, Once, heard
-from .ledger import close_abandoned, ended, task_of
-from .measuring import ACTIVE, run_ended
-from .opening import WAITING, opened, received, reopened, unwritten, waits
+from .lease import Lease, Ownership
+from .opening import opened, received, reopened, unwritten, waits
 from .order import InOrder
 from .push.push import Push
+from .roster import Roster
 from .run import Run
-from .turns import take_turn
+from .taking_over import TakingOver
 from .work import Work
 
 logger = logging.getLogger(__name__)
 
 MOST_LIVE = 10_000  # runs at work or waiting for their turn; each holds some kilobytes and a task
-GRACE_S = 1.0  # so that it is the run that is found too long, and not the call it happens to wait for
+LEASE_S = 15.0
+PARKING_S = 1.0
+"""How long before the end of a drain what is still at work is let go of."""
 
 _Key = tuple[str, str, str]
 """App, owner and the name of a key."""
-
-STOPPING_S = 0.75
-"""How long the code of a run that is stopped may take to tidy up, before the run is ended without it."""
-
-ENDING_S = 5.0
-"""How long a stop waits for the ends of runs to be written: the database may be away."""
-LOOK_S = 0.1  # and how often it looks which of them are left
 
 
 class Runs:
     """Starts runs and owns them until they are over. Use inside `running()`."""
 
-    def __init__(self, push: Push | None = None) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        push: Push | None = None,
+        *,
+        lease_s: float = LEASE_S,
+        checkpoint: CheckpointConfig | None = None,
+        whereabouts: Whereabouts | None = None,
+    ) -> None:
         self._opened: RunLog | None = None
-        self._push = push
-        self._worker = f"worker-{uuid.uuid4().hex[:12]}"
-        self._live: dict[str, Work] = {}
+        self._database: Database | None = None
+        self._roster, self._push = roster, push
+        self._lease_s, self._whereabouts = lease_s, whereabouts or Whereabouts()
+        self.checkpoint = checkpoint or CheckpointConfig()
+        """What becomes of runs whose process is gone."""
+        self.waiting = Elsewhere()
+        """Where those stay who follow a run that waits for somebody, or is at work in another process."""
+        self._at_work = AtWork(self.waiting)
         self._once: dict[_Key, Work] = {}
         """Of the live ones those that have a key, from the moment they are asked for."""
-        self._turns = InOrder()
         self._takers = InOrder()
         """Who wants something of a run that waits."""
         self._taken = count(1)
-        self.waiting = Elsewhere()
-        """Where those stay who follow a run that waits for somebody, or is at work in another process."""
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._accepting = False
+        self._ownership: Ownership | None = None
+        self._claiming: Claiming | None = None
+
+    @property
+    def database(self) -> Database:
+        """Where runs are kept, and what belongs to them.
+
+        Raises:
+            ShuttingDown: Not inside `running()`.
+        """
+        if self._database is None:
+            raise ShuttingDown
+        return self._database
 
     @property
     def log(self) -> RunLog:
@@ -89,41 +106,84 @@ class Runs:
             raise ShuttingDown
         return self._opened
 
-    @asynccontextmanager
-    async def running(self, log: RunLog) -> AsyncIterator[None]:
-        """Own the runs' tasks.
+    @property
+    def worker(self) -> str:
+        """As whom this process owns runs; "" while it has no lease."""
+        lease = self._ownership.lease if self._ownership is not None else None
+        return lease.worker if lease is not None else ""
 
-        On entry, runs that a crash left behind are ended as INTERRUPTED. On exit, so are those still
-        at work; what they had committed is kept. What cannot be written in time is left to the next start.
-        Runs that wait for somebody go on waiting.
+    @asynccontextmanager
+    async def running(self, database: Database) -> AsyncIterator[None]:
+        """Own the runs' tasks, and go on with runs whose process is gone.
+
+        On exit, runs that are still at work are let go of at what they have committed: another process, or
+        the next start, goes on with them.
+
+        Raises:
+            HectorError: The database cannot be written to.
         """
-        self._opened = log
-        # Those that wait are not read: there can be many of them, and nothing is to be done.
-        for row in await log.unfinished(but=WAITING):
-            await self._end_abandoned(log, row)
-        self._accepting = True
+        log, workers = RunLog(database), Workers(database)
+        ownership = Ownership(workers, self._whereabouts, self._lease_s)
+        ownership.lost = self._at_work.let_all_go
+        told = self._push.wake if self._push is not None else None
+        taking_over = TakingOver(
+            log,
+            self._at_work,
+            self.waiting,
+            self._roster.of,
+            lambda: self.checkpoint,
+            told,
+            lambda: database.read(now, short=True),
+        )
+        agents: Callable[[], frozenset[str]] = lambda: frozenset(self._roster.agents)  # noqa: E731  one value
+        self._claiming = claiming = Claiming(
+            log,
+            workers,
+            database.hints,
+            ownership,
+            self._at_work,
+            taking_over,
+            agents,
+            MOST_LIVE,
+            self._lease_s,
+        )
+        await ownership.join()
+        self._opened, self._database, self._ownership = log, database, ownership
+        self._at_work.is_closed = False
+        create_task = asyncio.get_running_loop().create_task
+        keeping = create_task(ownership.keep(), context=Context())
+        looking = create_task(claiming.work(), context=Context())
         try:
             yield
         finally:
-            self._accepting = False
+            self._at_work.is_closed = True
+            looking.cancel()
             self.waiting.end(ShuttingDown())
-            for work in tuple(self._live.values()):
-                if work.run is not None:
-                    self._interrupt(work.run)
-            gives_up = time.monotonic() + ENDING_S
-            while self._tasks and (left_s := gives_up - time.monotonic()) > 0:
-                # Not all at once: a run that was stopped begins another task, or is left behind.
-                await asyncio.wait(self._tasks, timeout=min(left_s, LOOK_S))
-            if self._live:
-                logger.warning("runs were left to the next start to end", extra={"runs": len(self._live)})
+            await asyncio.wait({looking})
+            self._at_work.let_all_go()
+            if not await self._at_work.emptied(ENDING_S):
+                logger.warning("runs did not stop in time", extra={"runs": len(self._at_work)})
+            keeping.cancel()
+            await asyncio.wait({keeping})
+            await ownership.leave()
+
+    async def drain(self, limit_s: float) -> None:
+        """Take on nothing more by itself, and return when nothing is at work, or after so long.
+
+        What is still at work then has been let go of, at the last step that it committed.
+        """
+        if self._claiming is not None:
+            self._claiming.is_stopped = True
+        if await self._at_work.emptied(max(0.0, limit_s - PARKING_S)):
+            return
+        self._at_work.ask_to_leave()
+        if not await self._at_work.emptied(PARKING_S / 2):
+            self._at_work.let_all_go()
+            await self._at_work.emptied(PARKING_S)
 
     def live(self, app: str, owner: str, run: str) -> Run | None:
         """Return a run that is at work here and belongs to the caller."""
-        work = self._live.get(run)
-        found = work.run if work is not None else None
-        if found is None or (found.place.app, found.place.owner) != (app, owner):
-            return None
-        return found
+        return self._at_work.live(app, owner, run)
 
     async def start(
         self,
@@ -169,9 +229,10 @@ class Runs:
         """
         key = (call.app, call.principal.id, once.name)
         work = self._once.get(key)
-        is_new = work is None or not self._is_live(work)
+        is_new = work is None or not self._at_work.is_live(work)
         if work is None or is_new:
             work = self._once[key] = self._begin(agent, message, call, once, pushes, beside)
+            work.over = partial(self._forget_key, key, work)
         try:
             found = await asyncio.shield(work.opened)  # shielded: others may wait for the same
         except IdempotencyMismatch as error:
@@ -211,7 +272,11 @@ class Runs:
             RunDoesNotWait: It does not wait: the error says how it is.
         """
         number = await self.log.signal(call.app, run, "wake", wish.SerializeToString())
-        await self._go_on(self._work(agent, call), run, wish)
+        try:
+            await self._go_on(self._work(agent, call), run, wish)
+        except HectorError as error:
+            if not (is_fenced(error) or isinstance(error, RunDoesNotWait)):
+                raise  # else whoever has taken it has taken the signal, too
         return number
 
     async def taken_up(self, app: str, owner: str, run: str) -> Run | None:
@@ -222,7 +287,7 @@ class Runs:
         return self.live(app, owner, run)
 
     async def _go_on(self, work: Work, run: str, reason: "a2a.Message | Signal") -> Run:
-        self._set_to(work, self._take_up(work, run, reason))
+        self._at_work.begin(work, self._take_up(work, run, reason))
         found = await work.opened
         assert isinstance(found, Run)
         return found
@@ -237,7 +302,7 @@ class Runs:
         beside: Beside,
     ) -> Work:
         work = self._work(agent, call, once, pushes, beside)
-        self._set_to(work, self._work_on(work, message))
+        self._at_work.begin(work, self._work_on(work, message))
         return work
 
     def _work(
@@ -248,19 +313,26 @@ class Runs:
         pushes: tuple[NewPush, ...] = (),
         beside: Beside = NOTHING,
     ) -> Work:
-        if not self._accepting:
+        if self._at_work.is_closed:
             raise ShuttingDown
-        if len(self._live) >= MOST_LIVE:
+        if len(self._at_work) >= MOST_LIVE:
             raise TooManyRuns(MOST_LIVE)
         return Work(agent, call, asyncio.get_running_loop().create_future(), once, pushes, beside)
 
-    def _set_to(self, work: Work, coroutine: Coroutine[object, object, None]) -> None:
-        work.task = task = self._spawn(coroutine)
-        task.add_done_callback(partial(self._worked, work))
+    def _lease(self) -> Lease:
+        """Return by which right this process owns what it begins.
 
-    def _is_live(self, work: Work) -> bool:
-        """Say whether a run is at work here, or about to be."""
-        return not work.opened.done() or (work.run is not None and self._live.get(work.run.place.run) is work)
+        Raises:
+            NoLease: It has lost its lease a moment ago.
+        """
+        lease = self._ownership.lease if self._ownership is not None else None
+        if lease is None:
+            raise NoLease
+        return lease
+
+    def _forget_key(self, key: _Key, work: Work) -> None:
+        if self._once.get(key) is work:
+            del self._once[key]
 
     async def cancel(self, run: Run, reason: str) -> int:
         """Stop a run and all that it started, and return the number of the signal that says so.
@@ -269,7 +341,9 @@ class Runs:
         """
         wish = Signal(cancel=CancelRun(reason=reason))
         place = run.place
-        self._halt(run, StatusChanged(state=RUN_STATE_CANCELED))  # first: what it stops may cost money
+        self._at_work.halt(
+            run, StatusChanged(state=RUN_STATE_CANCELED)
+        )  # first: what it stops may cost money
         number = await self.log.signal(place.app, place.run, "cancel", wish.SerializeToString())
         await run.finished.wait()
         return number
@@ -286,13 +360,18 @@ class Runs:
         wish = Signal(cancel=CancelRun(reason=reason))
         number = await self.log.signal(row.app, row.id, "cancel", wish.SerializeToString())
         try:
-            await asyncio.shield(self._spawn(self._cancel_waiting(row)))
-        except RunDoesNotWait:
-            run = self.live(row.app, row.owner, row.id)
-            if run is None:
+            await asyncio.shield(self._at_work.spawn(self._cancel_waiting(row)))
+        except HectorError as error:
+            if not (is_fenced(error) or isinstance(error, RunDoesNotWait)):
                 raise
-            self._halt(run, StatusChanged(state=RUN_STATE_CANCELED))
-            await run.finished.wait()
+            run = self.live(row.app, row.owner, row.id)
+            if run is not None:
+                self._at_work.halt(run, StatusChanged(state=RUN_STATE_CANCELED))
+                await run.finished.wait()
+            elif isinstance(error, RunDoesNotWait):
+                raise
+            else:  # whoever has taken it has taken the signal, too
+                await self.waiting.settled(row.id)
         return number
 
     async def _cancel_waiting(self, row: RunRow) -> None:
@@ -304,7 +383,7 @@ class Runs:
 
     async def _waiting_row(self, app: str, owner: str, run: str) -> RunRow:
         found = await self.log.get(app, owner, run)
-        if found is None or run in self._live or not waits(found):
+        if found is None or run in self._at_work or not waits(found):
             raise RunDoesNotWait(run, found.state if found is not None else "gone")
         return found
 
@@ -312,17 +391,7 @@ class Runs:
         self, row: RunRow, why: Sequence[RunEvent], pushes: tuple[NewPush, ...] = ()
     ) -> tuple[Run, list[RunEvent]]:
         told = self._push.wake if self._push is not None else None
-        return await reopened(self.log, self._worker, self.waiting, row, why, told, pushes)
-
-    async def _end_abandoned(self, log: RunLog, row: RunRow) -> None:
-        facts = {"run": row.id, "agent": row.agent}
-        change = ended(task_of(row), RUN_STATE_FAILED, INTERRUPTED)
-        try:
-            await close_abandoned(log, row, self._worker, change, "the process is gone")
-        except HectorError as error:  # one bad row must not keep all others from being served
-            logger.error("interrupted run could not be ended", extra={**facts, "reason": error.reason})
-        else:
-            logger.warning("run was interrupted", extra=facts)
+        return await reopened(self.log, self._lease(), self.waiting, row, why, told, pushes)
 
     async def _work_on(self, work: Work, message: "a2a.Message") -> None:
         """Open a run, and take its turn."""
@@ -332,19 +401,19 @@ class Runs:
         told.task_id = new_id()
         told.context_id = told.context_id or new_id()
         if work.beside.at_once and not (message.context_id or work.once or work.pushes):
-            reads = work.beside.reads
-            run: Run | str = unwritten(self.log, self._worker, agent, told, call, reads=reads)
+            run: Run | str = unwritten(self.log, self._lease(), agent, told, call, work.beside)
         else:
             run = await opened(
                 self.log,
-                self._worker,
+                self._lease(),
                 agent,
                 told,
                 call,
+                work.beside,
                 work.once,
                 work.pushes,
                 new_context=not message.context_id,
-                waits=self._turns.busy((call.app, call.principal.id, told.context_id)),
+                waits=self._at_work.has_turns((call.app, call.principal.id, told.context_id)),
             )
         if isinstance(run, str):
             if not work.opened.done():
@@ -356,8 +425,8 @@ class Runs:
         if self._push is not None:
             run.committed = self._push.wake
             if work.pushes:
-                self._spawn(self._tell(run, self._push))
-        await self._at_work(work, run, ())
+                self._at_work.spawn(self._tell(run, self._push))
+        await self._at_work.take_turn(self.log, work, run)
 
     async def _tell(self, run: Run, push: Push) -> None:
         """Let others be told of a run, once it is known whether it is a task."""
@@ -377,139 +446,17 @@ class Runs:
                 said = RunEvent(signal_received=SignalReceived(signal=reason, principal=principal))
             else:
                 reason.task_id, reason.context_id = row.id, row.context_id
-                said = received(reason, work.once)
+                said = received(reason, call, work.beside, work.once)
             working = RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))
-            run, own = await self._reopened(row, [said, working], work.pushes)
-            self._live[run_id] = work
+            try:
+                run, own = await self._reopened(row, [said, working], work.pushes)
+            except HectorError as error:
+                if not is_fenced(error):
+                    raise
+                # Somebody had a look at it. It may wait again by now.
+                row = await self._waiting_row(call.app, call.principal.id, run_id)
+                run, own = await self._reopened(row, [said, working], work.pushes)
+            self._at_work.opens(run_id, work)
         if self._push is not None and work.pushes:
             self._push.placed(run_id)
-        await self._at_work(work, run, own)
-
-    async def _at_work(self, work: Work, run: Run, own: Sequence[RunEvent]) -> None:
-        """Take a run's turn when those before it in its session are over."""
-        agent, call, place = work.agent, work.call, run.place
-        work.run = run
-        work.begun = time.perf_counter()
-        ACTIVE.add(agent.name)
-        self._live[place.run] = work
-        limit_s = agent.config.timeout
-        work.timer = asyncio.get_running_loop().call_later(limit_s, self._halt_late, run, agent)
-        if run.draft is not None:
-            run.opened = partial(work.open, run)
-            run.open_soon()
-        else:
-            work.open(run)
-        if not self._accepting:  # the server was stopped meanwhile
-            self._interrupt(run)
-        work.call = Call(
-            principal=call.principal,
-            app=call.app,
-            deadline=time.monotonic() + limit_s + GRACE_S,
-            traceparent=call.traceparent,
-            request_id=call.request_id,
-            revision=agent.revision or call.revision,
-        )
-        work.seat = self._turns.turn((place.app, place.owner, place.context), place.position)
-        async with work.seat:
-            await take_turn(self.log, agent, run, work.call, work.beside, own, work.wake_json)
-
-    def _worked(self, work: Work, task: asyncio.Task[None]) -> None:
-        """See to it that the log says how a run ended, whatever happened to its turn."""
-        error, run = None if task.cancelled() else task.exception(), work.run
-        work.task = None  # what it raised keeps its frames, and they would keep the run
-        if work.is_left:
-            return
-        if run is None:
-            self._forget_key(work)
-            if not work.opened.done():
-                work.opened.set_exception(error or ShuttingDown())
-        elif work.is_done(run) and not run.writing:  # as it should be: there is nothing to wait for
-            self._let_go(work, run)
-        else:
-            self._spawn(self._conclude(work, run, error))
-
-    async def _conclude(self, work: Work, run: Run, error: BaseException | None) -> None:
-        """Write how a run ended, unless its turn has: cancelled, halted or failed."""
-        try:
-            await run.settled()  # what was on its way when the turn was stopped may have been the end
-            if work.is_done(run):
-                return
-            change = work.change
-            if change is None:
-                change = ended(
-                    run.task, RUN_STATE_FAILED, INTERRUPTED if error is None else why(error, run.place)
-                )
-            run.reason, run.about = change.error.reason, dict(change.error.metadata)
-            # What failed is a task, so that its owner can look at it.
-            is_task = None if run.is_task else True
-            await run.commit([RunEvent(status_changed=change)], last=True, is_task=is_task)
-        except HectorError as failure:
-            # The log is out of reach, or somebody else's: whoever opens it next ends the run.
-            logger.error("end of run was not written", extra={"run": run.place.run, "reason": failure.reason})
-            work.failure = failure
-        finally:
-            await run.settled()
-            self._let_go(work, run)
-
-    def _let_go(self, work: Work, run: Run) -> None:
-        work.timer.cancel()
-        if work.patience is not None:
-            work.patience.cancel()
-        del self._live[run.place.run]
-        self._forget_key(work)
-        ACTIVE.add(work.agent.name, amount=-1)
-        if not work.opened.done():
-            work.opened.set_exception(work.failure or ShuttingDown())
-        if run.undecided is not None:
-            run.undecided.set()
-        if run.parked:
-            self.waiting.keep(run.place.run, run.feed)
-            run.park()
-            return
-        run.close()
-        run_ended(run, work.call, work.begun)
-
-    def _forget_key(self, work: Work) -> None:
-        if work.once is not None:
-            key = (work.call.app, work.call.principal.id, work.once.name)
-            if self._once.get(key) is work:
-                del self._once[key]
-
-    def _interrupt(self, run: Run) -> None:
-        self._halt(run, ended(run.task, RUN_STATE_FAILED, INTERRUPTED))
-
-    def _halt_late(self, run: Run, agent: Agent) -> None:
-        self._halt(run, ended(run.task, RUN_STATE_FAILED, too_long(agent)))
-
-    def _halt(self, run: Run, change: StatusChanged) -> None:
-        work = self._live.get(run.place.run)
-        if work is None:  # it ended while somebody wished it would
-            return
-        if work.change is not None:  # it is stopping: once more would break off what it tidies up
-            return
-        work.change = change
-        run.stopping = True
-        if work.task is not None:
-            work.task.cancel()
-        work.patience = asyncio.get_running_loop().call_later(STOPPING_S, self._leave_behind, work, run)
-
-    def _leave_behind(self, work: Work, run: Run) -> None:
-        """End a run whose code does not stop; that goes on, but whatever it does is nobody's any more."""
-        task = work.task
-        if task is None or task.done():
-            return
-        work.is_left = True
-        facts = {"run": run.place.run, "agent": run.place.agent, "waited_s": STOPPING_S}
-        logger.warning("run was ended although its code did not stop", extra=facts)
-        self._tasks.discard(task)
-        work.call.end()
-        if work.seat is not None:
-            work.seat.leave()
-        self._spawn(self._conclude(work, run, None))
-
-    def _spawn(self, work: "Coroutine[object, object, None]") -> "asyncio.Task[None]":
-        # An empty context: a run must not inherit, and so die with, the call that asked for it.
-        task = asyncio.get_running_loop().create_task(work, context=Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        await self._at_work.take_turn(self.log, work, run, own, row)

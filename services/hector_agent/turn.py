@@ -50,7 +50,7 @@ from .measuring import ask
 from .memory import InHand
 from .override import llm_of
 from .resuming import NOTHING, Known, before_results, known_of, without
-from .run import Run
+from .run import Also, Run
 
 
 @dataclass(slots=True)
@@ -185,7 +185,8 @@ class Turn:
             now = memory.written(self.decision, self.iteration, self.asked, seen, parked=parked)
             if now != self.kept:
                 strategy = (self.agent.config.reasoning.strategy, self.memory.version, now)
-        await self.run.commit([*pending, *events], strategy=strategy, last=last, effects=effects)
+        also = Also(effects=effects) if effects else None
+        await self.run.commit([*pending, *events], strategy=strategy, last=last, also=also)
         if strategy is not None:
             self.kept = strategy[2]
 

@@ -1,25 +1,25 @@
 """Takes a run's turn: with a model, or with code of the operator's own."""
 
 from collections.abc import Sequence
-from itertools import takewhile
 
 import grpc.aio
 
 from hector.agent.v1 import RUN_STATE_SUBMITTED, RUN_STATE_WORKING, RunEvent, StatusChanged
-from hector_mesh import Call, info_of, scope
+from hector_mesh import info_of, scope
 from hector_store import RunLog, RunRow
 
 from . import memory
 from .agent import Agent
-from .beside import Beside
 from .conversation import messages_of
+from .elsewhere import Elsewhere
 from .in_doubt import REPLAY, EffectInDoubt, policy_of
 from .ledger import events_of
 from .resuming import counted, has_progress, in_doubt, without
 from .run import Run
-from .state import state_of_session
+from .sessions.reading import Session, session_of
 from .turn import Turn
 from .view import INTERRUPTED
+from .work import Work
 
 UNREADABLE = "STATE_UNREADABLE"
 """Why a strategy cannot go on with what it remembered: it begins anew with the conversation."""
@@ -29,11 +29,10 @@ async def take_turn(
     log: RunLog,
     agent: Agent,
     run: Run,
-    call: Call,
-    beside: Beside,
+    work: Work,
     own: Sequence[RunEvent],
-    wake_json: str,
-    row: RunRow | None = None,
+    row: RunRow | None,
+    elsewhere: Elsewhere,
 ) -> None:
     """Work until the run is over, or waits for somebody.
 
@@ -41,46 +40,36 @@ async def take_turn(
         log: Where the session's other runs are.
         agent: Who answers.
         run: The run, opened or taken up again.
-        call: The call that it is.
-        beside: What the client said beside its message.
+        work: What is done for it: its call, what was said beside its message, its place in the session.
         own: What happened in the run so far; empty for a new one.
-        wake_json: What it was woken with, in place of a message.
         row: The run as it was taken up; None for a new one.
+        elsewhere: What tells of runs of the session that others are at work on.
     """
     if run.state == RUN_STATE_SUBMITTED:
         await run.commit([RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))])
-    session = await _session(log, run, is_new=not own)
-    state = state_of_session(session, run.place.run)
-    with scope(call):
+    session = await session_of(log, agent, run, is_new=not own)
+    while session.ahead:  # in other processes: those here are over by now
+        assert work.seat is not None
+        await work.seat.aside(elsewhere.settled(session.ahead[0]))
+        session = await session_of(log, agent, run, is_new=not own)
+    with scope(work.call):
         if agent.handler is not None:
             from .custom.work import answer
 
-            others = [event for event in session if event.run != run.place.run]
-            await answer(agent, run, call, beside, others, state, log, wake_json, resumes=bool(own))
+            await answer(agent, run, work, session, own, log)
         else:
-            await _ask_model(log, agent, run, session, own, state, row)
-
-
-async def _session(log: RunLog, run: Run, *, is_new: bool) -> list[RunEvent]:
-    """Return what happened in the session: before this run, or in all of it where the run has waited."""
-    place = run.place
-    if is_new and place.position == 1:
-        return []
-    before = place.position if is_new else None
-    rows = await log.conversation(place.app, place.owner, place.context, before_position=before)
-    return events_of(rows)
+            await _ask_model(log, agent, run, session, own, row)
 
 
 async def _ask_model(
     log: RunLog,
     agent: Agent,
     run: Run,
-    session: Sequence[RunEvent],
+    session: Session,
     own: Sequence[RunEvent],
-    state: dict[str, object],
     row: RunRow | None,
 ) -> None:
-    before = list(takewhile(lambda event: event.run != run.place.run, session)) if own else session
+    before, state = session.events, session.state
     turn = Turn(agent, run, [], state)
     of_same = row is not None and row.strategy_name == agent.config.reasoning.strategy
     hand = memory.read(row.strategy_state) if row is not None and of_same else None

@@ -1,6 +1,7 @@
 """What this process does for one run: who asked for it, its task, its clocks, and what stops it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hector.agent.v1 import StatusChanged
@@ -47,6 +48,12 @@ class Work:
     """How long a run that was stopped may take to stop."""
     is_left: bool = False
     """It did not stop, and was ended without."""
+    is_let_go: bool = False
+    """It is to stop here without an end, and to go on elsewhere."""
+    is_fenced: bool = False
+    """It is somebody else's by now."""
+    over: Callable[[], None] | None = None
+    """Told when nothing more is done for it here."""
 
     def open(self, run: Run) -> None:
         """Let whoever asked have the run, unless it has left."""
@@ -54,6 +61,12 @@ class Work:
             self.opened.set_result(run)
         else:
             run.unread()
+
+    def end(self) -> None:
+        """Say that nothing more is done for it here."""
+        over, self.over = self.over, None
+        if over is not None:
+            over()
 
     def is_done(self, run: Run) -> bool:
         """Return whether nothing is left to write of the run: it is over, or waits and may."""

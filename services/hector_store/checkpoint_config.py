@@ -1,6 +1,6 @@
 """The keys of `storage.checkpoint:`: what becomes of runs whose process is gone.
 
-Every step of a run is written down in any case. These keys say which of the places in its log are checkpoints, and
+Every step of a run is written down in any case. These keys say which places in its log are checkpoints, and
 whether a run that has one goes on by itself.
 """
 
@@ -50,11 +50,11 @@ class RecoveryConfig(Section):
     auto_resume: bool = True
     """They go on by themselves, where they were. false: they wait for `hector task resume`."""
     auto_resume_hitl: bool = True
-    """So do those in which a person was asked something and has answered. false: they wait to be resumed. Those
-    that still wait for an answer go on waiting in any case."""
+    """So do those in which a person was asked something and has answered. false: they wait to be resumed.
+    Those that still wait for an answer go on waiting in any case."""
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 10
-    """How many processes in a row may go while they work on a run, before it gets any further. Then it fails as
-    RUN_KILLS_WORKERS and is a dead letter, which nobody tries again until it is requeued."""
+    """How many processes in a row may go while they work on a run, before it gets any further. Then it fails
+    as RUN_KILLS_WORKERS and is a dead letter, which nobody tries again until it is requeued."""
     timeout: Duration = 3600.0
     """A run whose last step is older is not gone on with, and fails as RECOVERY_TIMED_OUT. 0: however old."""
 
@@ -63,9 +63,9 @@ class CheckpointConfig(Section):
     """From where a run may be gone on with when its process is gone."""
 
     enabled: bool = True
-    """Runs are gone on with. false: a run whose process is gone fails as INTERRUPTED, and keeps what it wrote."""
+    """Runs are gone on with. false: one whose process is gone fails as INTERRUPTED."""
     strategy: Literal["event", "interval", "hybrid"] = "event"
-    """What makes a checkpoint: event (model calls, tool calls, answers of a person), interval, or hybrid: both."""
+    """What makes a checkpoint: event (model calls, tool calls, a person's answers), interval, or hybrid."""
     after_tools: bool = True
     """event, hybrid: each result of a tool is a checkpoint."""
     before_llm: bool = True

@@ -9,6 +9,7 @@ from hector_config import Duration, Section, project_dir_of
 from hector_mesh import HectorError
 
 from .blobs_config import ArtifactsConfig, BlobsConfig
+from .checkpoint_config import CheckpointConfig
 from .retention_config import RetentionConfig
 from .url import DEFAULT, placed
 from .worker_values import LONGEST_LEASE_S, SHORTEST_LEASE_S
@@ -27,6 +28,8 @@ class StorageConfig(Section):
     """How long a process that has fallen silent keeps its runs: after that, others take them over. Short:
     runs go on sooner; long: a process may be held up for longer. One that ends, or whose parent sees it die,
     lets go of its runs at once."""
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    """What becomes of runs whose process is gone."""
     blobs: BlobsConfig = BlobsConfig()
     """Where large contents of artifacts are kept."""
     artifacts: ArtifactsConfig = ArtifactsConfig()
@@ -37,7 +40,6 @@ class StorageConfig(Section):
     later = {
         **dict.fromkeys(("tasks", "sessions"), "all of it is kept in storage.database"),
         "memory": "past sessions cannot be searched yet",
-        "checkpoint": "a run is written to storage.database at every step in any case",
     }
 
     @field_validator("database")

@@ -15,7 +15,7 @@ from support.scripted_agent import ScriptedModel, ScriptedTools, as_ada, ask, se
 import hector_a2a as a2a
 from hector.agent.v1 import AgentServiceStub, GetRunRequest
 from hector.llm.v1 import StreamTextResponse
-from hector_agent.runs import STOPPING_S
+from hector_agent.at_work import STOPPING_S
 from hector_mesh import Call, Principal, info_of, scope, streaming
 
 WITHIN_S = 5.0

@@ -140,16 +140,17 @@ async def serving(
     *,
     database: str = "",
     server: dict[str, object] | None = None,
+    storage: dict[str, object] | None = None,
     **agent: object,
 ):
     """Run the agent service on the mesh; yields nothing: use the stubs below.
 
-    `agent` has more keys of the assistant, `others` has more agents.
+    `agent` has more keys of the assistant, `others` has more agents, `storage` more of its keys.
     """
     settings = Config.model_validate(
         {
             "agents": {"assistant": {"instruction": "Be brief.", **agent}, **(others or {})},
-            "storage": {"database": database or f"sqlite://{folder}/runs.db"},
+            "storage": {"database": database or f"sqlite://{folder}/runs.db", **(storage or {})},
             "server": server or {},
         }
     )

@@ -9,11 +9,11 @@ from contextlib import aclosing
 import hector_a2a as a2a
 from hector.agent.v1 import RunEvent
 from hector_agent.agent import Agent
-from hector_agent.beside import Beside
 from hector_agent.ledger import task_of
 from hector_agent.run import Run
+from hector_agent.sessions.reading import Session
 from hector_agent.view import SHOWN
-from hector_mesh import Call
+from hector_agent.work import Work
 from hector_store import RunLog
 
 from .answer import Answer
@@ -26,33 +26,22 @@ log = logging.getLogger(__name__)
 
 
 async def answer(
-    agent: Agent,
-    run: Run,
-    call: Call,
-    beside: Beside,
-    others: Sequence[RunEvent],
-    state: dict[str, object],
-    runs: RunLog,
-    wake_json: str,
-    *,
-    resumes: bool,
+    agent: Agent, run: Run, work: Work, session: Session, own: Sequence[RunEvent], runs: RunLog
 ) -> None:
     """Let an agent's handler answer.
 
     Args:
         agent: The agent.
         run: The run, open.
-        call: The call that it is.
-        beside: What the client said beside its message.
-        others: What happened in the session's other runs.
-        state: The session's state.
+        work: What is done for it: its call, what was said beside its message, what woke it.
+        session: What was said in its session, and the state.
+        own: What happened in the run so far; empty for a new one.
         runs: Where other tasks are.
-        wake_json: What woke the run, if it was no message.
-        resumes: The run had waited for somebody.
 
     Raises:
         HectorError: HandlerFailed, or what it said cannot be taken.
     """
+    call = work.call
 
     async def find(task_id: str) -> "a2a.Task | None":
         found = await runs.story(call.app, call.principal.id, task_id, SHOWN)
@@ -62,11 +51,11 @@ async def answer(
         run,
         call,
         find,
-        beside=beside,
-        history=messages_said(others) if others else (),
-        state=state,
-        resumes=resumes,
-        wake_json=wake_json,
+        beside=work.beside,
+        history=messages_said(session.events) if session.events else (),
+        state=session.state,
+        resumes=bool(own),
+        wake_json=work.wake_json,
     )
     assert agent.handler is not None
     said = Answer(run, turn, agent.config.max_answer_size)

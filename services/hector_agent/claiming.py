@@ -1,0 +1,84 @@
+"""Claims runs that nobody has, or whose worker is gone, as long as there is room for them here."""
+
+import logging
+import random
+from collections.abc import Callable
+
+from hector_mesh import HectorError
+from hector_store import NOW, Claim, Hints, RunChanges, RunLog, Workers
+
+from .at_work import AtWork
+from .ends import FENCED
+from .lease import Ownership
+from .taking_over import TakingOver
+
+log = logging.getLogger(__name__)
+
+DUE = "due"
+POLL_S = 1.0
+"""How long at most it takes to notice what no hint told of."""
+AT_ONCE = 100
+"""Runs that are claimed with one statement."""
+
+
+class Claiming:
+    """Looks for runs to go on with, when it is told of some and now and then."""
+
+    def __init__(
+        self,
+        run_log: RunLog,
+        workers: Workers,
+        hints: Hints,
+        ownership: Ownership,
+        at_work: AtWork,
+        taking_over: TakingOver,
+        agents: Callable[[], frozenset[str]],
+        most: int,
+        lease_s: float,
+    ) -> None:
+        self._log, self._workers, self._hints, self._ownership = run_log, workers, hints, ownership
+        self._at_work, self._taking_over, self._agents, self._most = at_work, taking_over, agents, most
+        self._poll_s = min(POLL_S, lease_s / 3)
+        self.is_stopped = False
+        """Nothing more is claimed."""
+
+    async def work(self) -> None:
+        """Claim until cancelled."""
+        with self._hints.subscribe(DUE) as due:
+            while True:
+                try:
+                    is_more = await self.once()
+                except HectorError as error:
+                    log.info("runs could not be claimed", extra={"reason": error.reason})
+                    is_more = False
+                if not is_more:
+                    await due.raised(self._poll_s * random.uniform(0.8, 1.0))  # not all at one time
+
+    async def once(self) -> bool:
+        """Hand back what nobody works on, and claim what there is room for; say whether there may be more.
+
+        Raises:
+            HectorError: The database cannot be asked, or the lease is over.
+        """
+        await self._hand_back()
+        lease, room = self._ownership.lease, self._most - len(self._at_work)
+        if lease is None or self.is_stopped or room <= 0:
+            return False
+        limit = min(room, AT_ONCE)
+        but = frozenset(self._taking_over.shunned)
+        claim = Claim(limit=limit, agents=self._agents(), but=but)
+        found = await self._workers.claim(lease.worker, claim)
+        for claimed in found:
+            self._taking_over.begin(claimed, lease)
+        return len(found) == limit
+
+    async def _hand_back(self) -> None:
+        """Let others have the runs that are this worker's, and that it does not work on any more."""
+        for run, (epoch, lease) in tuple(self._at_work.left.items()):
+            if not lease.is_over:
+                try:
+                    await self._log.append(run, epoch, (), RunChanges(worker="", due_us=NOW))
+                except HectorError as error:
+                    if error.reason not in FENCED:
+                        raise
+            self._at_work.left.pop(run, None)

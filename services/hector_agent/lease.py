@@ -1,0 +1,148 @@
+"""This process's lease on the runs that it works on: joined, renewed, and given up before it can be over.
+
+The database decides how long a lease lasts. Here only time that has passed counts, from the moment before a
+renewal was asked for, so this process is always the first to know that it must stop.
+"""
+
+import asyncio
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable
+
+from hector_mesh import HectorError, Whereabouts, this_host
+from hector_mesh.flag import Flag
+from hector_store import Worker, Workers
+
+from .measuring import LEASES_LOST
+
+log = logging.getLogger(__name__)
+
+SHARE = 2 / 3
+"""By when a lease must have been renewed, as a share of its length: then its runs are stopped."""
+RENEWALS = 3
+"""How often it is renewed in its length."""
+AGAIN_S = 0.5
+"""How soon what failed is tried again."""
+LEAVING_S = 3.0
+"""How long it may take to say goodbye: without it, others wait until the lease is over."""
+
+
+class Lease:
+    """One lease. What is written under it is written while it is held, or not at all."""
+
+    __slots__ = ("until", "worker")
+
+    def __init__(self, worker: str, until: float) -> None:
+        self.worker = worker
+        self.until = until
+        """When it is over, in seconds of time.monotonic()."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether somebody else may have its runs by now."""
+        return time.monotonic() >= self.until
+
+
+class Ownership:
+    """Keeps this process's lease, under a new name after each one that was lost."""
+
+    def __init__(self, workers: Workers, whereabouts: Whereabouts, lease_s: float) -> None:
+        self._workers, self._whereabouts, self._lease_s = workers, whereabouts, lease_s
+        self.lost: Callable[[Lease], None] = _nobody
+        """Told of a lease that is over: its runs must stop, and write nothing."""
+        self._lease: Lease | None = None
+        self._guard: asyncio.TimerHandle | None = None
+        self._is_leaving = False
+        self._was_lost = Flag()
+
+    @property
+    def lease(self) -> Lease | None:
+        """The lease that is held; None: there is none at the moment."""
+        lease = self._lease
+        return None if lease is None or lease.is_over else lease
+
+    async def join(self) -> None:
+        """Take a lease.
+
+        Raises:
+            HectorError: The database cannot be written to.
+        """
+        begun = time.monotonic()
+        worker = f"worker-{uuid.uuid4().hex[:12]}"
+        about = self._whereabouts
+        target, host = about.target(), about.host or this_host()
+        introduced = Worker(id=worker, target=target, host=host, pid=os.getpid(), parent=about.parent)
+        await self._workers.join(introduced, self._lease_s)
+        self._lease = Lease(worker, begun + self._lease_s * SHARE)
+        self._watch(self._lease)
+
+    async def keep(self) -> None:
+        """Renew the lease until cancelled, and take a new one when it was lost."""
+        while not self._is_leaving:
+            lease = self._lease
+            try:
+                if lease is None:
+                    await self.join()
+                else:
+                    await self._renew(lease)
+            except HectorError as error:
+                what = "lease was not renewed" if lease else "lease was not taken"
+                log.warning(what, extra={"reason": error.reason})
+                await asyncio.sleep(min(AGAIN_S, self._lease_s / 12))
+            else:
+                await self._was_lost.happens_within(self._lease_s / RENEWALS)
+                self._was_lost.clear()
+
+    async def leave(self) -> None:
+        """Let go of the lease, and of all runs that are still under it: others may have them at once."""
+        self._is_leaving = True
+        lease, self._lease = self._lease, None
+        if self._guard is not None:
+            self._guard.cancel()
+        if lease is None:
+            return
+        lease.until = 0.0
+        releasing = asyncio.ensure_future(self._workers.release(lease.worker))
+        done, _ = await asyncio.wait({releasing}, timeout=LEAVING_S)
+        error = releasing.exception() if done else None
+        if error is not None or not done:
+            reason = error.reason if isinstance(error, HectorError) else "it took too long"
+            log.warning("lease was left to end by itself", extra={"reason": reason})
+            releasing.add_done_callback(_seen)
+
+    async def _renew(self, lease: Lease) -> None:
+        begun = time.monotonic()
+        is_renewed = await self._workers.renew(lease.worker, self._lease_s)
+        if lease is not self._lease:
+            return
+        if is_renewed and not lease.is_over:
+            lease.until = begun + self._lease_s * SHARE
+            self._watch(lease)
+        else:
+            self._lose(lease)
+
+    def _watch(self, lease: Lease) -> None:
+        if self._guard is not None:
+            self._guard.cancel()
+        left_s = max(0.0, lease.until - time.monotonic())
+        self._guard = asyncio.get_running_loop().call_later(left_s, self._lose, lease)
+
+    def _lose(self, lease: Lease) -> None:
+        if lease is not self._lease:
+            return
+        self._lease = None
+        lease.until = 0.0
+        LEASES_LOST.add()
+        log.error("lease was lost", extra={"worker": lease.worker, "lease_s": self._lease_s})
+        self._was_lost.set()
+        self.lost(lease)
+
+
+def _nobody(_: Lease) -> None: ...
+
+
+def _seen(task: "asyncio.Future[int]") -> None:
+    if not task.cancelled():
+        task.exception()  # nobody waits for it any more

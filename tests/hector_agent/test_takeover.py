@@ -1,0 +1,328 @@
+"""Ours: a run whose owner is gone goes on from its last commit, and nothing of that is done again."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from support.run_owners import lease_ends, replica, settled
+from support.scripted_agent import Config, until, usage
+
+import hector_agent.at_work
+import hector_agent.claiming
+import hector_reasoning
+from hector.agent.v1 import RunEvent
+from hector.common.v1 import ROLE_TOOL, Tool, ToolAnnotations
+from hector.llm.v1 import (
+    FINISH_REASON_STOP,
+    FINISH_REASON_TOOL_CALLS,
+    LLMProviderServicer,
+    StreamTextResponse,
+    ToolCallDelta,
+    add_LLMProviderServicer_to_server,
+)
+from hector.tool.v1 import (
+    ExecuteToolResponse,
+    ListToolsResponse,
+    ToolProviderServicer,
+    add_ToolProviderServicer_to_server,
+)
+from hector_agent.errors import RunLost
+from hector_agent.ledger import events_of, task_of
+from hector_agent.room import agents_of
+from hector_mesh import LocalChannel, LocalServer, Mesh, interceptors
+from hector_reasoning import ReasoningSection
+from hector_store import RunLog, opened
+
+STEPS = 3
+"""Tools that the model wants, one after the other, before it answers."""
+
+
+class Model(LLMProviderServicer):
+    """Says a word and wants a tool, three times; then it answers. The same question gets the same answer."""
+
+    def __init__(self, tool: str = "look") -> None:
+        self.tool, self.asked = tool, 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def StreamText(self, request, context):
+        self.asked += 1
+        done = 0
+        for message in request.messages:
+            done = done + 1 if message.role == ROLE_TOOL else done
+        if done < STEPS:
+            yield StreamTextResponse(text=f"step {done + 1} ")
+            await self.may_answer.wait()
+            call = ToolCallDelta(index=0, id=f"call_{done}", name=self.tool)
+            call.arguments_json_fragment = json.dumps({"n": done})
+            yield StreamTextResponse(tool_calls=[call])
+            yield StreamTextResponse(done=True, usage=usage(), finish_reason=FINISH_REASON_TOOL_CALLS)
+            return
+        yield StreamTextResponse(text="all ")
+        await self.may_answer.wait()
+        yield StreamTextResponse(text="done")
+        yield StreamTextResponse(done=True, usage=usage(), finish_reason=FINISH_REASON_STOP)
+
+
+class Tools(ToolProviderServicer):
+    """`look` may be called again; `send` may not, `send_*` say what becomes of them; `check` knows."""
+
+    def __init__(self) -> None:
+        self.calls = []
+        self.checked = []
+        self.happened = None
+
+    async def ListTools(self, request, context):
+        policies = {"look": "", "send": "", "send_or_fail": "fail", "send_checked": "verify_with:check"}
+        tools = [
+            Tool(
+                name=name,
+                instance=f"tools.{name}",
+                after_crash=policy,
+                annotations=ToolAnnotations(idempotent=name == "look"),
+                parameters_json='{"properties": {"effect_id": {}}}' if name == "send" else "",
+            )
+            for name, policy in policies.items()
+        ]
+        tools.append(Tool(name="check", instance="tools.check", annotations=ToolAnnotations(read_only=True)))
+        return ListToolsResponse(tools=tools)
+
+    async def ExecuteTool(self, request, context):
+        if request.tool == "check":
+            self.checked.append(json.loads(request.parameters_json))
+            return ExecuteToolResponse(success=True, structured_json=json.dumps({"happened": self.happened}))
+        self.calls.append(request)
+        return ExecuteToolResponse(success=True, result=f"result {len(self.calls)}")
+
+    @property
+    def effects(self):
+        return [call.context.effect_id for call in self.calls]
+
+
+@pytest.fixture(autouse=True)
+def short_stops(monkeypatch):
+    monkeypatch.setattr(hector_agent.at_work, "ENDING_S", 0.05)
+    monkeypatch.setattr("hector_agent.runs.ENDING_S", 0.05)
+    monkeypatch.setattr(hector_agent.at_work, "STOPPING_S", 0.01)
+    monkeypatch.setattr(hector_agent.claiming, "POLL_S", 0.02)
+
+
+class World:
+    """A model, tools and a database, and the replicas that use them."""
+
+    def __init__(self, database, agents, model, tools) -> None:
+        self.database, self.agents, self.model, self.tools = database, agents, model, tools
+        self.log = RunLog(database)
+
+    def replica(self, **more):
+        return replica(self.database, self.agents, **more)
+
+    async def events(self, run: str) -> list[RunEvent]:
+        return events_of(await self.log.events("default", run))
+
+    async def task(self, run: str):
+        row = await self.log.get("default", "ada", run)
+        return task_of(row, await self.log.events("default", run))
+
+
+@asynccontextmanager
+async def world(database_url, tool="look", **agent):
+    model, tools = Model(tool), Tools()
+    local = LocalServer(interceptors())
+    services = (
+        "hector.llm.v1.LLMProvider",
+        "hector.tool.v1.ToolProvider",
+        "hector.reasoning.v1.ReasoningStrategy",
+    )
+    mesh = Mesh(dict.fromkeys(services, LocalChannel(local)))
+    add_LLMProviderServicer_to_server(model, local)
+    add_ToolProviderServicer_to_server(tools, local)
+    hector_reasoning.build(ReasoningSection(), mesh).register(local)
+    config = Config.model_validate({"agents": {"assistant": {"instruction": "Be brief.", **agent}}})
+    async with asyncio.timeout(50), opened(database_url) as database:
+        yield World(database, agents_of(config, mesh, ""), model, tools)
+    await local.stop(0)
+
+
+def kinds(events) -> list[str]:
+    return [event.WhichOneof("event") for event in events]
+
+
+def shape(events) -> list[str]:
+    """Return what happened, apart from how text was cut into pieces, and who did it."""
+    return [kind for kind in kinds(events) if kind not in ("owner_changed", "text_appended")]
+
+
+async def undisturbed(of: World) -> tuple[list[str], str, int]:
+    async with of.replica() as one:
+        run = await one.ask("go")
+        await settled(of.log, run.place.run)
+    events = await of.events(run.place.run)
+    task = await of.task(run.place.run)
+    found = shape(events), "|".join(part.text for part in parts(task)), one.commits
+    of.model.asked = 0
+    of.tools.calls.clear()
+    return found
+
+
+def parts(task):
+    return [part for artifact in task.artifacts for part in artifact.parts]
+
+
+COMMITS = 2 * STEPS + 1
+"""Commits of such a run behind the first: for each tool the call and its result, and the end."""
+
+
+@pytest.mark.parametrize("commit", range(1, COMMITS + 1))
+@pytest.mark.parametrize("written", [True, False], ids=["after", "before"])
+async def test_whoever_dies_at_whichever_commit_another_goes_on_and_repeats_nothing(
+    database_url, commit, written
+):
+    async with world(database_url) as of:
+        whole, text, _ = await undisturbed(of)
+        async with of.replica() as one, of.replica() as other:
+            other.runs._claiming.is_stopped = True
+            died = one.die_at(commit, written=written)
+            run = (await one.ask("go")).place.run
+            await died.wait()
+            other.runs._claiming.is_stopped = False
+            await lease_ends(of.database, (await of.log.get("default", "ada", run)).worker)
+            row = await settled(of.log, run)
+        events = await of.events(run)
+        task = await of.task(run)
+    assert row.state == "RUN_STATE_COMPLETED"
+    assert shape(events) == whole
+    assert "|".join(part.text for part in parts(task)) == text
+    is_over = written and commit == COMMITS
+    assert kinds(events).count("owner_changed") == (not is_over)
+    # A turn of the model that was not committed is asked for again, and nothing else.
+    answer_was_lost = not written and commit % 2 == 1
+    assert of.model.asked == STEPS + 1 + answer_was_lost
+    # So is a call whose result was lost, of a tool that may be called again; with the same effect id.
+    result_was_lost = not written and commit % 2 == 0
+    assert len(of.tools.calls) == STEPS + result_was_lost
+    assert len(set(of.tools.effects)) == STEPS
+
+
+async def test_text_of_a_question_that_was_in_progress_is_void_and_begins_anew(database_url, monkeypatch):
+    monkeypatch.setattr("hector_agent.run.FLUSH_S", 0.01)
+    async with world(database_url) as of:
+        of.model.may_answer.clear()
+        async with of.replica() as one, of.replica():
+            run = (await one.ask("go")).place.run
+
+            async def flushed() -> bool:
+                return "text_appended" in kinds(await of.events(run))
+
+            await until(flushed)
+            worker = one.worker
+            one.kill()
+            of.model.may_answer.set()
+            await lease_ends(of.database, worker)
+            await settled(of.log, run)
+        events = await of.events(run)
+        task = await of.task(run)
+    texts = [event.text_appended for event in events if event.HasField("text_appended")]
+    assert [text.append for text in texts if text.artifact_id == "answer-1"][:2] == [False, False]
+    assert [part.text for part in parts(task)] == ["step 1 ", "step 2 ", "step 3 ", "all done"]
+
+
+async def test_the_first_thing_that_a_new_owner_writes_is_that_it_is_the_owner(database_url):
+    async with world(database_url) as of:
+        async with of.replica() as one, of.replica():
+            died = one.die_at(2, written=True)
+            run = (await one.ask("go")).place.run
+            await died.wait()
+            before = await of.log.get("default", "ada", run)
+            await lease_ends(of.database, before.worker)
+            await settled(of.log, run)
+        [changed] = [event for event in await of.events(run) if event.HasField("owner_changed")]
+    assert changed.seq == before.next_seq
+    assert changed.owner_changed.before == before.worker != changed.owner_changed.worker
+    assert changed.owner_changed.epoch == 2
+    assert changed.owner_changed.reason == f"worker {before.worker} is gone"
+
+
+async def test_who_was_held_up_past_its_lease_writes_nothing(database_url):
+    """Nobody has taken its runs yet: it is its own clock that tells it."""
+    async with world(database_url) as of, of.replica() as one:
+        of.model.may_answer.clear()
+        run = await one.ask("go")
+        await until(lambda: _is(of.model.asked == 1))
+        one.runs._claiming.is_stopped = True
+        run.lease.until = 0.0  # as for a process that was stopped, and goes on much later
+        of.model.may_answer.set()
+        with pytest.raises(RunLost):
+            await run.commit([RunEvent()])
+        await run.finished.wait()
+        assert not run.over
+        row = await of.log.get("default", "ada", run.place.run)
+        assert (row.state, row.next_seq) == ("RUN_STATE_WORKING", 3)
+
+
+async def test_a_lease_that_is_lost_lets_go_of_its_runs_and_a_new_one_goes_on_with_them(database_url):
+    async with world(database_url) as of, of.replica() as one:
+        of.model.may_answer.clear()
+        run = await one.ask("go")
+        await until(lambda: _is(of.model.asked == 1))
+        worker = one.worker
+        await lease_ends(of.database, worker)
+        one.runs._ownership._lose(run.lease)
+        await run.finished.wait()
+        of.model.may_answer.set()
+        row = await settled(of.log, run.place.run)
+        assert one.worker not in ("", worker)
+    assert row.state == "RUN_STATE_COMPLETED"
+    assert row.worker != worker
+
+
+async def _is(fact: bool) -> bool:
+    return fact
+
+
+async def test_a_stop_leaves_runs_to_the_next_start_at_what_they_have_committed(database_url):
+    async with world(database_url) as of:
+        of.model.may_answer.clear()
+        async with of.replica() as one:
+            run = (await one.ask("go")).place.run
+            await until(lambda: _is(of.model.asked == 1))
+        row = await of.log.get("default", "ada", run)
+        assert (row.state, row.worker) == ("RUN_STATE_WORKING", "")
+        of.model.may_answer.set()
+        async with of.replica():
+            await settled(of.log, run)
+        assert [part.text for part in parts(await of.task(run))][-1] == "all done"
+
+
+async def test_a_drain_lets_runs_end_and_takes_on_nothing_by_itself(database_url):
+    async with world(database_url) as of:
+        of.model.may_answer.clear()
+        async with of.replica() as one:
+            run = await one.ask("go")
+            await until(lambda: _is(of.model.asked == 1))
+            draining = asyncio.create_task(one.runs.drain(20))
+            await asyncio.sleep(0)
+            of.model.may_answer.set()
+            await draining
+            assert run.over
+
+
+async def test_a_drain_that_takes_too_long_lets_go_between_two_steps(database_url, monkeypatch):
+    monkeypatch.setattr("hector_agent.runs.PARKING_S", 5.0)
+    async with world(database_url) as of:
+        of.model.may_answer.clear()
+        async with of.replica() as one:
+            run = await one.ask("go")
+            await until(lambda: _is(of.model.asked == 1))
+            draining = asyncio.create_task(one.runs.drain(0.0))
+            await until(lambda: _is(run.leaving))
+            of.model.may_answer.set()
+            await draining
+            assert not run.over
+        assert of.model.asked == 1
+        assert shape(await of.events(run.place.run))[-1] == "model_answered"
+        async with of.replica():
+            await settled(of.log, run.place.run)
+        assert of.model.asked == STEPS + 1
+        assert len(of.tools.calls) == STEPS
