@@ -118,12 +118,12 @@ def take(
     by = {"by_worker": worker, "at_target": target}
     if taken:
         connection.execute(_TAKE, [{"of_run": one.run_id, "of_epoch": one.epoch, **by} for one in taken])
-    return _claimed(connection, worker, taken)
+    return _claimed(connection, worker, taken, time_us)
 
 
 def taken(connection: Connection, worker: str, chosen: Sequence[Candidate]) -> list[Claimed]:
     """Return which of these the worker has taken, as its answer was lost."""
-    return _claimed(connection, worker, chosen)
+    return _claimed(connection, worker, chosen, now(connection))
 
 
 def forget(connection: Connection, worker_ids: Sequence[str]) -> None:
@@ -132,13 +132,14 @@ def forget(connection: Connection, worker_ids: Sequence[str]) -> None:
         connection.execute(_FORGET, {"of_worker": worker})
 
 
-def _claimed(connection: Connection, worker: str, taken: Sequence[Candidate]) -> list[Claimed]:
+def _claimed(connection: Connection, worker: str, taken: Sequence[Candidate], time_us: int) -> list[Claimed]:
     rows = {row[0]: row_of(row) for row in _TAKEN.rows(connection, sorted({one.run_id for one in taken}))}
     found: list[Claimed] = []
     for one in taken:
         row = rows.get(one.run_id)
         if row is not None and not row.finished and (row.worker, row.epoch) == (worker, one.epoch + 1):
-            found.append(Claimed(row, ORPHANED if one.worker else DUE, one.worker))
+            late_us = 0 if one.worker else max(0, time_us - one.due)
+            found.append(Claimed(row, ORPHANED if one.worker else DUE, one.worker, late_us))
     return found
 
 

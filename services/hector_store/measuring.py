@@ -8,6 +8,7 @@ from hector_mesh import HectorError, metrics
 from hector_mesh.metrics import ERRORS, OTHER, SHORT, SIZES, Counter, Gauge, Histogram
 
 from .work import AnyWork, WriteQueue
+from .worker_values import DUE, Claimed
 
 COMMIT_S = Histogram("hector_db_commit_duration_seconds", "Group commits, until durable.", bounds=SHORT)
 COMMIT_WRITES = Histogram("hector_db_commit_writes", "Writes that shared a commit.", bounds=SIZES)
@@ -15,6 +16,11 @@ WAIT_S = Histogram(
     "hector_db_queue_wait_seconds", "How long the oldest write of a commit had waited for it.", bounds=SHORT
 )
 QUERY_S = Histogram("hector_db_query_duration_seconds", "Reads, queueing included.", bounds=SHORT)
+CLAIM_S = Histogram(
+    "hector_claim_seconds",
+    "How long runs that nobody had were due until a worker claimed them.",
+    bounds=SHORT,
+)
 QUEUE_ROWS = Gauge("hector_db_queue_rows", "Rows that wait to be written, or are being written.")
 QUEUE_BYTES = Gauge("hector_db_queue_bytes", "Bytes of those rows.")
 OPEN = Gauge("hector_db_connections_open", "Open connections that read.")
@@ -50,6 +56,13 @@ def committed(works: Sequence[AnyWork], begun: float, failure: BaseException | N
     WAIT_S.observe(value=begun - works[0].submitted_at)
     if failure is not None:
         failed(failure)
+
+
+def claimed(runs: Sequence[Claimed]) -> None:
+    """Take note of runs that were claimed."""
+    for run in runs:
+        if run.reason == DUE:
+            CLAIM_S.observe(value=run.late_us / 1_000_000)
 
 
 def read(begun: float, failure: BaseException | None = None) -> None:

@@ -68,3 +68,5 @@ class Claimed(NamedTuple):
     """"due": nobody had it. "orphaned": its worker is gone."""
     before: str
     """The worker that had it; "" if nobody."""
+    late_us: int = 0
+    """For how long it had been due; 0 if its worker was gone."""

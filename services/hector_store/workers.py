@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
-from . import claiming, hints, leases
+from . import claiming, hints, leases, measuring
 from .database import Database
 from .errors import InvalidValue
 from .fairness import Candidate, Turns
@@ -126,6 +126,7 @@ class Workers:
             taken += found
             if len(found) == len(chosen):
                 break
+        measuring.claimed(taken)
         return taken
 
     async def _take(

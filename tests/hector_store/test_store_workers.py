@@ -225,6 +225,15 @@ async def test_a_timer_is_due_when_its_time_has_come(workers: Workers, log: RunL
     assert ids(await workers.claim("w2", EVERYTHING)) == [run_id]
 
 
+async def test_who_claims_is_told_how_long_it_took(workers: Workers, log: RunLog) -> None:
+    made_us = (await stored(log, await queued(log, NEVER))).created_time_us
+    run_id = await queued(log, made_us - HOUR_US)
+    orphan = await queued(log, made_us - HOUR_US, worker="gone")
+    found = {one.row.id: one.late_us for one in await workers.claim("w1", EVERYTHING)}
+    assert HOUR_US <= found[run_id] < HOUR_US + 60_000_000
+    assert found[orphan] == 0
+
+
 async def test_one_run_is_taken_by_name_due_or_not(workers: Workers, log: RunLog, database: Database) -> None:
     run_id = await queued(log, NEVER)
     found = await workers.take("w1", run_id)
