@@ -154,7 +154,9 @@ class Client:
             for entry in found.get("agents", ())
         ]
 
-    async def page(self, path: str, *, verb: str = "GET") -> dict[str, Any]:
+    async def page(
+        self, path: str, *, verb: str = "GET", body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return the JSON object at a path, as "/health"; raises as `send` does.
 
         Raises:
@@ -162,7 +164,7 @@ class Client:
         """
         if self.url.partition("://")[0] in SECURE:
             raise NoPages(self.url)
-        return await self._http.page(self.url + path, verb)
+        return await self._http.page(self.url + path, verb, body)
 
     async def _call(
         self, method: str, request: Message, agent: str, answer: type[M], *, quick: bool = True

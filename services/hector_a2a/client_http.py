@@ -113,9 +113,10 @@ class HttpWire:
             except HttpError as error:
                 raise BrokenAnswer(endpoint.url, str(error)) from error
 
-    async def page(self, url: str, verb: str = "GET") -> dict[str, Any]:
+    async def page(self, url: str, verb: str = "GET", body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the JSON object at a URL; a card in the form that the server likes."""
-        async with self._sent(verb, url, None, _QUICK, token=self._token) as response:
+        sent = None if body is None else orjson.dumps(body)
+        async with self._sent(verb, url, sent, _QUICK, token=self._token) as response:
             return _object(url, response, await response.read())
 
     @asynccontextmanager

@@ -162,7 +162,7 @@ def _default(field: Schema) -> str:
     if default is None or isinstance(default, dict):
         return ""
     patterns = [str(arm.get("pattern", "")) for arm in field.get("anyOf", ())]
-    if any(pattern.startswith(DURATION_PATTERN) for pattern in patterns):
+    if any(pattern.startswith(DURATION_PATTERN) for pattern in patterns) and not isinstance(default, str):
         return f"`{_duration(float(default))}`"
     if any(pattern.startswith(SIZE_PATTERN) for pattern in patterns):
         return f"`{_size(int(default))}`"

@@ -21,6 +21,7 @@ COMMANDS = {
     "chat": "Talk with an agent.",
     "task": "Look at tasks of a server, and cancel them.",
     "db": "Upgrade, check, prune and back up the database.",
+    "sessions": "Look at conversations that a server keeps, add to them, remove them.",
     "card": "Show, verify and sign agent cards.",
     "info": "Say what a server or a config file offers.",
     "validate": "Check a config file and list everything that is wrong with it.",
