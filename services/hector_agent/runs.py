@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 MOST_LIVE = 10_000  # runs at work or waiting for their turn; each holds some kilobytes and a task
 LEASE_S = 15.0
+CANCELING_S = 5.0
+"""How long it may take another process to cancel what it has just taken."""
 PARKING_S = 1.0
 """How long before the end of a drain what is still at work is let go of."""
 
@@ -371,7 +373,10 @@ class Runs:
             elif isinstance(error, RunDoesNotWait):
                 raise
             else:  # whoever has taken it has taken the signal, too
-                await self.waiting.settled(row.id)
+                async with asyncio.timeout(CANCELING_S), self.waiting.changes(row.id) as changes:
+                    async for standing in changes:
+                        if standing is None or standing.finished:
+                            break
         return number
 
     async def _cancel_waiting(self, row: RunRow) -> None:

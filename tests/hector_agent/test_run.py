@@ -57,7 +57,7 @@ class HeldLog:
         self.size_bytes += sum(len(event.payload) for event in events) + len(changes.view or b"")
         return Appended(len(self.written), 1)
 
-    async def create(self, new, events):
+    async def create(self, new, events, *more):
         appended = await self.append(new.id, 1, events, RunChanges())
         return Created(new.id, 1, 1, appended.last_seq, 1, repeated=False)
 
