@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -137,6 +137,11 @@ class MySQL:
     def number(self, connection: Connection) -> int:
         """Return the connection's id."""
         return int(connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one())
+
+    @property
+    def statements(self) -> Mapping[str, Any]:
+        """Nothing to say: the driver prepares none."""
+        return {}
 
     def hasten(self, engine: AsyncEngine) -> None:
         """Send many rows at once: the driver would wait for the answer to each."""

@@ -3,11 +3,12 @@
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -37,6 +38,9 @@ _SETTINGS = (
     "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
 )
 
+_LOCAL_SETTINGS = f"SET LOCAL lock_timeout = '{LOCK_S}s'"
+"""The same for one transaction, as far as it matters most."""
+
 _AGAIN = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not to be had in time
 _GONE = {"57P01", "57P02", "57P03", "57P05", "25P03"}  # shut down, crashed, starting up, idle for too long
 
@@ -54,13 +58,20 @@ class Postgres:
         """Connect, and set how long is waited for what."""
         import asyncpg
 
-        place = self.place
+        connection = await self._connect(self.place)
+        if not self.place.is_pooled:
+            await connection.execute(_SETTINGS, timeout=self.place.connect_s)
+        return connection
+
+    async def _connect(self, place: ServerPlace) -> Any:
+        import asyncpg
+
         encrypted: object = place.tls.mode
         if place.socket or place.tls.mode == "disable":
             encrypted = False
         elif place.tls.verified or place.tls.root or place.tls.certificate:
             encrypted = tls_context(place)
-        connection = await asyncpg.connect(
+        return await asyncpg.connect(
             host=place.socket or place.host,
             port=place.port or None,
             user=place.user or None,
@@ -69,13 +80,20 @@ class Postgres:
             timeout=place.connect_s,
             ssl=encrypted,
             server_settings={"application_name": f"hector {socket.gethostname()}:{os.getpid()}"[:63]},
+            **({"statement_cache_size": 0} if place.is_pooled else {}),
         )
-        await connection.execute(_SETTINGS, timeout=place.connect_s)
-        return connection
 
     async def connect_listener(self) -> Any:
         """Connect for notifications, which belong to a session; None where there are no sessions."""
-        return await self.connect()
+        if not self.place.is_pooled:
+            return await self.connect()
+        if not self.place.listen:
+            return None
+        host, _, port = self.place.listen.rpartition(":")
+        straight = replace(self.place, host=host, port=int(port), socket="", is_pooled=False, listen="")
+        connection = await self._connect(straight)
+        await connection.execute(_SETTINGS, timeout=self.place.connect_s)
+        return connection
 
     async def connect_reader(self) -> Any:
         """Connect; each of the reader's transactions says that it only reads."""
@@ -115,8 +133,20 @@ class Postgres:
         """Return the number of the server's process."""
         return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
 
+    @property
+    def statements(self) -> Mapping[str, Any]:
+        """Prepare no statement by name where the next transaction may be another session's."""
+        if not self.place.is_pooled:
+            return {}
+        return {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
+
     def hasten(self, engine: AsyncEngine) -> None:
-        """Nothing to do: the driver sends many rows without waiting for each."""
+        """Nothing to do: the driver sends many rows without waiting for each.
+
+        Where there are no sessions, each transaction is told how long to wait for what.
+        """
+        if self.place.is_pooled:
+            event.listen(engine.sync_engine, "begin", _set_locally)
 
     def fault_of(self, error: Exception) -> Fault:
         """Tell by SQLSTATE."""
@@ -187,6 +217,10 @@ class Postgres:
     def _read_only(self, detail: str) -> StorageReadOnly:
         advice = "name the primary server in storage.database, not a replica"
         return StorageReadOnly(self.place.name, detail, advice)
+
+
+def _set_locally(connection: Connection) -> None:
+    connection.exec_driver_sql(_LOCAL_SETTINGS)
 
 
 def _driver_error(error: Exception) -> BaseException:

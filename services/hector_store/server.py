@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
@@ -72,6 +73,10 @@ class Server(Protocol):
     def number(self, connection: Connection) -> int:
         """Return the server's number of this connection."""
 
+    @property
+    def statements(self) -> Mapping[str, Any]:
+        """How SQLAlchemy is to prepare statements."""
+
     def hasten(self, engine: AsyncEngine) -> None:
         """Do what makes an engine that writes faster."""
 
@@ -95,23 +100,16 @@ def server_of(place: ServerPlace) -> Server:
 
 def writer_engine(server: Server) -> AsyncEngine:
     """Return an engine whose connections are each new, and see what is committed at each statement."""
-    engine = create_async_engine(
-        f"{server.dialect}://",
-        async_creator=server.connect,
-        hide_parameters=True,  # errors must not quote what is written
-        poolclass=NullPool,
-        isolation_level="READ COMMITTED",
-    )
+    engine = _engine(server, server.connect, poolclass=NullPool, isolation_level="READ COMMITTED")
     server.hasten(engine)
     return engine
 
 
 def reader_engine(server: Server) -> AsyncEngine:
     """Return an engine whose transactions see one moment, and can write nothing."""
-    return create_async_engine(
-        f"{server.dialect}://",
-        async_creator=server.connect_reader,
-        hide_parameters=True,  # errors must not quote what is written
+    return _engine(
+        server,
+        server.connect_reader,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=server.place.pool_size,
         max_overflow=0,
@@ -121,6 +119,20 @@ def reader_engine(server: Server) -> AsyncEngine:
         isolation_level="REPEATABLE READ",
         **server.reading,
     )
+
+
+def _engine(server: Server, connect: Callable[[], Awaitable[Any]], **options: Any) -> AsyncEngine:
+    def creator() -> Any:
+        driver: Any = engine.dialect.dbapi
+        return driver.connect(async_creator_fn=connect, **server.statements)
+
+    engine = create_async_engine(
+        f"{server.dialect}://",
+        creator=creator,
+        hide_parameters=True,  # errors must not quote what is written
+        **options,
+    )
+    return engine
 
 
 async def let_go(connection: AsyncConnection) -> None:

@@ -58,6 +58,10 @@ class ServerPlace:
     connect_s: float = CONNECT_S
     """How long a connection may take."""
     tls: Tls = Tls()
+    is_pooled: bool = False
+    """PgBouncer hands each transaction to another session, perhaps: nothing of a session may be relied on."""
+    listen: str = ""
+    """Then, where the server itself hears `LISTEN`: host and port. "": nowhere."""
 
     file = None
     """It is in no file of this machine."""
@@ -86,6 +90,8 @@ class ServerPlace:
             "sslrootcert": self.tls.root,
             "sslcert": self.tls.certificate,
             "sslkey": self.tls.key,
+            "pgbouncer": "true" if self.is_pooled else "",
+            "listen": self.listen,
         }
         query = urlencode({name: value for name, value in options.items() if value})
         return (
@@ -136,8 +142,10 @@ def parse_server(scheme: str, rest: str, folder: Path | None) -> ServerPlace:
     pool_size = _number(options, "pool_size", POOL_SIZE, 1, MOST_CONNECTIONS, wrong)
     connect_s = _number(options, "connect_timeout", CONNECT_S, 1, LONGEST_CONNECT_S, wrong)
     tls = _tls(options, folder, wrong)
+    is_pooled, listen = _pooling(options, wrong) if kind == POSTGRESQL else (False, "")
     if options:
         known = "pool_size, connect_timeout, sslmode, sslrootcert, sslcert, sslkey, host"
+        known += ", pgbouncer, listen" if kind == POSTGRESQL else ""
         raise wrong(f"there is no option {next(iter(options))!r}, only {known}")
     return ServerPlace(
         kind=kind,
@@ -150,6 +158,8 @@ def parse_server(scheme: str, rest: str, folder: Path | None) -> ServerPlace:
         pool_size=int(pool_size),
         connect_s=connect_s,
         tls=tls,
+        is_pooled=is_pooled,
+        listen=listen,
     )
 
 
@@ -176,6 +186,18 @@ def _number(
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
         raise wrong(f"{name} must be a number from {least} to {most:g}")
     return float(text)
+
+
+def _pooling(options: dict[str, str], wrong: _Wrong) -> tuple[bool, str]:
+    pooled = options.pop("pgbouncer", "") or "false"
+    if pooled not in ("true", "false"):
+        raise wrong("pgbouncer must be true or false")
+    listen = options.pop("listen", "")
+    if listen and pooled == "false":
+        raise wrong("listen says where the server is behind PgBouncer: add pgbouncer=true")
+    if listen and not all(_host_and_port(listen, wrong)):
+        raise wrong("listen must be a host and a port, as db.example.com:5432")
+    return pooled == "true", listen
 
 
 def _tls(options: dict[str, str], folder: Path | None, wrong: _Wrong) -> Tls:
