@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Sees to it that the programs of PostgreSQL and MariaDB are there for the tests, which start servers of their own.
+# Sees to it that the programs of PostgreSQL, MariaDB and PgBouncer are there for the tests, which start servers of their own.
 # On Debian and Ubuntu, as root, it installs what is missing, and leaves no service running; elsewhere it says what to do.
 set -uo pipefail
 
 missing() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || echo postgresql
     { PATH=$PATH:/usr/sbin command -v mariadbd && command -v mariadb-install-db; } >/dev/null || echo mariadb-server
+    PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || echo pgbouncer
 }
 
 wanted=$(missing | xargs)
@@ -13,7 +14,7 @@ wanted=$(missing | xargs)
 
 say() {
     echo "databases: the store's tests need $wanted, which is not here." >&2
-    echo "databases: $1; on Debian and Ubuntu: apt-get install $wanted; on macOS: brew install postgresql@15 mariadb" >&2
+    echo "databases: $1; on Debian and Ubuntu: apt-get install $wanted; on macOS: brew install postgresql@15 mariadb pgbouncer" >&2
     exit 1
 }
 
