@@ -182,7 +182,7 @@ class Client:
             self._begin(event["task"], before, now)
         else:
             told = f"{self.question}: {name} was shown after {self.place}: {event}"
-            assert now > before or _takes_back(event, before, now), told
+            assert now > before or self._takes_back(event, before, now), told
             self.shown.add(now[0] + bool(now[1]))
         self.place = name
         if update := event.get("artifactUpdate"):
@@ -215,6 +215,13 @@ class Client:
         else:
             assert all(mine.get(name, "").startswith(text) for name, text in theirs.items()), told
 
+    def _takes_back(self, event: dict[str, Any], before: Place, now: Place) -> bool:
+        """Say whether a stream takes back text that was lost with its owner before it was committed."""
+        artifact = event.get("artifactUpdate", {}).get("artifact", {})
+        mine = self.artifacts.get(artifact.get("artifactId"), "")
+        is_less = mine.startswith(_text(artifact)) and not event["artifactUpdate"].get("append")
+        return bool(artifact) and is_less and bool(before[1]) and now == (before[0], 0)
+
     def _grow(self, update: dict[str, Any]) -> None:
         artifact = update["artifact"]
         name = artifact["artifactId"]
@@ -230,13 +237,6 @@ class Client:
         self.said = "".join(part.get("text", "") for part in parts)
         if self.state == WAITS:
             self.asked.append(self.said)
-
-
-def _takes_back(event: dict[str, Any], before: Place, now: Place) -> bool:
-    """Say whether a stream takes back text that was lost with its owner before it was committed."""
-    update = event.get("artifactUpdate", {"append": True})
-    is_void = not update.get("append") and not _text(update["artifact"])
-    return is_void and bool(before[1]) and now == (before[0], 0)
 
 
 def _text(artifact: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from chaos.conftest import LEASE_S
 from chaos.faulty import AFTER, BEFORE
 from chaos.replicas import Replica
 from chaos.scene import Scene, asking, first, seeded
+from chaos.story import stories_of
 from chaos.world import ASKED, CALLED, EFFECTED, IN_DOUBT, STREAMING
 
 RUNS = 24
@@ -19,7 +20,8 @@ OTHERS = 4
 KINDS = ["plain", "look", "charge", "mail", "post", "launch", "both", "chain"]
 WITH_TOOLS = [kind for kind in KINDS if kind != "plain"]
 FULL_S, DEAD_S = 20.0, 20.0
-LATEST_COMMIT = 12
+LATEST_COMMIT = 9
+SLOWLY_S = 0.03
 
 BEFORE_MODEL, MID_STREAM, AFTER_DISPATCH = "before the model answers", "mid-stream", "after tool dispatch"
 BEFORE_COMMIT, AFTER_COMMIT = "before a commit", "after a commit"
@@ -66,12 +68,19 @@ async def kill(scene: Scene, point: str, chance: random.Random) -> None:
         under_way = [client for client in hit if not client.is_over and client.state != WAITS]
         assert len(under_way) >= LEAST, f"only {len(under_way)} runs were hit"
         await victim.start()
+    stories = await stories_of(scene.store, [client.task for client in under_way])
+    taken = [run for run, story in stories.items() if any(one.HasField("owner_changed") for one in story)]
+    assert len(taken) >= LEAST, f"only {len(taken)} of {len(under_way)} runs were taken over"
 
 
 async def dies_at_a_commit(scene: Scene, victim: Replica, point: str, chance: random.Random) -> None:
+    quickly_s, scene.world.pause_s = scene.world.pause_s, SLOWLY_S  # none may end before
     victim.arm(BEFORE if point == BEFORE_COMMIT else AFTER, chance.randrange(1, LATEST_COMMIT))
     scene.world.let_go(doomed=False)
-    await victim.gone(DEAD_S)
+    try:
+        await victim.gone(DEAD_S)
+    finally:
+        scene.world.pause_s = quickly_s
 
 
 def truth(scene: Scene) -> "Truth":

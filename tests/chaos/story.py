@@ -19,7 +19,7 @@ Story = list[RunEvent]
 
 async def stories_of(store: Store, runs: Collection[str]) -> dict[str, Story]:
     """Return the events of runs, by run."""
-    names = ", ".join(f"'{run}'" for run in runs)
+    names = ", ".join(f"'{run}'" for run in [*runs, "none"])
     found: dict[str, Story] = {run: [] for run in runs}
     rows = await store.rows(
         f"SELECT run_id, seq, payload FROM run_events WHERE run_id IN ({names}) ORDER BY run_id, seq"

@@ -95,8 +95,9 @@ def mariadb(place: Path) -> tuple[Words, Path, Mapping[str, object]]:
     """Prepare MariaDB, whose administrator hector has a password."""
     install, server = _found("mariadb-install-db"), _found("mariadbd")
     data, port, setup, unix_socket = place / "data", _free_port(), place / "setup.sql", place / "my.sock"
-    _run(install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-         "--skip-test-db", "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0")  # fmt: skip
+    _run(install, "--no-defaults", f"--datadir={data}", f"--tmpdir={place}",
+         "--auth-root-authentication-method=normal", "--skip-test-db",
+         "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0")  # fmt: skip
     setup.write_text(
         f"CREATE USER IF NOT EXISTS hector@'%' IDENTIFIED BY '{PASSWORD}';\n"
         "GRANT ALL ON *.* TO hector@'%' WITH GRANT OPTION;\n"
@@ -104,8 +105,9 @@ def mariadb(place: Path) -> tuple[Words, Path, Mapping[str, object]]:
         "GRANT ALL ON *.* TO hector@localhost WITH GRANT OPTION;\nFLUSH PRIVILEGES;\n"
     )
     command: Words = [
-        server, "--no-defaults", f"--datadir={data}", f"--socket={unix_socket}", f"--port={port}",
-        "--bind-address=127.0.0.1", f"--pid-file={place}/pid", f"--init-file={setup}", "--skip-name-resolve",
+        server, "--no-defaults", f"--datadir={data}", f"--tmpdir={place}", f"--socket={unix_socket}",
+        f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={place}/pid",
+        f"--init-file={setup}", "--skip-name-resolve",
         f"--ssl-cert={place}/certificate.pem", f"--ssl-key={place}/key.pem",
         "--skip-log-bin", "--max-connections=300", "--performance-schema=OFF",
     ]  # fmt: skip
