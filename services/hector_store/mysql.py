@@ -41,7 +41,7 @@ _SETTINGS = (
     f" SESSION innodb_lock_wait_timeout = {LOCK_S}, SESSION wait_timeout = 28800"
 )
 
-_BUSY = {1205, 1213, 1020}  # lock not to be had in time, deadlock, row changed since it was read
+_BUSY = {1205, 1213, 1020, 1412}  # lock not to be had in time, deadlock; row or table changed meanwhile
 _GONE = {1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927}
 _GONE |= {2003, 2006, 2013, 2014, 2055, 4031}
 _DENIED = {1045, 1698, 1130, 1129, 1820, 1862, 2049, 3118, 4151}
