@@ -3,7 +3,7 @@
 import errno
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -21,6 +21,7 @@ from .errors import (
     StorageReadOnly,
 )
 from .group_commit import Fault
+from .sqlite_turns import Turnstile
 from .url import Place
 
 STATE_FOLDER = ".hector"
@@ -54,13 +55,33 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 def writer_engine(place: Place, busy_s: float) -> Engine:
     """Return the engine of the one writer: a transaction takes the write lock when it begins."""
-    return _engine(place, busy_s, begin="BEGIN IMMEDIATE", pool=StaticPool)
+    if place.file is None:
+        return _engine(place, busy_s, begin=_begin_writing, pool=StaticPool)
+    turnstile = Turnstile(place.file, busy_s)
+    # It waits by itself: SQLite must not. Last, since the settings may have to wait.
+    engine = _engine(place, busy_s, "busy_timeout = 0", begin=turnstile.begin, pool=StaticPool)
+    event.listen(engine, "engine_disposed", lambda _: turnstile.close())
+    return engine
+
+
+def _begin_writing(driver: Any) -> None:
+    driver.execute("BEGIN IMMEDIATE")
+
+
+def _begin_reading(driver: Any) -> None:
+    driver.execute("BEGIN")
 
 
 def reader_engine(place: Place, busy_s: float, readers: int) -> Engine:
     """Return the engine of the readers of a file: they see what is committed and can write nothing."""
     return _engine(
-        place, busy_s, "query_only = ON", begin="BEGIN", pool=QueuePool, pool_size=readers, max_overflow=0
+        place,
+        busy_s,
+        "query_only = ON",
+        begin=_begin_reading,
+        pool=QueuePool,
+        pool_size=readers,
+        max_overflow=0,
     )
 
 
@@ -151,7 +172,12 @@ def _name_of(error: Exception) -> str:
 
 
 def _engine(
-    place: Place, busy_s: float, *settings: str, begin: str, pool: type[Pool], **options: Any
+    place: Place,
+    busy_s: float,
+    *settings: str,
+    begin: Callable[[Any], None],
+    pool: type[Pool],
+    **options: Any,
 ) -> Engine:
     engine = create_engine(
         "sqlite://",  # a URL would need the path escaped: sqlite3 gets it as it is
@@ -163,8 +189,7 @@ def _engine(
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        driver.execute(begin)
+        begin(connection.connection.driver_connection)
 
     return engine
 

@@ -94,7 +94,9 @@ async def test_the_state_folder_is_made_for_its_owner_alone(tmp_path: Path) -> N
             folder = tmp_path / ".hector"
             modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-            assert modes == dict.fromkeys(["hector.db", "hector.db-wal", "hector.db-shm"], 0o600)
+            assert modes == dict.fromkeys(
+                ["hector.db", "hector.db-wal", "hector.db-shm", "hector.db-turn"], 0o600
+            )
     finally:
         os.umask(before)
 
