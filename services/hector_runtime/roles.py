@@ -80,7 +80,7 @@ ROLES: Mapping[str, Role] = {
         ("lf.a2a.v1.A2AService", "hector.agent.v1.AgentService", "hector.agent.v1.HistoryService"),
         calls=("reasoning", "llm", "tool"),
         reads=("agents", "storage", "server.a2a.push", "server.a2a.signing"),
-        takes_over=("agents", "defaults.llm", "storage.retention"),
+        takes_over=("agents", "defaults.llm", "storage.retention", "storage.checkpoint"),
     ),
     "gateway": Role("hector_gateway", (), calls=("agent",), reads=("server",), takes_over=("server.a2a",)),
 }

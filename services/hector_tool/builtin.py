@@ -65,6 +65,7 @@ class BuiltInProvider(ToolProviderServicer, Generic[A]):
             annotations=annotations,
             timeout_s=max(1, math.ceil(config.timeout)),
             state_keys=tool.state_keys,
+            after_crash=config.after_crash or "",
         )
         self._revision = hashlib.sha256(self._tool.SerializeToString(deterministic=True)).hexdigest()[:16]
 

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from hector_config import ByteSize, Duration, Misfit, OneOf, ProjectPath, Section
+from hector_tool.after_crash import AfterCrash
 
-COMMON = {"type", "handler", "enabled", "description", "require_approval", "timeout", "max_output_size"}
+COMMON = {"type", "handler", "enabled", "description", "require_approval", "timeout", "max_output_size",
+          "after_crash"}  # fmt: skip
 FILES = {"working_directory", "max_file_size", "allowed_extensions", "denied_extensions"}
 OWN: dict[str, set[str]] = {
     "search": {"max_limit"},
@@ -61,6 +63,11 @@ class ToolConfig(Section):
     """Longest time for one call."""
     max_output_size: Annotated[ByteSize, Field(ge=1024)] = 64 << 10
     """Most text that one call may give to a model; the rest is cut, and the text says so."""
+    after_crash: AfterCrash | None = None
+    """What becomes of a call when the process dies in the middle of it, and nobody knows whether it took
+    effect: `replay` (it is made again, with the same effect id), `ask` (the task waits until its user has said),
+    `fail` (the task fails), or `{verify_with: tool}`: that tool is asked, with the effect id and the arguments.
+    Left out: replay for tools that only read or may be called twice, as all of this version may; else ask."""
     working_directory: ProjectPath = Path()
     """read_file, grep_search: the folder they stay in. Left out: the project folder."""
     max_file_size: Annotated[ByteSize, Field(ge=1, le=1 << 30)] = 10 << 20
@@ -143,6 +150,17 @@ class ToolSection(Section):
         if not isinstance(tools, dict):
             return tools
         return {name: _named(name, entry) for name, entry in tools.items()}
+
+    @model_validator(mode="after")
+    def _verified_by_tools(self) -> Self:
+        tools = self.tools or {}
+        for name, tool in tools.items():
+            word, colon, other = (tool.after_crash or "").partition(":")
+            if colon and (other not in tools or not tools[other].enabled):
+                known = ", ".join(each for each in tools if each != name) or "none"
+                at = ("tools", name, "after_crash")
+                raise Misfit(f'{word} names "{other}", which is no tool here', at=at, hint=f"tools: {known}")
+        return self
 
 
 def default_tools(*, has_documents: bool) -> dict[str, ToolConfig]:
