@@ -29,7 +29,7 @@ from .run import Run
 from .runs import Runs
 from .subscriptions import Subscriptions
 from .tail import Reader
-from .view import SHOWN, trimmed
+from .view import INTERRUPTED, SHOWN, trimmed
 
 
 class A2AServicer(PushServicer):
@@ -261,7 +261,7 @@ async def finished(run: Run, call: Call) -> bool:
         raise a2a.InvalidAgentResponse(run.task.status.message.parts[0].text, taskId=run.place.run)
     if run.draft is not None:
         raise RunLost(run.place.run)
-    return run.over or run.parked
+    return run.over or run.state in INTERRUPTED
 
 
 def message_of(run: Run) -> "a2a.Message":

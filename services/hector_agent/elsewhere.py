@@ -7,7 +7,7 @@ before and after a `Mirror`; who reads goes from one to the other without notici
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from contextvars import Context
 from functools import partial
 from weakref import WeakValueDictionary
@@ -22,6 +22,8 @@ from .watching import Watch
 
 logger = logging.getLogger(__name__)
 
+TAKING_S = 5.0
+"""How long it may take a process to take up a run that waits, before others answer that it does."""
 WAITING = frozenset({"RUN_STATE_INPUT_REQUIRED", "RUN_STATE_AUTH_REQUIRED"})
 
 
@@ -123,6 +125,14 @@ class Elsewhere:
                 if standing is None or standing.finished or standing.state in WAITING:
                     return standing
         return None
+
+    async def let_be(self, run: str) -> None:
+        """Wait until nobody is about to take up a run that waits: he has, or is gone; not for very long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TAKING_S), self.changes(run) as changes:
+                async for standing in changes:
+                    if standing is None or not standing.worker or standing.state not in WAITING:
+                        return
 
     @asynccontextmanager
     async def changes(self, run: str) -> AsyncIterator[AsyncIterator[Standing | None]]:

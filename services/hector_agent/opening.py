@@ -157,6 +157,7 @@ async def reopened(
     row: RunRow,
     why: Sequence[RunEvent],
     told: Callable[[str], None] | None,
+    failed: Callable[[int], None],
     pushes: Sequence[NewPush] = (),
 ) -> tuple[Run, list[RunEvent]]:
     """Take up a run that waits for somebody, and write down why; return it with its events before that.
@@ -168,18 +169,20 @@ async def reopened(
         row: The run as it waits.
         why: What happened that it goes on, or ends.
         told: Is told of each commit.
+        failed: Is told under which epoch it was taken, if what happened could not be written.
         pushes: Who else is to be told of it.
 
     Raises:
         HectorError: RUN_FENCED: somebody else took it up.
     """
-    epoch = await log.take_over(row.id, lease.worker, if_epoch=row.epoch)
-    before = events_of(await log.events(row.app, row.id))
-    run = owned(log, lease, waiting, row, epoch, before, told)
+    epoch = await log.take_over(row.id, lease.worker, if_epoch=row.epoch, if_worker="")
     try:
+        before = events_of(await log.events(row.app, row.id))
+        run = owned(log, lease, waiting, row, epoch, before, told)
         await committed(run, why, named(pushes, row.id))
     except BaseException:
         waiting.left(row.id)
+        failed(epoch)
         raise
     waiting.taken(row.id)
     return run, before

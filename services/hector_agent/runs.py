@@ -230,20 +230,25 @@ class Runs:
             HectorError: The run was not accepted: nothing was written, and the key is free.
         """
         key = (call.app, call.principal.id, once.name)
-        work = self._once.get(key)
-        is_new = work is None or not self._at_work.is_live(work)
-        if work is None or is_new:
-            work = self._once[key] = self._begin(agent, message, call, once, pushes, beside)
-            work.over = partial(self._forget_key, key, work)
-        try:
-            found = await asyncio.shield(work.opened)  # shielded: others may wait for the same
-        except IdempotencyMismatch as error:
-            raise IdempotencyKeyReused(once.key, error.facts["run_id"]) from None
-        if isinstance(found, str):
-            return Earlier(found, self.live(call.app, call.principal.id, found))
-        if work.once is not None and work.once.hash != once.hash:
-            raise IdempotencyKeyReused(once.key, found.place.run)
-        return found if is_new else Earlier(found.place.run, found)
+        while True:
+            work = self._once.get(key)
+            is_new = work is None or not self._at_work.is_live(work)
+            if work is None or is_new:
+                work = self._once[key] = self._begin(agent, message, call, once, pushes, beside)
+                work.over = partial(self._forget_key, key, work)
+            is_same = work.once is not None and work.once.hash == once.hash
+            try:
+                found = await asyncio.shield(work.opened)  # shielded: others may wait for the same
+            except IdempotencyMismatch as error:
+                if not is_same:
+                    continue  # it was another message that is not the first one's
+                raise IdempotencyKeyReused(once.key, error.facts["run_id"]) from None
+            run = found if isinstance(found, str) else found.place.run
+            if not is_same:
+                raise IdempotencyKeyReused(once.key, run)
+            if isinstance(found, str):
+                return Earlier(run, self.live(call.app, call.principal.id, run))
+            return found if is_new else Earlier(run, found)
 
     async def take_up(
         self,
@@ -387,16 +392,24 @@ class Runs:
             run.close()
 
     async def _waiting_row(self, app: str, owner: str, run: str) -> RunRow:
+        """Return a run that waits; where somebody is about to take it up, see first what comes of that."""
         found = await self.log.get(app, owner, run)
-        if found is None or run in self._at_work or not waits(found):
+        if found is not None and found.worker and waits(found) and run not in self._at_work:
+            await self.waiting.let_be(run)
+            found = await self.log.get(app, owner, run)
+        if found is None or found.worker or run in self._at_work or not waits(found):
             raise RunDoesNotWait(run, found.state if found is not None else "gone")
         return found
 
     async def _reopened(
         self, row: RunRow, why: Sequence[RunEvent], pushes: tuple[NewPush, ...] = ()
     ) -> tuple[Run, list[RunEvent]]:
-        told = self._push.wake if self._push is not None else None
-        return await reopened(self.log, self._lease(), self.waiting, row, why, told, pushes)
+        told, lease = self._push.wake if self._push is not None else None, self._lease()
+
+        def failed(epoch: int) -> None:
+            self._at_work.left[row.id] = epoch, lease  # it is handed back
+
+        return await reopened(self.log, lease, self.waiting, row, why, told, failed, pushes)
 
     async def _work_on(self, work: Work, message: "a2a.Message") -> None:
         """Open a run, and take its turn."""

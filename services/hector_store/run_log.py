@@ -138,7 +138,14 @@ class RunLog:
         return appended
 
     async def take_over(
-        self, run_id: str, worker: str, *, target: str = "", lease_s: float = 0.0, if_epoch: int | None = None
+        self,
+        run_id: str,
+        worker: str,
+        *,
+        target: str = "",
+        lease_s: float = 0.0,
+        if_epoch: int | None = None,
+        if_worker: str | None = None,
     ) -> int:
         """Make `worker` the owner of a run and return its epoch; nobody who had it before can write any more.
 
@@ -148,13 +155,16 @@ class RunLog:
             target: Where others reach it.
             lease_s: Seconds until the lease ends; 0: no lease.
             if_epoch: Only if this is still the run's epoch.
+            if_worker: Only if the run is still this worker's; "": only if it is nobody's.
 
         Raises:
             RunNotFound: There is no such run.
-            RunFenced: The epoch is not `if_epoch`: somebody was faster.
+            RunFenced: The epoch is not `if_epoch`, or the worker not `if_worker`: somebody was faster.
         """
         return await self._database.write(
-            lambda connection: signals.take_over(connection, run_id, worker, target, lease_s, if_epoch)
+            lambda connection: signals.take_over(
+                connection, run_id, worker, target, lease_s, if_epoch, if_worker
+            )
         )
 
     async def signal(self, app: str, run_id: str, kind: str, payload: bytes = b"") -> int:

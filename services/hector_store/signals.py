@@ -26,7 +26,7 @@ _WAITING = (
     .order_by(run_signals.c.id)
 )
 _HELD = (
-    select(runs.c.epoch, database_time().label("now"))
+    select(runs.c.epoch, runs.c.worker, database_time().label("now"))
     .where(runs.c.id == bindparam("run_id"))
     .with_for_update()
 )
@@ -69,7 +69,13 @@ def waiting(connection: Connection, run_id: str) -> Sequence[SignalRow]:
 
 
 def take_over(
-    connection: Connection, run_id: str, worker: str, target: str, lease_s: float, if_epoch: int | None
+    connection: Connection,
+    run_id: str,
+    worker: str,
+    target: str,
+    lease_s: float,
+    if_epoch: int | None,
+    if_worker: str | None = None,
 ) -> int:
     """Give a run the next epoch and a new owner."""
     fit("worker", worker, NAME)
@@ -79,6 +85,8 @@ def take_over(
         raise RunNotFound(run_id)
     if if_epoch is not None and run.epoch != if_epoch:
         raise RunFenced(run_id, if_epoch, run.epoch)
+    if if_worker is not None and run.worker != if_worker:
+        raise RunFenced(run_id, if_epoch or run.epoch, run.epoch)
     epoch = int(run.epoch) + 1
     values = {
         "epoch": epoch,
