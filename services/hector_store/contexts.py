@@ -40,6 +40,14 @@ _HELD = (
 )
 
 
+_LATEST = Rows(
+    select(runs.c.context_position, runs.c.agent)
+    .where(runs.c.app == bindparam("app"), runs.c.owner == bindparam("owner"))
+    .where(runs.c.context_id == bindparam("context_id"), runs.c.context_position > 0)
+    .order_by(runs.c.context_position.desc())
+    .limit(1),
+    ("app", "owner", "context_id"),
+)
 _AT_WORK = Rows(
     select(runs.c.id)
     .where(runs.c.app == bindparam("app"), runs.c.owner == bindparam("owner"))
@@ -81,6 +89,12 @@ def told(
     at_work = {(row[2], row[3]): None for row in asked if not row[0] and row[1] not in WAITING_STATES}
     events = event_rows(connection, (row[4:] for row in reversed(asked)))
     return Told(events, states.seen_by(connection, app, owner, context_id), tuple(at_work))
+
+
+def latest(connection: Connection, app: str, owner: str, context_id: str) -> tuple[int, str] | None:
+    """Return the position of a context's latest run, and its agent; None when there is none."""
+    row = _LATEST.one(connection, app, owner, context_id)
+    return None if row is None else (int(row[0]), str(row[1]))
 
 
 def at_work(

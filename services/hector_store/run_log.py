@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from . import contexts, hints, reading, signals
 from .appending import Append, append_all
 from .artifacts import Artifacts
+from .clock import now
 from .creating import Creation, create_all
 from .database import Database
 from .dead_letters import Dead
@@ -205,6 +206,10 @@ class RunLog:
 
     # Reading
 
+    async def now_us(self) -> int:
+        """Return the database's time."""
+        return await self._database.read(now, short=True)
+
     async def get(self, app: str, owner: str | None, run_id: str) -> RunRow | None:
         """Return a run, with its strategy's state; None when it is not there for this owner."""
         return await self._database.read(
@@ -263,12 +268,16 @@ class RunLog:
             )
         )
 
+    async def latest(self, app: str, owner: str, context_id: str) -> tuple[int, str] | None:
+        """Return the position of a context's latest run, and its agent; None when this owner has none."""
+        return await self._database.read(
+            lambda connection: contexts.latest(connection, app, owner, context_id), short=True
+        )
+
     async def at_work(self, app: str, owner: str, context_id: str, before_position: int) -> Sequence[str]:
         """Return the runs of a context before a position that are not over, and wait for nobody."""
         place = (app, owner, context_id, before_position)
-        return await self._database.read(
-            lambda connection: contexts.at_work(connection, *place), short=True
-        )
+        return await self._database.read(lambda connection: contexts.at_work(connection, *place), short=True)
 
     async def told(
         self,

@@ -142,7 +142,7 @@ class Draws(ScriptedTools):
 
 
 async def test_what_tools_make_has_versions_and_what_they_remember_scopes(mesh_under_test, tmp_path):
-    """`artifact.store`: a tool saves chart.png twice, both versions can be loaded, and the task shows them."""
+    """`artifact.store`: a tool saves chart.png twice; both versions can be loaded, and the task has both."""
     model, tools = ScriptedModel([("draw", {})], [("draw", {})], "done", [("draw", {})], "done"), Draws()
     async with serving(mesh_under_test, tmp_path, model, tools):
         with as_ada():

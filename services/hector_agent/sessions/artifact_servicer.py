@@ -86,7 +86,7 @@ class ArtifactsServicer(AgentServiceServicer):
             return ""
         if not session:
             raise NotToBeKept("session", f'it is needed, unless the name begins with "{OF_USER}"')
-        if await self._runs.log.context(call.app, call.principal.id, session) is None:
+        if await self._runs.log.latest(call.app, call.principal.id, session) is None:
             raise SessionNotFound(session)
         return session
 

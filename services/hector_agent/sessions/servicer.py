@@ -92,12 +92,14 @@ class SessionsServicer(AgentServiceServicer):
     ) -> AppendToSessionResponse:
         """Add to the end of a session."""
         call = current_call.get()
-        row = await self._session(call, request.session)
+        found = await self._runs.log.latest(call.app, call.principal.id, request.session)
+        if found is None:
+            raise SessionNotFound(request.session)
         position = await appending.append(
             self._runs.log,
             call,
-            row.context_id,
-            row.agent,
+            request.session,
+            found[1],
             request.messages,
             request.state_delta_json,
             request.idempotency_key,
