@@ -65,9 +65,10 @@ class ToolConfig(Section):
     """Most text that one call may give to a model; the rest is cut, and the text says so."""
     after_crash: AfterCrash | None = None
     """What becomes of a call when the process dies in the middle of it, and nobody knows whether it took
-    effect: `replay` (it is made again, with the same effect id), `ask` (the task waits until its user has said),
-    `fail` (the task fails), or `{verify_with: tool}`: that tool is asked, with the effect id and the arguments.
-    Left out: replay for tools that only read or may be called twice, as all of this version may; else ask."""
+    effect: `replay` (it is made again, with the same effect id), `ask` (the task waits until its user has
+    said), `fail` (the task fails), or `{verify_with: tool}`: that tool is asked, with the effect id and the
+    arguments. Left out: replay for tools that only read or may be called twice, as all of this version may;
+    else ask."""
     working_directory: ProjectPath = Path()
     """read_file, grep_search: the folder they stay in. Left out: the project folder."""
     max_file_size: Annotated[ByteSize, Field(ge=1, le=1 << 30)] = 10 << 20

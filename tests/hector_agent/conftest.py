@@ -16,3 +16,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     server, name = request.getfixturevalue("used_databases")(request.param)
     url: str = server.url(name)
     return url
+
+
+@pytest.fixture
+def short_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let replicas stop at once, and look for runs often."""
+    monkeypatch.setattr("hector_agent.runs.ENDING_S", 0.05)
+    monkeypatch.setattr("hector_agent.at_work.STOPPING_S", 0.01)
+    monkeypatch.setattr("hector_agent.claiming.POLL_S", 0.02)

@@ -1,157 +1,16 @@
 """Ours: a run whose owner is gone goes on from its last commit, and nothing of that is done again."""
 
 import asyncio
-import json
-from contextlib import asynccontextmanager
 
 import pytest
-from support.run_owners import lease_ends, replica, settled
-from support.scripted_agent import Config, until, usage
+from support.owned_world import STEPS, World, kinds, parts, shape, world
+from support.run_owners import lease_ends, settled
+from support.scripted_agent import until
 
-import hector_agent.at_work
-import hector_agent.claiming
-import hector_reasoning
 from hector.agent.v1 import RunEvent
-from hector.common.v1 import ROLE_TOOL, Tool, ToolAnnotations
-from hector.llm.v1 import (
-    FINISH_REASON_STOP,
-    FINISH_REASON_TOOL_CALLS,
-    LLMProviderServicer,
-    StreamTextResponse,
-    ToolCallDelta,
-    add_LLMProviderServicer_to_server,
-)
-from hector.tool.v1 import (
-    ExecuteToolResponse,
-    ListToolsResponse,
-    ToolProviderServicer,
-    add_ToolProviderServicer_to_server,
-)
 from hector_agent.errors import RunLost
-from hector_agent.ledger import events_of, task_of
-from hector_agent.room import agents_of
-from hector_mesh import LocalChannel, LocalServer, Mesh, interceptors
-from hector_reasoning import ReasoningSection
-from hector_store import RunLog, opened
 
-STEPS = 3
-"""Tools that the model wants, one after the other, before it answers."""
-
-
-class Model(LLMProviderServicer):
-    """Says a word and wants a tool, three times; then it answers. The same question gets the same answer."""
-
-    def __init__(self, tool: str = "look") -> None:
-        self.tool, self.asked = tool, 0
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-
-    async def StreamText(self, request, context):
-        self.asked += 1
-        done = 0
-        for message in request.messages:
-            done = done + 1 if message.role == ROLE_TOOL else done
-        if done < STEPS:
-            yield StreamTextResponse(text=f"step {done + 1} ")
-            await self.may_answer.wait()
-            call = ToolCallDelta(index=0, id=f"call_{done}", name=self.tool)
-            call.arguments_json_fragment = json.dumps({"n": done})
-            yield StreamTextResponse(tool_calls=[call])
-            yield StreamTextResponse(done=True, usage=usage(), finish_reason=FINISH_REASON_TOOL_CALLS)
-            return
-        yield StreamTextResponse(text="all ")
-        await self.may_answer.wait()
-        yield StreamTextResponse(text="done")
-        yield StreamTextResponse(done=True, usage=usage(), finish_reason=FINISH_REASON_STOP)
-
-
-class Tools(ToolProviderServicer):
-    """`look` may be called again; `send` may not, `send_*` say what becomes of them; `check` knows."""
-
-    def __init__(self) -> None:
-        self.calls = []
-        self.checked = []
-        self.happened = None
-
-    async def ListTools(self, request, context):
-        policies = {"look": "", "send": "", "send_or_fail": "fail", "send_checked": "verify_with:check"}
-        tools = [
-            Tool(
-                name=name,
-                instance=f"tools.{name}",
-                after_crash=policy,
-                annotations=ToolAnnotations(idempotent=name == "look"),
-                parameters_json='{"properties": {"effect_id": {}}}' if name == "send" else "",
-            )
-            for name, policy in policies.items()
-        ]
-        tools.append(Tool(name="check", instance="tools.check", annotations=ToolAnnotations(read_only=True)))
-        return ListToolsResponse(tools=tools)
-
-    async def ExecuteTool(self, request, context):
-        if request.tool == "check":
-            self.checked.append(json.loads(request.parameters_json))
-            return ExecuteToolResponse(success=True, structured_json=json.dumps({"happened": self.happened}))
-        self.calls.append(request)
-        return ExecuteToolResponse(success=True, result=f"result {len(self.calls)}")
-
-    @property
-    def effects(self):
-        return [call.context.effect_id for call in self.calls]
-
-
-@pytest.fixture(autouse=True)
-def short_stops(monkeypatch):
-    monkeypatch.setattr(hector_agent.at_work, "ENDING_S", 0.05)
-    monkeypatch.setattr("hector_agent.runs.ENDING_S", 0.05)
-    monkeypatch.setattr(hector_agent.at_work, "STOPPING_S", 0.01)
-    monkeypatch.setattr(hector_agent.claiming, "POLL_S", 0.02)
-
-
-class World:
-    """A model, tools and a database, and the replicas that use them."""
-
-    def __init__(self, database, agents, model, tools) -> None:
-        self.database, self.agents, self.model, self.tools = database, agents, model, tools
-        self.log = RunLog(database)
-
-    def replica(self, **more):
-        return replica(self.database, self.agents, **more)
-
-    async def events(self, run: str) -> list[RunEvent]:
-        return events_of(await self.log.events("default", run))
-
-    async def task(self, run: str):
-        row = await self.log.get("default", "ada", run)
-        return task_of(row, await self.log.events("default", run))
-
-
-@asynccontextmanager
-async def world(database_url, tool="look", **agent):
-    model, tools = Model(tool), Tools()
-    local = LocalServer(interceptors())
-    services = (
-        "hector.llm.v1.LLMProvider",
-        "hector.tool.v1.ToolProvider",
-        "hector.reasoning.v1.ReasoningStrategy",
-    )
-    mesh = Mesh(dict.fromkeys(services, LocalChannel(local)))
-    add_LLMProviderServicer_to_server(model, local)
-    add_ToolProviderServicer_to_server(tools, local)
-    hector_reasoning.build(ReasoningSection(), mesh).register(local)
-    config = Config.model_validate({"agents": {"assistant": {"instruction": "Be brief.", **agent}}})
-    async with asyncio.timeout(50), opened(database_url) as database:
-        yield World(database, agents_of(config, mesh, ""), model, tools)
-    await local.stop(0)
-
-
-def kinds(events) -> list[str]:
-    return [event.WhichOneof("event") for event in events]
-
-
-def shape(events) -> list[str]:
-    """Return what happened, apart from how text was cut into pieces, and who did it."""
-    return [kind for kind in kinds(events) if kind not in ("owner_changed", "text_appended")]
+pytestmark = pytest.mark.usefixtures("short_stops")
 
 
 async def undisturbed(of: World) -> tuple[list[str], str, int]:
@@ -164,10 +23,6 @@ async def undisturbed(of: World) -> tuple[list[str], str, int]:
     of.model.asked = 0
     of.tools.calls.clear()
     return found
-
-
-def parts(task):
-    return [part for artifact in task.artifacts for part in artifact.parts]
 
 
 COMMITS = 2 * STEPS + 1
