@@ -22,6 +22,9 @@ from .open_files import most_connections
 
 log = logging.getLogger(__name__)
 
+LINGER_S = 0.3
+"""How long a connection on which nothing is asked is kept when the server leaves."""
+
 
 class Protocol(HttpToolsProtocol):
     """A connection that is refused in words when there are too many, or its headers are too large or slow.
@@ -30,7 +33,10 @@ class Protocol(HttpToolsProtocol):
     """
 
     # Beside them, the dictionary of what uvicorn has takes a fifth: up to thirty share their names.
-    __slots__ = ("_expects_headers", "_header_timer", "_leaving", "_limits", "_refused", "_unread_bytes")
+    __slots__ = (
+        *("_expects_headers", "_header_timer", "_is_last", "_leaving", "_limits"),
+        *("_refused", "_unread_bytes"),
+    )
 
     def __init__(self, *, limits: LimitsConfig, **more: Any) -> None:
         super().__init__(**more)
@@ -40,6 +46,8 @@ class Protocol(HttpToolsProtocol):
         self._unread_bytes = 0
         """Of headers that are not complete."""
         self._expects_headers, self._refused = True, False
+        self._is_last = False
+        """The server leaves: the next answer here is the last one."""
         self._leaving: list[Callable[[], None]] = []
         """Who is told when the client closes the connection."""
 
@@ -89,6 +97,8 @@ class Protocol(HttpToolsProtocol):
             before = self.cycle
             super().on_headers_complete()
             if self.cycle is not None and self.cycle is not before:
+                if self._is_last:
+                    self.cycle.keep_alive = False
                 self.cycle.message_event = Flag()  # type: ignore[assignment]  # smaller, and nobody waits yet
                 if self.scope["method"] != "HEAD":
                     self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]  # as far as used
@@ -102,6 +112,21 @@ class Protocol(HttpToolsProtocol):
         self.scope["hector.arrived"] = True  # type: ignore[typeddict-unknown-key]
         if not self._refused:
             super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """Let the connection end: with its answer, or in a moment, for a request may be on its way.
+
+        Whoever is cut off while he asks cannot know whether he was heard, and would not ask again.
+        """
+        self._is_last = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LINGER_S, self._close_idle)
+        else:
+            super().shutdown()
+
+    def _close_idle(self) -> None:
+        if not self._unread_bytes and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Say in our own words that this is no request."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import hector_a2a as a2a
 from hector.agent.v1 import add_AgentServiceServicer_to_server, add_HistoryServiceServicer_to_server
 from hector_mesh import Mesh, Prepared, Renewal, Room, Server, Whereabouts
-from hector_store import Database, RunLog, StorageSection, blobs_of, opened
+from hector_store import Database, RunLog, StorageSection, Workers, blobs_of, opened
 
 from .a2a_servicer import A2AServicer
 from .agent import Agent
@@ -69,6 +69,10 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
     async def database_is_well() -> bool:
         return all([await database.is_well() for database in databases])
 
+    async def bereaved(parent: str) -> None:
+        for database in databases:
+            await Workers(database).release_children(parent)
+
     async def prepare(renewal: Renewal) -> Prepared:
         # In a thread: code of custom agents is read, and may do what it likes.
         agents = await to_thread(agents_of, renewal.config, mesh, renewal.revision)
@@ -91,7 +95,14 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
         ]
         return Prepared(commit, tuple(changes))
 
-    return Room(register=register, running=running, checks={"database": database_is_well}, prepare=prepare)
+    return Room(
+        register=register,
+        running=running,
+        checks={"database": database_is_well},
+        prepare=prepare,
+        drain=runs.drain,
+        bereaved=bereaved,
+    )
 
 
 def agents_of(config: AgentSection, mesh: Mesh, revision: str) -> dict[str, Agent]:

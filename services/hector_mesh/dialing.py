@@ -53,7 +53,12 @@ class InvalidTarget(HectorError):
 
 
 def wire_channel(
-    target: str, *, token: str | None = None, token_header: str = TOKEN, role: str = ""
+    target: str,
+    *,
+    token: str | None = None,
+    token_header: str = TOKEN,
+    role: str = "",
+    patient: bool = False,
 ) -> "WireChannel":
     """Return a channel to a role in another process; it connects when it is first used.
 
@@ -63,11 +68,12 @@ def wire_channel(
         token: The mesh's shared secret, sent with every call.
         token_header: The metadata that it goes in.
         role: What errors call the other side.
+        patient: Calls wait, as long as they may take, for a process that is about to be there again.
 
     Raises:
         InvalidTarget: The target is none of these.
     """
-    return WireChannel(_checked(target), ((token_header, token),) if token else (), role)
+    return WireChannel(_checked(target), ((token_header, token),) if token else (), role, patient=patient)
 
 
 def options_for(target: str, *, healthy: bool = True) -> Options:
@@ -85,8 +91,8 @@ def options_for(target: str, *, healthy: bool = True) -> Options:
 class WireChannel(grpc.aio.Channel):
     """A grpc.aio channel whose calls carry the mesh's token, and name the role when it is down."""
 
-    def __init__(self, target: str, token: Pairs, role: str) -> None:
-        self._target = target
+    def __init__(self, target: str, token: Pairs, role: str, *, patient: bool = False) -> None:
+        self._target, self._patient = target, patient
         self._channel = grpc.aio.insecure_channel(target, options_for(target))
         self._unhealthy_too: grpc.aio.Channel | None = None
         self._token = token
@@ -100,7 +106,9 @@ class WireChannel(grpc.aio.Channel):
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryUnaryMultiCallable[Request, Response]":
         calls = self._for(method).unary_unary(method, request_serializer, response_deserializer)
-        return unary(_Start(calls, self._token, self._rename, WireUnaryCall, method), method)
+        return unary(
+            _Start(calls, self._token, self._rename, WireUnaryCall, method, patient=self._patient), method
+        )
 
     def unary_stream(
         self,
@@ -110,7 +118,9 @@ class WireChannel(grpc.aio.Channel):
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
         calls = self._for(method).unary_stream(method, request_serializer, response_deserializer)
-        return stream(_Start(calls, self._token, self._rename, WireStreamCall, method), method)
+        return stream(
+            _Start(calls, self._token, self._rename, WireStreamCall, method, patient=self._patient), method
+        )
 
     def stream_unary(
         self,
@@ -171,11 +181,19 @@ class _Start:
     """Starts one method's calls."""
 
     def __init__(
-        self, calls: Any, token: Pairs, rename: Rename, shape: Callable[[Any, Rename], Any], method: str
+        self,
+        calls: Any,
+        token: Pairs,
+        rename: Rename,
+        shape: Callable[[Any, Rename], Any],
+        method: str,
+        *,
+        patient: bool = False,
     ) -> None:
         self._calls = calls
         self._method = method
         self._measured = not method.startswith(f"/{HEALTH}/")
+        self._patient = patient and self._measured  # who asks for health wants to know now
         self._token = token
         self._rename = rename
         self._shape = shape
@@ -184,6 +202,8 @@ class _Start:
         self, request: Any = None, *, timeout: float | None = None, metadata: Any = None, **options: Any
     ) -> Any:
         metadata = (*(metadata or ()), *self._token)
+        if self._patient:
+            options.setdefault("wait_for_ready", True)
         rpc = self._calls(request, timeout=timeout, metadata=metadata, **options)
         if self._measured and metrics.enabled():
             measure(rpc, self._method)

@@ -22,6 +22,9 @@ class Taker(Protocol):
 
 _taker: Taker | None = None
 
+always: dict[str, object] = {}
+"""Facts of every line of this process: which of several workers it is, say."""
+
 
 def taken_by(taker: Taker) -> None:
     """Give lines to a handler, as long as it is the only one."""
@@ -43,4 +46,6 @@ def line(log: logging.Logger, level: int, message: str, facts: dict[str, object]
             facts["request_id"] = call.request_id
         if call.traceparent and "trace_id" not in facts:
             facts["trace_id"] = call.traceparent[3:35]
+    if always:
+        facts.update(always)
     _taker.take(time.time(), level, log.name, message, facts)

@@ -16,7 +16,7 @@ from typing import Any
 from grpc import StatusCode
 
 from hector_mesh import HectorError, current_call
-from hector_mesh.lines import taken_by
+from hector_mesh.lines import always, taken_by
 
 from .log_flood import Flood
 from .log_lines import Form, Gathered
@@ -107,9 +107,11 @@ def catch_strays(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def circumstances(record: logging.LogRecord) -> bool:
-    """Add which request a line belongs to, where one is being served; a filter that keeps every line."""
+    """Add which process and which request a line is of, if that is known; a filter that keeps every line."""
     call = current_call.get()
     facts = vars(record)
+    if always:
+        facts.update(always)
     if call.request_id and "request_id" not in facts:
         facts["request_id"] = call.request_id
     if call.traceparent and "trace_id" not in facts:

@@ -109,7 +109,9 @@ async def running(
         for role in here:
             routes |= dict.fromkeys(ROLES[role].serves, LocalChannel(local))
         for role, address in away.items():
-            channel = await stack.enter_async_context(wire_channel(address, token=token, role=role))
+            patient = member is not None and role in member.addresses(away)
+            dialled = wire_channel(address, token=token, role=role, patient=patient)
+            channel = await stack.enter_async_context(dialled)
             routes |= dict.fromkeys(ROLES[role].serves, channel)
         peers = Peers(partial(wire_channel, token=token, role="agent"))
         stack.push_async_callback(peers.close)

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+from grpc.aio import AioRpcError
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hector_mesh import can_dial, this_host, wire_channel, wire_server
@@ -61,3 +62,20 @@ async def test_a_port_is_shared_with_those_who_want_to_and_nobody_else() -> None
                 await wire_server(first.address, drain_s=0).start()
             with socket.socket() as other, pytest.raises(OSError):  # noqa: PT011  # the system's own words
                 other.bind(("127.0.0.1", int(first.address.rpartition(":")[2])))
+
+
+async def test_a_patient_call_waits_for_who_is_about_to_be_there(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Ours: a worker that is started again is missed by nobody. Health is told at once."""
+    place = f"unix:{tmp_path_factory.mktemp('p')}/a.sock"
+    method = "/grpc.reflection.v1alpha.ServerReflection/None"
+    async with asyncio.timeout(20), wire_channel(place, patient=True) as channel:
+        with pytest.raises(AioRpcError, match="UNAVAILABLE"):
+            await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        asked = asyncio.ensure_future(channel.unary_unary(method, bytes, bytes)(b"", timeout=15))
+        await asyncio.wait([asked], timeout=0.2)
+        assert not asked.done()
+        async with wire_server(place, drain_s=0):
+            with pytest.raises(AioRpcError, match="UNIMPLEMENTED"):
+                await asked

@@ -234,7 +234,7 @@ def kept_metrics() -> Any:
 
 def members(folder: Path, count: int) -> list[Member]:
     standings = tuple(Standing(number, 100 + number, up=True, starts=1) for number in range(1, count + 1))
-    return [Member(one.number, count, f"s/{one.number}.1", folder, (), standings) for one in standings]
+    return [Member(one.number, count, f"s/{one.number}.1", folder, standings=standings) for one in standings]
 
 
 async def test_whichever_worker_is_asked_answers_for_all(folder: Path, kept_metrics: None) -> None:
@@ -262,6 +262,8 @@ async def test_a_worker_that_does_not_answer_is_missed_and_not_waited_for(
             assert neighbours.missing() == ["worker 3: not running (started 4 times)"]
             assert b'up{worker="1"} 1.0' in (await neighbours.page(""))[1]
             shown = await neighbours.workers()
+        first.standings = (*first.standings[:2], Standing(3, 0, up=False, starts=1, is_new=True))
+        assert (await neighbours.waiting())[0] == "worker 3: starting"
     assert shown[2] == {"number": 3, "pid": 0, "up": False, "starts": 4}
 
 

@@ -189,13 +189,15 @@ def _told(value: object) -> str:
 
 
 def _thing(thing: Mapping[str, Any]) -> str:
-    """Return an agent, a model, a tool on one line."""
+    """Return an agent, a model, a tool, a worker on one line."""
     mark = " (default)" if thing.get("default") else ""
     beside = [
         _told(value)
         if name in ("description", "path", "url", "model", "provider")
         else f"{_title(name)} {_told(value)}"
         for name, value in thing.items()
-        if name not in ("name", "title", "default", "card", "streaming") and value not in ("", [], None)
+        if name not in ("name", "number", "title", "default", "card", "streaming")
+        and value not in ("", [], None)
     ]
-    return f"{thing['name']}{mark}: {'; '.join(beside)}"
+    name = thing["name"] if "name" in thing else thing["number"]
+    return f"{name}{mark}: {'; '.join(beside)}"

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from hector_mesh import HectorError
+from hector_mesh.lines import always
 from hector_runtime.config import Config, load_config
 from hector_runtime.roles import ROLES
 from hector_runtime.workers.member import Member
@@ -30,7 +31,7 @@ from .rereading import stamps
 from .running import leave, run
 from .serving import Start, completed_config, roles_here, show_secret
 from .settings import overridden
-from .working import Numbered, work
+from .working import work
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +87,7 @@ class Fleet:
     def begin(self, member: Member, line: socket.socket, lifeline: int) -> NoReturn:
         """Be a worker."""
         self._kept.close()
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(Numbered(member.number))
+        always["worker"] = member.number
         code = 1
         try:
             run(work(self._start, self._config, self._notes, member, line, lifeline, self.limit_s))

@@ -1,7 +1,6 @@
 """One of several workers of a server, in a process that was forked for it."""
 
 import asyncio
-import logging
 import signal
 import socket
 from contextlib import suppress
@@ -68,7 +67,7 @@ async def work(
             rereading.started(process)
             await hearing.started(process.bereave)
             line.say("up")
-            if is_first:
+            if is_first and member.starts == 1:
                 shown = replace(process, roles=tuple(chosen(start.roles, config)))
                 for text in introduction(config, start.loaded, notes, shown, pages):
                     say(text)
@@ -93,16 +92,3 @@ def _taking(rereading: Rereading) -> Take:
             return problems_of(error)
 
     return take
-
-
-class Numbered(logging.Filter):
-    """Says in every line which worker wrote it."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self._number = number
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Add it, and keep the line."""
-        record.worker = self._number
-        return True

@@ -22,6 +22,8 @@ class Standing:
     """It has said that it takes requests, and has not ended since."""
     starts: int
     """How often it was started."""
+    is_new: bool = False
+    """It has not been up yet, since the server began."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class Member:
     """What the supervisor calls this process, and none before or after it."""
     folder: Path
     """Private to the server: where workers reach each other."""
+    starts: int = 1
+    """How often this worker was started, this time included."""
     orphans: Sequence[str] = ()
     """Names of processes that died lately: what they had may be taken at once."""
     standings: tuple[Standing, ...] = ()

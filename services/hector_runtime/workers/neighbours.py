@@ -54,7 +54,7 @@ class Neighbours:
 
     async def waiting(self) -> Sequence[str]:
         """Return in words why some of those that get requests should get none."""
-        found: list[str] = []
+        found = [f"worker {one.number}: starting" for one in self._member.others() if one.is_new]
         for one, answer in await self._ask_all(READY):
             if answer is None:
                 found.append(f"worker {one.number}: it does not answer")
@@ -74,7 +74,7 @@ class Neighbours:
         return [
             f"worker {one.number}: not running (started {one.starts} times)"
             for one in self._member.others()
-            if not one.up
+            if not one.up and not one.is_new
         ]
 
     async def page(self, _accept: str) -> tuple[bytes, bytes]:

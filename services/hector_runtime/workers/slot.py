@@ -51,9 +51,8 @@ class Slot:
     def standing(self) -> Standing:
         """How it is."""
         child = self.child
-        return Standing(
-            self.number, child.pid if child else 0, child is not None and child.is_up, self.starts
-        )
+        pid, up = (child.pid, child.is_up) if child else (0, False)
+        return Standing(self.number, pid, up, self.starts, not self.was_up)
 
     def died(self) -> float:
         """Return after how many seconds to start it again: at once, unless it keeps dying."""

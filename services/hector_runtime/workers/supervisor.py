@@ -162,6 +162,7 @@ class Supervisor:
             len(self._slots),
             f"{self._name}/{slot.number}.{slot.starts}",
             self._folder,
+            slot.starts,
             tuple(name for _, name in self._dead),
             self._standings(),
         )
