@@ -13,7 +13,8 @@ from hector_store import RunRow
 
 from .again import Again, before_its_end
 from .beside import Beside
-from .errors import RunDoesNotWait, RunLost, StillAtWork
+from .commands.commands import Commands
+from .errors import RunDoesNotWait, RunLost, RunOver, StillAtWork
 from .feed import Cursor
 from .following import first, updates
 from .idempotency import Earlier, once_of
@@ -37,7 +38,7 @@ class A2AServicer(PushServicer):
 
     def __init__(self, roster: Roster, runs: Runs, push: Push) -> None:
         super().__init__(roster, push)
-        self._roster, self._runs = roster, runs
+        self._roster, self._runs, self._commands = roster, runs, Commands(runs, roster)
         self._subscriptions = Subscriptions(runs)
         self._again = Again(runs, self._subscriptions)
 
@@ -113,23 +114,12 @@ class A2AServicer(PushServicer):
     async def CancelTask(self, request: "a2a.CancelTaskRequest", context: Context) -> "a2a.Task":
         """Stop a task and everything it started, and return what became of it."""
         call = current_call.get()
-        task, run, row = await self._found(request.id, request.tenant)
-        if run is not None and not run.over:
-            await self._runs.cancel(run, "cancelled over A2A")
-            if run.parked:  # it came to wait in the same moment
-                row = await self._runs.log.get(call.app, call.principal.id, request.id)
-            elif not run.over:
-                raise RunLost(run.place.run)
-        if waits(row):
-            assert row is not None
-            with suppress(RunDoesNotWait):  # somebody was faster: the answer says what became of it
-                await self._runs.cancel_waiting(row, "cancelled over A2A")
-        elif run is None:
+        task, _, _ = await self._found(request.id, request.tenant)
+        if task.status.state == a2a.TASK_STATE_CANCELED:
             raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
-        if run is not None and run.over:
-            task, _ = run.snapshot()
-        else:
-            task, _, _ = await self._found(request.id, request.tenant)
+        with suppress(RunOver):  # somebody was faster: the answer says what became of it
+            await self._commands.cancel(call, request.id, "cancelled over A2A", only_own=True)
+        task, _, _ = await self._found(request.id, request.tenant)
         if task.status.state != a2a.TASK_STATE_CANCELED:
             raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
         return task

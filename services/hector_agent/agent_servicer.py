@@ -4,8 +4,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from hector.agent.v1 import (
-    RUN_STATE_AUTH_REQUIRED,
-    RUN_STATE_UNSPECIFIED,
     GetAgentRequest,
     GetAgentResponse,
     GetRunRequest,
@@ -20,18 +18,17 @@ from hector.agent.v1 import (
     TailRequest,
     TailResponse,
 )
-from hector.agent.v1 import Run as RunInfo
-from hector.agent.v1 import Signal as SignalMessage
 from hector_mesh import Call, Context, current_call
 from hector_store import RunRow
 
+from .commands.commands import Commands
+from .commands.retries import retry_of
+from .commands.servicer import CommandsServicer
 from .errors import (
-    RunDoesNotWait,
     RunElsewhere,
     RunNotFound,
     RunOver,
     SignalNotSupported,
-    WakeNotUsable,
 )
 from .feed import Cursor
 from .ledger import events_of, state_of
@@ -43,7 +40,7 @@ from .run import Run
 from .runs import Runs
 from .sessions.artifact_servicer import ArtifactsServicer
 from .sessions.servicer import SessionsServicer, page_size
-from .state import is_change
+from .shown import run_of
 from .tail import Reader, tail
 from .usage import summed
 
@@ -51,12 +48,12 @@ TURNS = frozenset({"turn"})
 """Kinds of runs that answer somebody."""
 
 
-class AgentServicer(SessionsServicer, ArtifactsServicer, DeliveriesServicer):
+class AgentServicer(SessionsServicer, ArtifactsServicer, CommandsServicer, DeliveriesServicer):
     """Serves hector.agent.v1.AgentService. Everybody sees only what is their own."""
 
     def __init__(self, roster: Roster, runs: Runs, push: Push) -> None:
         super().__init__(push)
-        self._roster, self._runs = roster, runs
+        self._roster, self._runs, self._commands = roster, runs, Commands(runs, roster)
 
     async def ListAgents(self, request: ListAgentsRequest, context: Context) -> ListAgentsResponse:
         """List all agents; the border hides what a caller may not see."""
@@ -80,16 +77,18 @@ class AgentServicer(SessionsServicer, ArtifactsServicer, DeliveriesServicer):
             page_size=page_size(request.page_size),
             page_token=request.page_token,
         )
-        runs = [_run_of(row) for row in page.runs]
+        runs = [run_of(row) for row in page.runs]
         return ListRunsResponse(runs=runs, next_page_token=page.next_page_token, total_size=page.total_size)
 
     async def GetRun(self, request: GetRunRequest, context: Context) -> GetRunResponse:
         """Return one run, with why it failed and what its models cost."""
         call = current_call.get()
         row = await self._row(call, request.run)
-        run = _run_of(row)
+        run = run_of(row)
         events = events_of(await self._runs.log.events(call.app, row.id))
         run.usage.CopyFrom(summed(events))
+        again = retry_of(events)
+        run.retry_of = again.run if again is not None else ""
         for event in events:
             if event.WhichOneof("event") == "status_changed" and event.status_changed.HasField("error"):
                 run.error.CopyFrom(event.status_changed.error)
@@ -138,26 +137,22 @@ class AgentServicer(SessionsServicer, ArtifactsServicer, DeliveriesServicer):
 
     async def Signal(self, request: SignalRequest, context: Context) -> SignalResponse:
         """Ask something of a run."""
-        call = current_call.get()
-        row = await self._row(call, request.run)
-        kind = request.signal.WhichOneof("signal")
-        if kind == "wake_json":
-            return SignalResponse(id=await self._woken(row, request.signal, call))
-        if kind != "cancel":
+        call, wish = current_call.get(), request.signal
+        kind = wish.WhichOneof("signal")
+        if kind == "cancel":
+            row = await self._row(call, request.run)
+            if row.finished:
+                raise RunOver(row.id, RunState.Name(state_of(row)))
+            done = await self._commands.cancel(call, request.run, wish.cancel.reason)
+        elif kind == "pause":
+            done = await self._commands.pause(call, request.run, wish.pause.reason)
+        elif kind == "resume":
+            done = await self._commands.resume(call, request.run, wish.resume.reason)
+        elif kind == "wake_json":
+            done = await self._commands.wake(call, request.run, wish.wake_json)
+        else:
             raise SignalNotSupported(kind or "nothing")
-        live, why = await self._at_work(call, row), request.signal.cancel.reason
-        if live is None and waits(row):
-            return SignalResponse(id=await self._runs.cancel_waiting(row, why))
-        if live is None or live.over:
-            raise RunOver(row.id, RunState.Name(state_of(row)))
-        return SignalResponse(id=await self._runs.cancel(live, why))
-
-    async def _woken(self, row: RunRow, signal: SignalMessage, call: Call) -> int:
-        if not is_change(signal.wake_json or "null"):
-            raise WakeNotUsable
-        if state_of(row) != RUN_STATE_AUTH_REQUIRED:  # a question is answered with a message
-            raise RunDoesNotWait(row.id, RunState.Name(state_of(row)))
-        return await self._runs.wake(self._roster.pick(row.agent), row.id, signal, call)
+        return SignalResponse(id=done.id)
 
     async def _row(self, call: Call, run: str) -> RunRow:
         row = await self._runs.log.get(call.app, call.principal.id, run)
@@ -170,18 +165,3 @@ class AgentServicer(SessionsServicer, ArtifactsServicer, DeliveriesServicer):
         if live is not None or row.finished or waits(row):
             return live
         return await self._runs.taken_up(call.app, call.principal.id, row.id)
-
-
-def _run_of(row: RunRow) -> RunInfo:
-    run = RunInfo(
-        name=row.id,
-        agent=row.agent,
-        session=row.context_id,
-        state=state_of(row) or RUN_STATE_UNSPECIFIED,
-        last_seq=row.next_seq - 1,
-        revision=row.revision,
-        parent=row.parent or "",
-    )
-    run.create_time.FromMicroseconds(row.created_time_us)
-    run.status_time.FromMicroseconds(row.status_time_us)
-    return run

@@ -10,11 +10,12 @@ from collections.abc import Coroutine, Sequence
 from contextvars import Context
 from functools import partial
 
-from hector.agent.v1 import RUN_STATE_FAILED, RunEvent, StatusChanged
+from hector.agent.v1 import RUN_STATE_FAILED, RunEvent, SignalReceived, StatusChanged
 from hector_mesh import Call
 from hector_store import RunLog, RunRow
 
 from .agent import Agent
+from .deadlines import left_s
 from .elsewhere import Elsewhere
 from .ends import concluded, too_long
 from .errors import ShuttingDown
@@ -67,6 +68,11 @@ class AtWork:
             return None
         return found
 
+    def find(self, run: str) -> Run | None:
+        """Return a run that is at work here, whoever's it is."""
+        work = self._live.get(run)
+        return work.run if work is not None else None
+
     def has_turns(self, session: tuple[str, str, str]) -> bool:
         """Say whether a turn of a session is at work here, or waits."""
         return self._turns.busy(session)
@@ -105,7 +111,7 @@ class AtWork:
         work.begun = time.perf_counter()
         ACTIVE.add(agent.name)
         self._live[place.run] = work
-        limit_s = agent.config.timeout
+        limit_s = left_s(agent.config.timeout, own)
         work.timer = asyncio.get_running_loop().call_later(limit_s, self._halt_late, run, agent)
         if run.draft is not None:
             run.opened = partial(work.open, run)
@@ -126,12 +132,25 @@ class AtWork:
         async with work.seat:
             await take_turn(log, agent, run, work, own, row, self._elsewhere)
 
-    def halt(self, run: Run, change: StatusChanged) -> None:
-        """Stop a run and all that it started, and write that it ended so."""
+    def halt(
+        self,
+        run: Run,
+        change: StatusChanged,
+        asked: Sequence[SignalReceived] = (),
+        consume: Sequence[int] = (),
+    ) -> None:
+        """Stop a run and all that it started, and write that it ended so.
+
+        Args:
+            run: The run.
+            change: How it ends.
+            asked: Who wanted it, to be written with it.
+            consume: Signals that this answers, by number.
+        """
         work = self._live.get(run.place.run)
         if work is None or work.change is not None or work.is_let_go:
             return  # it has ended, or is stopping: once more would break off what it tidies up
-        work.change = change
+        work.change, work.asked, work.consume = change, list(asked), list(consume)
         run.stopping = True
         self._stop(work, run)
 

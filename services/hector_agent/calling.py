@@ -16,6 +16,7 @@ from hector.reasoning.v1 import Action, Observation
 from hector.tool.v1 import ToolContext
 from hector_store import Effect
 
+from . import retrying
 from . import tools as toolbox
 from .artifacts import to_a2a
 from .conversation import result_of
@@ -65,7 +66,8 @@ async def call(turn: "Turn", actions: Sequence[Action], known: Known, *, side_by
     """
     place = turn.run.place
     called, verdicts = Called(), dict[str, Verdict]()
-    begun = [toolbox.started(place.run, turn.iteration, action.tool_call, turn.tools) for action in actions]
+    of = turn.run.effects_of
+    begun = [toolbox.started(of, turn.iteration, action.tool_call, turn.tools) for action in actions]
     if known.begun:
         begun = [known.begun.get(event.call.id, event) for event in begun]
         verdicts, called.in_doubt = await _settled(turn, begun, known, side_by_side=side_by_side)
@@ -166,7 +168,9 @@ async def _made(turn: "Turn", event: ToolStarted, context: ToolContext) -> ToolF
     elif event.instance:
         stores = turn.agent.config.document_stores
         request = toolbox.request(event, context, turn.state, stores, turn.tools)
-        finished = await turn.agent.toolbox.run(event, request)
+        may_repeat = policy_of(event.call.name, turn.tools) == REPLAY
+        run = turn.agent.toolbox.run
+        finished = await retrying.called(turn, event, lambda: run(event, request), may_repeat=may_repeat)
     else:
         finished = toolbox.unknown(event.call, turn.tools)
     tool_called(turn.run.place, finished, event.instance)

@@ -5,14 +5,16 @@ from contextlib import suppress
 
 import grpc
 
-from hector.agent.v1 import RUN_STATE_FAILED, RunError, RunEvent
+from hector.agent.v1 import RUN_STATE_FAILED, RunError, RunEvent, StatusChanged
 from hector_mesh import HectorError
+from hector_store import Dead
 
 from .agent import Agent
 from .errors import RunLost, RunReleased
 from .failure import error_of
 from .ledger import ended
-from .run import IN_DOUBT, Place, Run
+from .measuring import buried
+from .run import IN_DOUBT, Also, Place, Run
 from .work import Work
 
 logger = logging.getLogger(__name__)
@@ -82,12 +84,25 @@ async def concluded(work: Work, run: Run, error: BaseException | None) -> None:
     run.reason, run.about = change.error.reason, dict(change.error.metadata)
     # What failed is a task, so that its owner can look at it.
     is_task = None if run.is_task else True
+    events = [*(RunEvent(signal_received=said) for said in work.asked), RunEvent(status_changed=change)]
+    dead = _dead(run, change)
+    also = Also(consume=work.consume, dead=dead) if work.consume or dead else None
     try:
-        await run.commit([RunEvent(status_changed=change)], last=True, is_task=is_task)
+        await run.commit(events, last=True, is_task=is_task, also=also)
     except HectorError as failure:
         # The log is out of reach, or somebody else's: whoever has it next goes on with the run.
         logger.error("end of run was not written", extra={"run": run.place.run, "reason": failure.reason})
         work.failure, work.is_fenced = failure, is_fenced(failure)
+    else:
+        if dead is not None:
+            buried(run.place, dead)
+
+
+def _dead(run: Run, change: StatusChanged) -> Dead | None:
+    """Return why nobody tries a run again: where it failed as often as it may."""
+    if change.state != RUN_STATE_FAILED or not run.tried:
+        return None
+    return Dead(run.place.agent, change.error.reason, change.error.message, run.tried)
 
 
 async def _find_out(run: Run, error: BaseException | None) -> None:

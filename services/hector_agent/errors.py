@@ -126,8 +126,8 @@ class SignalNotSupported(HectorError):
 
     def __init__(self, kind: str) -> None:
         super().__init__(
-            f"a run cannot be sent {kind!r} in this version; it can be sent 'cancel', and 'wake_json' "
-            "where it waits for credentials",
+            f"a run cannot be sent {kind!r} in this version; it can be sent 'cancel', 'pause', 'resume', and "
+            "'wake_json' where it waits for that",
             signal=kind,
         )
 
@@ -157,6 +157,20 @@ class ModelSaidNothing(HectorError):
 
     def __init__(self, llm: str, why: str = "the stream ended without its last message") -> None:
         super().__init__(f"{llm} broke its answer off ({why}); ask again, or check the provider", llm=llm)
+
+
+class StepTimedOut(HectorError):
+    """A question to a model took longer than its agent allows; what the model had said before is void."""
+
+    code, reason = StatusCode.DEADLINE_EXCEEDED, "STEP_TIMED_OUT"
+
+    def __init__(self, llm: str, agent: str, limit_s: float) -> None:
+        super().__init__(
+            f"{llm} took longer than {limit_s:g} s for one answer; raise agents.{agent}.step_timeout, or "
+            f"have it asked again with agents.{agent}.retry.model",
+            llm=llm,
+            timeout_s=f"{limit_s:g}",
+        )
 
 
 class AnswerTooLong(HectorError):

@@ -6,12 +6,13 @@ from time import perf_counter
 
 import grpc.aio
 
-from hector.agent.v1 import RunState, ToolFinished, ToolStarted
+from hector.agent.v1 import RunState, StepRetried, ToolFinished, ToolStarted
 from hector.common.v1 import Message, TokenUsage, Tool
 from hector.llm.v1 import GenerationOptions, LLMProviderStub
 from hector_mesh import Call, HectorError, info_of, metrics
 from hector_mesh.lines import line
 from hector_mesh.metrics import ERRORS, LONG, OTHER, Counter, Gauge, Histogram
+from hector_store import Dead
 
 from . import model
 from .run import Place, Run
@@ -57,6 +58,11 @@ DOUBTED = Counter(
     "Tool calls whose process died in the middle of them, by what became of them.",
     ("agent", "outcome"),
 )
+
+RETRIED = Counter(
+    "hector_step_retries_total", "Steps that failed and were tried again.", ("agent", "step", "reason")
+)
+DEAD = Counter("hector_dead_lettered_total", "Runs that nobody tries again, by why.", ("agent", "reason"))
 
 _TYPES = (
     ("prompt", "prompt_tokens"),
@@ -141,6 +147,22 @@ def in_doubt(place: Place, event: ToolStarted, policy: str, outcome: str) -> Non
     DOUBTED.add(place.agent, outcome)
     facts = {"run": place.run, "agent": place.agent, "tool": event.call.name, "effect": event.effect_id}
     log.warning("tool call was in doubt", extra=facts | {"policy": policy, "outcome": outcome})
+
+
+def step_retried(place: Place, retried: StepRetried) -> None:
+    """Take note of a step that is tried again."""
+    reason = retried.error.reason or OTHER
+    RETRIED.add(place.agent, retried.step, reason)
+    facts: dict[str, object] = {"run": place.run, "agent": place.agent, "step": retried.step}
+    facts |= {"reason": reason, "attempt": retried.attempt, "delay_ms": retried.delay_ms}
+    log.info("step failed and is tried again", extra=facts)
+
+
+def buried(place: Place, dead: Dead) -> None:
+    """Take note of a run that nobody tries again."""
+    DEAD.add(place.agent, dead.reason or OTHER)
+    facts = {"run": place.run, "agent": place.agent, "reason": dead.reason, "attempts": dead.attempts}
+    log.error("run was given up", extra=facts)
 
 
 def run_ended(run: Run, call: Call, begun: float) -> None:

@@ -12,13 +12,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from google.protobuf.timestamp_pb2 import Timestamp
 
 import hector_a2a as a2a
-from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RUN_STATE_WAITING, RunEvent, RunState, TextAppended
+from hector.agent.v1 import (
+    RUN_STATE_UNSPECIFIED,
+    RUN_STATE_WAITING,
+    RunEvent,
+    RunState,
+    SignalReceived,
+    TextAppended,
+)
 from hector.common.v1 import Message
 from hector_mesh import HectorError
 from hector_mesh.flag import Flag
 from hector_store import (
     NEVER,
     Appended,
+    Dead,
     Effect,
     EventRow,
     Kept,
@@ -65,6 +73,8 @@ class Also(NamedTuple):
     """Signals that the events answer, by number."""
     until_us: int | None = None
     """Nobody has the run from now on, until then."""
+    dead: Dead | None = None
+    """Nobody tries the run again, which is over with this."""
 
 
 NOTHING_ELSE = Also()
@@ -103,6 +113,8 @@ class Run:
         self._writes: set[asyncio.Task[None]] = set()
         self.committed: Callable[[str], None] | None = None
         """Told the run whenever it goes on."""
+        self.tried = 0
+        """How often the step was tried that failed for good; 0: none has that could be tried again."""
         self.tokens, self.reason = 0, ""
         """What its models were paid for so far, and why it failed, for whoever counts."""
         self.about: Mapping[str, str] = {}
@@ -122,6 +134,12 @@ class Run:
         """Somebody wants it stopped."""
         self.leaving = False
         """It is to stop before its next step, and go on elsewhere."""
+        self.pausing: SignalReceived | None = None
+        """It is to stop before its next step, until it is resumed; and who says so."""
+        self.wakes: list[str] = []
+        """Signals that code of the operator's own may wait for, and that it has not taken yet: JSON."""
+        self.effects_of = place.run
+        """The run whose effects these are: the first one, where this is another attempt."""
         self.is_lost = False
         """It is somebody else's, or may be: nothing is written any more."""
         self.lease: Lease | None = None
@@ -251,6 +269,14 @@ class Run:
         """
         await asyncio.shield(self.begin(events, strategy, last=last, is_task=is_task, also=also))
 
+    async def now_us(self) -> int:
+        """Return the database's time.
+
+        Raises:
+            HectorError: It cannot be asked.
+        """
+        return await self._log.now_us()
+
     async def settled(self) -> None:
         """Wait for the outcome of all writes under way."""
         if self._writes:
@@ -362,6 +388,8 @@ class Run:
     ) -> Appended:
         place, draft = self.place, self.draft
         append = partial(self._log.append, consume=also.consume, effects=also.effects, pushes=also.pushes)
+        if also.dead is not None:
+            append = partial(append, dead=also.dead)
         if draft is None:
             return await append(place.run, place.epoch, rows, changes, kept=kept)
         new, first = draft

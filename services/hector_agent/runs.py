@@ -13,9 +13,7 @@ from itertools import count
 
 import hector_a2a as a2a
 from hector.agent.v1 import (
-    RUN_STATE_CANCELED,
     RUN_STATE_WORKING,
-    CancelRun,
     RunEvent,
     Signal,
     SignalReceived,
@@ -31,6 +29,7 @@ from .agent import Agent
 from .at_work import ENDING_S, AtWork
 from .beside import NOTHING, Beside
 from .claiming import Claiming
+from .commands.heeding import Heeding
 from .elsewhere import Elsewhere
 from .ends import is_fenced
 from .errors import NoLease, RunDoesNotWait, ShuttingDown, TooManyRuns
@@ -41,6 +40,7 @@ from .order import InOrder
 from .push.push import Push
 from .roster import Roster
 from .run import Run
+from .sessions.contending import check_idle, interrupt
 from .taking_over import TakingOver
 from .work import Work
 
@@ -48,8 +48,6 @@ logger = logging.getLogger(__name__)
 
 MOST_LIVE = 10_000  # runs at work or waiting for their turn; each holds some kilobytes and a task
 LEASE_S = 15.0
-CANCELING_S = 5.0
-"""How long it may take another process to cancel what it has just taken."""
 PARKING_S = 1.0
 """How long before the end of a drain what is still at work is let go of."""
 
@@ -155,13 +153,16 @@ class Runs:
         create_task = asyncio.get_running_loop().create_task
         keeping = create_task(ownership.keep(), context=Context())
         looking = create_task(claiming.work(), context=Context())
+        heeding = Heeding(workers, database.hints, lambda: ownership.lease, self._at_work)
+        listening = create_task(heeding.work(), context=Context())
         try:
             yield
         finally:
             self._at_work.is_closed = True
             looking.cancel()
+            listening.cancel()
             self.waiting.end(ShuttingDown())
-            await asyncio.wait({looking})
+            await asyncio.wait({looking, listening})
             self._at_work.let_all_go()
             if not await self._at_work.emptied(ENDING_S):
                 logger.warning("runs did not stop in time", extra={"runs": len(self._at_work)})
@@ -272,20 +273,6 @@ class Runs:
         told.CopyFrom(message)
         return await self._go_on(self._work(agent, call, once, pushes, beside), task_id, told)
 
-    async def wake(self, agent: Agent, run: str, wish: Signal, call: Call) -> int:
-        """Go on with a run that waits, without a message of the client's; return the signal's number.
-
-        Raises:
-            RunDoesNotWait: It does not wait: the error says how it is.
-        """
-        number = await self.log.signal(call.app, run, "wake", wish.SerializeToString())
-        try:
-            await self._go_on(self._work(agent, call), run, wish)
-        except HectorError as error:
-            if not (is_fenced(error) or isinstance(error, RunDoesNotWait)):
-                raise  # else whoever has taken it has taken the signal, too
-        return number
-
     async def taken_up(self, app: str, owner: str, run: str) -> Run | None:
         """Return a run that is at work by what the log says: it tells of one that waited a moment before."""
         if self._takers.busy(run):
@@ -341,54 +328,18 @@ class Runs:
         if self._once.get(key) is work:
             del self._once[key]
 
-    async def cancel(self, run: Run, reason: str) -> int:
-        """Stop a run and all that it started, and return the number of the signal that says so.
+    def halt(self, run: Run, change: StatusChanged, asked: Sequence[SignalReceived] = ()) -> None:
+        """Stop a run that is at work here, and write that it ended so, and who asked for it."""
+        self._at_work.halt(run, change, asked)
 
-        Returns when the run is over; it may have ended otherwise meanwhile.
-        """
-        wish = Signal(cancel=CancelRun(reason=reason))
-        place = run.place
-        self._at_work.halt(
-            run, StatusChanged(state=RUN_STATE_CANCELED)
-        )  # first: what it stops may cost money
-        number = await self.log.signal(place.app, place.run, "cancel", wish.SerializeToString())
-        await run.finished.wait()
-        return number
-
-    async def cancel_waiting(self, row: RunRow, reason: str) -> int:
-        """Cancel a run that waits for somebody, and return the number of the signal that says so.
-
-        One that is taken up meanwhile is stopped at its work, as `cancel` does.
+    async def end_parked(self, row: RunRow, events: Sequence[RunEvent]) -> None:
+        """End a run that nobody works on, whoever its agent is.
 
         Raises:
-            RunDoesNotWait: It is over.
-            HectorError: It could not be written.
+            HectorError: RUN_FENCED: somebody has taken it.
         """
-        wish = Signal(cancel=CancelRun(reason=reason))
-        number = await self.log.signal(row.app, row.id, "cancel", wish.SerializeToString())
-        try:
-            await asyncio.shield(self._at_work.spawn(self._cancel_waiting(row)))
-        except HectorError as error:
-            if not (is_fenced(error) or isinstance(error, RunDoesNotWait)):
-                raise
-            run = self.live(row.app, row.owner, row.id)
-            if run is not None:
-                self._at_work.halt(run, StatusChanged(state=RUN_STATE_CANCELED))
-                await run.finished.wait()
-            elif isinstance(error, RunDoesNotWait):
-                raise
-            else:  # whoever has taken it has taken the signal, too
-                async with asyncio.timeout(CANCELING_S), self.waiting.changes(row.id) as changes:
-                    async for standing in changes:
-                        if standing is None or standing.finished:
-                            break
-        return number
-
-    async def _cancel_waiting(self, row: RunRow) -> None:
         async with self._takers.turn(row.id, next(self._taken)):
-            found = await self._waiting_row(row.app, row.owner, row.id)
-            change = RunEvent(status_changed=StatusChanged(state=RUN_STATE_CANCELED))
-            run, _ = await self._reopened(found, [change])
+            run, _ = await self._reopened(row, events)
             run.close()
 
     async def _waiting_row(self, app: str, owner: str, run: str) -> RunRow:
@@ -444,6 +395,8 @@ class Runs:
             run.committed = self._push.wake
             if work.pushes:
                 self._at_work.spawn(self._tell(run, self._push))
+        if run.place.position > 1 and agent.config.concurrent_turns == "interrupt":
+            self._at_work.spawn(interrupt(self, run, call, is_new=True))
         await self._at_work.take_turn(self.log, work, run)
 
     async def _tell(self, run: Run, push: Push) -> None:
@@ -456,6 +409,7 @@ class Runs:
         call = work.call
         async with self._takers.turn(run_id, next(self._taken)):
             row = await self._waiting_row(call.app, call.principal.id, run_id)
+            await check_idle(self.log, work.agent, row)
             if work.once and await heard(self.log, call.app, call.principal.id, run_id, work.once):
                 raise RunDoesNotWait(run_id, row.state)  # not for this: it was said before
             if isinstance(reason, Signal):
@@ -477,4 +431,6 @@ class Runs:
             self._at_work.opens(run_id, work)
         if self._push is not None and work.pushes:
             self._push.placed(run_id)
+        if work.agent.config.concurrent_turns == "interrupt":
+            self._at_work.spawn(interrupt(self, run, call, is_new=False))
         await self._at_work.take_turn(self.log, work, run, own, row)

@@ -11,35 +11,34 @@ from typing import Any, cast
 
 import hector_a2a as a2a
 from hector.agent.v1 import (
-    RUN_STATE_AUTH_REQUIRED,
-    RUN_STATE_CANCELED,
     RUN_STATE_FAILED,
     RUN_STATE_SUBMITTED,
     RUN_STATE_WAITING,
-    RUN_STATE_WORKING,
     OwnerChanged,
     RunEvent,
-    Signal,
-    SignalReceived,
     StatusChanged,
 )
 from hector_a2a.json_out import to_json
 from hector_mesh import Call, HectorError, Principal
-from hector_store import NEVER, Claimed, RunLog, SignalRow
+from hector_store import NEVER, Claimed, Dead, RunLog
 from hector_store.checkpoint_config import CheckpointConfig
 
 from .agent import Agent
 from .at_work import AtWork
 from .beside import Beside
+from .commands.deciding import Decided, decided
+from .commands.retries import retry_of
+from .commands.standing import HELD, RECOVERY, held, wakes
+from .commands.wishes import wishes_of
 from .elsewhere import Elsewhere
 from .ends import is_fenced
 from .lease import Lease
 from .ledger import ended, events_of, packed
-from .measuring import CLAIMED, TAKEN_OVER
+from .measuring import CLAIMED, TAKEN_OVER, buried
 from .opening import committed, owned
-from .recovery import HELD, Fate, end_of, fate, is_held
-from .resuming import void_text
-from .run import PARKED, Also, Run
+from .recovery import Fate, end_of, fate
+from .resuming import void_of_code, void_text
+from .run import Also, Run
 from .work import Work
 
 logger = logging.getLogger(__name__)
@@ -102,70 +101,70 @@ class TakingOver:
         self._elsewhere.taken(row.id)
         await self._at_work.take_turn(self._log, work, run, own, row)
 
-    async def _settled(self, work: Work, run: Run, claimed: Claimed, own: Sequence[RunEvent]) -> bool:
-        """Write what becomes of a run; True: its turn is to be taken."""
-        row, place = claimed.row, run.place
+    async def _settled(self, work: Work, run: Run, claimed: Claimed, own: list[RunEvent]) -> bool:
+        """Write what becomes of a run; True: its turn is to be taken. Adds to its events what is written."""
+        row, place, before = claimed.row, run.place, claimed.before
         _recall(work, claimed, own)
-        was = run.state
-        signals = await self._log.signals(row.id) if was in PARKED else ()
-        change, why = await self._change(run, claimed, own, signals)
-        if change is None:  # it waits, and nothing has happened
-            also = Also(consume=[signal.id for signal in signals], until_us=NEVER)
+        wishes = wishes_of(await self._log.signals(row.id))
+        now_us = 0 if run.state == RUN_STATE_SUBMITTED else await self._now_us()
+        found = decided(run.state, own, wishes, now_us, row.wake_at_us or NEVER)
+        gone = f"worker {before} is gone" if before else "its worker has left it"
+        if found.fate == "as it was":
+            self._go_on_by_itself(found, run, claimed, own, now_us)
+        elif found.fate == "waits" and held(own) == RECOVERY and found.until_us <= now_us:
+            error = end_of(Fate.IS_TOO_OLD, self._config())
+            found.fate, found.why = "over", "it waited too long to be resumed"
+            found.events.append(RunEvent(status_changed=ended(run.task, RUN_STATE_FAILED, error)))
+        also = Also(
+            consume=found.consume, until_us=found.until_us if found.fate == "waits" else None, dead=found.dead
+        )
+        if found.fate == "waits" and not found.events:  # nothing has happened
             await run.commit((), also=also)
             return False
-        before = claimed.before
+        why = found.why or gone
         changed = OwnerChanged(worker=row.worker, epoch=row.epoch, reason=why, before=before)
-        events = [RunEvent(owner_changed=changed)]
+        events = [RunEvent(owner_changed=changed), *found.events]
         if before:
             TAKEN_OVER.add(place.agent)
         facts = {"run": place.run, "agent": place.agent, "worker": row.worker, "before": before}
         logger.info("run was taken over", extra={**facts, "epoch": row.epoch, "reason": why})
-        for signal in signals:
-            wish = _wish(signal)
-            events.append(RunEvent(signal_received=SignalReceived(signal=wish)))
-            work.wake_json = wish.wake_json or work.wake_json
-        if change.state != was:
-            events.append(RunEvent(status_changed=change))
-        if change.state == RUN_STATE_WAITING:
-            until_us = self._gives_up_us(own)
-            await run.commit(events, also=Also(until_us=until_us))
-            return False
-        run.void = void_text(own) if work.agent.handler is None else frozenset()
-        if signals:
-            await run.commit(events, also=Also(consume=[signal.id for signal in signals]))
-        else:
+        work.wake_json = found.wake_json or work.wake_json
+        run.void = void_text(own) if work.agent.handler is None else void_of_code(own)
+        if also == Also():
             await committed(run, events)
-        return not run.over
+        else:
+            await run.commit(events, also=also)
+        if found.dead is not None:
+            buried(place, found.dead)
+        own += events
+        again = retry_of(own)
+        if again is not None:
+            run.effects_of = again.first or place.run
+        run.wakes = wakes(own)
+        return found.fate in ("goes on", "as it was")
 
-    async def _change(
-        self, run: Run, claimed: Claimed, own: Sequence[RunEvent], signals: Sequence[SignalRow]
-    ) -> tuple[StatusChanged | None, str]:
-        """Return how a run is from now on, and why it is somebody else's; None: it waits, as it did."""
-        row = claimed.row
-        kinds = {signal.kind for signal in signals}
-        gone = f"worker {claimed.before} is gone" if claimed.before else "its worker has left it"
-        if "cancel" in kinds:
-            return StatusChanged(state=RUN_STATE_CANCELED), gone if claimed.before else "it is cancelled"
-        if run.parked and run.state != RUN_STATE_WAITING:
-            if run.state == RUN_STATE_AUTH_REQUIRED and "wake" in kinds:
-                return StatusChanged(state=RUN_STATE_WORKING), "it waited, and is woken"
-            return None, ""
-        now_us = await self._now_us()
-        if run.state == RUN_STATE_WAITING:
-            if is_held(own) and 0 < row.wake_at_us <= now_us and not kinds:
-                error = end_of(Fate.IS_TOO_OLD, self._config())
-                return ended(run.task, RUN_STATE_FAILED, error), "it waited too long to be resumed"
-            goes_on = StatusChanged(state=RUN_STATE_WORKING)
-            goes_on.metadata[HELD] = ""
-            return goes_on, "it waited, and is resumed"
+    def _go_on_by_itself(
+        self, found: Decided, run: Run, claimed: Claimed, own: Sequence[RunEvent], now_us: int
+    ) -> None:
+        """Decide what becomes of a run that was at work, as `storage.checkpoint` says."""
+        row, config = claimed.row, self._config()
         if run.state == RUN_STATE_SUBMITTED and not claimed.before:
-            return StatusChanged(state=RUN_STATE_SUBMITTED), "its turn had not begun"
-        found = fate(own, self._config(), now_us)
-        if found is Fate.GOES_ON:
-            return StatusChanged(state=run.state), gone + self._revision_note(row.agent, row.revision)
-        if found is Fate.WAITS:
-            return _held(run), gone
-        return ended(run.task, RUN_STATE_FAILED, end_of(found, self._config())), gone
+            found.why = "its turn had not begun"
+            return
+        fated = fate(own, config, now_us or own[-1].time.ToMicroseconds())
+        gone = f"worker {claimed.before} is gone" if claimed.before else "its worker has left it"
+        found.why = gone
+        if fated is Fate.GOES_ON:
+            found.why += self._revision_note(row.agent, row.revision)
+        elif fated is Fate.WAITS:
+            found.fate, found.until_us = "waits", self._gives_up_us(own)
+            found.events.append(RunEvent(status_changed=_held(run)))
+        else:
+            found.fate, error = "over", end_of(fated, config)
+            found.events.append(RunEvent(status_changed=ended(run.task, RUN_STATE_FAILED, error)))
+            if fated is Fate.ENDS_ITS_OWNERS:
+                tries = config.recovery.max_attempts
+                found.dead = Dead(run.place.agent, error.reason, error.message, tries)
 
     def _gives_up_us(self, own: Sequence[RunEvent]) -> int:
         timeout_s = self._config().recovery.timeout
@@ -206,17 +205,13 @@ def _recall(work: Work, claimed: Claimed, own: Sequence[RunEvent]) -> None:
 def _held(run: Run) -> StatusChanged:
     """Return how a run waits that does not go on by itself."""
     place = run.place
-    held = StatusChanged(state=RUN_STATE_WAITING)
-    held.metadata[HELD] = "recovery"
+    waiting = StatusChanged(state=RUN_STATE_WAITING)
+    waiting.metadata[HELD] = RECOVERY
     text = f"Its server stopped while it worked on this. `hector task resume {place.run}` has it go on."
     said = a2a.Message(message_id=f"{place.run}-held-{place.epoch}", role=a2a.ROLE_AGENT)
     said.parts.add(text=text)
-    held.message.CopyFrom(packed(said))
-    return held
-
-
-def _wish(signal: SignalRow) -> Signal:
-    return Signal.FromString(signal.payload)
+    waiting.message.CopyFrom(packed(said))
+    return waiting
 
 
 def _seen(opened: "asyncio.Future[Run | str]") -> None:

@@ -35,12 +35,13 @@ from hector.reasoning.v1 import (
 )
 from hector.tool.v1 import RequireInput
 from hector_mesh import HectorError, info_of
-from hector_store import Effect
+from hector_store import NEVER, Effect
 
-from . import calling, memory
+from . import calling, memory, retrying
 from . import tools as toolbox
 from .agent import Agent
 from .asking import answered, asked_for, decision_of, observations_after, observed, parking
+from .commands.deciding import paused
 from .concluding import concludes
 from .conversation import messages_of
 from .errors import ActionNotSupported, IterationLimit, RunReleased, StrategyFailed
@@ -73,6 +74,8 @@ class Turn:
     pending: list[RunEvent] = field(default_factory=list)
     failure: HectorError | grpc.aio.AioRpcError | None = None
     """Why the last question to a model came to nothing."""
+    failed_before: int = 0
+    """How often the question to a model has failed that it is at."""
     kept: bytes = b""
     """How far it was when that was last written."""
 
@@ -172,6 +175,7 @@ class Turn:
         effects: Sequence[Effect] = (),
         parked: bool = False,
         keeps: bool = True,
+        until_us: int | None = None,
     ) -> None:
         """Commit what is pending, and these events, with how far the turn is.
 
@@ -185,7 +189,7 @@ class Turn:
             now = memory.written(self.decision, self.iteration, self.asked, seen, parked=parked)
             if now != self.kept:
                 strategy = (self.agent.config.reasoning.strategy, self.memory.version, now)
-        also = Also(effects=effects) if effects else None
+        also = Also(effects=effects, until_us=until_us) if effects or until_us is not None else None
         await self.run.commit([*pending, *events], strategy=strategy, last=last, also=also)
         if strategy is not None:
             self.kept = strategy[2]
@@ -196,10 +200,14 @@ class Turn:
         Raises:
             RunReleased: It is for somebody else; all that was done is committed.
         """
-        if self.run.leaving:
+        run = self.run
+        if run.pausing is not None:
+            await self.commit(paused(run.pausing), last=True, until_us=NEVER)
+            raise RunReleased(run.place.run)
+        if run.leaving:
             if self.pending:
                 await self.commit(last=True)
-            raise RunReleased(self.run.place.run)
+            raise RunReleased(run.place.run)
 
     def _hold(self, hand: InHand) -> None:
         self.decision, self.iteration, self.asked = hand.decision, hand.iteration, hand.asked
@@ -305,7 +313,7 @@ class Turn:
         await self._park(question, self.seen.values(), in_doubt=[each.call.id for each in calls])
 
     def _started(self, call: ToolCall) -> ToolStarted:
-        return toolbox.started(self.run.place.run, self.iteration, call, self.tools)
+        return toolbox.started(self.run.effects_of, self.iteration, call, self.tools)
 
     async def _ask(self, action: str, question: Ask, iteration: int) -> Observation:
         await self.may_go_on()
@@ -324,17 +332,24 @@ class Turn:
         offered = [] if question.without_tools else self._offered(question.tools)
         options = question.options if question.HasField("options") else None
         try:
-            turn = await ask(
-                llm,
+            turn = await retrying.asked(
+                self,
                 name,
-                messages,
-                offered,
-                options,
-                (lambda text: self.run.show(artifact, text)) if artifact else _nowhere,
-                stream=self.agent.config.streaming,
-                agent=self.agent.name,
-                limit_bytes=self.agent.config.max_answer_size,
+                artifact,
+                lambda: ask(
+                    llm,
+                    name,
+                    messages,
+                    offered,
+                    options,
+                    (lambda text: self.run.show(artifact, text)) if artifact else _nowhere,
+                    stream=self.agent.config.streaming,
+                    agent=self.agent.name,
+                    limit_bytes=self.agent.config.max_answer_size,
+                ),
             )
+        except RunReleased:
+            raise
         except (HectorError, grpc.aio.AioRpcError) as error:
             self.failure, told = error, error_of(error)
             return Observation(action_id=action, error=told.message, error_reason=told.reason)

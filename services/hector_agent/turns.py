@@ -15,6 +15,7 @@ from .elsewhere import Elsewhere
 from .in_doubt import REPLAY, EffectInDoubt, policy_of
 from .ledger import events_of
 from .resuming import counted, has_progress, in_doubt, without
+from .retrying import attempts_in
 from .run import Run
 from .sessions.reading import Session, session_of
 from .turn import Turn
@@ -70,7 +71,7 @@ async def _ask_model(
     row: RunRow | None,
 ) -> None:
     before, state = session.events, session.state
-    turn = Turn(agent, run, [], state)
+    turn = Turn(agent, run, [], state, failed_before=attempts_in(own))
     of_same = row is not None and row.strategy_name == agent.config.reasoning.strategy
     hand = memory.read(row.strategy_state) if row is not None and of_same else None
     if _waits_for_answer(own) and (hand is None or hand.parked):

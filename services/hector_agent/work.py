@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hector.agent.v1 import StatusChanged
+from hector.agent.v1 import SignalReceived, StatusChanged
 from hector_mesh import Call, HectorError
 from hector_store import NewPush
 
@@ -41,6 +41,10 @@ class Work:
     """Why its end could not be written."""
     change: StatusChanged | None = None
     """What is to be written of a run that was stopped."""
+    asked: list[SignalReceived] = field(default_factory=list)
+    """Who had it stopped, if anybody did."""
+    consume: list[int] = field(default_factory=list)
+    """Signals that are answered with its end, by number."""
     begun: float = 0.0
     seat: Seat | None = None
     """Its place among the turns of its session."""

@@ -53,7 +53,10 @@ class Answer:
 
     def __init__(self, run: Run, turn: Turn, limit_bytes: int) -> None:
         self._run, self._turn, self._limit_bytes = run, turn, limit_bytes
-        before = sum(artifact.artifact_id.startswith(ANSWER) for artifact in run.task.artifacts)
+        before = sum(
+            artifact.artifact_id.startswith(ANSWER) and artifact.artifact_id not in run.void
+            for artifact in run.task.artifacts
+        )
         self._id = f"{ANSWER}{before + 1}"
         self._begun = False
         """There is text, or there are parts, outside other artifacts."""
