@@ -121,9 +121,10 @@ class Client:
                 await self._read(self._subscribed())
 
     async def _say(self, text: str) -> None:
-        key = f"{self.question}-{len(self.asked)}"
-        self.state = ""
-        await self._read(self._sent(self._message(text, taskId=self.task), key=key))
+        """Say something to a task that waits, as often as it takes until somebody has heard it."""
+        key, self.state = f"{self.question}-{len(self.asked)}", ""
+        while not await self._read(self._sent(self._message(text, taskId=self.task), key=key)):
+            pass
 
     def _message(self, text: str, **more: str) -> dict[str, Any]:
         if self.context and "taskId" not in more:
@@ -147,26 +148,30 @@ class Client:
             f"{self.agent}/tasks/{self.task}:subscribe", headers=headers, timeout=self._patience
         )
 
-    async def _read(self, request: "aiohttp.client._RequestContextManager") -> None:
-        """Read a stream to its end, whatever that is; the next one is asked of another replica."""
+    async def _read(self, request: "aiohttp.client._RequestContextManager") -> bool:
+        """Read a stream to its end, whatever that is, and say whether it began.
+
+        The next one is asked of another replica.
+        """
+        is_first = True
         try:
             async with request as answer:
                 if answer.status != 200:
                     self._refused(answer.status, await answer.text())
                 else:
                     self.streams += 1
-                    is_first = True
                     async with aclosing(_events(answer)) as events:
                         async for name, event in events:
                             self._take(event, name, is_first=is_first)
                             is_first = False
                             if self.waits:  # subscriptions stay open, for the answer may come from elsewhere
-                                return
+                                return True
         except LOST:
             pass
         if not self.is_over and not self.waits:
             self._at += 1
             await asyncio.sleep(PAUSE_S)
+        return not is_first
 
     def _refused(self, status: int, body: str) -> None:
         self.refusals.append(f"{status}: {body[:600]}")

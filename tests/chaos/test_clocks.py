@@ -19,7 +19,7 @@ async def test_clocks_an_hour_apart_change_nothing(
     """Ours: leases, due times and events are the database's; SQLite's clock is its machine's, and one."""
     with seeded(database, clocks_s) as chance, stores(database, folder) as store:
         async with asyncio.timeout(90):
-            async with scene_at(folder, store, lease_s=LEASE_S, clocks_s=clocks_s) as scene:
+            async with scene_at(folder, store, lease_s=LEASE_S, clocks_s=clocks_s) as scene, scene.told():
                 for _ in range(2):
                     await kill(scene, MID_STREAM, chance)
                     await scene.check()

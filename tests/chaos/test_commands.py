@@ -24,7 +24,11 @@ async def test_a_cancel_takes_effect_within_a_second_at_any_replica(
 ) -> None:
     """Ours: any replica takes a command; hints make it prompt, and without them it is a second at most."""
     with stores(database, folder) as store:
-        async with asyncio.timeout(60), scene_at(folder, store, lease_s=LEASE_S, hints=hints) as scene:
+        async with (
+            asyncio.timeout(60),
+            scene_at(folder, store, lease_s=LEASE_S, hints=hints) as scene,
+            scene.told(),
+        ):
             clients = [scene.client("plain") for _ in range(RUNS)]
             gate = scene.world.hold(STREAMING, first(clients), words=2)
             async with asking(clients):

@@ -21,7 +21,7 @@ async def test_the_turns_of_a_session_follow_each_other_whoever_takes_them(
 ) -> None:
     """Ours: 64 turns at two replicas, of which one is killed, run one by one, in the order of the log."""
     with stores(database, folder) as store:
-        async with asyncio.timeout(90), scene_at(folder, store, lease_s=LEASE_S) as scene:
+        async with asyncio.timeout(90), scene_at(folder, store, lease_s=LEASE_S) as scene, scene.told():
             scene.world.pause_s = 0.001
             clients = [scene.client("plain", at=number % 2, context="session") for number in range(TURNS)]
             async with asking(clients) as tasks:
@@ -43,7 +43,7 @@ async def test_replacing_replicas_one_by_one_under_load_costs_nobody_anything(
 ) -> None:
     """Ours: a replica that is told to stop hands over what it cannot end, and leaves with 0."""
     with seeded(database) as chance, stores(database, folder) as store:
-        async with asyncio.timeout(100), scene_at(folder, store, lease_s=LEASE_S) as scene:
+        async with asyncio.timeout(100), scene_at(folder, store, lease_s=LEASE_S) as scene, scene.told():
             is_over = asyncio.Event()
             async with asyncio.TaskGroup() as group:
                 for number in range(ASKING):

@@ -19,7 +19,7 @@ async def test_a_database_that_restarts_during_a_takeover_loses_nothing(folder: 
     """Ours: workers find it again, and go on; clients need nothing but their place."""
     with seeded(database) as chance, server_of_its_own(database) as server, server.new_database() as name:
         store = Store(server.url(name), server=server, name=name)
-        async with asyncio.timeout(100), scene_at(folder, store, lease_s=LEASE_S) as scene:
+        async with asyncio.timeout(100), scene_at(folder, store, lease_s=LEASE_S) as scene, scene.told():
             hit = [scene.client(chance.choice(KINDS), says=Truth(scene)) for _ in range(RUNS)]
             others = [scene.client(chance.choice(KINDS), at=1, says=Truth(scene)) for _ in range(8)]
             gate = scene.world.hold(ASKED, first([*hit, *others]))

@@ -38,7 +38,7 @@ def disk() -> Iterator[Path]:
 async def test_a_full_disk_leaves_nothing_half_done(folder: Path, disk: Path) -> None:
     """Ours: what cannot be written is reported or tried again, and what was acknowledged is there."""
     store = Store(f"sqlite://{disk}/runs.db", file=disk / "runs.db")
-    async with asyncio.timeout(90), scene_at(folder, store, lease_s=LEASE_S) as scene:
+    async with asyncio.timeout(90), scene_at(folder, store, lease_s=LEASE_S) as scene, scene.told():
         clients = [scene.client("chain", at=number % 2) for number in range(RUNS)]
         gate = scene.world.hold(ASKED, first(clients))
         async with asking(clients):

@@ -19,7 +19,7 @@ async def test_an_answer_is_taken_up_after_every_process_was_restarted(
 ) -> None:
     """Ours: who waits for a person holds no process and no lease."""
     with stores(database, folder) as store:
-        async with asyncio.timeout(60), scene_at(folder, store, lease_s=LEASE_S) as scene:
+        async with asyncio.timeout(60), scene_at(folder, store, lease_s=LEASE_S) as scene, scene.told():
             clients = [scene.client("person", at=number % 2) for number in range(RUNS)]
             async with asking(clients):
                 pass
@@ -44,7 +44,7 @@ async def test_a_doubt_is_settled_after_every_process_was_restarted(
 ) -> None:
     """Ours: nobody knows whether the mail was sent, and so a person says; until then it is not sent again."""
     with stores(database, folder) as store:
-        async with asyncio.timeout(60), scene_at(folder, store, lease_s=LEASE_S) as scene:
+        async with asyncio.timeout(60), scene_at(folder, store, lease_s=LEASE_S) as scene, scene.told():
             clients = [scene.client("mail") for _ in range(RUNS)]
             gate = scene.world.hold(stage, first(clients))
             async with asking(clients):
