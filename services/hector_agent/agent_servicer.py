@@ -22,8 +22,8 @@ from hector_mesh import Call, Context, current_call
 from hector_store import RunRow
 
 from .commands.commands import Commands
-from .commands.retries import retry_of
 from .commands.servicer import CommandsServicer
+from .commands.standing import retry_of
 from .errors import (
     RunElsewhere,
     RunNotFound,

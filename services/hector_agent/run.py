@@ -138,6 +138,8 @@ class Run:
         """It is to stop before its next step, until it is resumed; and who says so."""
         self.wakes: list[str] = []
         """Signals that code of the operator's own may wait for, and that it has not taken yet: JSON."""
+        self.retry_of = ""
+        """The run at which this is another attempt."""
         self.effects_of = place.run
         """The run whose effects these are: the first one, where this is another attempt."""
         self.is_lost = False
@@ -177,14 +179,10 @@ class Run:
         """
         if self.undecided is None or self.undecided.is_set():
             return
-        try:
-            async with asyncio.timeout(DECIDES_S if self.is_task else None):
-                await self.undecided.wait()
-        except TimeoutError:
-            if self.plain:
-                await self.undecided.wait()
-            else:
-                self.taken_for_task = True
+        if self.is_task and not await self.undecided.happens_within(DECIDES_S) and not self.plain:
+            self.taken_for_task = True
+        else:
+            await self.undecided.wait()
 
     def unread(self) -> None:
         """Keep nothing for whoever asked for it, and does not read it from its beginning."""
@@ -276,6 +274,11 @@ class Run:
             HectorError: It cannot be asked.
         """
         return await self._log.now_us()
+
+    async def release(self, due_us: int) -> None:
+        """Let somebody have a run at a moment that waits already."""
+        place = self.place
+        await self._log.append(place.run, place.epoch, (), RunChanges(worker="", due_us=due_us))
 
     async def settled(self) -> None:
         """Wait for the outcome of all writes under way."""

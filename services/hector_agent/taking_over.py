@@ -27,8 +27,7 @@ from .agent import Agent
 from .at_work import AtWork
 from .beside import Beside
 from .commands.deciding import Decided, decided
-from .commands.retries import retry_of
-from .commands.standing import HELD, RECOVERY, held, wakes
+from .commands.standing import HELD, RECOVERY, held, retry_of, wakes
 from .commands.wishes import wishes_of
 from .elsewhere import Elsewhere
 from .ends import is_fenced
@@ -139,7 +138,7 @@ class TakingOver:
         own += events
         again = retry_of(own)
         if again is not None:
-            run.effects_of = again.first or place.run
+            run.effects_of, run.retry_of = again.first or place.run, again.run
         run.wakes = wakes(own)
         return found.fate in ("goes on", "as it was")
 

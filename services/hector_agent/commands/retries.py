@@ -25,6 +25,7 @@ from hector_agent.view import INTERRUPTED, fold, listed, new_task
 from hector_store import NEVER, NOW, Created, NewRun, RunLog, RunRow, new_id
 
 from .errors import NothingToRetry
+from .standing import retry_of
 
 AGAIN = frozenset({RUN_STATE_FAILED, RUN_STATE_CANCELED, RUN_STATE_REJECTED})
 """States after which a run may be tried again."""
@@ -87,22 +88,6 @@ async def retried(
     )
     created: Created = await log.create(new, [row_of(event) for event in events])
     return created.run_id, not created.repeated
-
-
-def retry_of(own: Sequence[RunEvent]) -> RunRetried | None:
-    """Return at which run another one is another attempt; None: at none."""
-    return next((event.run_retried for event in own[:3] if event.HasField("run_retried")), None)
-
-
-def without_retried(session: Sequence[RunEvent]) -> list[RunEvent]:
-    """Return a session's events without what is there twice: what another attempt has behind it.
-
-    What those runs changed in the session's state stays.
-    """
-    gone = {event.run_retried.run for event in session if event.HasField("run_retried")}
-    if not gone:
-        return list(session)
-    return [event for event in session if event.run not in gone or event.HasField("state_changed")]
 
 
 def state_of_last(events: Sequence[RunEvent]) -> "RunState.ValueType":

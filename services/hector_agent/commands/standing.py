@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from hector.agent.v1 import RUN_STATE_AUTH_REQUIRED, RUN_STATE_WAITING, RunEvent, SignalReceived, TimerSet
+from hector.agent.v1 import (
+    RUN_STATE_AUTH_REQUIRED,
+    RUN_STATE_WAITING,
+    RunEvent,
+    RunRetried,
+    SignalReceived,
+    TimerSet,
+)
 
 HELD = "hector.held"
 """In a task's metadata: why it waits to be resumed."""
@@ -77,3 +84,19 @@ def again(own: Sequence[RunEvent]) -> frozenset[str]:
         elif kind == "tool_finished":
             found.discard(event.tool_finished.call_id)
     return frozenset(found)
+
+
+def retry_of(own: Sequence[RunEvent]) -> RunRetried | None:
+    """Return at which run another one is another attempt; None: at none."""
+    return next((event.run_retried for event in own[:3] if event.HasField("run_retried")), None)
+
+
+def without_retried(session: Sequence[RunEvent], retried: str = "") -> list[RunEvent]:
+    """Return a session's events without what is there twice: what another attempt has behind it.
+
+    Args:
+        session: Events of several runs.
+        retried: A run that is left out in any case.
+    """
+    gone = {event.run_retried.run for event in session if event.HasField("run_retried")} | {retried}
+    return [event for event in session if event.run not in gone]

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from hector.agent.v1 import RunEvent
 from hector_agent.agent import Agent
+from hector_agent.commands.standing import without_retried
 from hector_agent.conversation import messages_of
 from hector_agent.ledger import events_of
 from hector_agent.run import Run
@@ -14,7 +15,14 @@ from hector_store import RunLog
 
 from .scopes import merged
 
-SAID = SHOWN | {"turn_parked", "message_sent", "model_answered", "tool_finished", "messages_added"}
+SAID = SHOWN | {
+    "turn_parked",
+    "message_sent",
+    "model_answered",
+    "tool_finished",
+    "messages_added",
+    "run_retried",
+}
 """Kinds of events that a conversation is made of."""
 
 
@@ -51,7 +59,8 @@ async def session_of(log: RunLog, agent: Agent, run: Run, *, is_new: bool) -> Se
         before_position=None if is_whole else place.position,
         kinds=SAID,
     )
-    events = [event for event in events_of(told.events) if event.run != place.run]
+    told_events = without_retried(events_of(told.events), run.retry_of)
+    events = [event for event in told_events if event.run != place.run]
     return Session(
         events if window is None else latest(events, window),
         merged(told.scopes),

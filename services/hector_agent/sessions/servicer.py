@@ -20,6 +20,7 @@ from hector.agent.v1 import (
     Signal,
     SignalRequest,
 )
+from hector_agent.commands.standing import without_retried
 from hector_agent.conversation import messages_of
 from hector_agent.errors import SessionNotFound
 from hector_agent.ledger import events_of
@@ -72,7 +73,7 @@ class SessionsServicer(AgentServiceServicer):
             call.app, call.principal.id, row.context_id, after_position=after, kinds=SAID
         )
         session = session_of(row)
-        messages = messages_of(events_of(told.events))
+        messages = messages_of(without_retried(events_of(told.events)))
         session.messages.extend(messages if most is None else messages[max(0, len(messages) - most) :])
         session.state_json = json.dumps(merged(told.scopes), ensure_ascii=False)
         return GetSessionResponse(session=session)
