@@ -76,6 +76,7 @@ async def upgraded(where: Where, dry_run: bool) -> Report:
 async def checked(where: Where, *, quick: bool, repair: bool) -> Report:
     """Say what is wrong with a database, after putting right what can be, if wanted."""
     from hector_agent.projecting import projected
+    from hector_agent.sessions.rebuilding import rebuild_states
     from hector_store.artifacts import Artifacts
     from hector_store.care.checking import Check
     from hector_store.care.finding import Finding
@@ -86,7 +87,7 @@ async def checked(where: Where, *, quick: bool, repair: bool) -> Report:
     from hector_store.url import Place
 
     meant = _meant(where)
-    name, found, mended, runs = meant.place.name, list[Finding](), list[Finding](), 0
+    name, found, mended, runs, keys = meant.place.name, list[Finding](), list[Finding](), 0, 0
     _see_that_it_is_there(meant)
     if isinstance(meant.place, Place):
         found = of_file(meant.place, quick=quick)
@@ -104,6 +105,7 @@ async def checked(where: Where, *, quick: bool, repair: bool) -> Report:
         agents = sorted(meant.config.agents) if meant.has_file else None
         async with _open(meant) as database:
             check = Check(database, Artifacts(database), projected)
+            keys = await rebuild_states(database) if repair else 0
             found = await check.findings(agents)
             if repair and (mended := [one for one in found if one.repairable]):
                 await check.repair(found)
@@ -116,8 +118,11 @@ async def checked(where: Where, *, quick: bool, repair: bool) -> Report:
         "runs": runs,
         "findings": [asdict(one) for one in found],
         "repaired": [asdict(one) for one in mended if one not in found],
+        "state_keys_repaired": keys,
     }
     lines = [f"repaired: {_told(one)}" for one in mended if one not in found]
+    if keys:
+        lines.append(f"repaired: {_many(keys, 'key')} of sessions' state, made anew from events")
     lines += [_told(one) for one in found]
     if any(one.repairable for one in found):
         lines.append("hector db check --repair puts right what is marked with a star.")
