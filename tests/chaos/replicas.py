@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -135,6 +136,13 @@ class Replica:
         assert self.process is not None
         pid = self.process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def wait_until_told(self, words: str) -> None:
+        """Wait until its log says something."""
+        gives_up = time.monotonic() + STOP_S
+        while words not in self.output():
+            assert time.monotonic() < gives_up, self.output()
+            time.sleep(0.05)
 
     def output(self) -> str:
         return "".join(log.read_text(encoding="utf-8", errors="replace") for log in self.logs)

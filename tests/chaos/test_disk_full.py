@@ -4,15 +4,15 @@ import asyncio
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from chaos.clients import OVER
 from chaos.conftest import LEASE_S
 from chaos.kills import RUNS
-from chaos.replicas import Replica, Store
+from chaos.replicas import Store
 from chaos.scene import asking, first, scene_at
 from chaos.story import shown, stories_of
 from chaos.world import ASKED
@@ -48,7 +48,7 @@ async def test_a_full_disk_leaves_nothing_half_done(folder: Path, disk: Path) ->
             filler = disk / "filler"
             fill(filler)
             scene.world.let_go(doomed=False)
-            await asyncio.to_thread(wait_until_told, scene.replicas.all[0], "no space left")
+            await asyncio.to_thread(scene.replicas.all[0].wait_until_told, "no space left")
             filler.unlink()
         stories = await stories_of(store, [client.task for client in clients])
         for client in clients:
@@ -64,17 +64,6 @@ async def test_a_full_disk_leaves_nothing_half_done(folder: Path, disk: Path) ->
 
 
 def fill(filler: Path) -> None:
-    with filler.open("wb") as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-                file.flush()
-        except OSError:
-            pass
-
-
-def wait_until_told(replica: Replica, words: str) -> None:
-    deadline = time.monotonic() + 30
-    while words not in replica.output():
-        assert time.monotonic() < deadline, replica.output()
-        time.sleep(0.05)
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))

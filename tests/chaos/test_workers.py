@@ -35,6 +35,7 @@ async def test_the_runs_of_a_worker_that_died_go_on_at_once(
             scene.told(),
         ):
             server = scene.replicas.all[0]
+            await asyncio.to_thread(server.wait_until_told, f"{WORKERS} workers")
             assert len(server.children()) == WORKERS
             clients = [scene.client(chance.choice(KINDS), says=Truth(scene)) for _ in range(RUNS)]
             gate = scene.world.hold(ASKED, first(clients))
