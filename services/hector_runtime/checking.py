@@ -8,7 +8,7 @@ from grpc.aio import AioRpcError
 
 from hector_mesh import Health, HectorError, Room
 
-EVERY_S = 5.0
+EVERY_S = 2.0
 PATIENCE_S = 5.0
 """How long an answer may take before it counts as trouble."""
 

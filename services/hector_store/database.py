@@ -1,5 +1,6 @@
 """One open database: everything is written by one writer in groups, and read beside it."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -21,6 +22,9 @@ from .work import QUEUE_BYTES, QUEUE_ROWS, Many, WriteQueue
 
 BUSY_S = 10.0
 """How long somebody else's lock is waited for."""
+
+WELL_S = 2.0
+"""How long a database that is well takes to answer, at most: who asks has traffic to send elsewhere."""
 
 TROUBLE_S = 30.0
 """How long a failed commit is remembered, where no later one succeeds."""
@@ -124,12 +128,16 @@ class Database:
         return self._backend.claimed()
 
     async def is_well(self) -> bool:
-        """Say whether it can be read, and the latest commit of the last seconds did not fail.
+        """Say whether it can be read at once, and the latest commit of the last seconds did not fail.
 
         Raises:
             HectorError: It cannot be read; the message says why.
         """
-        await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+        try:
+            async with asyncio.timeout(WELL_S):
+                await self.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+        except TimeoutError:
+            return False
         failed_at = self._queue.failed_at
         return failed_at is None or perf_counter() - failed_at > TROUBLE_S
 
