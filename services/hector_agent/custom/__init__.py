@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hector_a2a import Artifact, Message, Part, Task
 
+    from .once import StepInDoubt
     from .programs import program
     from .saying import (
         Said,
@@ -33,6 +34,7 @@ __all__ = [
     "Message",
     "Part",
     "Said",
+    "StepInDoubt",
     "Task",
     "Turn",
     "artifact",
@@ -53,6 +55,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "Turn": "hector_agent.custom.turn",
+    "StepInDoubt": "hector_agent.custom.once",
     "program": "hector_agent.custom.programs",
     **dict.fromkeys(("Artifact", "Message", "Part", "Task"), "hector_a2a"),
 }

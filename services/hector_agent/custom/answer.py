@@ -7,7 +7,7 @@ as the handler waits for something: what it says without waiting is committed to
 import asyncio
 import logging
 from collections.abc import Mapping
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import hector_a2a as a2a
 from hector.agent.v1 import (
@@ -27,9 +27,10 @@ from hector.agent.v1 import (
     TextAppended,
 )
 from hector_agent.ledger import packed
-from hector_agent.run import Run
+from hector_agent.run import Also, Run
 
 from .errors import HandlerSaidNonsense, HandlerSaysTooMuch
+from .legs import Leg
 from .turn import Turn
 
 log = logging.getLogger(__name__)
@@ -51,18 +52,16 @@ ANSWER = "answer-"
 class Answer:
     """One answer of a handler, while it is being given."""
 
-    def __init__(self, run: Run, turn: Turn, limit_bytes: int) -> None:
+    def __init__(self, run: Run, turn: Turn, limit_bytes: int, leg: Leg) -> None:
         self._run, self._turn, self._limit_bytes = run, turn, limit_bytes
-        before = sum(
-            artifact.artifact_id.startswith(ANSWER) and artifact.artifact_id not in run.void
-            for artifact in run.task.artifacts
-        )
+        self._leg, self._unnamed = leg, 0
+        before = sum(artifact.startswith(ANSWER) for artifact in leg.known)
         self._id = f"{ANSWER}{before + 1}"
         self._begun = False
         """There is text, or there are parts, outside other artifacts."""
         self._tail: ArtifactSaved | TextAppended | None = None
         """What was said last of it, while that is not written yet."""
-        self._known = {artifact.artifact_id for artifact in run.task.artifacts}
+        self._known = set(leg.known)
         self._pending: list[RunEvent] = []
         self._flushing: asyncio.Handle | None = None
         self._begins = 0
@@ -104,6 +103,22 @@ class Answer:
             await self._run.commit(self._taken)
         return False
 
+    async def commit(self, *events: RunEvent, also: Also | None = None) -> None:
+        """Commit what was said so far, and these events behind it.
+
+        Raises:
+            HectorError: The log cannot take it.
+        """
+        self._decided()
+        self._unschedule()
+
+        def settled() -> tuple[list[RunEvent], bool]:
+            return [*self._taken()[0], *events], False
+
+        await self._run.commit(settled, also=also)
+        if self._failure is not None:
+            raise self._failure
+
     async def finish(self) -> None:
         """Commit the rest, and how it ended.
 
@@ -118,6 +133,7 @@ class Answer:
         if self._failure is not None:
             raise self._failure
         if change is not None:
+            change.state_changed.before_json = ""  # nothing is taken back behind an end
             self._pending.append(change)
         run, end = self._run, self._end
         if isinstance(end, StatusChanged):
@@ -150,6 +166,7 @@ class Answer:
             if last.artifact_id == self._id:
                 last.text += text
             else:
+                self._run.takes_back(self._id)
                 more = TextAppended(artifact_id=self._id, text=text, append=self._begun)
                 self._pending.append(event := RunEvent(text_appended=more))
                 self._tail = event.text_appended
@@ -161,7 +178,7 @@ class Answer:
         if not artifact.artifact_id:
             if saved.append:
                 raise self._nonsense("it added to an artifact without an id")
-            artifact.artifact_id = f"artifact-{uuid4()}"
+            artifact.artifact_id = self._unnamed_id()
         if not artifact.parts:
             raise self._nonsense(f"its artifact {artifact.artifact_id!r} has no parts")
         for part in artifact.parts:
@@ -173,6 +190,7 @@ class Answer:
         if saved.append and not known:
             raise self._nonsense(f"it added to artifact {artifact.artifact_id!r}, which it had not begun")
         self._known.add(artifact.artifact_id)
+        self._run.takes_back(artifact.artifact_id)
         saved.artifact.CopyFrom(packed(artifact))
         event = RunEvent(artifact_saved=saved)
         if artifact.artifact_id == self._id:
@@ -291,11 +309,19 @@ class Answer:
 
     def _state_changed(self) -> RunEvent | None:
         try:
-            delta = self._turn._changes()
+            delta, before = self._turn._changes()
         except (TypeError, ValueError) as error:
             self._failure = self._nonsense(f"what it left in the session's state is no JSON: {error}")
             return None
-        return RunEvent(state_changed=StateChanged(delta_json=delta)) if delta else None
+        if not delta:
+            return None
+        return RunEvent(state_changed=StateChanged(delta_json=delta, before_json=before))
+
+    def _unnamed_id(self) -> str:
+        """Return an id for an artifact without one; the same when the handler is called again."""
+        self._unnamed += 1
+        place = f"{self._run.place.run}/{self._leg.number}/{self._unnamed}"
+        return f"artifact-{uuid5(NAMESPACE_OID, place)}"
 
     def _decided(self) -> None:
         if self._run.undecided is not None:

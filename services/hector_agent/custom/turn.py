@@ -11,14 +11,17 @@ from hector_agent.beside import NOTHING, Beside
 from hector_agent.run import Run
 from hector_mesh import Call, Principal
 
+from .legs import Leg
+from .once import Policy, Steps
+
 Find = Callable[[str], Awaitable["a2a.Task | None"]]
 
 
 class Turn:
     """One turn of a conversation: the message that is to be answered, and everything it belongs to."""
 
-    __slots__ = ("_before", "_beside", "_call", "_find", "_run", "agent", "history", "message", "resumes",
-                 "state", "wake_json")  # fmt: skip
+    __slots__ = ("_before", "_beside", "_call", "_find", "_run", "_steps", "agent", "attempt", "history",
+                 "message", "resumes", "state", "wake_json")  # fmt: skip
 
     def __init__(
         self,
@@ -29,14 +32,16 @@ class Turn:
         beside: Beside = NOTHING,
         history: Sequence["a2a.Message"] = (),
         state: dict[str, Any] | None = None,
-        resumes: bool = False,
+        leg: Leg | None = None,
         wake_json: str = "",
     ) -> None:
         self._run, self._call, self._find, self._beside = run, call, find, beside
         self.message = a2a.Message()
         """What was said: parts, metadata, extensions, references."""
+        leg = leg or Leg()
         told = reversed(run.task.history)
-        self.message.CopyFrom(next(message for message in told if message.role == a2a.ROLE_USER))
+        last = (message for message in told if message.role == a2a.ROLE_USER)
+        self.message.CopyFrom(leg.message or next(last))
         self.agent: str = run.place.agent
         """The agent's name, as the config has it."""
         self.history: Sequence[a2a.Message] = history
@@ -44,7 +49,11 @@ class Turn:
         self.state: dict[str, Any] = state or {}
         """The session's state, for this turn and later ones: change it in place, with what JSON knows."""
         self._before = copy.deepcopy(self.state) if self.state else {}
-        self.resumes = resumes
+        self._steps: Steps | None = None
+        self.attempt = leg.attempt
+        """How often the handler is called for this message, this time included: more than 1 where its process
+        died, or was stopped, in the middle of it. What it said is void then, and `state` is as it was."""
+        self.resumes = leg.resumes
         """The task waited for somebody, and goes on: `task` has what was said before."""
         self.wake_json = wake_json
         """The JSON that woke a task which waited, where it was no message; else empty. `message` is the
@@ -134,8 +143,37 @@ class Turn:
         """Return another task of the caller's, whole; None: there is none of that id, or it is not theirs."""
         return await self._find(task_id)
 
-    def _changes(self) -> str:
-        """Return what changed in the state since this was asked last, as events have it; "" for nothing.
+    async def once(
+        self, name: str, function: Callable[..., Any], *args: object, after_crash: Policy = "ask"
+    ) -> Any:
+        """Call a function, and return what it gives; if it was called before, return what it gave then.
+
+        That is written down before and after, so it also holds where the handler is called again: after its
+        process died, and where the task has waited.
+
+        Args:
+            name: What the step is called; unique in the task.
+            function: What to call: an async function, or one that may wait, which is called in a thread.
+            args: What to call it with.
+            after_crash: What happens if the process died in the middle of it, and nobody knows whether it was
+                done: "ask" raises StepInDoubt, and the task waits for its user's word unless that is caught;
+                "replay" calls it again; "fail" fails the task.
+
+        Raises:
+            StepInDoubt: See `after_crash`.
+            StepUnusable: What the function gave is no JSON.
+            Exception: What the function raised; it has not been done then, and is in doubt later.
+        """
+        assert self._steps is not None
+        return await self._steps.once(name, function, args, after_crash)
+
+    def effect_id(self, name: str) -> str:
+        """Return what a step of `once` may be known by to others: an idempotency key that never changes."""
+        assert self._steps is not None
+        return self._steps.effect_id(name)
+
+    def _changes(self) -> tuple[str, str]:
+        """Return what changed in the state since this was asked last, and how that was; "" for nothing.
 
         Raises:
             TypeError: There is something in it that JSON does not know.
@@ -143,9 +181,9 @@ class Turn:
         """
         state, before = self.state, self._before
         if state == before:
-            return ""
+            return "", ""
         delta = {key: value for key, value in state.items() if key not in before or before[key] != value}
         delta |= dict.fromkeys(before.keys() - state.keys())
         written = json.dumps(delta, ensure_ascii=False, allow_nan=False)
         self._before = copy.deepcopy(state)
-        return written
+        return written, json.dumps({key: before.get(key) for key in delta}, ensure_ascii=False)

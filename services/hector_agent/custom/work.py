@@ -2,16 +2,20 @@
 
 import asyncio
 import inspect
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 import hector_a2a as a2a
-from hector.agent.v1 import RunEvent
+from hector.agent.v1 import RUN_STATE_INPUT_REQUIRED, RunEvent, StatusChanged, TurnParked
 from hector_agent.agent import Agent
+from hector_agent.asking import asked_for
+from hector_agent.in_doubt import EffectInDoubt, question_of
 from hector_agent.ledger import task_of
 from hector_agent.run import Run
 from hector_agent.sessions.reading import Session
+from hector_agent.state import change
 from hector_agent.view import SHOWN
 from hector_agent.work import Work
 from hector_store import RunLog
@@ -19,7 +23,9 @@ from hector_store import RunLog
 from .answer import Answer
 from .errors import HandlerFailed
 from .history import messages_said
+from .legs import Leg, leg_of
 from .loading import Handler
+from .once import StepInDoubt, Steps, as_call
 from .turn import Turn
 
 log = logging.getLogger(__name__)
@@ -47,6 +53,14 @@ async def answer(
         found = await runs.story(call.app, call.principal.id, task_id, SHOWN)
         return task_of(*found) if found is not None and found[0].is_task else None
 
+    leg = leg_of(run, own) if own else Leg(known=_artifacts(run))
+    if leg.unanswered:
+        await _ask_about(run, leg.unanswered, leg.begun, misunderstood=True)
+        return
+    if leg.takes_back:
+        await run.commit(leg.takes_back)
+        for key, value in leg.taken_back.items():
+            change(session.state, json.dumps({key: value}))
     turn = Turn(
         run,
         call,
@@ -54,13 +68,33 @@ async def answer(
         beside=work.beside,
         history=messages_said(session.events) if session.events else (),
         state=session.state,
-        resumes=bool(own),
+        leg=leg,
         wake_json=work.wake_json,
     )
     assert agent.handler is not None
-    said = Answer(run, turn, agent.config.max_answer_size)
-    await _listen(agent.handler, turn, said, run)
+    said = Answer(run, turn, agent.config.max_answer_size, leg)
+    turn._steps = Steps(run.place.run, leg, said.commit)
+    try:
+        await _listen(agent.handler, turn, said, run)
+    except StepInDoubt as doubt:
+        await said.commit()
+        await _ask_about(run, [doubt.name], {doubt.name: doubt.effect_id})
+        return
     await said.finish()
+
+
+def _artifacts(run: Run) -> frozenset[str]:
+    return frozenset(artifact.artifact_id for artifact in run.task.artifacts)
+
+
+async def _ask_about(
+    run: Run, steps: Sequence[str], effects: Mapping[str, str], *, misunderstood: bool = False
+) -> None:
+    """Have a person say what becomes of steps in doubt, and wait."""
+    asked = question_of([as_call(name, effects.get(name, "")) for name in steps], misunderstood=misunderstood)
+    parked = RunEvent(turn_parked=TurnParked(in_doubt=steps))
+    waits = StatusChanged(state=RUN_STATE_INPUT_REQUIRED, message=asked_for(asked))
+    await run.commit([parked, RunEvent(status_changed=waits)], last=True)
 
 
 async def _listen(handler: Handler, turn: Turn, said: Answer, run: Run) -> None:
@@ -85,6 +119,8 @@ async def _listen(handler: Handler, turn: Turn, said: Answer, run: Run) -> None:
         if run.stopping or not is_inside or _is_stopped():
             raise
         raise _failed(run, None) from None
+    except (StepInDoubt, EffectInDoubt):
+        raise
     # The border of code that is not ours: whatever it raises ends its run, and is nobody else's business.
     except (Exception, SystemExit) as error:
         if not is_inside:

@@ -605,18 +605,24 @@ class StateChanged(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DELTA_JSON_FIELD_NUMBER: _builtins.int
+    BEFORE_JSON_FIELD_NUMBER: _builtins.int
     delta_json: _builtins.str
     """A JSON object: keys to set; null removes a key. Keys may begin with "user:" or "app:"; those that
     begin with "temp:" last as long as their run, and are not written.
+    """
+    before_json: _builtins.str
+    """What these keys were before, likewise: so that it can be taken back where code of the operator's own
+    is called again. Empty where that does not happen.
     """
     def __init__(
         self,
         *,
         delta_json: _builtins.str = ...,
+        before_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta_json", b"delta_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_json", b"before_json", "delta_json", b"delta_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
