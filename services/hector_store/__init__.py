@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .artifacts import Artifacts
     from .blobs import Blobs, blobs_of
-    from .claim import DatabaseInUse
     from .config import StorageConfig, StorageSection
     from .database import Database
     from .dead_letters import Dead, DeadLetter, DeadLetters, DeadPage
@@ -69,7 +68,6 @@ __all__ = [
     "ContextRow",
     "Created",
     "Database",
-    "DatabaseInUse",
     "Dead",
     "DeadLetter",
     "DeadLetters",
@@ -128,7 +126,6 @@ _ELSEWHERE = {
         ("NOTHING_KEPT", "ArtifactPage", "ArtifactRow", "Kept", "NewArtifact", "Scopes", "StateChange"),
         "kept",
     ),
-    "DatabaseInUse": "claim",
     "StorageConfig": "config",
     "StorageSection": "config",
     "Database": "database",

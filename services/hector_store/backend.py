@@ -1,7 +1,6 @@
 """What a `Database` needs of the database behind it: a file, memory, or a server."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -27,12 +26,8 @@ class Backend(Protocol):
     async def read(self, function: Callable[[Connection], T], *, short: bool = False) -> T:
         """Call `function` on one moment of the database; short ones may be done several in one go."""
 
-    def claimed(self) -> AbstractAsyncContextManager[None]:
-        """Own the database's runs until the block ends, or this process does.
-
-        Raises:
-            DatabaseInUse: Another process owns them.
-        """
+    async def is_claimed(self) -> bool:
+        """Say whether a process of a version without leases owns the runs, which then has no lease."""
 
     async def close(self) -> None:
         """Write what was put so far, and let go of everything."""

@@ -1,6 +1,6 @@
 """Claims runs that nobody has, or whose worker is gone: found by reading, taken by compare-and-set."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, false, select, update
@@ -51,6 +51,8 @@ class Seen(NamedTuple):
     candidates: tuple[Candidate, ...]
     working: Working
     """Only where there are caps."""
+    unknown: frozenset[str]
+    """Workers that have runs and are not known."""
     forgettable: tuple[str, ...]
     """Workers that are gone and have left nothing."""
 
@@ -69,7 +71,13 @@ def look(connection: Connection, claim: Claim) -> Seen:
     if found and _has_caps(claim):
         working = _working(connection, [worker for worker in having if is_alive.get(worker)])
     gone = set(is_alive) - set(having) - {worker for worker, alive in is_alive.items() if alive}
-    return Seen(tuple(found), working, tuple(sorted(gone)))
+    unknown = frozenset(having) - is_alive.keys()
+    return Seen(tuple(found), working, unknown, tuple(sorted(gone)))
+
+
+def without(seen: Seen, workers: Collection[str]) -> Seen:
+    """Leave some workers what they have."""
+    return seen._replace(candidates=tuple([one for one in seen.candidates if one.worker not in workers]))
 
 
 def choose(seen: Seen, claim: Claim, turns: Turns) -> list[Candidate]:

@@ -23,9 +23,6 @@ class Writer:
 _THIS = writers.c.id == bindparam("writer")
 _MARK = update(writers).where(_THIS).values(batch=bindparam("number"), time=database_time())
 _BATCH = select(writers.c.batch).where(_THIS).with_for_update()
-_CLAIM = update(writers).where(_THIS).values(claim=bindparam("number"), time=database_time())
-_UNCLAIM = update(writers).where(writers.c.claim == bindparam("number")).values(claim=0)
-_OWNER = select(writers.c.host, writers.c.pid).where(writers.c.claim == bindparam("number"))
 
 
 def enter(connection: Connection, me: Writer) -> None:
@@ -50,19 +47,6 @@ def is_there(connection: Connection, writer: str, batch: int) -> bool:
     """Return whether a batch was committed; waits for a transaction that may still be about to."""
     with connection.begin():
         return connection.execute(_BATCH, {"writer": writer}).scalar() == batch
-
-
-def claimed(connection: Connection, writer: str, number: int) -> None:
-    """Note which connection of a writer holds the claim on the runs."""
-    with connection.begin():
-        connection.execute(_UNCLAIM, {"number": number})  # a server that restarts counts anew
-        connection.execute(_CLAIM, {"writer": writer, "number": number})
-
-
-def claimant(connection: Connection, number: int) -> tuple[str, int] | None:
-    """Return host and process of whoever holds the claim with a connection of this number, if known."""
-    found = connection.execute(_OWNER, {"number": number}).all()
-    return (found[0].host, found[0].pid) if len(found) == 1 else None
 
 
 def leave(connection: Connection, writer: str) -> None:

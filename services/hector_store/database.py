@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
@@ -119,13 +118,13 @@ class Database:
         measuring.read(begun)
         return found
 
-    def claimed(self) -> AbstractAsyncContextManager[None]:
-        """Own the runs of this database until the block ends; released by whatever ends this process.
+    async def is_claimed(self) -> bool:
+        """Say whether a process of an earlier version, which knew no leases, is still at work on its runs.
 
         Raises:
-            DatabaseInUse: Another process owns them; the message says which, as far as that is known.
+            HectorError: It cannot be asked.
         """
-        return self._backend.claimed()
+        return await self._backend.is_claimed()
 
     async def is_well(self) -> bool:
         """Say whether it can be read at once, and the latest commit of the last seconds did not fail.

@@ -128,15 +128,10 @@ class MySQL:
         with connection.begin():  # after a failure the connection is closed, and the lock goes with it
             connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (self._migration_lock,))
 
-    def claim(self, connection: Connection) -> int:
-        """Take a lock that the connection holds."""
-        if connection.exec_driver_sql("SELECT GET_LOCK(%s, 0)", (self._claim_lock,)).scalar():
-            return 0
-        return int(connection.exec_driver_sql("SELECT IS_USED_LOCK(%s)", (self._claim_lock,)).scalar() or -1)
-
-    def number(self, connection: Connection) -> int:
-        """Return the connection's id."""
-        return int(connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one())
+    def is_claimed(self, connection: Connection) -> bool:
+        """Ask who holds the lock."""
+        found = connection.exec_driver_sql("SELECT IS_USED_LOCK(%s)", (self._claim_lock,))
+        return found.scalar() is not None
 
     @property
     def statements(self) -> Mapping[str, Any]:

@@ -56,8 +56,6 @@ class Postgres:
 
     async def connect(self) -> Any:
         """Connect, and set how long is waited for what."""
-        import asyncpg
-
         connection = await self._connect(self.place)
         if not self.place.is_pooled:
             await connection.execute(_SETTINGS, timeout=self.place.connect_s)
@@ -118,20 +116,14 @@ class Postgres:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             yield transaction
 
-    def claim(self, connection: Connection) -> int:
-        """Take a lock that the session holds."""
-        if connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_CLAIM_LOCK})").scalar():
-            return 0
-        holder = connection.exec_driver_sql(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+    def is_claimed(self, connection: Connection) -> bool:
+        """Look for the lock among those that are held."""
+        found = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             f" AND classid::bigint = {_CLAIM_LOCK >> 32} AND objid::bigint = {_CLAIM_LOCK & 0xFFFFFFFF}"
-        ).scalar()
-        return int(holder or -1)
-
-    def number(self, connection: Connection) -> int:
-        """Return the number of the server's process."""
-        return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        )
+        return bool(found.scalar())
 
     @property
     def statements(self) -> Mapping[str, Any]:

@@ -252,7 +252,7 @@ writers = Table(
     _text("id", RUN_ID, primary_key=True),
     _text("host", OWNER),
     _int("pid"),
-    _big("claim"),  # the server's number of the connection that holds the claim on the runs; 0: none
+    _big("claim"),  # what the version before leases kept here; 0
     _big("batch"),  # the last one that was committed
     _big("time"),
 )

@@ -63,15 +63,8 @@ class Server(Protocol):
     def migrating(self, connection: Connection) -> AbstractContextManager[object]:
         """Return a transaction in which no other process migrates this database."""
 
-    def claim(self, connection: Connection) -> int:
-        """Try to own the database's runs as long as this connection lives.
-
-        Returns:
-            0: they are owned now; else the server's number of the connection that owns them, -1 if unknown.
-        """
-
-    def number(self, connection: Connection) -> int:
-        """Return the server's number of this connection."""
+    def is_claimed(self, connection: Connection) -> bool:
+        """Return whether a process of an earlier version holds the lock on the runs that it needed."""
 
     @property
     def statements(self) -> Mapping[str, Any]:

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -14,7 +13,6 @@ from .hints import Carrier, Hints
 from .measuring import watch_pool
 from .migrate import is_current, migrate
 from .server import MIGRATION_S, Server, let_all_go, reader_engine, server_of, writer_engine
-from .server_claim import ServerClaim
 from .server_url import ServerPlace
 from .server_writer import ServerWriter
 from .work import AnyWork, WriteQueue
@@ -64,11 +62,9 @@ class ServerBackend:
 
         return await self._patiently(once, self._busy_s)
 
-    @asynccontextmanager
-    async def claimed(self) -> AsyncIterator[None]:
-        """Own the database's runs as long as a connection of its own lives."""
-        async with ServerClaim(self._server, self._write_engine, self._writer.id).held():
-            yield
+    async def is_claimed(self) -> bool:
+        """Ask the server for the lock that earlier versions held."""
+        return await self.read(self._server.is_claimed)
 
     async def close(self) -> None:
         """Write what was put, and close every connection."""

@@ -54,7 +54,7 @@ class ServerPlace:
     """"": what the driver takes by itself, for example PGUSER."""
     password: str = field(default="", repr=False)
     pool_size: int = POOL_SIZE
-    """Connections that read; there are two more: one writes, one holds the claim on the runs."""
+    """Connections that read; one more writes, and on PostgreSQL one more hears of other processes."""
     connect_s: float = CONNECT_S
     """How long a connection may take."""
     tls: Tls = Tls()

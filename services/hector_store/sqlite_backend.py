@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from .claim import claimed_file
+from .file_lock import FileLock, Held
 from .group_commit import Fault
 from .measuring import watch_pool
 from .migrate import migrate
@@ -64,9 +65,9 @@ class SQLiteBackend:
             return await self._short_reads.read(function)
         return await self._in_thread(self._read, function)
 
-    def claimed(self) -> AbstractAsyncContextManager[None]:
-        """Own the runs by a lock on a file beside the database."""
-        return claimed_file(self._place.file)
+    async def is_claimed(self) -> bool:
+        """Look whether somebody holds the lock that earlier versions held."""
+        return self._place.file is not None and await self._in_thread(_is_owned, self._place.file)
 
     async def close(self) -> None:
         """Readers first: in memory they use the writer's connection."""
@@ -111,3 +112,14 @@ class SQLiteBackend:
     def _dispose(self) -> None:
         self._write_engine.dispose()
         self._read_engine.dispose()
+
+
+def _is_owned(file: Path) -> bool:
+    lock = file.with_name(f"{file.name}-owner")
+    if not lock.exists():
+        return False
+    try:
+        FileLock(lock).release()
+    except Held:
+        return True
+    return False

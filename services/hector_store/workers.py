@@ -89,7 +89,7 @@ class Workers:
         """
         async with self._turn:
             found = await self._database.read(partial(claiming.find, run_id=run_id), short=True)
-            if found is None:
+            if found is None or await self._is_of_before(found.worker):
                 return None
             taken = await self._take(worker_id, Claim(limit=1), [found], when_due=False)
         return taken[0] if taken else None
@@ -119,6 +119,8 @@ class Workers:
             seen = await self._database.read(partial(claiming.look, claim=wanted))
             if seen.forgettable:
                 await self._database.write(partial(claiming.forget, worker_ids=seen.forgettable))
+            if seen.unknown and await self._database.is_claimed():
+                seen = claiming.without(seen, seen.unknown)
             chosen = claiming.choose(seen, wanted, self._turns)
             if not chosen:
                 break
@@ -128,6 +130,11 @@ class Workers:
                 break
         measuring.claimed(taken)
         return taken
+
+    async def _is_of_before(self, worker_id: str) -> bool:
+        """Say whether a process of an earlier version has what this worker has."""
+        is_unknown = bool(worker_id) and await self.of(worker_id) is None
+        return is_unknown and await self._database.is_claimed()
 
     async def _take(
         self, worker_id: str, claim: Claim, chosen: list[Candidate], *, when_due: bool = True

@@ -187,7 +187,7 @@ async def test_a_backup_of_a_file_is_one_moment_of_it_while_it_is_written(tmp_pa
         assert written >= 50
         assert (taken.runs, taken.schema) == (1, HEAD)
         assert file.stat().st_mode & 0o777 == 0o600
-        assert names_in(tmp_path) == {"hector.db", "hector.db-wal", "hector.db-shm", "backup.db"}
+        assert names_in(tmp_path) == {"hector.db", "hector.db-wal", "hector.db-shm", "hector.db-turn", "backup.db"}
     async with opened(f"sqlite://{file}") as copy:
         assert await check(copy).findings() == []
         assert len(await RunLog(copy).events("app", run)) >= 52
@@ -208,7 +208,7 @@ async def test_a_backup_replaces_nothing_and_leaves_nothing_half_done(tmp_path: 
         await back_up(place, tmp_path / "nowhere" / "backup.db")
     with pytest.raises(HectorError, match=r"in no file of this machine"):
         await back_up(Place(None), file)
-    assert names_in(tmp_path) == {"hector.db", "backup.db"}
+    assert names_in(tmp_path) == {"hector.db", "hector.db-turn", "backup.db"}
 
 
 async def test_a_backup_is_put_back_and_what_was_there_is_kept(tmp_path: Path) -> None:
