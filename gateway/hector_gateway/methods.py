@@ -1,13 +1,17 @@
 """The methods of A2A, derived from the contract: what each takes, gives, and how to call it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+
+import hector_a2a as a2a
+
+from .lasting import Lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,15 @@ class Method:
 
 
 def methods_of(service: ServiceDescriptor, mesh: grpc.aio.Channel) -> dict[str, Method]:
-    """Return the methods of a service by name."""
-    return {rpc.name: _method(service, rpc, mesh) for rpc in service.methods}
+    """Return the methods of a service by name. Streams of tasks go on when who shows them is gone."""
+    found = {rpc.name: _method(service, rpc, mesh) for rpc in service.methods}
+    if service.full_name == a2a.SERVICE:
+        resume = found["SubscribeToTask"].stream
+        for name in ("SendStreamingMessage", "SubscribeToTask"):
+            is_send = name == "SendStreamingMessage"
+            lasting = Lasting(found[name].stream, resume, mesh, is_send=is_send)
+            found[name] = replace(found[name], stream=lasting)
+    return found
 
 
 def _method(service: ServiceDescriptor, rpc: Any, mesh: grpc.aio.Channel) -> Method:
