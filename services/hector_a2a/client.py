@@ -15,6 +15,7 @@ from hector_mesh import HectorError
 from .client_endpoint import SECURE, Endpoint, Transport, by_card, by_convention, card_url, check_public
 from .client_errors import BrokenAnswer, NoPages, NotAnA2AServer, Refused
 from .client_http import HttpWire
+from .json_out import to_json
 
 if TYPE_CHECKING:
     from .client_grpc import GrpcWire
@@ -165,6 +166,34 @@ class Client:
         if self.url.partition("://")[0] in SECURE:
             raise NoPages(self.url)
         return await self._http.page(self.url + path, verb, body)
+
+    async def manage(
+        self,
+        method: str,
+        request: Message,
+        path: str,
+        *,
+        verb: str = "GET",
+        body: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return what a Hector server's AgentService answers, as JSON: over gRPC or, by the URL, as a page.
+
+        Args:
+            method: The call, as "PauseRun".
+            request: What is asked.
+            path: The page that answers the same over HTTP, with its query.
+            verb: With which verb.
+            body: What to send there.
+
+        Raises:
+            HectorError: As `send` does.
+        """
+        if self.url.partition("://")[0] not in SECURE:
+            return await self.page(path, verb=verb, body=body)
+        endpoint = by_convention(self.url, "", self._transport)
+        assert endpoint is not None
+        found: dict[str, Any] = to_json(await self._over_grpc().manage(endpoint, method, request))
+        return found
 
     async def _call(
         self, method: str, request: Message, agent: str, answer: type[M], *, quick: bool = True

@@ -100,6 +100,15 @@ class GrpcWire:
         except AioRpcError as error:
             raise self._understood(endpoint, error) from None
 
+    async def manage(self, endpoint: Endpoint, method: str, request: Message) -> Message:
+        """Return what a Hector server's AgentService answers."""
+        rpc = getattr(AgentServiceStub(self._channel(endpoint.url)), method)
+        try:
+            found: Message = await rpc(request, timeout=QUICK_S, metadata=self._metadata(endpoint))
+        except AioRpcError as error:
+            raise self._understood(endpoint, error) from None
+        return found
+
     def _channel(self, url: str) -> grpc.aio.Channel:
         if url not in self._channels:
             scheme, _, place = url.partition("://")

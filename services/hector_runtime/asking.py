@@ -89,6 +89,24 @@ class ServerAsker:
             raise BrokenAnswer(url, f"the server stopped, or was lost, and is not back after {PICK_UP_S:g} s")
         raise error
 
+    async def follow(self, task: str, agent: str) -> AsyncGenerator["a2a.StreamResponse", None]:
+        """Yield a task as it is, and what changes until it is over; what breaks off is picked up."""
+        seen = Seen(task)
+        try:
+            async with aclosing(self._client.subscribe(task, agent)) as responses:
+                async for response in responses:
+                    seen.take(response)
+                    yield response
+            return
+        except BrokenAnswer as broken:
+            error = broken
+        except Refused:  # it is over by now
+            yield a2a.StreamResponse(task=await self._client.get(task, agent))
+            return
+        async with aclosing(self._picked_up(seen, agent, error)) as responses:
+            async for response in responses:
+                yield response
+
     async def cancel(self, task: str, agent: str) -> None:
         await self._client.cancel(task, agent)
 

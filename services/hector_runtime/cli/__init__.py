@@ -19,7 +19,7 @@ COMMANDS = {
     "serve": "Run agents behind the A2A protocol.",
     "call": "Ask an agent once and print its answer.",
     "chat": "Talk with an agent.",
-    "task": "Look at tasks of a server, and cancel them.",
+    "task": "Look at tasks of a server, and tell them what to do.",
     "db": "Upgrade, check, prune and back up the database.",
     "sessions": "Look at conversations that a server keeps, add to them, remove them.",
     "card": "Show, verify and sign agent cards.",

@@ -1,5 +1,6 @@
-"""`hector task`: what became of tasks at a server, and an end to those that take too long."""
+"""`hector task`: tasks at a server: what became of them, and what they are to do."""
 
+import copy
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +13,9 @@ from .exits import ASKING
 from .options import Source, format_option, server_options, source_of
 from .output import columns, cut
 from .running import run
+from .task_commands import checkpoints, pause, requeue, resume, retry, signal
+from .task_queue import dead, queue
+from .task_tail import tail
 
 if TYPE_CHECKING:
     import hector_a2a as a2a
@@ -29,13 +33,24 @@ STATES = (
 
 @click.group("task")
 def command() -> None:
-    """Look at tasks of a running server, and cancel them.
+    """Look at tasks of a running server, and tell them what to do.
 
-    Everybody sees only their own: a task of somebody else's is not found.
+    Everybody sees only their own: a task of somebody else's is not found. Commands of operators reach all.
     """
 
 
-command.add_command(push.command)
+for _command in (
+    *(tail, pause, resume, retry, signal, checkpoints, requeue),
+    *(queue, dead, push.command),
+):
+    command.add_command(_command)
+
+
+def hidden(known: click.Command, name: str) -> click.Command:
+    """Return a command under another name, which help does not list."""
+    other = copy.copy(known)
+    other.name, other.hidden = name, True
+    return other
 
 
 def task_arguments(function: Any) -> Any:
@@ -46,23 +61,26 @@ def task_arguments(function: Any) -> Any:
 
 
 @command.command(
-    "get",
+    "show",
     cls=Documented,
     exits=ASKING,
     examples=(
-        ("hector task get 0198f3a2", "Its state and its answer."),
-        ("hector task get writer 0198f3a2 -f json", "The same as A2A's JSON, of an agent that is named."),
+        ("hector task show 0198f3a2", "Its state and its answer."),
+        ("hector task show writer 0198f3a2 -f json", "The same as A2A's JSON, of an agent that is named."),
     ),
 )
 @task_arguments
 @format_option("text", "json")
 @server_options
-def get(words: tuple[str, ...], agent: str | None, form: str, **options: Any) -> None:
+def show(words: tuple[str, ...], agent: str | None, form: str, **options: Any) -> None:
     """Print a task: its state, what was asked, what was answered."""
-    name, task_id = _split(words, agent)
+    name, task_id = split(words, agent)
     source = source_of(options)
-    owner, task = _of_server(source, lambda client: _found(client, name, task_id))
+    owner, task = _of_server(source, lambda client: found_at(client, name, task_id))
     _print(owner, task, form)
+
+
+command.add_command(hidden(show, "get"))  # as it was called before
 
 
 @command.command(
@@ -79,7 +97,7 @@ def cancel(words: tuple[str, ...], agent: str | None, form: str, **options: Any)
 
     A task that has ended is left as it is: that is said, and is no error.
     """
-    name, task_id = _split(words, agent)
+    name, task_id = split(words, agent)
     source = source_of(options)
     owner, task, stopped = _of_server(source, lambda client: _cancelled(client, name, task_id))
     if form == "json":
@@ -163,7 +181,7 @@ async def _owners(client: "Client", name: str) -> list[str]:
         return [""]
 
 
-async def _found(client: "Client", name: str, task_id: str) -> "tuple[str, a2a.Task]":
+async def found_at(client: "Client", name: str, task_id: str) -> "tuple[str, a2a.Task]":
     """Return a task and whose it is.
 
     Raises:
@@ -204,7 +222,7 @@ def _why(error: "HectorError") -> str:
 async def _cancelled(client: "Client", name: str, task_id: str) -> "tuple[str, a2a.Task, bool]":
     from hector_a2a.client_errors import Refused
 
-    owner, task = await _found(client, name, task_id)
+    owner, task = await found_at(client, name, task_id)
     try:
         return owner, await client.cancel(task.id, owner), True
     except Refused as error:
@@ -243,7 +261,8 @@ async def _listed(
     return rows[:limit], following, sum(found.total_size for found in pages)
 
 
-def _split(words: tuple[str, ...], agent: str | None) -> tuple[str, str]:
+def split(words: tuple[str, ...], agent: str | None) -> tuple[str, str]:
+    """Return the agent that is named, or "", and the task."""
     if len(words) > 2 or (len(words) == 2 and agent):
         raise click.UsageError("name one task: TASK_ID, or AGENT TASK_ID")
     return (agent or "" if len(words) == 1 else words[0]), words[-1]
