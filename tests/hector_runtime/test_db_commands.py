@@ -47,7 +47,7 @@ def sql(place, *statements):
 
 @pytest.fixture
 def filled(place):
-    """A database with a run of Ada's, two days old, of an agent that the config has."""
+    """A database with a run of Zoe's, two days old, of an agent that the config has."""
     does("upgrade")
     sql(
         place,
@@ -55,7 +55,7 @@ def filled(place):
            status_time, is_task, finished, revision, priority, worker, worker_target, epoch, lease_until,
            wake_at, deadline, attempt, next_seq, idempotency_hash, created_time, strategy_name,
            strategy_version, view, strategy_state)
-           VALUES ('0198f3a2', 'turn', 'default', 'ada', 'assistant', '', NULL, '', 'RUN_STATE_COMPLETED',
+           VALUES ('0198f3a2', 'turn', 'default', 'zoe', 'assistant', '', NULL, '', 'RUN_STATE_COMPLETED',
            (strftime('%s') - 172800) * 1000000, 1, 1, '', 0, '', '', 1, 0, 0, 0, 0, 1, '',
            (strftime('%s') - 172800) * 1000000, '', 0, x'', x'')""",
     )
@@ -96,7 +96,7 @@ def test_a_check_changes_nothing_it_is_not_asked_to(place):
 
 
 def test_what_is_not_there_is_not_made_by_looking(place):
-    for words in (("check",), ("prune",), ("backup",), ("receipts",), ("erase", "--user", "ada", "--yes")):
+    for words in (("check",), ("prune",), ("backup",), ("receipts",), ("erase", "--user", "zoe", "--yes")):
         assert "there is no database" in does(*words, code=1)
         assert {path.name for path in place.iterdir()} == {"hector.yaml"}
 
@@ -134,11 +134,11 @@ def test_a_backup_is_not_written_over(filled):
 
 
 def test_erasing_asks_first_and_gives_a_receipt(filled):
-    assert "Aborted" in does("erase", "--user", "ada", said="n\n", code=1)
-    receipt = facts("erase", "--user", "ada", "--yes")
+    assert "Aborted" in does("erase", "--user", "zoe", said="n\n", code=1)
+    receipt = facts("erase", "--user", "zoe", "--yes")
     assert receipt["counts"] == {"runs": 1}
-    assert "ada" not in json.dumps(receipt)
-    assert [one["id"] for one in facts("receipts", "--user", "ada")["receipts"]] == [receipt["id"]]
+    assert "zoe" not in json.dumps(receipt)
+    assert [one["id"] for one in facts("receipts", "--user", "zoe")["receipts"]] == [receipt["id"]]
     assert facts("receipts", "--user", "bob")["receipts"] == []
     assert "done" in does("receipts")
     sql(filled, "UPDATE receipts SET done_time = done_time + 1")

@@ -20,7 +20,7 @@ from hector_store.schema import metadata, receipts, run_events
 SECRET = b"what was said: 4711-0815"
 
 
-async def live(database, *, app="app", owner="ada", state="RUN_STATE_COMPLETED", events=2):
+async def live(database, *, app="app", owner="zoe", state="RUN_STATE_COMPLETED", events=2):
     """Leave traces of a user in every table that may have some."""
     log = RunLog(database)
     push = NewPush(id="p", url="https://example.com/4711-0815", secret=b"s", dialect="1.0", traceparent="")
@@ -64,8 +64,8 @@ async def test_nothing_of_a_user_is_left_and_everything_of_others(database):
     await live(database)
     await live(database, app="other")
     bobs = await live(database, owner="bob")
-    receipt = await Erasure(database).erase("ada")
-    assert await rows_of(database, "ada") == set()
+    receipt = await Erasure(database).erase("zoe")
+    assert await rows_of(database, "zoe") == set()
     assert await RunLog(database).get("app", "bob", bobs)
     assert len(await Pins(database).of("app", "bob")) == 1
     assert (receipt.counts["runs"], receipt.counts["effects"], receipt.counts["run_signals"]) == (2, 2, 2)
@@ -77,27 +77,27 @@ async def test_nothing_of_a_user_is_left_and_everything_of_others(database):
 async def test_only_one_app_is_touched_when_one_is_named(database):
     await live(database)
     others = await live(database, app="other")
-    assert (await Erasure(database).erase("ada", "app")).counts["runs"] == 1
-    assert await RunLog(database).get("other", "ada", others)
+    assert (await Erasure(database).erase("zoe", "app")).counts["runs"] == 1
+    assert await RunLog(database).get("other", "zoe", others)
 
 
 async def test_a_receipt_tells_who_it_is_about_to_those_who_know_and_cannot_be_changed(database):
     await live(database)
-    receipt = await Erasure(database).erase("ada", "app")
+    receipt = await Erasure(database).erase("zoe", "app")
     assert [receipt] == await Erasure(database).receipts()
-    assert receipt.is_about("ada")
+    assert receipt.is_about("zoe")
     assert not receipt.is_about("bob")
     assert receipt.is_whole
     assert not replace(receipt, counts={**receipt.counts, "runs": 0}).is_whole
     assert not replace(receipt, done_time_us=receipt.done_time_us + 1).is_whole
     assert receipt.begun_time_us <= receipt.done_time_us
     stored = await database.read(lambda db: str(db.execute(select(receipts)).all()))
-    assert "ada" not in stored
+    assert "zoe" not in stored
 
 
 async def test_a_run_at_work_goes_and_its_owner_can_write_nothing_more(database):
     run = await live(database, state="RUN_STATE_WORKING")
-    await Erasure(database).erase("ada")
+    await Erasure(database).erase("zoe")
     with pytest.raises(RunNotFound):
         await RunLog(database).append(run, 1, [NewEvent("text_appended", SECRET)])
     assert await rows_of(database, "4711-0815") == set()
@@ -108,11 +108,11 @@ async def test_a_long_life_is_erased_in_short_steps(database, monkeypatch):
     monkeypatch.setattr(erasing, "RUNS_AT_ONCE", 2)
     log = RunLog(database)
     for _ in range(5):
-        new = NewRun(app="app", owner="ada", agent="writer", state="RUN_STATE_COMPLETED")
+        new = NewRun(app="app", owner="zoe", agent="writer", state="RUN_STATE_COMPLETED")
         await log.create(new, [NewEvent("message_received", SECRET)] * 7)
-    receipt = await Erasure(database).erase("ada")
+    receipt = await Erasure(database).erase("zoe")
     assert (receipt.counts["runs"], receipt.counts["run_events"]) == (5, 35)
-    assert await rows_of(database, "ada", "4711-0815") == set()
+    assert await rows_of(database, "zoe", "4711-0815") == set()
 
 
 async def test_whoever_is_not_there_gets_a_receipt_too(database):
@@ -134,7 +134,7 @@ async def test_what_was_erased_cannot_be_found_in_the_file_either(tmp_path):
         with closing(sqlite3.connect(file)) as other:
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert b"4711-0815" in file.read_bytes()
-        await Erasure(database).erase("ada")
+        await Erasure(database).erase("zoe")
         assert await database.read(lambda db: db.execute(select(run_events)).all()) == []
         left = [path for path in tmp_path.iterdir() if b"4711-0815" in path.read_bytes()]
         assert left == []

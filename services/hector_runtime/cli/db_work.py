@@ -107,9 +107,13 @@ async def checked(where: Where, *, quick: bool, repair: bool) -> Report:
             check = Check(database, Artifacts(database), projected)
             keys = await rebuild_states(database) if repair else 0
             found = await check.findings(agents)
-            if repair and (mended := [one for one in found if one.repairable]):
+            if repair:
+                mended = [one for one in found if one.repairable]
                 await check.repair(found)
-                runs, check.looked_at = check.looked_at, 0
+                if keys := await rebuild_states(database):
+                    problem = f"{keys} keys of state were not what events say"
+                    mended.append(Finding("projection", "table states", problem, True))
+                check.looked_at = 0
                 found = await check.findings(agents)
             runs = check.looked_at
     facts = {
@@ -134,6 +138,7 @@ async def checked(where: Where, *, quick: bool, repair: bool) -> Report:
 async def pruned(where: Where, ages: Mapping[str, str | None], *, dry_run: bool) -> Report:
     """Delete what is old enough, and count it."""
     from hector_agent.compacting import compacted
+    from hector_store.artifacts import Artifacts
     from hector_store.history.passing import Pass
     from hector_store.history.policy import FOREVER
 
@@ -142,6 +147,8 @@ async def pruned(where: Where, ages: Mapping[str, str | None], *, dry_run: bool)
     retention = _retention(meant.config, ages)
     async with _open(meant) as database:
         done = await Pass(database, retention.policy(), compacted, dry=dry_run, gently=False).run()
+        if not dry_run:
+            done.add("contents", await Artifacts(database).sweep())
     name, verb = meant.place.name, "would go" if dry_run else "went"
     facts = {"database": name, "dry_run": dry_run, "looked_at": done.looked_at, "removed": dict(done.counts)}
     lines = [_went(kind, number, dry_run) for kind, number in sorted(done.counts.items())]
