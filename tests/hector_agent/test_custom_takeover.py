@@ -1,4 +1,4 @@
-"""Ours: code of the operator's own is called again when its process is gone, and what it does once stays done."""
+"""Ours: code of the operator's own is called again when its process is gone; what is once stays done."""
 
 import asyncio
 from contextlib import asynccontextmanager

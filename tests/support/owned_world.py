@@ -9,7 +9,7 @@ from support.scripted_agent import Config, usage
 
 import hector_reasoning
 from hector.agent.v1 import RunEvent
-from hector.common.v1 import ROLE_TOOL, Tool, ToolAnnotations
+from hector.common.v1 import ROLE_TOOL, ROLE_USER, Tool, ToolAnnotations
 from hector.llm.v1 import (
     FINISH_REASON_STOP,
     FINISH_REASON_TOOL_CALLS,
@@ -31,6 +31,7 @@ from hector_reasoning import ReasoningSection
 from hector_store import RunLog, opened
 
 STEPS = 3
+COMMITS_OF_TOOL = 2
 """Tools that the model wants, one after the other, before it answers."""
 
 
@@ -38,16 +39,18 @@ class Model(LLMProviderServicer):
     """Says a word and wants a tool, three times; then it answers. The same question gets the same answer."""
 
     def __init__(self, tool: str = "look") -> None:
-        self.tool, self.asked = tool, 0
+        self.tool, self.asked, self.steps = tool, 0, STEPS
+        self.told: list[str] = []
+        """What the user said last, question by question."""
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
     async def StreamText(self, request, context):
         self.asked += 1
-        done = 0
-        for message in request.messages:
-            done = done + 1 if message.role == ROLE_TOOL else done
-        if done < STEPS:
+        done = sum(message.role == ROLE_TOOL for message in request.messages)
+        said = [message.parts[0].text for message in request.messages if message.role == ROLE_USER]
+        self.told.append(said[-1])
+        if done < self.steps:
             yield StreamTextResponse(text=f"step {done + 1} ")
             await self.may_answer.wait()
             call = ToolCallDelta(index=0, id=f"call_{done}", name=self.tool)

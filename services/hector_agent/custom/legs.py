@@ -1,7 +1,8 @@
 """What a handler did before it was called again: a leg begins with a message, or with what woke the task.
 
-When its process dies in the middle of a leg, the handler is called again from the leg's beginning. What it said
-in that leg is void and replaced, what it changed in the state is taken back, and what it does once stays done.
+When its process dies in the middle of a leg, the handler is called again from the leg's beginning. What it
+said in that leg is void and replaced, what it changed in the state is taken back, and what it does once stays
+done.
 """
 
 import json
@@ -65,7 +66,7 @@ def leg_of(run: Run, own: Sequence[RunEvent]) -> Leg:
             doubted, waits = [], False
             leg.attempt += 1
         elif kind == "message_received" or (
-            kind == "signal_received" and event.signal_received.signal.wake_json
+            waits and kind == "signal_received" and event.signal_received.signal.wake_json
         ):
             start, leg.attempt = index, 1
             if kind == "message_received":
