@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import hector_a2a as a2a
 from hector.agent.v1 import RunEvent, ToolFinished, ToolStarted
 from hector.common.v1 import ROLE_TOOL, Message
 
 from .in_doubt import Verdict
-from .view import INTERRUPTED
 
 ANSWER = "answer-"
 """What artifacts of a model's text are called, with the number of the question."""
@@ -63,26 +61,6 @@ def void_text(own: Sequence[RunEvent]) -> frozenset[str]:
         elif kind == "model_answered":
             open_text = ""
     return frozenset({open_text} if open_text else ())
-
-
-def void_of_code(own: Sequence[RunEvent]) -> frozenset[str]:
-    """Return the artifacts that code has made since it was last told something: it says them anew."""
-    found: set[str] = set()
-    for event in own:
-        kind = event.WhichOneof("event")
-        if kind == "text_appended":
-            found.add(event.text_appended.artifact_id)
-        elif kind == "artifact_saved":
-            saved = a2a.Artifact()
-            event.artifact_saved.artifact.Unpack(saved)
-            found.add(saved.artifact_id)
-        elif kind == "message_received" or _asks(event):
-            found.clear()
-    return frozenset(found)
-
-
-def _asks(event: RunEvent) -> bool:
-    return event.HasField("status_changed") and event.status_changed.state in INTERRUPTED
 
 
 def without(own: Sequence[RunEvent], void: frozenset[str]) -> list[RunEvent]:

@@ -36,7 +36,7 @@ from .ledger import ended, events_of, packed
 from .measuring import CLAIMED, TAKEN_OVER, buried
 from .opening import committed, owned
 from .recovery import Fate, end_of, fate
-from .resuming import void_of_code, void_text
+from .resuming import void_text
 from .run import Also, Run
 from .work import Work
 
@@ -128,7 +128,7 @@ class TakingOver:
         facts = {"run": place.run, "agent": place.agent, "worker": row.worker, "before": before}
         logger.info("run was taken over", extra={**facts, "epoch": row.epoch, "reason": why})
         work.wake_json = found.wake_json or work.wake_json
-        run.void = void_text(own) if work.agent.handler is None else void_of_code(own)
+        run.void = void_text(own) if work.agent.handler is None else frozenset()
         if also == Also():
             await committed(run, events)
         else:

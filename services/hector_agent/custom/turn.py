@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 import hector_a2a as a2a
@@ -13,6 +14,7 @@ from hector_mesh import Call, Principal
 
 from .legs import Leg
 from .once import Policy, Steps
+from .rests import Rests
 
 Find = Callable[[str], Awaitable["a2a.Task | None"]]
 
@@ -20,8 +22,8 @@ Find = Callable[[str], Awaitable["a2a.Task | None"]]
 class Turn:
     """One turn of a conversation: the message that is to be answered, and everything it belongs to."""
 
-    __slots__ = ("_before", "_beside", "_call", "_find", "_run", "_steps", "agent", "attempt", "history",
-                 "message", "resumes", "state", "wake_json")  # fmt: skip
+    __slots__ = ("_before", "_beside", "_call", "_find", "_rests", "_run", "_steps", "agent", "attempt",
+                 "history", "message", "resumes", "state", "wake_json")  # fmt: skip
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Turn:
         """The session's state, for this turn and later ones: change it in place, with what JSON knows."""
         self._before = copy.deepcopy(self.state) if self.state else {}
         self._steps: Steps | None = None
+        self._rests: Rests | None = None
         self.attempt = leg.attempt
         """How often the handler is called for this message, this time included: more than 1 where its process
         died, or was stopped, in the middle of it. What it said is void then, and `state` is as it was."""
@@ -165,7 +168,41 @@ class Turn:
             Exception: What the function raised; it has not been done then, and is in doubt later.
         """
         assert self._steps is not None
+        assert self._rests is not None
+        await self._rests.may_go_on()
         return await self._steps.once(name, function, args, after_crash)
+
+    async def sleep(self, delay_s: float, *, name: str = "") -> None:
+        """Wait for so long, and hold nothing meanwhile: no process, no memory, no place in the session.
+
+        The handler ends here, and is called again when the time is over, by whatever process; then this
+        returns at once. What it had said is void until it says it again, so what must happen once belongs
+        into `once`.
+
+        Args:
+            delay_s: Seconds, counted from the first time that this is called, by the database's clock.
+            name: Tells this wait from others of the task; left out, they are counted.
+        """
+        assert self._rests is not None
+        await self._rests.sleep(delay_s, name)
+
+    async def sleep_until(self, moment: datetime, *, name: str = "") -> None:
+        """Wait until a moment, by the database's clock, as `sleep` does.
+
+        Raises:
+            ValueError: The moment has no zone.
+        """
+        assert self._rests is not None
+        await self._rests.sleep_until(moment, name)
+
+    async def wait(self, timeout_s: float | None = None, *, name: str = "") -> Any:
+        """Wait for a signal to the task (`hector task signal`), as `sleep` does, and return its JSON object.
+
+        Signals that came before wait in their order. None: the time was over first.
+        """
+        assert self._rests is not None
+        said = await self._rests.wait(timeout_s, name)
+        return None if said is None else json.loads(said)
 
     def effect_id(self, name: str) -> str:
         """Return what a step of `once` may be known by to others: an idempotency key that never changes."""

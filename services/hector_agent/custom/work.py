@@ -26,6 +26,7 @@ from .history import messages_said
 from .legs import Leg, leg_of
 from .loading import Handler
 from .once import StepInDoubt, Steps, as_call
+from .rests import Rests
 from .turn import Turn
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ async def answer(
     )
     assert agent.handler is not None
     said = Answer(run, turn, agent.config.max_answer_size, leg)
-    turn._steps = Steps(run.place.run, leg, said.commit)
+    turn._steps = Steps(run.effects_of, leg, said.commit)
+    turn._rests = Rests(run, own, said.commit)
     try:
         await _listen(agent.handler, turn, said, run)
     except StepInDoubt as doubt:
