@@ -11,6 +11,7 @@ from hector_mesh import Mesh
 from .beginning import Beginning
 from .config import AgentConfig
 from .conversation import system
+from .sessions.instructions import Instruction
 from .tools import Toolbox
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Agent:
         """Of the config that it is an entry of; its runs say so. Empty: as their calls say."""
         self.strategy = ReasoningStrategyStub(mesh.at(f"agents.{name}"))
         self.beginning = Beginning(self.strategy)
-        self.instruction = instruction_of(config)
+        self.instruction = Instruction(instruction_of(config))
         self.options_json = json.dumps({"strategy": config.reasoning.strategy, **config.reasoning.options})
         self.handler = _handler_of(config)
         self.answers_plainly = self.handler is not None and _promises_message(self.handler)

@@ -119,7 +119,8 @@ class AgentConfig(Section):
     """Let every caller choose another model for one message (`hector call --llm NAME`, or the message's
     metadata `hector.llm`). false: only callers with role operator or admin."""
     instruction: str = ""
-    """What the model is told before anything else."""
+    """What the model is told before anything else. `{key}`, `{user:key}`, `{app:key}`, `{temp:key}` and
+    `{artifact.name}` stand for what the session knows; `{key?}` may be missing. Other braces stay."""
     global_instruction: str = ""
     """Told before `instruction`; what a group of agents has in common."""
     prompt: PromptConfig = PromptConfig()

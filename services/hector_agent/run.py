@@ -20,7 +20,7 @@ from hector.agent.v1 import (
     SignalReceived,
     TextAppended,
 )
-from hector.common.v1 import Message
+from hector.common.v1 import Artifact, Message
 from hector_mesh import HectorError
 from hector_mesh.flag import Flag
 from hector_store import (
@@ -40,7 +40,7 @@ from hector_store import (
 from .conversation import from_a2a
 from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
-from .sessions.scopes import kept_of, lasting
+from .sessions.scopes import OF_USER, kept_of, lasting
 from .view import FINAL, INTERRUPTED, fold, listed, listed_after, state_of
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .tail import Reader
 
 FLUSH_S = 0.25  # how long shown text may stay uncommitted
+FLUSH_AGAIN_S = 1.0  # and how long until it is tried again, if the database would not take it
 FLUSH_CHARS = 32 * 1024  # how much of it
 OPENING_ROUNDS = 3
 """Rounds of the event loop that do not count as waiting, as of `asyncio.sleep(0)`."""
@@ -200,6 +201,13 @@ class Run:
         task.CopyFrom(self.task)
         return task, Cursor(self._next_seq - 1)
 
+    async def stored(self, name: str) -> Artifact | None:
+        """Return the newest version of an artifact of the session, or of its user; None: there is none."""
+        place = self.place
+        context = "" if name.startswith(OF_USER) else place.context
+        found = await self._log.artifacts.load(place.app, place.owner, context, name)
+        return None if found is None else Artifact.FromString(found[1])
+
     @property
     def growing(self) -> str:
         """The artifact whose text was shown last, and is not marked as ended yet."""
@@ -226,7 +234,7 @@ class Run:
         if self.draft is not None:
             return  # it is about to be written in any case
         if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
+            self._flush_in(FLUSH_S)
         elif self._open_chars >= FLUSH_CHARS and not self._lock.locked():
             self._stop_timer()
             self._flush()
@@ -427,6 +435,7 @@ class Run:
         self.feed.publish(events)
         if self._open is not None:
             self.feed.show(self._open)
+            self._flush_in(FLUSH_S)  # what came while a draft was written has no timer yet
         if self.committed is not None:
             self.committed(self.place.run)
 
@@ -458,6 +467,8 @@ class Run:
             text.text += self._open.text
         self._open, self._open_chars = text, len(text.text)
         self.feed.show(text)
+        if not self.cannot_write:
+            self._flush_in(FLUSH_AGAIN_S)
 
     def _changes(
         self,
@@ -475,6 +486,10 @@ class Run:
             strategy_version=version,
             strategy_state=data,
         )
+
+    def _flush_in(self, seconds: float) -> None:
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_later(seconds, self._flush)
 
     def _flush(self) -> None:
         self._flushing = None

@@ -315,6 +315,13 @@ class Turn:
     def _started(self, call: ToolCall) -> ToolStarted:
         return toolbox.started(self.run.effects_of, self.iteration, call, self.tools)
 
+    async def _instruction(self) -> Sequence[Message]:
+        """Return what the model is told first, with what the session knows in its places."""
+        instruction = self.agent.instruction
+        if not instruction.has_places:
+            return instruction.messages
+        return await instruction.filled(self.agent.name, self.state, self.run.stored)
+
     async def _ask(self, action: str, question: Ask, iteration: int) -> Observation:
         await self.may_go_on()
         if self.pending or self.failure:  # of a question that failed, text may be open
@@ -323,7 +330,7 @@ class Turn:
         extra = list(question.messages)
         messages = extra
         if question.conversation != Ask.CONVERSATION_REPLACE:
-            messages = [*self.agent.instruction, *self.conversation, *extra]
+            messages = [*await self._instruction(), *self.conversation, *extra]
         if question.conversation == Ask.CONVERSATION_APPEND and extra:
             self.conversation += extra
             self.pending.append(RunEvent(messages_added=MessagesAdded(messages=extra)))

@@ -236,3 +236,30 @@ async def test_no_more_of_a_session_is_shown_than_its_agent_wants(mesh_under_tes
     assert shown[1] == ["Be brief.", "q1", "a1 ", "q2"]
     assert shown[3] == ["Be brief.", "q1", "a1 ", "q2", "a2 ", "q3"]
     assert shown[4] == ["Be brief.", "q2", "a2 ", "q3", "a3 ", "q4"], "whole turns: q2 made four messages"
+
+
+async def test_an_instruction_says_what_the_session_knows(mesh_under_test, tmp_path):
+    """`session.state`: four scopes and an artifact; what is no key stays, what may be missing is empty."""
+    instruction = (
+        "City {city}, of {user:name}, by {app:rule}, {temp:pen?}{none?}. Notes: {artifact.notes.txt}. "
+        'Write {"a": 1}, {}, ${HOME}, {{x}} or {two words}.'
+    )
+    model, tools = ScriptedModel("ok", [("draw", {})], "ok", "ok"), Draws()
+    async with serving(mesh_under_test, tmp_path, model, tools, instruction=instruction):
+        with as_ada():
+            stub, agents = a2a.A2AServiceStub(mesh_under_test.mesh), AgentServiceStub(mesh_under_test.mesh)
+            state = {"city": "Rome", "user:name": "Ada", "app:rule": {"x": [1]}}
+            made = await agents.CreateSession(CreateSessionRequest(state_json=json.dumps(state)))
+            here = made.session.name
+            notes = Artifact(name="notes.txt", parts=[Part(blob=Blob(data=b"be kind"))])
+            await agents.SaveArtifact(SaveArtifactRequest(session=here, artifact=notes))
+            await stub.SendMessage(ask("hi", here))
+            await stub.SendMessage(ask("draw", here))
+            missing = (await stub.SendMessage(ask("hi"))).task
+    told = [asked.messages[0].parts[0].text for asked in model.requests]
+    rest = 'Notes: be kind. Write {"a": 1}, {}, ${HOME}, {{x}} or {two words}.'
+    assert told[0] == f'City Rome, of Ada, by {{"x": [1]}}, . {rest}'
+    assert told[2] == f'City Rome, of Ada, by {{"x": [1]}}, blue. {rest}', "as a tool has set it meanwhile"
+    assert missing.status.state == a2a.TASK_STATE_FAILED
+    assert "{city}" in missing.status.message.parts[0].text
+    assert "{city?}" in missing.status.message.parts[0].text

@@ -37,6 +37,20 @@ class ArtifactNotFound(HectorError):
         )
 
 
+class InstructionKeyMissing(HectorError):
+    """An instruction has a place for something that the session does not know."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "INSTRUCTION_KEY_MISSING"
+
+    def __init__(self, agent: str, key: str) -> None:
+        super().__init__(
+            f"the instruction of agents.{agent} says {{{key}}}, and there is no {key!r} in this session: "
+            f"set it, or write {{{key}?}} where it may be missing",
+            agent=agent,
+            key=key,
+        )
+
+
 class NotToBeKept(HectorError):
     """What is to be kept in a session cannot be."""
 
