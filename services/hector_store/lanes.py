@@ -8,7 +8,7 @@ in common, so each jump is a statement. What waits without being due lies at the
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, false, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, false, func, select, tuple_
 
 from .compiled import Rows
 from .fairness import Candidate
@@ -49,6 +49,14 @@ _NEXT_PRIORITY = _next(_R.worker, _R.app, _R.agent, after=_R.priority)
 _NEXT_AGENT = _next(_R.worker, _R.app, after=_R.agent)
 _NEXT_APP = _next(_R.worker, after=_R.app)
 _NEXT_WORKER = _next(after=_R.worker)
+_AFTER: ColumnElement[bool] = tuple_(*_PLACE[1:]) > tuple_(*(bindparam(column.name) for column in _PLACE[1:]))
+_NEXT_LANE = Rows(
+    select(*_PLACE)
+    .where(_UNFINISHED, _R.worker == bindparam("worker"), _AFTER)
+    .order_by(*_PLACE[1:])
+    .limit(1),
+    [column.name for column in _PLACE],
+)
 _FIRST = Rows(
     select(*_PLACE).where(_UNFINISHED, _R.worker == bindparam("worker")).order_by(*_PLACE[1:]).limit(1),
     ("worker",),
@@ -87,10 +95,14 @@ def owners(connection: Connection) -> list[str]:
 
 def lanes(connection: Connection, worker: str) -> Iterator[Lane]:
     """Yield the lanes in which a worker has something, or nobody ("")."""
+    compares_rows = connection.dialect.name == "postgresql"  # the others would read what lies before
     row = _FIRST.one(connection, worker)
     while row is not None:
         lane = Lane(*row)
         yield lane
+        if compares_rows:
+            row = _NEXT_LANE.one(connection, *lane)
+            continue
         row = (
             _NEXT_PRIORITY.one(connection, *lane)
             or _NEXT_AGENT.one(connection, *lane[:3])
