@@ -221,16 +221,6 @@ class PushConfigs:
 
         return await self._database.write(write)
 
-    async def sweep(self, age_s: float) -> int:
-        """Forget configs that have been done for so long, and return how many."""
-
-        def write(connection: Connection) -> int:
-            before_us = now(connection) - int(age_s * _SECOND_US)
-            statement = delete(push_configs).where(_C.state == "done", _C.updated_time < before_us)
-            return connection.execute(statement).rowcount
-
-        return await self._database.write(write)
-
     async def dead(self) -> int:
         """Return how many configs were given up, of all apps."""
         statement = select(func.count()).where(_C.state == "dead")

@@ -32,10 +32,6 @@ ADOPT_S = 5.0
 """How often it is asked for whom nobody delivers: their worker is gone."""
 CHECK_EACH = 12
 """So many times until the log is asked what nobody said: that runs have gone on."""
-SWEEP_EACH = 720
-"""And until what is done is swept away."""
-KEPT_S = 7 * 86400.0
-"""How long a config that is done can still be read."""
 TROUBLE_S = 5.0
 """When to try again what failed here, and not at the receiver: the database is away, say."""
 ENDING_S = 5.0
@@ -368,8 +364,6 @@ class Push:
                 elif free := await configs.pending(free=True):
                     for pending in await self._ours(configs, free):
                         self._adopt(pending, at_once=pending.is_behind)
-                if number % SWEEP_EACH == 0:
-                    await configs.sweep(KEPT_S)
             except HectorError as error:
                 log.warning("push configs could not be read", extra={"reason": error.reason})
 
