@@ -221,11 +221,9 @@ class Client:
             assert all(mine.get(name, "").startswith(text) for name, text in theirs.items()), told
 
     def _takes_back(self, event: dict[str, Any], before: Place, now: Place) -> bool:
-        """Say whether a stream takes back text that was lost with its owner before it was committed."""
-        artifact = event.get("artifactUpdate", {}).get("artifact", {})
-        mine = self.artifacts.get(artifact.get("artifactId"), "")
-        is_less = mine.startswith(_text(artifact)) and not event["artifactUpdate"].get("append")
-        return bool(artifact) and is_less and bool(before[1]) and now == (before[0], 0)
+        """Say whether a stream takes back text that was lost before it was committed: what stood there is back."""
+        update = event.get("artifactUpdate", {"append": True})
+        return not update.get("append") and bool(before[1]) and now == (before[0], 0)
 
     def _grow(self, update: dict[str, Any]) -> None:
         artifact = update["artifact"]
