@@ -221,7 +221,7 @@ class Client:
             assert all(mine.get(name, "").startswith(text) for name, text in theirs.items()), told
 
     def _takes_back(self, event: dict[str, Any], before: Place, now: Place) -> bool:
-        """Say whether a stream takes back text that was lost before it was committed: what stood there is back."""
+        """Say whether a stream takes back text that was never committed: what stood there is back."""
         update = event.get("artifactUpdate", {"append": True})
         return not update.get("append") and bool(before[1]) and now == (before[0], 0)
 
