@@ -260,6 +260,42 @@ async def test_the_timer_writes_what_is_shown(run, log, monkeypatch):
     assert run.finished.is_set()
 
 
+async def test_text_that_could_not_be_written_is_written_a_little_later(run, log, monkeypatch):
+    """Ours: a reader elsewhere has only the log; it must not wait for the step's end."""
+    monkeypatch.setattr(hector_agent.run, "FLUSH_AGAIN_S", 0.0)
+    log.failing = True
+    run.show("answer", "soon")
+    with pytest.raises(StorageQueueFull):
+        await run.commit([])
+    log.failing = False
+
+    async def written() -> bool:
+        return log.text() == "soon"
+
+    await until(written)
+    await run.settled()
+    run.close()
+
+
+async def test_what_is_shown_while_a_draft_is_written_is_written_soon(run, log, monkeypatch):
+    monkeypatch.setattr(hector_agent.run, "FLUSH_S", 0.0)
+    run.draft = NewRun("default", "ada", "assistant"), ()
+    run.show("answer", "at once, ")
+    log.held.clear()
+    first = run.begin(())
+    await log.begun.wait()
+    run.show("answer", "and soon")
+    log.held.set()
+    await first
+
+    async def written() -> bool:
+        return log.text() == "at once, and soon"
+
+    await until(written)
+    await run.settled()
+    run.close()
+
+
 async def test_what_is_written_of_a_long_answer_grows_with_its_length_only(run, log):
     for _ in range(200):
         run.show("answer", "x" * 1000)
