@@ -89,7 +89,7 @@ class Database:
 
         Args:
             function: What to write.
-            rows: About how many rows, for the bound of the queue.
+            rows: About how many rows, for the bound of the queue; or `work.URGENT`.
             size_bytes: About how many bytes, likewise.
 
         Raises:

@@ -19,7 +19,7 @@ from .ids import new_id
 from .measuring import committed
 from .server import Server, detail_of, let_go
 from .server_errors import StorageInDoubt
-from .work import AnyWork, Work
+from .work import URGENT, AnyWork, Work
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,10 @@ class ServerWriter:
 
     def put(self, works: list[AnyWork]) -> None:
         """Take a batch; never blocks."""
+        if any(work.rows == URGENT for work in works):
+            urgent = [work for work in works if work.rows == URGENT]
+            self._waiting = urgent + self._waiting
+            works = [work for work in works if work.rows != URGENT]
         self._waiting += works
         if self._is_over:
             self._refuse()

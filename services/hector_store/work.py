@@ -15,6 +15,9 @@ QUEUE_ROWS = 20_000
 QUEUE_BYTES = 64 * 1024 * 1024
 """What may wait or be under way at once."""
 
+URGENT = 0
+"""As the number of rows: it is never refused, and goes before what waits. For what few write, and rarely."""
+
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
 

@@ -12,6 +12,7 @@ from .fairness import Candidate, Turns
 from .fitting import fit
 from .schema import NAME, OWNER, TARGET, WORD
 from .values import SignalRow
+from .work import URGENT
 from .worker_values import SHORTEST_LEASE_S, Claim, Claimed, Worker, WorkerRow
 
 TRIES = 3
@@ -47,7 +48,7 @@ class Workers:
     async def renew(self, worker_id: str, lease_s: float) -> bool:
         """Extend a worker's lease, for all of its runs; False: it is over, and so is the worker."""
         return await self._database.write(
-            partial(leases.renew, worker_id=worker_id, lease_us=_lease_us(lease_s))
+            partial(leases.renew, worker_id=worker_id, lease_us=_lease_us(lease_s)), rows=URGENT
         )
 
     async def release(self, worker_id: str) -> int:

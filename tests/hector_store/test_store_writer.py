@@ -4,7 +4,7 @@ import asyncio
 import gc
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.util import await_only as await_
+from support.databases import DatabaseServer
 
 from hector_mesh import HectorError
-from hector_store import Database, NewEvent, NewRun, RunLog, opened
+from hector_store import Database, NewEvent, NewRun, RunLog, Worker, Workers, opened
 from hector_store.group_commit import commit, each
 from hector_store.schema import revisions
 from hector_store.url import parse
-from hector_store.work import Work
+from hector_store.work import URGENT, Work
 
 
 def a_run(**fields: object) -> NewRun:
@@ -158,6 +159,42 @@ async def test_a_full_queue_refuses_at_once_and_loses_nothing(small: Database) -
         await asyncio.gather(holding, *waiting)
         assert await small.read(numbers) == list(range(9))
         await small.write(partial(add, 9))  # there is room again
+
+
+async def test_a_lease_is_renewed_although_the_queue_is_full(small: Database) -> None:
+    """A worker that has much to write would lose its runs otherwise."""
+    gate, workers = Gate(), Workers(small)
+    await workers.join(Worker("busy"), 60)
+    async with asyncio.timeout(20):
+        holding = asyncio.create_task(small.write(gate))
+        await gate.reached()
+        waiting = [asyncio.create_task(small.write(partial(add, n))) for n in range(9)]
+        await asyncio.sleep(0)
+        renewing = asyncio.create_task(workers.renew("busy", 60))
+        await asyncio.sleep(0)
+        gate.open()
+        await asyncio.gather(holding, *waiting)
+        assert await renewing
+
+
+async def test_what_is_urgent_goes_before_what_waits(
+    database_servers: Callable[[str], DatabaseServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hector_store.server_writer.MOST_WORKS", 1)
+    with database_servers("postgresql").new_database() as name:
+        async with asyncio.timeout(20), opened(database_servers("postgresql").url(name)) as database:
+            gate, done = Gate(), list[int]()
+            holding = asyncio.create_task(database.write(gate))
+            await gate.reached()
+            waiting = [asyncio.create_task(database.write(partial(add, n))) for n in range(4)]
+            await asyncio.sleep(0)
+            waiting.append(asyncio.create_task(database.write(partial(add, 9), rows=URGENT)))
+            for task in waiting:
+                task.add_done_callback(lambda task: done.append(task.result()))
+            await asyncio.sleep(0)
+            gate.open()
+            await asyncio.gather(holding, *waiting)
+    assert done == [9, 0, 1, 2, 3]
 
 
 async def test_the_queue_is_bounded_in_bytes_too(small: Database) -> None:
