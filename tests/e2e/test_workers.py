@@ -266,7 +266,7 @@ def test_every_worker_searches_the_documents_of_the_one_that_has_them(hector: He
         answer = post(agents, "SendMessage", message("What is the name of the queen?"))
         assert "Aurelia" in answer_of(answer["result"]["task"])
     served = [line for line in server.output().splitlines() if "request served" in line]
-    assert len({line.partition("worker=")[2][:1] for line in served}) > 1
+    assert len({line.partition("worker_number=")[2][:1] for line in served}) > 1
     first, second = workers(server)[:2]
     os.kill(first["pid"], signal.SIGKILL)
     deadline = time.monotonic() + 30
@@ -300,7 +300,7 @@ def test_a_port_that_is_taken_is_said_once_and_no_worker_begins(hector: Hector) 
     refused = hector.run("serve", "--port", port, "--grpc-port", "0", "--workers", "2")
     assert refused.returncode == 1
     assert refused.stderr.count("address already in use") == 1, refused.stderr
-    assert "worker=" not in refused.stderr
+    assert "worker_number=" not in refused.stderr
 
 
 def test_a_server_that_cannot_start_says_so_once_whoever_finds_out(hector: Hector, folder: Path) -> None:

@@ -87,7 +87,7 @@ class Fleet:
     def begin(self, member: Member, line: socket.socket, lifeline: int) -> NoReturn:
         """Be a worker."""
         self._kept.close()
-        always["worker"] = member.number
+        always["worker_number"] = member.number
         code = 1
         try:
             run(work(self._start, self._config, self._notes, member, line, lifeline, self.limit_s))

@@ -128,7 +128,12 @@ class Supervisor:
             self._let_the_first_go()
         elif slot.was_up:
             pause_s = slot.died()
-            facts = {"number": slot.number, "pid": child.pid, "how": ending(code), "again_in_s": pause_s}
+            facts = {
+                "worker_number": slot.number,
+                "pid": child.pid,
+                "how": ending(code),
+                "again_in_s": pause_s,
+            }
             log.warning("a worker died, it is started again", extra=facts)
         else:  # it has said why
             self._code = code if code > 0 else 1

@@ -64,7 +64,7 @@ class Taking:
             self._go_on()
             return
         for problem in problems[0]:
-            facts = {"problem": problem, "number": worker}
+            facts = {"problem": problem, "worker_number": worker}
             log.error("config refused by a worker, nothing was changed in any", extra=facts)
         self._drop()
 
