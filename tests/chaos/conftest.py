@@ -22,6 +22,9 @@ __all__ = ["database_servers"]
 POINTS = int(os.environ.get("HECTOR_CHAOS_POINTS", "5"))
 SEED = os.environ.get("HECTOR_CHAOS_SEED", "1")
 LEASE_S = float(os.environ.get("HECTOR_CHAOS_LEASE", "1"))
+SERVERS = ("postgresql", "mariadb") if POINTS > 5 else ("postgresql",)
+"""Database servers for all but the kills, which are tried on both of them in any case."""
+DATABASES = ("sqlite", *SERVERS)
 
 Stores = Callable[[str, Path], AbstractContextManager[Store]]
 

@@ -5,14 +5,13 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from chaos.conftest import LEASE_S, Stores
+from chaos.conftest import DATABASES, LEASE_S, Stores
 from chaos.kills import KINDS, Truth
 from chaos.scene import Scene, asking, scene_at, seeded
 
 TURNS = 64
 KILLED_AFTER = 16
 ASKING = 12
-DATABASES = ("sqlite", "postgresql", "mariadb")
 
 
 @pytest.mark.parametrize("database", DATABASES)

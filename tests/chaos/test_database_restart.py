@@ -6,12 +6,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from chaos.conftest import LEASE_S
+from chaos.conftest import LEASE_S, SERVERS
 from chaos.kills import KINDS, RUNS, Truth
 from chaos.replicas import Store
 from chaos.scene import asking, first, scene_at, seeded
 from chaos.world import ASKED
-from support.databases import SERVERS, server_of_its_own
+from support.databases import server_of_its_own
 
 
 @pytest.mark.parametrize("database", SERVERS)

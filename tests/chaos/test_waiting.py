@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 from chaos.clients import WAITS
-from chaos.conftest import LEASE_S, Stores
+from chaos.conftest import DATABASES, LEASE_S, Stores
 from chaos.kills import RUNS, Truth
 from chaos.scene import asking, first, scene_at
 from chaos.world import CALLED, EFFECTED, PERSON
-
-DATABASES = ("sqlite", "postgresql", "mariadb")
 
 
 @pytest.mark.parametrize("database", DATABASES)
