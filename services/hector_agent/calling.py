@@ -51,6 +51,8 @@ class Called:
     """What came of the calls of one decision."""
 
     seen: dict[str, Observation] = field(default_factory=dict)
+    again: list[ToolFinished] = field(default_factory=list)
+    """Calls that are to be made again, a while later."""
     waiting: list[ToolFinished] = field(default_factory=list)
     """Calls that a person must answer."""
     in_doubt: list[ToolStarted] = field(default_factory=list)
@@ -95,6 +97,9 @@ async def call(turn: "Turn", actions: Sequence[Action], known: Known, *, side_by
     else:
         finished = [await end(event) for event in begun]
     for action, ended in zip(actions, finished, strict=True):
+        if ended.result.HasField("call_again_after"):
+            called.again.append(ended)
+            continue
         if ended.result.HasField("require_input"):
             called.waiting.append(ended)
             continue
@@ -115,6 +120,10 @@ async def _settled(
         if not _is_dispatched(turn, event):
             continue
         policy = policy_of(event.call.name, turn.tools)
+        if event.call.id in known.again:  # as its tool wanted: there is no doubt
+            if policy != REPLAY:
+                again.append(event)
+            continue
         verdict = verdicts.get(event.call.id)
         if verdict is None and policy == REPLAY:
             verdict = Verdict(Decision.AGAIN)
@@ -177,8 +186,9 @@ async def _made(turn: "Turn", event: ToolStarted, context: ToolContext) -> ToolF
     if finished.result.HasField("transfer"):
         raise ActionNotSupported("transfer")
     result = finished.result
-    # A call that a person must answer has not ended.
-    events = [] if result.HasField("require_input") else [RunEvent(tool_finished=finished)]
+    # A call that a person must answer, or that is to be made again, has not ended.
+    is_open = result.HasField("require_input") or result.HasField("call_again_after")
+    events = [] if is_open else [RunEvent(tool_finished=finished)]
     if result.state_delta_json:
         change(turn.state, result.state_delta_json)
         events.append(RunEvent(state_changed=StateChanged(delta_json=result.state_delta_json)))
@@ -187,7 +197,7 @@ async def _made(turn: "Turn", event: ToolStarted, context: ToolContext) -> ToolF
         events.append(RunEvent(artifact_saved=saved))
     if events:
         ended = "failed" if finished.HasField("error") else "done"
-        effects = [] if result.HasField("require_input") else _effects(turn, event, ended)
+        effects = [] if is_open else _effects(turn, event, ended)
         await turn.commit(*events, effects=effects)
     return finished
 

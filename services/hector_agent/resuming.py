@@ -21,6 +21,8 @@ class Known:
     """Calls that were written down, by id: they have been made, or were about to be."""
     ends: Mapping[str, ToolFinished] = field(default_factory=dict)
     """What came of them."""
+    again: frozenset[str] = frozenset()
+    """Calls that are to be made once more, as their tools wanted."""
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     """What a person said of those in doubt."""
 

@@ -42,6 +42,8 @@ from . import tools as toolbox
 from .agent import Agent
 from .asking import answered, asked_for, decision_of, observations_after, observed, parking
 from .commands.deciding import paused
+from .commands.standing import again
+from .commands.timers import asleep, timer_in
 from .concluding import concludes
 from .conversation import messages_of
 from .errors import ActionNotSupported, IterationLimit, RunReleased, StrategyFailed
@@ -134,7 +136,7 @@ class Turn:
         known = known_of(own, [self._started(call) for call in calls])
         told = messages_of([*before, *without(own, self.run.void)])
         self.conversation = before_results(told, [call.id for call in calls])
-        await self._carry_on(replace(known, verdicts=verdicts or {}))
+        await self._carry_on(replace(known, verdicts=verdicts or {}, again=again(own)))
 
     async def go_on(self, before: Sequence[RunEvent], own: Sequence[RunEvent]) -> None:
         """Go on where the turn waited, with what the user said since.
@@ -283,6 +285,8 @@ class Turn:
         seen, waiting = dict(self.seen), list[ToolFinished]()
         if calls:
             called = await calling.call(self, calls, known, side_by_side=not decision.sequential)
+            if called.again:
+                await self._call_again(called.again)
             if called.in_doubt:
                 await self._ask_about(called.in_doubt)
                 return None
@@ -306,6 +310,21 @@ class Turn:
         asking = StatusChanged(state=RUN_STATE_INPUT_REQUIRED, message=asked_for(questions))
         events = RunEvent(turn_parked=parked), RunEvent(status_changed=asking)
         await self.commit(*events, last=True, parked=True)
+
+    async def _call_again(self, calls: Sequence[ToolFinished]) -> None:
+        """Let calls be made once more when their tools want that, and hold nothing until then.
+
+        Raises:
+            RunReleased: It goes on later.
+        """
+        place, timers = self.run.place, list[tuple[RunEvent, int]]()
+        for end in calls:
+            delay_s = end.result.call_again_after.ToNanoseconds() / 1e9
+            name = f"call-{self.iteration}-{end.call_id}-{place.epoch}"
+            timers.append(await timer_in(self.run, name, delay_s, end.call_id))
+        until_us = min(wake_us for _, wake_us in timers)
+        await self.commit(*(event for event, _ in timers), asleep(), last=True, until_us=until_us)
+        raise RunReleased(place.run)
 
     async def _ask_about(self, calls: Sequence[ToolStarted], *, misunderstood: bool = False) -> None:
         """Have a person say what becomes of calls in doubt, and wait."""

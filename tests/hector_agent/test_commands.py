@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import grpc
 import pytest
@@ -29,6 +30,7 @@ from hector.agent.v1 import (
     TailRequest,
 )
 from hector.llm.v1 import StreamTextResponse
+from hector.tool.v1 import ExecuteToolResponse
 from hector_mesh import Call, HectorError, Principal, info_of, scope, streaming
 
 NOW = a2a.SendMessageConfiguration(return_immediately=True)
@@ -394,3 +396,30 @@ async def test_a_signal_to_a_model_that_waits_for_nothing_is_refused(mesh_under_
             await stub.CancelRun(CancelRunRequest(run=task.id))
             found = (await stub.GetRun(GetRunRequest(run=task.id))).run
     assert found.state not in (RUN_STATE_FAILED, RUN_STATE_COMPLETED)
+
+
+class SlowTools(ScriptedTools):
+    """`echo` wants to be asked again, twice."""
+
+    async def ExecuteTool(self, request, context):
+        found = await super().ExecuteTool(request, context)
+        if request.tool == "echo" and sum(call.tool == "echo" for call in self.calls) < 3:
+            return ExecuteToolResponse(call_again_after=timedelta(milliseconds=20))
+        return found
+
+
+async def test_a_tool_that_is_not_done_yet_is_asked_again_and_holds_nothing_meanwhile(
+    mesh_under_test, tmp_path
+):
+    tools, model = SlowTools(), ScriptedModel([("echo", {"job": 1}), ("count", {})], "done")
+    async with serving(mesh_under_test, tmp_path, model, tools):
+        with as_ada():
+            async with asyncio.timeout(20):
+                task = (await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))).task
+            events = await events_of(mesh_under_test.mesh, task.id)
+    assert task.status.state == a2a.TASK_STATE_COMPLETED
+    assert sorted(call.tool for call in tools.calls) == ["count", "echo", "echo", "echo"]
+    assert len({call.context.effect_id for call in tools.calls if call.tool == "echo"}) == 1
+    assert [event.timer_set.call_id for event in events if event.HasField("timer_set")] == ["call_0"] * 2
+    assert sum(event.HasField("timer_ended") for event in events) == 2
+    assert len(model.requests) == 2

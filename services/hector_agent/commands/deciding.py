@@ -116,6 +116,8 @@ def _of_waiting(
         found.fate, found.until_us = "waits", NEVER if why == PAUSED else give_up_us
         return
     due = [timer for timer in timers if wake_us_of(timer) <= now_us]
+    if due:  # then all calls are made that wait to be made again
+        due += [timer for timer in timers if timer.call_id and timer not in due]
     due += _woken(found, timers, log, due)
     if due or not timers:
         found.fate = "goes on"
