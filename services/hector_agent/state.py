@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hector.agent.v1 import RunEvent
 
-TEMPORARY = "temp:"  # keys that end with their run
+from .sessions.scopes import TEMPORARY, complaint
 
 
 def state_of_session(events: Iterable[RunEvent], run: str = "") -> dict[str, object]:
@@ -34,6 +34,13 @@ def is_change(delta_json: str) -> bool:
         return isinstance(json.loads(delta_json or "{}"), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def wrong_with(delta_json: str) -> str:
+    """Say what is wrong with a change; empty when it can be kept."""
+    if not is_change(delta_json):
+        return "it is no JSON object"
+    return complaint(json.loads(delta_json)) if delta_json else ""
 
 
 def change(state: dict[str, object], delta_json: str, *, temporary: bool = True) -> None:

@@ -21,7 +21,7 @@ from hector.tool.v1 import (
 from hector_mesh import Mesh
 
 from .failure import error_of
-from .state import chosen, is_change
+from .state import chosen, wrong_with
 
 _DECLARED = '"effect_id"'
 """In the schema of a tool that wants its effect's id as an argument."""
@@ -64,10 +64,10 @@ class Toolbox:
         finished = ToolFinished(call_id=started.call.id, tool=started.call.name)
         try:
             response = await self._stub(started.instance).ExecuteTool(request)
-            if is_change(response.state_delta_json):
-                finished.result.CopyFrom(response)
+            if wrong := wrong_with(response.state_delta_json):
+                finished.error.CopyFrom(_nonsense(started.call.name, wrong))
             else:
-                finished.error.CopyFrom(_nonsense(started.call.name))
+                finished.result.CopyFrom(response)
         except grpc.aio.AioRpcError as error:
             finished.error.CopyFrom(error_of(error))
         finished.duration_ms = round((time.monotonic() - begin) * 1000)
@@ -156,6 +156,6 @@ def _with_effect(arguments_json: str, effect: str) -> str:
     return json.dumps({**arguments, "effect_id": effect}, ensure_ascii=False)
 
 
-def _nonsense(tool: str) -> RunError:
-    text = f"{tool} was run, but what it wants to keep in the session is no JSON object: its answer is void"
+def _nonsense(tool: str, wrong: str) -> RunError:
+    text = f"{tool} was run, but what it wants to keep in the session cannot be ({wrong}): its answer is void"
     return RunError(reason="TOOL_ANSWERED_WRONG", message=text, code=grpc.StatusCode.INTERNAL.value[0])

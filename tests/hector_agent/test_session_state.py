@@ -110,12 +110,32 @@ async def test_state_of_an_older_version_is_there_after_the_first_start(mesh_und
             assert await told(agent, "look", "c1") == "x=1"
 
 
-async def test_keys_that_cannot_be_kept_end_the_turn_with_a_reason(mesh_under_test, tmp_path):
+async def test_keys_that_cannot_be_kept_end_the_turn_with_a_reason(mesh_under_test, tmp_path, caplog):
     async with answering(mesh_under_test, tmp_path, SOURCE) as agent:
         with as_ada():
-            task = (await agent.SendMessage(said("k" * 129 + "=1", context="c"))).task
-            assert task.status.state == a2a.TASK_STATE_FAILED
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await agent.SendMessage(said("k" * 129 + "=1", context="c"))
+            assert info_of(refused.value).reason == "INVALID_AGENT_RESPONSE"
+            assert "129 characters" in next(record.why for record in caplog.records if hasattr(record, "why"))
             assert await told(agent, "k" * 128 + "=1", "c") == "k" * 128 + "=1"
+
+
+class Forgetful(ScriptedTools):
+    """`echo` wants to remember what cannot be kept."""
+
+    async def ExecuteTool(self, request, context):
+        return ExecuteToolResponse(success=True, result="x", state_delta_json=json.dumps({"user:k ": 1}))
+
+
+async def test_a_tool_is_told_which_key_it_cannot_keep(mesh_under_test, tmp_path):
+    model = ScriptedModel([("echo", {})], "done")
+    async with serving(mesh_under_test, tmp_path, model, Forgetful()):
+        with as_ada():
+            task = (await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))).task
+    assert task.status.state == a2a.TASK_STATE_COMPLETED
+    result = model.requests[1].messages[-1].parts[0].tool_result
+    assert "'k '" in result.parts[0].text
+    assert result.error
 
 
 class Draws(ScriptedTools):

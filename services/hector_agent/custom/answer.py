@@ -311,7 +311,7 @@ class Answer:
         try:
             delta, before = self._turn._changes()
         except (TypeError, ValueError) as error:
-            self._failure = self._nonsense(f"what it left in the session's state is no JSON: {error}")
+            self._failure = self._nonsense(f"what it left in the session's state cannot be kept: {error}")
             return None
         if not delta:
             return None

@@ -10,6 +10,7 @@ import hector_a2a as a2a
 from hector_a2a.json_out import to_json
 from hector_agent.beside import NOTHING, Beside
 from hector_agent.run import Run
+from hector_agent.sessions.scopes import complaint
 from hector_mesh import Call, Principal
 
 from .legs import Leg
@@ -221,6 +222,8 @@ class Turn:
             return "", ""
         delta = {key: value for key, value in state.items() if key not in before or before[key] != value}
         delta |= dict.fromkeys(before.keys() - state.keys())
+        if wrong := complaint(delta):
+            raise ValueError(wrong)
         written = json.dumps(delta, ensure_ascii=False, allow_nan=False)
         self._before = copy.deepcopy(state)
         return written, json.dumps({key: before.get(key) for key in delta}, ensure_ascii=False)
