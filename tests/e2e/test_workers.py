@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import signal
+import ssl
 import time
 import urllib.request
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from support.certificates import Authority
 from support.processes import Hector, Server, answer_of, free_port, is_alive, message, post, wait_until_ready
 
 HANDLERS = """
@@ -309,6 +311,47 @@ def test_a_server_that_cannot_start_says_so_once_whoever_finds_out(hector: Hecto
     assert refused.returncode == 1
     assert refused.stderr.count("Error:") == 1, refused.stderr
     assert "nowhere" in refused.stderr
+
+
+def test_every_port_is_shared_tls_and_grpc_included(hector: Hector, folder: Path) -> None:
+    authority = Authority(folder)
+    pair = authority.issue()
+    trusts = ssl.create_default_context(cafile=authority.file)
+    port, grpc_port, other, watch = (free_port() for _ in range(4))
+    hector.write(HANDLERS, "handlers.py")
+    hector.write(
+        CONFIG
+        + f"""
+server:
+  workers: 2
+  tls: {{cert_file: {pair.cert_file}, key_file: {pair.key_file}}}
+  listeners: [{{port: {other}, card: "0.3"}}]
+observability:
+  metrics: {{enabled: true, listen: "127.0.0.1:{watch}"}}
+"""
+    )
+    arguments = ("--port", str(port), "--grpc-port", str(grpc_port))
+    server = hector.start(*arguments, url=f"https://localhost:{port}")
+    wait_until_ready(server, trusts)
+    with urllib.request.urlopen(f"https://localhost:{other}/health", timeout=5, context=trusts) as answer:
+        everybody = {one["pid"] for one in json.load(answer)["workers"]}
+    assert len(everybody) == 2
+    trusted = ("--ca-certificate", str(authority.file))
+    answers = set[int]()
+    for _ in range(12):
+        told = hector.run("call", "who", "hi", "--url", f"grpcs://localhost:{grpc_port}", *trusted)
+        assert told.returncode == 0, told.stderr
+        answers.add(int(told.stdout))
+        if answers == everybody:
+            break
+    assert answers == everybody
+    for _ in range(4):
+        with urllib.request.urlopen(f"http://127.0.0.1:{watch}/metrics", timeout=5) as answer:
+            page = answer.read().decode()
+        assert {f'hector_build_info{{worker="{number}"' in page for number in (1, 2)} == {True}
+        with urllib.request.urlopen(f"http://127.0.0.1:{watch}/ready", timeout=5) as answer:
+            assert json.load(answer) == {"status": "ready"}
+    assert server.stop() == 0
 
 
 def test_a_model_role_runs_in_workers_behind_one_address(hector: Hector) -> None:
