@@ -12,6 +12,7 @@ PARTS = [
     ["events", "mesh"],
     ["growth", "quickstart"],
     ["a2a", "--memory", "--no-peer"],
+    ["runs", "--kind", "steps", "length"],
 ]
 SHORT = ["--quick", "--json", "--seconds", "0.3", "--clients", "1", "--answers", "20", "40"]
 
