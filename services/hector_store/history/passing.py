@@ -20,6 +20,8 @@ from .values import Folding, Old, Pruned
 
 RUNS_AT_ONCE = 50
 EVENTS_AT_ONCE = 500
+FOLDS_AT_ONCE = 10
+"""Runs, when somebody waits for it: they share commits."""
 SIGNALS_AT_ONCE = 500
 IDLE = 4.0
 """How much longer it rests after each step than the step took: it is nobody's main business."""
@@ -68,13 +70,11 @@ class Pass:
             self._count(due)
             for old in due.runs:
                 self.pruned.add("events", await self._database.read(partial(_events, old=old)))
-            for old in due.fold:
-                await self._fold(old)
+            await self._fold_all(due.fold)
             return
         for start in range(0, len(due.runs), RUNS_AT_ONCE):
             await self._prune(due.runs[start : start + RUNS_AT_ONCE])
-        for old in due.fold:
-            await self._fold(old)
+        await self._fold_all(due.fold)
         for what, ids, forget in (
             ("idempotency_keys", due.keys, pruning.forget_keys),
             ("run_signals", due.signals, pruning.forget_signals),
@@ -97,6 +97,11 @@ class Pass:
             counts, is_more = await self._write(partial(pruning.prune, candidates=some))
             for what, number in counts.items():
                 self.pruned.add(what, number)
+
+    async def _fold_all(self, some: Sequence[Old]) -> None:
+        at_once = 1 if self._rests else FOLDS_AT_ONCE
+        for start in range(0, len(some), at_once):
+            await asyncio.gather(*map(self._fold, some[start : start + at_once]))
 
     async def _fold(self, old: Old) -> None:
         after, gone, is_last = 0, 0, False

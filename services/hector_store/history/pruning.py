@@ -2,12 +2,16 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Select,
     Table,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -33,29 +37,28 @@ def prune(connection: Connection, candidates: Sequence[Old]) -> tuple[Counter[st
 
     Those that have gone on since they were looked at stay. Of a long run the oldest events go first.
     """
-    counts: Counter[str] = Counter()
+    held = [old for old in candidates if _is_held(connection, old, _GOES)]
+    events = _count(connection, run_events, [old.run_id for old in held])
+    going: list[Old] = []
     room = MOST_EVENTS
-    for old in candidates:
-        if room <= 0:
-            return counts, True
-        held = select(runs.c.id).where(_as_it_was(old), ~_is_told(), ~_is_pinned()).with_for_update()
-        if connection.execute(held).one_or_none() is None:
-            continue
-        mine = run_events.c.run_id == old.run_id
-        events = connection.execute(select(func.count()).where(mine)).scalar_one()
-        if events > room:
-            last = select(run_events.c.seq).where(mine).order_by(run_events.c.seq).offset(room - 1).limit(1)
-            up_to = connection.execute(last).scalar_one()
-            some = delete(run_events).where(mine, run_events.c.seq <= up_to)
-            counts["events"] += connection.execute(some).rowcount
-            return counts, True
-        room -= events + 1
-        counts["events"] += events
-        counts += _belongings(connection, old.run_id)
-        counts["runs"] += connection.execute(delete(runs).where(runs.c.id == old.run_id)).rowcount
+    for old in held:
+        if events[old.run_id] > room:
+            break
+        going.append(old)
+        room -= events[old.run_id] + 1
+    if held and not going:
+        return Counter(events=_forget_oldest(connection, held[0].run_id, room)), True
+    ids = [old.run_id for old in going]
+    counts = Counter(events=sum(events[run_id] for run_id in ids))
+    for table in of_runs():
+        if table is not run_events and ids:
+            counts[table.name] += sum(_count(connection, table, ids).values())
+    if ids:
+        counts["runs"] += connection.execute(delete(runs).where(runs.c.id.in_(ids))).rowcount
+    for old in going:
         if old.idle_before:
             counts += _session(connection, old)
-    return +counts, False
+    return +counts, len(going) < len(held)
 
 
 def fold(connection: Connection, old: Old, folds: Sequence[Fold], *, is_last: bool) -> int:
@@ -63,8 +66,7 @@ def fold(connection: Connection, old: Old, folds: Sequence[Fold], *, is_last: bo
 
     `is_last`: after this, there are none left to look at.
     """
-    still = select(runs.c.id).where(_as_it_was(old), runs.c.folded.is_(None), ~_is_told("done"))
-    if connection.execute(still.with_for_update()).one_or_none() is None:
+    if not _is_held(connection, old, _FOLDS):
         return 0
     gone = 0
     for one in folds:
@@ -117,10 +119,12 @@ def forget_consumed(connection: Connection, older_s: float, most: int) -> int:
     return connection.execute(delete(run_signals).where(run_signals.c.id.in_(ids))).rowcount if ids else 0
 
 
-def _as_it_was(old: Old) -> ColumnElement[bool]:
-    """Return the condition that a run is over, and has been since it was looked at."""
-    same = and_(runs.c.id == old.run_id, runs.c.finished.is_(True), runs.c.status_time == old.status_time)
-    return and_(same, stays_idle(old.idle_before)) if old.idle_before else same
+def _is_held(connection: Connection, old: Old, statement: Select[Any]) -> bool:
+    """Lock a run that is over, and is as it was when it was looked at; say whether it is."""
+    values = {"run_id": old.run_id, "status_time": old.status_time}
+    if old.idle_before:
+        statement, values = _GOES_WITH_SESSION, {**values, "idle_before": old.idle_before}
+    return connection.execute(statement, values).one_or_none() is not None
 
 
 def _is_told(*but: str) -> ColumnElement[bool]:
@@ -135,15 +139,18 @@ def _is_pinned() -> ColumnElement[bool]:
     return exists(select(literal(1)).where(pins.c.app == runs.c.app, pins.c.owner == runs.c.owner, this))
 
 
-def _belongings(connection: Connection, run_id: str) -> Counter[str]:
-    """Count what goes with a run."""
-    counts: Counter[str] = Counter()
-    for table in of_runs():
-        if table is run_events:
-            continue
-        mine = table.c.run_id == run_id
-        counts[table.name] += connection.execute(select(func.count()).where(mine)).scalar_one()
-    return counts
+def _count(connection: Connection, table: Table, run_ids: Sequence[str]) -> Counter[str]:
+    """Return how many rows runs have in a table that hangs on them."""
+    of_run = table.c.run_id
+    rows = connection.execute(select(of_run, func.count()).where(of_run.in_(run_ids)).group_by(of_run))
+    return Counter({row[0]: row[1] for row in rows})
+
+
+def _forget_oldest(connection: Connection, run_id: str, most: int) -> int:
+    mine = run_events.c.run_id == run_id
+    last = select(run_events.c.seq).where(mine).order_by(run_events.c.seq).offset(most - 1).limit(1)
+    up_to = connection.execute(last).scalar_one()
+    return connection.execute(delete(run_events).where(mine, run_events.c.seq <= up_to)).rowcount
 
 
 def _session(connection: Connection, old: Old) -> Counter[str]:
@@ -164,3 +171,13 @@ def _delete_of(connection: Connection, table: Table, run_ids: Collection[str]) -
     ids = connection.execute(over).scalars().all()
     statement = delete(table).where(table.c.run_id.in_(ids))
     return connection.execute(statement).rowcount if ids else 0
+
+
+_SAME = (
+    runs.c.id == bindparam("run_id"),
+    runs.c.finished.is_(True),
+    runs.c.status_time == bindparam("status_time"),
+)
+_GOES = select(runs.c.id).where(*_SAME, ~_is_told(), ~_is_pinned()).with_for_update()
+_GOES_WITH_SESSION = _GOES.where(stays_idle(bindparam("idle_before", type_=BigInteger)))
+_FOLDS = select(runs.c.id).where(*_SAME, runs.c.folded.is_(None), ~_is_told("done")).with_for_update()
