@@ -203,7 +203,9 @@ class Feed:
         if seq + 1 == self._next:
             if self._open is not None and len(self._text) > offset:
                 found.append(self._piece(offset))
-                offset, follower.artifact = len(self._text), self._open.artifact_id
+                if not offset:
+                    follower.artifact = self._open.artifact_id
+                offset = len(self._text)
             if ring and len(self._followers) == 1:
                 self._forget()
         follower.seq, follower.offset = seq, offset
