@@ -4,6 +4,9 @@ import grpc
 import warnings
 
 from hector.agent.v1 import agent_pb2 as hector_dot_agent_dot_v1_dot_agent__pb2
+from hector.agent.v1 import artifact_pb2 as hector_dot_agent_dot_v1_dot_artifact__pb2
+from hector.agent.v1 import command_pb2 as hector_dot_agent_dot_v1_dot_command__pb2
+from hector.agent.v1 import queue_pb2 as hector_dot_agent_dot_v1_dot_queue__pb2
 
 GRPC_GENERATED_VERSION = '1.78.2'
 GRPC_VERSION = grpc.__version__
@@ -68,42 +71,42 @@ class AgentServiceStub(object):
                 _registered_method=True)
         self.CancelRun = channel.unary_unary(
                 '/hector.agent.v1.AgentService/CancelRun',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunRequest.SerializeToString,
+                request_serializer=hector_dot_agent_dot_v1_dot_command__pb2.CancelRunRequest.SerializeToString,
                 response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunResponse.FromString,
                 _registered_method=True)
         self.PauseRun = channel.unary_unary(
                 '/hector.agent.v1.AgentService/PauseRun',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunRequest.SerializeToString,
+                request_serializer=hector_dot_agent_dot_v1_dot_command__pb2.PauseRunRequest.SerializeToString,
                 response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunResponse.FromString,
                 _registered_method=True)
         self.ResumeRun = channel.unary_unary(
                 '/hector.agent.v1.AgentService/ResumeRun',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunRequest.SerializeToString,
+                request_serializer=hector_dot_agent_dot_v1_dot_command__pb2.ResumeRunRequest.SerializeToString,
                 response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunResponse.FromString,
                 _registered_method=True)
         self.RetryRun = channel.unary_unary(
                 '/hector.agent.v1.AgentService/RetryRun',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunRequest.SerializeToString,
+                request_serializer=hector_dot_agent_dot_v1_dot_command__pb2.RetryRunRequest.SerializeToString,
                 response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunResponse.FromString,
                 _registered_method=True)
         self.ListCheckpoints = channel.unary_unary(
                 '/hector.agent.v1.AgentService/ListCheckpoints',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsRequest.SerializeToString,
-                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsResponse.FromString,
+                request_serializer=hector_dot_agent_dot_v1_dot_queue__pb2.ListCheckpointsRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_queue__pb2.ListCheckpointsResponse.FromString,
                 _registered_method=True)
         self.GetQueueStats = channel.unary_unary(
                 '/hector.agent.v1.AgentService/GetQueueStats',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsRequest.SerializeToString,
-                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsResponse.FromString,
+                request_serializer=hector_dot_agent_dot_v1_dot_queue__pb2.GetQueueStatsRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_queue__pb2.GetQueueStatsResponse.FromString,
                 _registered_method=True)
         self.ListDeadLetters = channel.unary_unary(
                 '/hector.agent.v1.AgentService/ListDeadLetters',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersRequest.SerializeToString,
-                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersResponse.FromString,
+                request_serializer=hector_dot_agent_dot_v1_dot_queue__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_queue__pb2.ListDeadLettersResponse.FromString,
                 _registered_method=True)
         self.RequeueDeadLetter = channel.unary_unary(
                 '/hector.agent.v1.AgentService/RequeueDeadLetter',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterRequest.SerializeToString,
+                request_serializer=hector_dot_agent_dot_v1_dot_queue__pb2.RequeueDeadLetterRequest.SerializeToString,
                 response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterResponse.FromString,
                 _registered_method=True)
         self.ListSessions = channel.unary_unary(
@@ -133,23 +136,23 @@ class AgentServiceStub(object):
                 _registered_method=True)
         self.SaveArtifact = channel.unary_unary(
                 '/hector.agent.v1.AgentService/SaveArtifact',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactRequest.SerializeToString,
-                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactResponse.FromString,
+                request_serializer=hector_dot_agent_dot_v1_dot_artifact__pb2.SaveArtifactRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_artifact__pb2.SaveArtifactResponse.FromString,
                 _registered_method=True)
         self.ListArtifacts = channel.unary_unary(
                 '/hector.agent.v1.AgentService/ListArtifacts',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsRequest.SerializeToString,
-                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsResponse.FromString,
+                request_serializer=hector_dot_agent_dot_v1_dot_artifact__pb2.ListArtifactsRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_artifact__pb2.ListArtifactsResponse.FromString,
                 _registered_method=True)
         self.LoadArtifact = channel.unary_unary(
                 '/hector.agent.v1.AgentService/LoadArtifact',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactRequest.SerializeToString,
-                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactResponse.FromString,
+                request_serializer=hector_dot_agent_dot_v1_dot_artifact__pb2.LoadArtifactRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_artifact__pb2.LoadArtifactResponse.FromString,
                 _registered_method=True)
         self.DeleteArtifact = channel.unary_unary(
                 '/hector.agent.v1.AgentService/DeleteArtifact',
-                request_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactRequest.SerializeToString,
-                response_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactResponse.FromString,
+                request_serializer=hector_dot_agent_dot_v1_dot_artifact__pb2.DeleteArtifactRequest.SerializeToString,
+                response_deserializer=hector_dot_agent_dot_v1_dot_artifact__pb2.DeleteArtifactResponse.FromString,
                 _registered_method=True)
         self.ListApprovals = channel.unary_unary(
                 '/hector.agent.v1.AgentService/ListApprovals',
@@ -396,42 +399,42 @@ def add_AgentServiceServicer_to_server(servicer, server):
             ),
             'CancelRun': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelRun,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunRequest.FromString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_command__pb2.CancelRunRequest.FromString,
                     response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunResponse.SerializeToString,
             ),
             'PauseRun': grpc.unary_unary_rpc_method_handler(
                     servicer.PauseRun,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunRequest.FromString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_command__pb2.PauseRunRequest.FromString,
                     response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunResponse.SerializeToString,
             ),
             'ResumeRun': grpc.unary_unary_rpc_method_handler(
                     servicer.ResumeRun,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunRequest.FromString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_command__pb2.ResumeRunRequest.FromString,
                     response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunResponse.SerializeToString,
             ),
             'RetryRun': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryRun,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunRequest.FromString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_command__pb2.RetryRunRequest.FromString,
                     response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunResponse.SerializeToString,
             ),
             'ListCheckpoints': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCheckpoints,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsRequest.FromString,
-                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsResponse.SerializeToString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_queue__pb2.ListCheckpointsRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_queue__pb2.ListCheckpointsResponse.SerializeToString,
             ),
             'GetQueueStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQueueStats,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsRequest.FromString,
-                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsResponse.SerializeToString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_queue__pb2.GetQueueStatsRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_queue__pb2.GetQueueStatsResponse.SerializeToString,
             ),
             'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeadLetters,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersRequest.FromString,
-                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersResponse.SerializeToString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_queue__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_queue__pb2.ListDeadLettersResponse.SerializeToString,
             ),
             'RequeueDeadLetter': grpc.unary_unary_rpc_method_handler(
                     servicer.RequeueDeadLetter,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterRequest.FromString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_queue__pb2.RequeueDeadLetterRequest.FromString,
                     response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterResponse.SerializeToString,
             ),
             'ListSessions': grpc.unary_unary_rpc_method_handler(
@@ -461,23 +464,23 @@ def add_AgentServiceServicer_to_server(servicer, server):
             ),
             'SaveArtifact': grpc.unary_unary_rpc_method_handler(
                     servicer.SaveArtifact,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactRequest.FromString,
-                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactResponse.SerializeToString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_artifact__pb2.SaveArtifactRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_artifact__pb2.SaveArtifactResponse.SerializeToString,
             ),
             'ListArtifacts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListArtifacts,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsRequest.FromString,
-                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsResponse.SerializeToString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_artifact__pb2.ListArtifactsRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_artifact__pb2.ListArtifactsResponse.SerializeToString,
             ),
             'LoadArtifact': grpc.unary_unary_rpc_method_handler(
                     servicer.LoadArtifact,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactRequest.FromString,
-                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactResponse.SerializeToString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_artifact__pb2.LoadArtifactRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_artifact__pb2.LoadArtifactResponse.SerializeToString,
             ),
             'DeleteArtifact': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteArtifact,
-                    request_deserializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactRequest.FromString,
-                    response_serializer=hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactResponse.SerializeToString,
+                    request_deserializer=hector_dot_agent_dot_v1_dot_artifact__pb2.DeleteArtifactRequest.FromString,
+                    response_serializer=hector_dot_agent_dot_v1_dot_artifact__pb2.DeleteArtifactResponse.SerializeToString,
             ),
             'ListApprovals': grpc.unary_unary_rpc_method_handler(
                     servicer.ListApprovals,
@@ -684,7 +687,7 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/CancelRun',
-            hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_command__pb2.CancelRunRequest.SerializeToString,
             hector_dot_agent_dot_v1_dot_agent__pb2.CancelRunResponse.FromString,
             options,
             channel_credentials,
@@ -711,7 +714,7 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/PauseRun',
-            hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_command__pb2.PauseRunRequest.SerializeToString,
             hector_dot_agent_dot_v1_dot_agent__pb2.PauseRunResponse.FromString,
             options,
             channel_credentials,
@@ -738,7 +741,7 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/ResumeRun',
-            hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_command__pb2.ResumeRunRequest.SerializeToString,
             hector_dot_agent_dot_v1_dot_agent__pb2.ResumeRunResponse.FromString,
             options,
             channel_credentials,
@@ -765,7 +768,7 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/RetryRun',
-            hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_command__pb2.RetryRunRequest.SerializeToString,
             hector_dot_agent_dot_v1_dot_agent__pb2.RetryRunResponse.FromString,
             options,
             channel_credentials,
@@ -792,8 +795,8 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/ListCheckpoints',
-            hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsRequest.SerializeToString,
-            hector_dot_agent_dot_v1_dot_agent__pb2.ListCheckpointsResponse.FromString,
+            hector_dot_agent_dot_v1_dot_queue__pb2.ListCheckpointsRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_queue__pb2.ListCheckpointsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -819,8 +822,8 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/GetQueueStats',
-            hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsRequest.SerializeToString,
-            hector_dot_agent_dot_v1_dot_agent__pb2.GetQueueStatsResponse.FromString,
+            hector_dot_agent_dot_v1_dot_queue__pb2.GetQueueStatsRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_queue__pb2.GetQueueStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -846,8 +849,8 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/ListDeadLetters',
-            hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersRequest.SerializeToString,
-            hector_dot_agent_dot_v1_dot_agent__pb2.ListDeadLettersResponse.FromString,
+            hector_dot_agent_dot_v1_dot_queue__pb2.ListDeadLettersRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_queue__pb2.ListDeadLettersResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -873,7 +876,7 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/RequeueDeadLetter',
-            hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_queue__pb2.RequeueDeadLetterRequest.SerializeToString,
             hector_dot_agent_dot_v1_dot_agent__pb2.RequeueDeadLetterResponse.FromString,
             options,
             channel_credentials,
@@ -1035,8 +1038,8 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/SaveArtifact',
-            hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactRequest.SerializeToString,
-            hector_dot_agent_dot_v1_dot_agent__pb2.SaveArtifactResponse.FromString,
+            hector_dot_agent_dot_v1_dot_artifact__pb2.SaveArtifactRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_artifact__pb2.SaveArtifactResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1062,8 +1065,8 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/ListArtifacts',
-            hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsRequest.SerializeToString,
-            hector_dot_agent_dot_v1_dot_agent__pb2.ListArtifactsResponse.FromString,
+            hector_dot_agent_dot_v1_dot_artifact__pb2.ListArtifactsRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_artifact__pb2.ListArtifactsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1089,8 +1092,8 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/LoadArtifact',
-            hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactRequest.SerializeToString,
-            hector_dot_agent_dot_v1_dot_agent__pb2.LoadArtifactResponse.FromString,
+            hector_dot_agent_dot_v1_dot_artifact__pb2.LoadArtifactRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_artifact__pb2.LoadArtifactResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1116,8 +1119,8 @@ class AgentService(object):
             request,
             target,
             '/hector.agent.v1.AgentService/DeleteArtifact',
-            hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactRequest.SerializeToString,
-            hector_dot_agent_dot_v1_dot_agent__pb2.DeleteArtifactResponse.FromString,
+            hector_dot_agent_dot_v1_dot_artifact__pb2.DeleteArtifactRequest.SerializeToString,
+            hector_dot_agent_dot_v1_dot_artifact__pb2.DeleteArtifactResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,9 @@ Agents: what A2A does not cover. To talk to an agent, use lf.a2a.v1.A2AService."
 from collections import abc as _abc
 from grpc import aio as _aio
 from hector.agent.v1 import agent_pb2 as _agent_pb2
+from hector.agent.v1 import artifact_pb2 as _artifact_pb2
+from hector.agent.v1 import command_pb2 as _command_pb2
+from hector.agent.v1 import queue_pb2 as _queue_pb2
 
 
 GRPC_GENERATED_VERSION: str
@@ -29,25 +32,25 @@ class AgentServiceStub:
     """Streams a run's events from a place in its log on, without a gap, until the run is over."""
     Signal: _aio.UnaryUnaryMultiCallable[_agent_pb2.SignalRequest, _agent_pb2.SignalResponse]
     """Asks something of a run. Written down before it returns; the run's owner acts on it."""
-    CancelRun: _aio.UnaryUnaryMultiCallable[_agent_pb2.CancelRunRequest, _agent_pb2.CancelRunResponse]
+    CancelRun: _aio.UnaryUnaryMultiCallable[_command_pb2.CancelRunRequest, _agent_pb2.CancelRunResponse]
     """Stops a run, and everything it started. Returns when it is over; one that was cancelled before
     stays so. FAILED_PRECONDITION if it ended otherwise.
     """
-    PauseRun: _aio.UnaryUnaryMultiCallable[_agent_pb2.PauseRunRequest, _agent_pb2.PauseRunResponse]
+    PauseRun: _aio.UnaryUnaryMultiCallable[_command_pb2.PauseRunRequest, _agent_pb2.PauseRunResponse]
     """Has a run stop before its next step, and wait until it is resumed. It holds nothing meanwhile."""
-    ResumeRun: _aio.UnaryUnaryMultiCallable[_agent_pb2.ResumeRunRequest, _agent_pb2.ResumeRunResponse]
+    ResumeRun: _aio.UnaryUnaryMultiCallable[_command_pb2.ResumeRunRequest, _agent_pb2.ResumeRunResponse]
     """Lets a run go on that was paused, or that waits to be resumed after its process was gone."""
-    RetryRun: _aio.UnaryUnaryMultiCallable[_agent_pb2.RetryRunRequest, _agent_pb2.RetryRunResponse]
+    RetryRun: _aio.UnaryUnaryMultiCallable[_command_pb2.RetryRunRequest, _agent_pb2.RetryRunResponse]
     """Begins a run anew that has failed or was cancelled, as a new run that refers to it: from its last
     step on, or from the start. Asked again, it returns the same new run.
     """
-    ListCheckpoints: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListCheckpointsRequest, _agent_pb2.ListCheckpointsResponse]
+    ListCheckpoints: _aio.UnaryUnaryMultiCallable[_queue_pb2.ListCheckpointsRequest, _queue_pb2.ListCheckpointsResponse]
     """Lists the places in a run's log from which it may be gone on with."""
-    GetQueueStats: _aio.UnaryUnaryMultiCallable[_agent_pb2.GetQueueStatsRequest, _agent_pb2.GetQueueStatsResponse]
+    GetQueueStats: _aio.UnaryUnaryMultiCallable[_queue_pb2.GetQueueStatsRequest, _queue_pb2.GetQueueStatsResponse]
     """Says what runs there are to be done, and who does them. For operators."""
-    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListDeadLettersRequest, _agent_pb2.ListDeadLettersResponse]
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_queue_pb2.ListDeadLettersRequest, _queue_pb2.ListDeadLettersResponse]
     """Lists runs that nobody tries again, the latest first. For operators."""
-    RequeueDeadLetter: _aio.UnaryUnaryMultiCallable[_agent_pb2.RequeueDeadLetterRequest, _agent_pb2.RequeueDeadLetterResponse]
+    RequeueDeadLetter: _aio.UnaryUnaryMultiCallable[_queue_pb2.RequeueDeadLetterRequest, _agent_pb2.RequeueDeadLetterResponse]
     """Has one of them tried again, for its owner, as RetryRun does. For operators."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListSessionsRequest, _agent_pb2.ListSessionsResponse]
     """Lists sessions, the latest change first."""
@@ -63,13 +66,13 @@ class AgentServiceStub:
     """Removes a session with all its runs, its state and its artifacts. FAILED_PRECONDITION while one
     of its runs is not over.
     """
-    SaveArtifact: _aio.UnaryUnaryMultiCallable[_agent_pb2.SaveArtifactRequest, _agent_pb2.SaveArtifactResponse]
+    SaveArtifact: _aio.UnaryUnaryMultiCallable[_artifact_pb2.SaveArtifactRequest, _artifact_pb2.SaveArtifactResponse]
     """Saves an artifact as the next version of its name."""
-    ListArtifacts: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListArtifactsRequest, _agent_pb2.ListArtifactsResponse]
+    ListArtifacts: _aio.UnaryUnaryMultiCallable[_artifact_pb2.ListArtifactsRequest, _artifact_pb2.ListArtifactsResponse]
     """Lists artifacts by name: the newest version of each, or every version of one."""
-    LoadArtifact: _aio.UnaryUnaryMultiCallable[_agent_pb2.LoadArtifactRequest, _agent_pb2.LoadArtifactResponse]
+    LoadArtifact: _aio.UnaryUnaryMultiCallable[_artifact_pb2.LoadArtifactRequest, _artifact_pb2.LoadArtifactResponse]
     """Returns an artifact with its content."""
-    DeleteArtifact: _aio.UnaryUnaryMultiCallable[_agent_pb2.DeleteArtifactRequest, _agent_pb2.DeleteArtifactResponse]
+    DeleteArtifact: _aio.UnaryUnaryMultiCallable[_artifact_pb2.DeleteArtifactRequest, _artifact_pb2.DeleteArtifactResponse]
     """Removes an artifact, or one version of it."""
     ListApprovals: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListApprovalsRequest, _agent_pb2.ListApprovalsResponse]
     """Lists tool calls that wait for the caller's decision."""
@@ -131,8 +134,8 @@ class AgentServiceServicer:
 
     def CancelRun(
         self,
-        request: _agent_pb2.CancelRunRequest,
-        context: _aio.ServicerContext[_agent_pb2.CancelRunRequest, _abc.Awaitable[_agent_pb2.CancelRunResponse]],
+        request: _command_pb2.CancelRunRequest,
+        context: _aio.ServicerContext[_command_pb2.CancelRunRequest, _abc.Awaitable[_agent_pb2.CancelRunResponse]],
     ) -> _abc.Awaitable[_agent_pb2.CancelRunResponse]:
         """Stops a run, and everything it started. Returns when it is over; one that was cancelled before
         stays so. FAILED_PRECONDITION if it ended otherwise.
@@ -140,22 +143,22 @@ class AgentServiceServicer:
 
     def PauseRun(
         self,
-        request: _agent_pb2.PauseRunRequest,
-        context: _aio.ServicerContext[_agent_pb2.PauseRunRequest, _abc.Awaitable[_agent_pb2.PauseRunResponse]],
+        request: _command_pb2.PauseRunRequest,
+        context: _aio.ServicerContext[_command_pb2.PauseRunRequest, _abc.Awaitable[_agent_pb2.PauseRunResponse]],
     ) -> _abc.Awaitable[_agent_pb2.PauseRunResponse]:
         """Has a run stop before its next step, and wait until it is resumed. It holds nothing meanwhile."""
 
     def ResumeRun(
         self,
-        request: _agent_pb2.ResumeRunRequest,
-        context: _aio.ServicerContext[_agent_pb2.ResumeRunRequest, _abc.Awaitable[_agent_pb2.ResumeRunResponse]],
+        request: _command_pb2.ResumeRunRequest,
+        context: _aio.ServicerContext[_command_pb2.ResumeRunRequest, _abc.Awaitable[_agent_pb2.ResumeRunResponse]],
     ) -> _abc.Awaitable[_agent_pb2.ResumeRunResponse]:
         """Lets a run go on that was paused, or that waits to be resumed after its process was gone."""
 
     def RetryRun(
         self,
-        request: _agent_pb2.RetryRunRequest,
-        context: _aio.ServicerContext[_agent_pb2.RetryRunRequest, _abc.Awaitable[_agent_pb2.RetryRunResponse]],
+        request: _command_pb2.RetryRunRequest,
+        context: _aio.ServicerContext[_command_pb2.RetryRunRequest, _abc.Awaitable[_agent_pb2.RetryRunResponse]],
     ) -> _abc.Awaitable[_agent_pb2.RetryRunResponse]:
         """Begins a run anew that has failed or was cancelled, as a new run that refers to it: from its last
         step on, or from the start. Asked again, it returns the same new run.
@@ -163,29 +166,29 @@ class AgentServiceServicer:
 
     def ListCheckpoints(
         self,
-        request: _agent_pb2.ListCheckpointsRequest,
-        context: _aio.ServicerContext[_agent_pb2.ListCheckpointsRequest, _abc.Awaitable[_agent_pb2.ListCheckpointsResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.ListCheckpointsResponse]:
+        request: _queue_pb2.ListCheckpointsRequest,
+        context: _aio.ServicerContext[_queue_pb2.ListCheckpointsRequest, _abc.Awaitable[_queue_pb2.ListCheckpointsResponse]],
+    ) -> _abc.Awaitable[_queue_pb2.ListCheckpointsResponse]:
         """Lists the places in a run's log from which it may be gone on with."""
 
     def GetQueueStats(
         self,
-        request: _agent_pb2.GetQueueStatsRequest,
-        context: _aio.ServicerContext[_agent_pb2.GetQueueStatsRequest, _abc.Awaitable[_agent_pb2.GetQueueStatsResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.GetQueueStatsResponse]:
+        request: _queue_pb2.GetQueueStatsRequest,
+        context: _aio.ServicerContext[_queue_pb2.GetQueueStatsRequest, _abc.Awaitable[_queue_pb2.GetQueueStatsResponse]],
+    ) -> _abc.Awaitable[_queue_pb2.GetQueueStatsResponse]:
         """Says what runs there are to be done, and who does them. For operators."""
 
     def ListDeadLetters(
         self,
-        request: _agent_pb2.ListDeadLettersRequest,
-        context: _aio.ServicerContext[_agent_pb2.ListDeadLettersRequest, _abc.Awaitable[_agent_pb2.ListDeadLettersResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.ListDeadLettersResponse]:
+        request: _queue_pb2.ListDeadLettersRequest,
+        context: _aio.ServicerContext[_queue_pb2.ListDeadLettersRequest, _abc.Awaitable[_queue_pb2.ListDeadLettersResponse]],
+    ) -> _abc.Awaitable[_queue_pb2.ListDeadLettersResponse]:
         """Lists runs that nobody tries again, the latest first. For operators."""
 
     def RequeueDeadLetter(
         self,
-        request: _agent_pb2.RequeueDeadLetterRequest,
-        context: _aio.ServicerContext[_agent_pb2.RequeueDeadLetterRequest, _abc.Awaitable[_agent_pb2.RequeueDeadLetterResponse]],
+        request: _queue_pb2.RequeueDeadLetterRequest,
+        context: _aio.ServicerContext[_queue_pb2.RequeueDeadLetterRequest, _abc.Awaitable[_agent_pb2.RequeueDeadLetterResponse]],
     ) -> _abc.Awaitable[_agent_pb2.RequeueDeadLetterResponse]:
         """Has one of them tried again, for its owner, as RetryRun does. For operators."""
 
@@ -230,30 +233,30 @@ class AgentServiceServicer:
 
     def SaveArtifact(
         self,
-        request: _agent_pb2.SaveArtifactRequest,
-        context: _aio.ServicerContext[_agent_pb2.SaveArtifactRequest, _abc.Awaitable[_agent_pb2.SaveArtifactResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.SaveArtifactResponse]:
+        request: _artifact_pb2.SaveArtifactRequest,
+        context: _aio.ServicerContext[_artifact_pb2.SaveArtifactRequest, _abc.Awaitable[_artifact_pb2.SaveArtifactResponse]],
+    ) -> _abc.Awaitable[_artifact_pb2.SaveArtifactResponse]:
         """Saves an artifact as the next version of its name."""
 
     def ListArtifacts(
         self,
-        request: _agent_pb2.ListArtifactsRequest,
-        context: _aio.ServicerContext[_agent_pb2.ListArtifactsRequest, _abc.Awaitable[_agent_pb2.ListArtifactsResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.ListArtifactsResponse]:
+        request: _artifact_pb2.ListArtifactsRequest,
+        context: _aio.ServicerContext[_artifact_pb2.ListArtifactsRequest, _abc.Awaitable[_artifact_pb2.ListArtifactsResponse]],
+    ) -> _abc.Awaitable[_artifact_pb2.ListArtifactsResponse]:
         """Lists artifacts by name: the newest version of each, or every version of one."""
 
     def LoadArtifact(
         self,
-        request: _agent_pb2.LoadArtifactRequest,
-        context: _aio.ServicerContext[_agent_pb2.LoadArtifactRequest, _abc.Awaitable[_agent_pb2.LoadArtifactResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.LoadArtifactResponse]:
+        request: _artifact_pb2.LoadArtifactRequest,
+        context: _aio.ServicerContext[_artifact_pb2.LoadArtifactRequest, _abc.Awaitable[_artifact_pb2.LoadArtifactResponse]],
+    ) -> _abc.Awaitable[_artifact_pb2.LoadArtifactResponse]:
         """Returns an artifact with its content."""
 
     def DeleteArtifact(
         self,
-        request: _agent_pb2.DeleteArtifactRequest,
-        context: _aio.ServicerContext[_agent_pb2.DeleteArtifactRequest, _abc.Awaitable[_agent_pb2.DeleteArtifactResponse]],
-    ) -> _abc.Awaitable[_agent_pb2.DeleteArtifactResponse]:
+        request: _artifact_pb2.DeleteArtifactRequest,
+        context: _aio.ServicerContext[_artifact_pb2.DeleteArtifactRequest, _abc.Awaitable[_artifact_pb2.DeleteArtifactResponse]],
+    ) -> _abc.Awaitable[_artifact_pb2.DeleteArtifactResponse]:
         """Removes an artifact, or one version of it."""
 
     def ListApprovals(
