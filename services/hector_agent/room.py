@@ -12,6 +12,7 @@ from hector_store import Database, RunLog, StorageSection, Workers, blobs_of, op
 from .a2a_servicer import A2AServicer
 from .agent import Agent
 from .agent_servicer import AgentServicer
+from .commands.gauging import gauging
 from .config import AgentSection
 from .history_servicer import HistoryServicer
 from .housekeeping import Housekeeping
@@ -63,7 +64,8 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
             elsewhere = runs.waiting.running(log, mesh.peers, database.hints)
             pushing = push.running(database, log, lambda: runs.worker, runs.waiting)
             keeping = housekeeping.running(database)
-            async with log.states.followed(), elsewhere, runs.running(database), pushing, keeping:
+            working = runs.running(database)
+            async with log.states.followed(), elsewhere, working, pushing, keeping, gauging(database):
                 yield
 
     async def database_is_well() -> bool:
