@@ -139,6 +139,9 @@ class AgentConfig(Section):
     step_timeout: Duration | None = None
     """Longest time for one question to the model; then it has failed, and may be asked again. Left out: as
     `llms.<name>.timeout` says. For tools there is `tools.<name>.timeout`."""
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """Runs of agents with a higher one go on first, when there are more to go on with than processes have
+    room for: after a restart, when timers end. Within a priority, apps take turns."""
     retry: StepRetryConfig = StepRetryConfig()
     """Which steps are tried again when they fail."""
     max_answer_size: Annotated[ByteSize, Field(ge=1024, le=32 << 20)] = 4 << 20

@@ -142,6 +142,7 @@ def _drafted(
         state=RunState.Name(state),
         is_task=not agent.answers_plainly,
         revision=agent.revision or call.revision,
+        priority=agent.config.priority,
         worker=lease.worker,
         idempotency_key=once.name if once else "",
         idempotency_hash=once.hash if once else "",

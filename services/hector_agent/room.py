@@ -44,7 +44,14 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
     offered = config.server.a2a
     push = Push(offered.push, signer_of(offered.push, offered.signing))
     storage = config.storage
-    runs = Runs(roster, push, lease_s=storage.lease, checkpoint=storage.checkpoint, whereabouts=whereabouts)
+    runs = Runs(
+        roster,
+        push,
+        lease_s=storage.lease,
+        checkpoint=storage.checkpoint,
+        queue=storage.queue,
+        whereabouts=whereabouts,
+    )
     databases = list[Database]()
     housekeeping = Housekeeping(config.storage.retention)
 
@@ -84,6 +91,7 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
         def commit() -> None:
             roster.replace(agents, renewal)
             runs.checkpoint = renewal.config.storage.checkpoint
+            runs.queue = renewal.config.storage.queue
             push.renew(pushing.push, signer)
             housekeeping.config = renewal.config.storage.retention
 

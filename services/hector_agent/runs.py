@@ -24,6 +24,7 @@ from hector_mesh.flag import Flag
 from hector_store import Database, IdempotencyMismatch, NewPush, RunLog, RunRow, Workers, new_id
 from hector_store.checkpoint_config import CheckpointConfig
 from hector_store.clock import now
+from hector_store.queue_config import QueueConfig
 
 from .agent import Agent
 from .at_work import ENDING_S, AtWork
@@ -39,7 +40,7 @@ from .opening import opened, received, reopened, unwritten, waits
 from .order import InOrder
 from .push.push import Push
 from .roster import Roster
-from .run import Run
+from .run import IN_DOUBT, Run
 from .sessions.contending import check_idle, interrupt
 from .taking_over import TakingOver
 from .work import Work
@@ -65,6 +66,7 @@ class Runs:
         *,
         lease_s: float = LEASE_S,
         checkpoint: CheckpointConfig | None = None,
+        queue: QueueConfig | None = None,
         whereabouts: Whereabouts | None = None,
     ) -> None:
         self._opened: RunLog | None = None
@@ -73,6 +75,8 @@ class Runs:
         self._lease_s, self._whereabouts = lease_s, whereabouts or Whereabouts()
         self.checkpoint = checkpoint or CheckpointConfig()
         """What becomes of runs whose process is gone."""
+        self.queue = queue or QueueConfig()
+        """Which runs get on first."""
         self.waiting = Elsewhere()
         """Where those stay who follow a run that waits for somebody, or is at work in another process."""
         self._at_work = AtWork(self.waiting)
@@ -146,6 +150,7 @@ class Runs:
             agents,
             MOST_LIVE,
             self._lease_s,
+            lambda: self.queue,
         )
         await ownership.join()
         self._opened, self._database, self._ownership = log, database, ownership
@@ -372,18 +377,23 @@ class Runs:
         if work.beside.at_once and not (message.context_id or work.once or work.pushes):
             run: Run | str = unwritten(self.log, self._lease(), agent, told, call, work.beside)
         else:
-            run = await opened(
-                self.log,
-                self._lease(),
-                agent,
-                told,
-                call,
-                work.beside,
-                work.once,
-                work.pushes,
-                new_context=not message.context_id,
-                waits=self._at_work.has_turns((call.app, call.principal.id, told.context_id)),
-            )
+            try:
+                run = await opened(
+                    self.log,
+                    self._lease(),
+                    agent,
+                    told,
+                    call,
+                    work.beside,
+                    work.once,
+                    work.pushes,
+                    new_context=not message.context_id,
+                    waits=self._at_work.has_turns((call.app, call.principal.id, told.context_id)),
+                )
+            except HectorError as error:
+                if error.reason == IN_DOUBT and self._claiming is not None:
+                    self._claiming.suspect()
+                raise
         if isinstance(run, str):
             if not work.opened.done():
                 work.opened.set_result(run)

@@ -10,6 +10,7 @@ from hector_mesh import HectorError
 
 from .blobs_config import ArtifactsConfig, BlobsConfig
 from .checkpoint_config import CheckpointConfig
+from .queue_config import QueueConfig
 from .retention_config import RetentionConfig
 from .url import DEFAULT, placed
 from .worker_values import LONGEST_LEASE_S, SHORTEST_LEASE_S
@@ -28,6 +29,8 @@ class StorageConfig(Section):
     """How long a process that has fallen silent keeps its runs: after that, others take them over. Short:
     runs go on sooner; long: a process may be held up for longer. One that ends, or whose parent sees it die,
     lets go of its runs at once."""
+    queue: QueueConfig = QueueConfig()
+    """Which runs get on first when there is more to do than processes can do."""
     checkpoint: CheckpointConfig = CheckpointConfig()
     """What becomes of runs whose process is gone."""
     blobs: BlobsConfig = BlobsConfig()
