@@ -91,6 +91,10 @@ class Ownership:
                 what = "lease was not renewed" if lease else "lease was not taken"
                 log.warning(what, extra={"reason": error.reason})
                 await asyncio.sleep(min(AGAIN_S, self._lease_s / 12))
+            except Exception:
+                # A border: without its lease a process is nothing, so a bug must not end this loop.
+                log.exception("renewing the lease met a bug")
+                await asyncio.sleep(min(AGAIN_S, self._lease_s / 12))
             else:
                 await self._was_lost.happens_within(self._lease_s / RENEWALS)
                 self._was_lost.clear()

@@ -79,7 +79,12 @@ async def _created(log: RunLog, new: NewRun, rows: Sequence[NewEvent]) -> Create
     try:
         return await log.create(new, rows)
     except HectorError as error:
-        row = await log.get(new.app, new.owner, new.id) if error.reason == IN_DOUBT else None
+        if error.reason != IN_DOUBT:
+            raise
+        try:
+            row = await log.get(new.app, new.owner, new.id)
+        except HectorError:
+            raise error from None  # nobody can tell yet
         if row is None:
             raise
         # It is there, and nobody else would work on it.

@@ -1,6 +1,7 @@
 """Ours: a run whose owner is gone goes on from its last commit, and nothing of that is done again."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from support.owned_world import STEPS, World, kinds, parts, shape, world
@@ -9,6 +10,8 @@ from support.scripted_agent import until
 
 from hector.agent.v1 import RunEvent
 from hector_agent.errors import RunLost
+from hector_mesh import HectorError
+from hector_store.server_errors import StorageInDoubt, StorageUnreachable
 
 pytestmark = pytest.mark.usefixtures("short_stops")
 
@@ -181,3 +184,27 @@ async def test_a_drain_that_takes_too_long_lets_go_between_two_steps(database_ur
             await settled(of.log, run.place.run)
         assert of.model.asked == STEPS + 1
         assert len(of.tools.calls) == STEPS
+
+
+async def test_a_run_whose_beginning_nobody_heard_of_is_found_and_gone_on_with(database_url, monkeypatch):
+    """The database has committed it, and no answer came, neither to that nor to who asked for it."""
+    monkeypatch.setattr("hector_agent.claiming.LOOK_S", 0.05)
+    async with world(database_url) as of, of.replica() as one:
+        log, create = one.runs.log, one.runs.log.create
+
+        place = SimpleNamespace(name="here")
+
+        async def in_doubt(*what, **more):
+            await create(*what, **more)
+            raise StorageInDoubt(place, "cut")
+
+        async def away(*_):
+            raise StorageUnreachable(place, "away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(log, "create", in_doubt)
+            broken.setattr(log, "get", away)
+            with pytest.raises(HectorError):
+                await one.ask("go")
+        [row] = (await of.log.list("default", "ada")).runs
+        assert (await settled(of.log, row.id)).state == "RUN_STATE_COMPLETED"
