@@ -5,7 +5,6 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Table, bindparam
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from .compiled import ManyRows, Values
 
@@ -31,14 +30,21 @@ class Upsert:
     def _statement(self, dialect: Dialect) -> Insert:
         values: dict[str, Any] = {name: bindparam(name) for name in self.names}
         others = [name for name in self.names if name not in self._keys]
+        # Imported here: what is not used is not loaded.
         if dialect.name in ("mysql", "mariadb"):
+            from sqlalchemy.dialects import mysql
+
             on_mysql = mysql.insert(self._table).values(values)
             return on_mysql.on_duplicate_key_update({name: on_mysql.inserted[name] for name in others})
         if dialect.name == "postgresql":
+            from sqlalchemy.dialects import postgresql
+
             there = postgresql.insert(self._table).values(values)
             return there.on_conflict_do_update(
                 index_elements=self._keys, set_={name: there.excluded[name] for name in others}
             )
+        from sqlalchemy.dialects import sqlite
+
         here = sqlite.insert(self._table).values(values)
         return here.on_conflict_do_update(
             index_elements=self._keys, set_={name: here.excluded[name] for name in others}

@@ -113,7 +113,6 @@ NOT_YET = [
     "server: {tasks: {backend: sql}}",
     "global: {auth: {jwks_url: 'http://x'}}",
     "storage: {tasks: {backend: sql}}",
-    "storage: {checkpoint: {enabled: true}}",
 ]
 
 
