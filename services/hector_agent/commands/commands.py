@@ -21,13 +21,14 @@ from hector.agent.v1 import (
     SignalReceived,
     StatusChanged,
 )
+from hector_agent.ends import is_fenced
 from hector_agent.errors import RunDoesNotWait, RunNotFound, RunOver, WakeNotUsable
 from hector_agent.ledger import events_of, state_of
 from hector_agent.roster import Roster
 from hector_agent.runs import Runs
 from hector_agent.state import is_change
 from hector_agent.view import INTERRUPTED
-from hector_mesh import Call, Principal
+from hector_mesh import Call, HectorError, Principal
 from hector_store import RunRow
 
 from .errors import NotHeld, NothingToPause, NotTakenYet
@@ -79,10 +80,13 @@ class Commands:
         if live is not None:
             self._runs.halt(live, StatusChanged(state=RUN_STATE_CANCELED), [asked])
             await live.finished.wait()
-        elif not row.worker and row.agent not in self._roster.agents:
-            # Nobody here would claim it, and perhaps nobody anywhere does.
+        elif not row.worker:
             end = RunEvent(status_changed=StatusChanged(state=RUN_STATE_CANCELED))
-            await self._runs.end_parked(row, [RunEvent(signal_received=asked), end])
+            try:
+                await self._runs.end_parked(row, [RunEvent(signal_received=asked), end])
+            except HectorError as error:
+                if not is_fenced(error):
+                    raise  # else somebody has taken it since, and the signal with it
         row = await self._until(call, row, "the cancelling", _is_finished)
         return _counted("cancel", _cancelled(row, changed=True)._replace(id=number))
 

@@ -39,7 +39,9 @@ def pausing(own: Sequence[RunEvent]) -> SignalReceived | None:
                 wanted = event.signal_received
             elif asked == "resume":
                 wanted = None
-        elif kind == "status_changed" and HELD in event.status_changed.metadata.fields:
+        elif kind == "message_received" or (
+            kind == "status_changed" and HELD in event.status_changed.metadata.fields
+        ):  # a message has it go on, too
             wanted = None
     return wanted
 
