@@ -16,6 +16,7 @@ from hector_mesh.flag import Flag
 from hector_store import Worker, Workers
 
 from .measuring import LEASES_LOST
+from .neighbours import kernel, release_dead
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +71,12 @@ class Ownership:
             HectorError: The database cannot be written to.
         """
         begun = time.monotonic()
-        worker = f"worker-{uuid.uuid4().hex[:12]}"
+        worker = f"worker-{uuid.uuid4().hex[:12]}-{kernel()}".removesuffix("-")
         about = self._whereabouts
         target, host = about.target(), about.host or this_host()
         introduced = Worker(id=worker, target=target, host=host, pid=os.getpid(), parent=about.parent)
         await self._workers.join(introduced, self._lease_s)
+        await release_dead(self._workers)
         self._lease = Lease(worker, begun + self._lease_s * SHARE)
         self._watch(self._lease)
 
@@ -87,6 +89,7 @@ class Ownership:
                     await self.join()
                 else:
                     await self._renew(lease)
+                    await release_dead(self._workers)
             except HectorError as error:
                 what = "lease was not renewed" if lease else "lease was not taken"
                 log.warning(what, extra={"reason": error.reason})

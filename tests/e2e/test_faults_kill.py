@@ -8,6 +8,7 @@ import random
 import re
 import sqlite3
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ ROUNDS = 13
 TERM_EVERY = 4
 """Every so many rounds the server is told to stop, in the others it is killed."""
 CLIENTS = 8
-OVER = {"TASK_STATE_COMPLETED", "TASK_STATE_FAILED"}
+OVER = {"TASK_STATE_COMPLETED", "TASK_STATE_FAILED", "TASK_STATE_CANCELED"}
 CONFIG = """
 agents: {{assistant: {{tools: [todo_write]}}}}
 llms: {{default: {{provider: openai, base_url: "{url}/v1", model: m, api_key: k, max_retries: 0}}}}
@@ -118,18 +119,18 @@ def all_tasks(url):
 
 def check(url, load):
     """Compare what the server has with what it had acknowledged."""
+    deadline = time.monotonic() + 30
+    while any(task["status"]["state"] not in OVER for task in all_tasks(url)):
+        assert time.monotonic() < deadline, "what was at work did not go on"
+        time.sleep(0.05)  # it goes on by itself
     tasks = {task["id"]: task for task in all_tasks(url)}
     for task_id, question in load.acknowledged.items():
         task = tasks[task_id]
         assert task["status"]["state"] == "TASK_STATE_COMPLETED"
         assert answer_of(task) == whole(question)
     for task in tasks.values():
-        # Nothing runs yet, and so nothing may look as if it did.
-        assert task["status"]["state"] in OVER, task
-        if task["status"]["state"] == "TASK_STATE_FAILED":
-            assert "the server stopped while it worked on this" in json.dumps(task["status"])
-            told = answer_of(task)
-            assert told in whole(task["history"][0]["parts"][0]["text"]), "text that nobody wrote"
+        assert task["status"]["state"] == "TASK_STATE_COMPLETED", task
+        assert answer_of(task) == whole(task["history"][0]["parts"][0]["text"])
     questions = Counter(task["history"][0]["messageId"] for task in tasks.values())
     assert set(questions) <= load.asked
     assert set(questions.values()) <= {1}, "a message was worked on twice"

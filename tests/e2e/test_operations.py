@@ -300,7 +300,7 @@ def status(url):
         return 0
 
 
-async def test_what_is_not_done_in_time_ends_as_interrupted_and_can_be_asked_for_later(hector):
+async def test_what_is_not_done_in_time_goes_on_after_the_next_start(hector):
 
     async with scripted(says("slow " * 400, pause_s=0.1)) as model:
         hector.write(STOPPING.format(url=model.url, timeout="500ms", delay="0s"))
@@ -323,8 +323,7 @@ async def test_what_is_not_done_in_time_ends_as_interrupted_and_can_be_asked_for
         again = await asyncio.to_thread(hector.serve, "--config", "hector.yaml")
         listed = await asyncio.to_thread(post, f"{again.url}/agents/assistant", "ListTasks", {})
     (task,) = listed["result"]["tasks"]
-    assert task["status"]["state"] == "TASK_STATE_FAILED"
-    assert "the server stopped" in json.dumps(task["status"])
+    assert task["status"]["state"] == "TASK_STATE_WORKING"
 
 
 async def test_a_second_signal_ends_it_at_once(hector):

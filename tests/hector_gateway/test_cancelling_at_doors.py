@@ -128,7 +128,7 @@ async def test_an_agent_that_stops_says_when_to_come_again(mesh_under_test, tmp_
         began = Runs._work
 
         def refuses(runs, *arguments, **more):
-            runs._accepting = False
+            runs._at_work.is_closed = True
             return began(runs, *arguments, **more)
 
         monkeypatch.setattr(Runs, "_work", refuses)

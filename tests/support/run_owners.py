@@ -89,6 +89,9 @@ class _Nobody:
     async def release(self, *_: object) -> int:
         return 0
 
+    async def alive(self) -> list[object]:
+        return []
+
 
 @asynccontextmanager
 async def replica(
