@@ -48,6 +48,8 @@ def _commands(group: click.Group, ctx: click.Context) -> Iterator[tuple[click.Co
     for name in group.list_commands(ctx):
         command = group.get_command(ctx, name)
         assert command is not None
+        if command.hidden:  # another name of one that is listed
+            continue
         inner = click.Context(command, parent=ctx, info_name=name)
         yield inner, command
         if isinstance(command, click.Group):
