@@ -38,7 +38,7 @@ from hector_store.clock import database_time
 from hector_store.schema import runs, workers
 
 PARTS, OF_A_PART = 4, 2_600
-LONGEST = 160
+LONGEST = 120
 
 Live = Callable[[bytes], World]
 
