@@ -28,7 +28,7 @@ class Workers:
         self._targets: dict[str, str] = {}
         self._turn = asyncio.Lock()
         self._in_doubt: dict[str, list[Candidate]] = {}
-        """What a worker was about to take when the answer was lost."""
+        """What a worker was about to take, until its caller has the answer."""
 
     async def join(self, worker: Worker, lease_s: float) -> None:
         """Give a worker its lease. Its id must be new: a lease that has ended is never taken up again.
@@ -79,7 +79,10 @@ class Workers:
             HectorError: See `Database.write`.
         """
         async with self._turn:
-            return await self._claim(worker_id, claim)
+            taken = await self._claim(worker_id, claim)
+            self._in_doubt.pop(worker_id, None)
+        measuring.claimed(taken)
+        return taken
 
     async def take(self, worker_id: str, run_id: str) -> Claimed | None:
         """Take one run, due or not, if nobody has it or its worker is gone; None: it is somebody's, or over.
@@ -93,6 +96,8 @@ class Workers:
             if found is None or await self._is_of_before(found.worker):
                 return None
             taken = await self._take(worker_id, Claim(limit=1), [found], when_due=False)
+            if found in self._in_doubt.get(worker_id, ()):  # it has not been released meanwhile
+                self._in_doubt[worker_id].remove(found)
         return taken[0] if taken else None
 
     async def of(self, worker_id: str) -> WorkerRow | None:
@@ -113,6 +118,8 @@ class Workers:
 
     async def _claim(self, worker_id: str, claim: Claim) -> list[Claimed]:
         taken = await self._settled(worker_id)
+        if taken:  # at once: they are waited for
+            return taken
         for _ in range(TRIES):
             wanted = replace(claim, limit=claim.limit - len(taken))
             if wanted.limit <= 0:
@@ -129,7 +136,6 @@ class Workers:
             taken += found
             if len(found) == len(chosen):
                 break
-        measuring.claimed(taken)
         return taken
 
     async def _is_of_before(self, worker_id: str) -> bool:
@@ -140,9 +146,8 @@ class Workers:
     async def _take(
         self, worker_id: str, claim: Claim, chosen: list[Candidate], *, when_due: bool = True
     ) -> list[Claimed]:
-        doubts = self._in_doubt.setdefault(worker_id, [])
-        doubts += chosen
-        taken = await self._database.write(
+        self._in_doubt.setdefault(worker_id, []).extend(chosen)
+        return await self._database.write(
             partial(
                 claiming.take,
                 worker=worker_id,
@@ -153,20 +158,19 @@ class Workers:
             ),
             rows=len(chosen),
         )
-        for one in chosen:
-            doubts.remove(one)
-        return taken
 
     async def _settled(self, worker_id: str) -> list[Claimed]:
         """Return what earlier claims took without their callers having heard of it."""
-        doubts = self._in_doubt.pop(worker_id, [])
+        doubts = self._in_doubt.get(worker_id)
         if not doubts:
             return []
-        try:
-            return await self._database.read(partial(claiming.taken, worker=worker_id, chosen=doubts))
-        except BaseException:
-            self._in_doubt.setdefault(worker_id, []).extend(doubts)
-            raise
+        each = list(
+            {(one.run_id, one.epoch): one for one in doubts}.values()
+        )  # tried again, it is there twice
+        found = await self._database.read(partial(claiming.taken, worker=worker_id, chosen=each))
+        if not found:
+            self._in_doubt.pop(worker_id, None)
+        return found
 
     async def _release(self, worker_ids: Collection[str]) -> int:
         freed = await self._database.write(partial(leases.release, worker_ids=worker_ids))

@@ -21,6 +21,8 @@ from hector_store import (
     Worker,
     Workers,
 )
+from hector_store import claiming as in_sql
+from hector_store.errors import StorageClosed
 from hector_store.schema import workers as workers_table
 
 EVERYTHING = Claim(limit=100)
@@ -305,6 +307,36 @@ async def test_a_claim_whose_caller_left_is_returned_by_the_next_one(
     monkeypatch.setattr(database, "write", write)
     (found,) = await workers.claim("w1", EVERYTHING)
     assert (found.row.id, found.row.epoch, found.reason) == (run_id, 2, "due")
+    assert await workers.claim("w1", EVERYTHING) == []
+
+
+async def test_what_a_claim_took_before_it_failed_is_returned_by_the_next_one(
+    workers: Workers, log: RunLog, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others were faster with a part of it, and the database was gone at the second look."""
+    mine, theirs = await queued(log), await queued(log)
+    write, look = database.write, in_sql.look
+    looks = 0
+
+    async def others_first(*arguments: object, **named: object) -> object:
+        monkeypatch.setattr(database, "write", write)
+        assert await Workers(database).take("w2", theirs)
+        return await write(*arguments, **named)  # type: ignore[arg-type]
+
+    def once(*arguments: object, **named: object) -> in_sql.Seen:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise StorageClosed(database.name)
+        return look(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(database, "write", others_first)
+    monkeypatch.setattr(in_sql, "look", once)
+    with pytest.raises(StorageClosed):
+        await workers.claim("w1", EVERYTHING)
+    monkeypatch.setattr(in_sql, "look", look)
+    (found,) = await workers.claim("w1", EVERYTHING)
+    assert (found.row.id, found.row.worker, found.reason) == (mine, "w1", "due")
     assert await workers.claim("w1", EVERYTHING) == []
 
 
