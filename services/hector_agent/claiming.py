@@ -100,6 +100,7 @@ class Claiming:
         found = await self._workers.claim(lease.worker, claim)
         for claimed in found:
             self._taking_over.begin(claimed, lease)
+        await self._taking_over.caught_up()
         return len(found) == limit
 
     async def _look_for_strays(self, lease: Lease) -> None:

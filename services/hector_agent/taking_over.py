@@ -20,6 +20,7 @@ from hector.agent.v1 import (
 )
 from hector_a2a.json_out import to_json
 from hector_mesh import Call, HectorError, Principal
+from hector_mesh.flag import Flag
 from hector_store import NEVER, Claimed, Dead, RunLog
 from hector_store.checkpoint_config import CheckpointConfig
 
@@ -44,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 SHUNNED_S = 5.0
 """How long a run is left to others, that could not be gone on with here."""
+FEW, LONGEST_BEGINNING_S = 10, 5.0
+"""How many runs may still be beginning when more are claimed, and how long at most that is waited for."""
 
 
 class TakingOver:
@@ -63,6 +66,8 @@ class TakingOver:
         self._agent_of, self._config, self._told, self._now_us = agent_of, config, told, now_us
         self.shunned: set[str] = set()
         """Runs that could not be gone on with a moment ago."""
+        self._beginning: set[Work] = set()
+        self._caught_up = Flag()
 
     def begin(self, claimed: Claimed, lease: Lease) -> None:
         """Go on with a run that is this worker's since a moment ago."""
@@ -74,9 +79,35 @@ class TakingOver:
             return
         work = Work(agent, Call(app=row.app), asyncio.get_running_loop().create_future())
         work.opened.add_done_callback(_seen)
+        self._beginning.add(work)
         self._at_work.begin(work, self._go_on(work, claimed, lease))
+        assert work.task is not None
+        work.task.add_done_callback(lambda _: self._has_begun(work))
+
+    async def caught_up(self) -> None:
+        """Wait until most of what was begun is at work, but not for ever.
+
+        A thousand that begin at once would wait for the database longer than it has patience, and keep the
+        lease from being renewed.
+        """
+        if len(self._beginning) > FEW:
+            self._caught_up.clear()
+            await self._caught_up.happens_within(LONGEST_BEGINNING_S)
+
+    def _has_begun(self, work: Work) -> None:
+        self._beginning.discard(work)
+        if len(self._beginning) <= FEW:
+            self._caught_up.set()
 
     async def _go_on(self, work: Work, claimed: Claimed, lease: Lease) -> None:
+        begun = await self._begun(work, claimed, lease)
+        self._has_begun(work)
+        if begun is not None:
+            run, own = begun
+            await self._at_work.take_turn(self._log, work, run, own, claimed.row)
+
+    async def _begun(self, work: Work, claimed: Claimed, lease: Lease) -> tuple[Run, list[RunEvent]] | None:
+        """Return a run whose turn is to be taken, with its events; None: it waits, is over, or not ours."""
         row = claimed.row
         try:
             own = events_of(await self._log.events(row.app, row.id))
@@ -88,17 +119,17 @@ class TakingOver:
                 raise
         except HectorError as error:
             self._shun(claimed, lease, error.reason, is_mine=not is_fenced(error))
-            return
+            return None
         if not goes_on:
             if run.parked:
                 self._elsewhere.keep(row.id, run.feed)
             else:
                 self._elsewhere.taken(row.id)
                 run.close()
-            return
+            return None
         self._at_work.opens(row.id, work)
         self._elsewhere.taken(row.id)
-        await self._at_work.take_turn(self._log, work, run, own, row)
+        return run, own
 
     async def _settled(self, work: Work, run: Run, claimed: Claimed, own: list[RunEvent]) -> bool:
         """Write what becomes of a run; True: its turn is to be taken. Adds to its events what is written."""

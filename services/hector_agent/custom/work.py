@@ -11,6 +11,7 @@ import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_INPUT_REQUIRED, RunEvent, StatusChanged, TurnParked
 from hector_agent.agent import Agent
 from hector_agent.asking import asked_for
+from hector_agent.ends import goes_on
 from hector_agent.in_doubt import EffectInDoubt, question_of
 from hector_agent.ledger import task_of
 from hector_agent.run import Run
@@ -18,6 +19,7 @@ from hector_agent.sessions.reading import Session
 from hector_agent.state import change
 from hector_agent.view import SHOWN
 from hector_agent.work import Work
+from hector_mesh import HectorError
 from hector_store import RunLog
 
 from .answer import Answer
@@ -123,6 +125,10 @@ async def _listen(handler: Handler, turn: Turn, said: Answer, run: Run) -> None:
         raise _failed(run, None) from None
     except (StepInDoubt, EffectInDoubt):
         raise
+    except HectorError as error:
+        if goes_on(error) or not is_inside:  # not its fault: it could not be written, or read, just now
+            raise
+        raise _failed(run, error) from None
     # The border of code that is not ours: whatever it raises ends its run, and is nobody else's business.
     except (Exception, SystemExit) as error:
         if not is_inside:
