@@ -140,28 +140,8 @@ class App:
         if self._metrics and exchange.path == self._metrics:
             await self._show_metrics(exchange, principal)
             return
-        if self._pages is not None and self._pages.has(exchange.path):
-            exchange.what = "config"
-            _check_verb(exchange, READ)
-            await self._pages.serve(exchange, principal)
+        if not exchange.path.startswith("/agents/") and await self._shown(exchange, principal):
             return
-        if self._deliveries is not None and self._deliveries.has(exchange.path):
-            exchange.what = "push"
-            await self._deliveries.serve(exchange, principal)
-            return
-        if self._sessions is not None and self._sessions.has(exchange.path):
-            exchange.what = "session"
-            await self._sessions.serve(exchange, principal)
-            return
-        if self._history is not None and self._history.has(exchange.path):
-            exchange.what = "history"
-            await self._history.serve(exchange, principal)
-            return
-        for kind, pages in self._others.items():
-            if pages.has(exchange.path):
-                exchange.what = kind
-                await pages.serve(exchange, principal)
-                return
         what, name, lenient = target_of(exchange.path)
         if what is Target.NOTHING:
             self._access.admit(principal)
@@ -187,6 +167,32 @@ class App:
                 await self._cards.keys(exchange)
             else:
                 await self._cards.card(exchange, principal, name)
+
+    async def _shown(self, exchange: Exchange, principal: Principal) -> bool:
+        """Serve what is no A2A; false: it is none of that."""
+        if self._pages is not None and self._pages.has(exchange.path):
+            exchange.what = "config"
+            _check_verb(exchange, READ)
+            await self._pages.serve(exchange, principal)
+            return True
+        if self._deliveries is not None and self._deliveries.has(exchange.path):
+            exchange.what = "push"
+            await self._deliveries.serve(exchange, principal)
+            return True
+        if self._sessions is not None and self._sessions.has(exchange.path):
+            exchange.what = "session"
+            await self._sessions.serve(exchange, principal)
+            return True
+        if self._history is not None and self._history.has(exchange.path):
+            exchange.what = "history"
+            await self._history.serve(exchange, principal)
+            return True
+        for kind, pages in self._others.items():
+            if pages.has(exchange.path):
+                exchange.what = kind
+                await pages.serve(exchange, principal)
+                return True
+        return False
 
     async def _show_metrics(self, exchange: Exchange, principal: Principal) -> None:
         exchange.what = "metrics"

@@ -25,6 +25,7 @@ from hector_mesh import HectorError
 from hector_mesh.flag import Flag
 from hector_store import (
     NEVER,
+    NOTHING_KEPT,
     Appended,
     Dead,
     Effect,
@@ -40,7 +41,7 @@ from hector_store import (
 from .conversation import from_a2a
 from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
-from .sessions.scopes import OF_USER, kept_of, lasting
+from .sessions.scopes import OF_USER, kept_of, lasting, tells
 from .view import FINAL, INTERRUPTED, fold, listed, listed_after, state_of
 
 if TYPE_CHECKING:
@@ -360,7 +361,9 @@ class Run:
             elif last and self._growing:
                 ended = TextAppended(artifact_id=self._growing, append=True, last=True)
                 events = [RunEvent(text_appended=ended), *events]
-            events = lasting(events)
+            telling = tells(events)
+            if telling:
+                events = lasting(events)
             if not events and also is NOTHING_ELSE and self.draft is None:
                 return
             state = state_of(events)
@@ -371,7 +374,8 @@ class Run:
                 changes = changes._replace(worker="", due_us=also.until_us, wake_at_us=also.until_us % NEVER)
             rows = [row_of(event) for event in events]
             try:
-                committed = await self._commit(rows, changes, also, self._kept(events))
+                kept = self._kept(events) if telling else NOTHING_KEPT
+                committed = await self._commit(rows, changes, also, kept)
             except HectorError as error:
                 if error.reason == IN_DOUBT:
                     self._doubted_chars = len(text.text) if text is not None else 0

@@ -23,6 +23,8 @@ MOST_KEY = 128
 """Characters of a key, without the word that names its scope."""
 MOST_VALUE_BYTES = 1 << 20
 
+_TELLING = frozenset({"state_changed", "tool_finished", "artifact_saved"})
+
 
 def complaint(delta: Mapping[str, object]) -> str:
     """Say what is wrong with keys or values that are to be set; empty when nothing is."""
@@ -39,8 +41,18 @@ def complaint(delta: Mapping[str, object]) -> str:
     return ""
 
 
+def tells(events: Sequence[RunEvent]) -> bool:
+    """Return whether events say anything of state or artifacts; most do not."""
+    for event in events:  # noqa: SIM110  a generator costs more than the loop
+        if event.WhichOneof("event") in _TELLING:
+            return True
+    return False
+
+
 def merged(scopes: Scopes) -> dict[str, object]:
     """Return the state of all scopes as agents see it."""
+    if not (scopes["session"] or scopes["user"] or scopes["app"]):
+        return {}
     state: dict[str, object] = {key: json.loads(value) for key, value in scopes["session"].items()}
     state |= {f"{OF_USER}{key}": json.loads(value) for key, value in scopes["user"].items()}
     state |= {f"{OF_APP}{key}": json.loads(value) for key, value in scopes["app"].items()}
