@@ -218,6 +218,8 @@ class AtWork:
         if run.undecided is not None:
             run.undecided.set()
         if run.over or run.draft is not None:
+            if run.is_in_doubt and run.lease is not None:  # it may be there, with nobody at it
+                self.left[run.place.run] = run.place.epoch, run.lease
             run.close()
             run_ended(run, work.call, work.begun)
             return

@@ -174,6 +174,11 @@ class Run:
         """Somebody else may have the run by now, and nothing is written of it here any more."""
         return self.is_lost or (self.lease is not None and self.lease.is_over)
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Nobody can tell whether the last write was done."""
+        return self._doubted_chars is not None
+
     async def decide(self) -> None:
         """Wait until it is known whether the answer is a task or a message; after a moment it is a task.
 

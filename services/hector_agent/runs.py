@@ -365,7 +365,16 @@ class Runs:
         def failed(epoch: int) -> None:
             self._at_work.left[row.id] = epoch, lease  # it is handed back
 
-        return await reopened(self.log, lease, self.waiting, row, why, told, failed, pushes)
+        try:
+            return await reopened(self.log, lease, self.waiting, row, why, told, failed, pushes)
+        except HectorError as error:
+            self._suspect(error)
+            raise
+
+    def _suspect(self, error: HectorError) -> None:
+        """Have a run looked for that may be this worker's by its row, as nobody can tell."""
+        if error.reason == IN_DOUBT and self._claiming is not None:
+            self._claiming.suspect()
 
     async def _work_on(self, work: Work, message: "a2a.Message") -> None:
         """Open a run, and take its turn."""
@@ -391,8 +400,7 @@ class Runs:
                     waits=self._at_work.has_turns((call.app, call.principal.id, told.context_id)),
                 )
             except HectorError as error:
-                if error.reason == IN_DOUBT and self._claiming is not None:
-                    self._claiming.suspect()
+                self._suspect(error)
                 raise
         if isinstance(run, str):
             if not work.opened.done():

@@ -35,7 +35,7 @@ from .ends import is_fenced
 from .lease import Lease
 from .ledger import ended, events_of, packed
 from .measuring import CLAIMED, TAKEN_OVER, buried
-from .opening import committed, owned
+from .opening import owned
 from .recovery import Fate, end_of, fate
 from .resuming import void_text
 from .run import Also, Run
@@ -120,6 +120,11 @@ class TakingOver:
         except HectorError as error:
             self._shun(claimed, lease, error.reason, is_mine=not is_fenced(error))
             return None
+        except Exception:
+            # A border: whatever is wrong with one run, it must not stay this worker's with nobody at it.
+            logger.exception("taking a run over met a bug", extra={"run": row.id})
+            self._shun(claimed, lease, "INTERNAL")
+            return None
         if not goes_on:
             if run.parked:
                 self._elsewhere.keep(row.id, run.feed)
@@ -160,10 +165,7 @@ class TakingOver:
         logger.info("run was taken over", extra={**facts, "epoch": row.epoch, "reason": why})
         work.wake_json = found.wake_json or work.wake_json
         run.void = void_text(own) if work.agent.handler is None else frozenset()
-        if also == Also():
-            await committed(run, events)
-        else:
-            await run.commit(events, also=also)
+        await run.commit(events, also=also)
         if found.dead is not None:
             buried(place, found.dead)
         own += events

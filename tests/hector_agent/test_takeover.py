@@ -9,7 +9,9 @@ from support.run_owners import lease_ends, settled
 from support.scripted_agent import until
 
 from hector.agent.v1 import RunEvent
+from hector_agent.beside import Beside
 from hector_agent.errors import RunLost
+from hector_agent.taking_over import _recall
 from hector_mesh import HectorError
 from hector_store.server_errors import StorageInDoubt, StorageUnreachable
 
@@ -206,5 +208,80 @@ async def test_a_run_whose_beginning_nobody_heard_of_is_found_and_gone_on_with(d
             broken.setattr(log, "get", away)
             with pytest.raises(HectorError):
                 await one.ask("go")
+        [row] = (await of.log.list("default", "ada")).runs
+        assert (await settled(of.log, row.id)).state == "RUN_STATE_COMPLETED"
+
+
+async def test_a_run_at_which_taking_over_meets_a_bug_is_left_to_others(database_url, monkeypatch, caplog):
+    monkeypatch.setattr("hector_agent.taking_over.SHUNNED_S", 0.05)
+    bugs = [ZeroDivisionError("a bug")]
+
+    def recall(*what):
+        if bugs:
+            raise bugs.pop()
+        _recall(*what)
+
+    monkeypatch.setattr("hector_agent.taking_over._recall", recall)
+    async with world(database_url) as of:
+        of.model.may_answer.clear()
+        async with of.replica() as one:
+            run = (await one.ask("go")).place.run
+        of.model.may_answer.set()
+        async with of.replica():
+            assert (await settled(of.log, run)).state == "RUN_STATE_COMPLETED"
+    assert not bugs
+    assert [record.run for record in caplog.records if record.msg == "taking a run over met a bug"] == [run]
+
+
+async def test_a_run_that_was_taken_up_without_anybody_hearing_of_it_is_handed_back(
+    database_url, monkeypatch
+):
+    """The database has given it to this worker, and the answer was lost."""
+    monkeypatch.setattr("hector_agent.claiming.LOOK_S", 0.05)
+    async with world(database_url, "send") as of, of.replica() as one:
+        died = one.die_at(1, written=True)
+        run = (await one.ask("go")).place.run
+        await died.wait()
+        async with of.replica() as two:
+            await lease_ends(of.database, (await of.log.get("default", "ada", run)).worker)
+            await settled(of.log, run, lambda row: row.state == "RUN_STATE_INPUT_REQUIRED" and not row.worker)
+            take_over = two.runs.log.take_over
+
+            async def in_doubt(*what, **more):
+                await take_over(*what, **more)
+                raise StorageInDoubt(SimpleNamespace(name="here"), "cut")
+
+            with monkeypatch.context() as broken:
+                broken.setattr(two.runs.log, "take_over", in_doubt)
+                with pytest.raises(StorageInDoubt):
+                    await two.answer(run, "again")
+            await settled(of.log, run, lambda row: not row.worker)
+            await two.answer(run, "again")
+            assert (await settled(of.log, run)).state == "RUN_STATE_COMPLETED"
+
+
+async def test_a_run_whose_first_commit_nobody_heard_of_is_gone_on_with(database_url, monkeypatch):
+    """It was written with the first thing that happened in it, and the database was away for a moment."""
+    async with world(database_url) as of, of.replica() as one:
+        log, create = one.runs.log, one.runs.log.create
+        place = SimpleNamespace(name="here")
+
+        async def in_doubt(*what, **more):
+            await create(*what, **more)
+            raise StorageInDoubt(place, "cut")
+
+        async def away(*_, **__):
+            raise StorageUnreachable(place, "away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(log, "create", in_doubt)
+            broken.setattr(log, "events", away)
+            with pytest.raises(HectorError):
+                await one.ask("go", beside=Beside(at_once=True))
+
+            async def is_let_go() -> bool:
+                return not len(one.runs._at_work)
+
+            await until(is_let_go)
         [row] = (await of.log.list("default", "ada")).runs
         assert (await settled(of.log, row.id)).state == "RUN_STATE_COMPLETED"
