@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from hector.agent.v1 import RUN_STATE_CANCELED, RunEvent, StatusChanged
 from hector_agent.at_work import AtWork
+from hector_agent.errors import RunReleased
 from hector_agent.lease import Lease
 from hector_agent.run import Also, Run
 from hector_mesh import HectorError
@@ -26,6 +27,8 @@ class Heeding:
         self, workers: Workers, hints: Hints, lease: Callable[[], Lease | None], at_work: AtWork
     ) -> None:
         self._workers, self._hints, self._lease, self._at_work = workers, hints, lease, at_work
+        self._heeded: set[int] = set()
+        """Signals that are acted upon, and not known to be written."""
 
     async def work(self) -> None:
         """Heed until cancelled."""
@@ -36,6 +39,9 @@ class Heeding:
                         await self.once()
                     except HectorError as error:
                         log.info("commands could not be read", extra={"reason": error.reason})
+                    except Exception:
+                        # A border: whatever is wrong with one command, others must not wait for ever.
+                        log.exception("heeding commands met a bug")
                 await told.raised(POLL_S)
 
     async def once(self) -> None:
@@ -48,13 +54,15 @@ class Heeding:
         if lease is None:
             return
         asked: dict[str, list[Wish]] = defaultdict(list)
-        for wish in wishes_of(await self._workers.waiting_signals(lease.worker)):
+        wishes = wishes_of(await self._workers.waiting_signals(lease.worker))
+        self._heeded &= {wish.id for wish in wishes}
+        for wish in wishes:
             asked[wish.run].append(wish)
-        for run_id, wishes in asked.items():
+        for run_id, its in asked.items():
             run = self._at_work.find(run_id)
             if run is not None and not run.stopping:
                 try:
-                    await self._heed(run, wishes)
+                    await self._heed(run, its)
                 except HectorError as error:  # it is over by now, or somebody else's
                     log.info("command was not taken", extra={"run": run_id, "reason": error.reason})
 
@@ -62,18 +70,29 @@ class Heeding:
         ids = [wish.id for wish in wishes]
         cancels = [wish for wish in wishes if wish.kind == "cancel"]
         if cancels:
-            said = [cancels[0].said]
-            self._at_work.halt(run, StatusChanged(state=RUN_STATE_CANCELED), said, consume=ids)
+            asked = [cancels[0].said]
+            self._at_work.halt(run, StatusChanged(state=RUN_STATE_CANCELED), asked, consume=ids)
             return
-        events = list[RunEvent]()
-        for wish in wishes:
-            if wish.kind == "wake_json":
-                run.wakes.append(wish.said.signal.wake_json)
-            elif wish.kind == "pause" and run.pausing is None:
-                run.pausing = wish.said
-            elif wish.kind == "resume" and run.pausing is not None:
-                run.pausing = None
-            else:  # the same command twice is one
-                continue
-            events.append(RunEvent(signal_received=wish.said))
-        await run.commit(events, also=Also(consume=ids))
+
+        def said() -> tuple[Sequence[RunEvent], bool]:
+            if run.parked:  # in this moment: whoever claims it next does what is asked
+                raise RunReleased(run.place.run)
+            return [RunEvent(signal_received=wish.said) for wish in wishes if self._is_new(run, wish)], False
+
+        await run.commit(said, also=Also(consume=ids))
+        self._heeded.difference_update(ids)
+
+    def _is_new(self, run: Run, wish: Wish) -> bool:
+        """Do what is asked, and say whether it was not so before: the same command twice is one."""
+        if wish.id in self._heeded:
+            return True  # it was done, and could not be written
+        if wish.kind == "wake_json":
+            run.wakes.append(wish.said.signal.wake_json)
+        elif wish.kind == "pause" and run.pausing is None:
+            run.pausing = wish.said
+        elif wish.kind == "resume" and run.pausing is not None:
+            run.pausing = None
+        else:
+            return False
+        self._heeded.add(wish.id)
+        return True
