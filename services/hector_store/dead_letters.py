@@ -100,9 +100,10 @@ class DeadLetters:
         statement = _REQUEUED.values(requeued_as=bindparam("as_run"))
         await self._database.write(lambda connection: connection.execute(statement, values))
 
-    async def counts(self) -> dict[str, int]:
-        """Return how many wait to be looked at, by agent, of all apps."""
-        rows = await self._database.read(lambda connection: connection.execute(_COUNTS).all())
+    async def counts(self, app: str | None = None) -> dict[str, int]:
+        """Return how many wait to be looked at, by agent, of one app or of all."""
+        statement = _COUNTS if app is None else _COUNTS.where(_D.app == app)
+        rows = await self._database.read(lambda connection: connection.execute(statement).all())
         return {row[0]: int(row[1]) for row in rows}
 
 

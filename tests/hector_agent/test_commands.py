@@ -298,6 +298,9 @@ async def test_a_run_that_failed_too_often_is_a_dead_letter_until_it_is_requeued
             stats = await stub.GetQueueStats(GetQueueStatsRequest())
             assert (stats.total.dead, stats.total.working) == (1, 0)
             assert [worker.alive for worker in stats.workers] == [True]
+            with scope(Call(principal=OPERATOR, app="another")):
+                stats = await stub.GetQueueStats(GetQueueStatsRequest())
+                assert (stats.total.dead, list(stats.agents)) == (0, []), "another app's are not its business"
             wrong = stub.RequeueDeadLetter(RequeueDeadLetterRequest(run="other"))
             assert await refused(wrong) == "DEAD_LETTER_NOT_FOUND"
             new = await stub.RequeueDeadLetter(RequeueDeadLetterRequest(run=task.id))

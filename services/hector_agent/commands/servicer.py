@@ -87,7 +87,7 @@ class CommandsServicer(AgentServiceServicer):
         """Say what there is to be done."""
         call = _operators("looking at the queue")
         database = self._runs.database
-        stats, dead = await Queue(database).stats(call.app), await DeadLetters(database).counts()
+        stats, dead = await Queue(database).stats(call.app), await DeadLetters(database).counts(call.app)
         response = GetQueueStatsResponse(oldest_due_ms=stats.oldest_due_us // 1000)
         for name in sorted({*stats.agents, *dead}):
             shown = response.agents.add(agent=name, dead=dead.get(name, 0))
