@@ -21,7 +21,8 @@ from hector.agent.v1 import (
     SignalRequest,
 )
 from hector.llm.v1 import StreamTextResponse
-from hector_mesh import info_of
+from hector_mesh import Call, info_of
+from hector_store import RunLog
 
 
 async def test_a_session_tells_what_was_said_and_its_state(mesh_under_test, tmp_path):
@@ -124,6 +125,22 @@ async def test_a_deleted_session_is_gone_with_its_runs(mesh_under_test, tmp_path
             still = await stub.GetTask(a2a.GetTaskRequest(id=kept.id))
     assert deleted.runs == 1
     assert text_of(still) == "ok "
+
+
+async def test_a_session_whose_deletion_takes_its_time_is_deleted(mesh_under_test, tmp_path, monkeypatch):
+    delete = RunLog.delete_context
+
+    async def slow(*which):
+        await asyncio.sleep(0.05)
+        return await delete(*which)
+
+    monkeypatch.setattr(RunLog, "delete_context", slow)
+    async with serving(mesh_under_test, tmp_path, ScriptedModel("ok")):
+        with as_ada():
+            stub, agents = a2a.A2AServiceStub(mesh_under_test.mesh), AgentServiceStub(mesh_under_test.mesh)
+            gone = (await stub.SendMessage(ask("forget"))).task
+            monkeypatch.setattr(Call, "remaining", lambda _, *default: default[0] if default else 0.01)
+            assert (await agents.DeleteSession(DeleteSessionRequest(session=gone.context_id))).runs == 1
 
 
 async def test_a_session_that_is_being_worked_in_cannot_be_deleted(mesh_under_test, tmp_path):

@@ -112,22 +112,20 @@ class SessionsServicer(AgentServiceServicer):
         call = current_call.get()
         row = await self._session(call, request.session)
         left_s = call.remaining()
-        try:
-            async with asyncio.timeout(CANCELLING_S if left_s is None else left_s):
-                while True:
-                    try:
-                        gone = await self._runs.log.delete_context(
-                            call.app, call.principal.id, row.context_id
-                        )
-                    except ContextBusy as busy:
-                        if not request.cancel:
-                            raise
-                        last = busy
+        gives_up = asyncio.get_running_loop().time() + (CANCELLING_S if left_s is None else left_s)
+        while True:
+            try:
+                gone = await self._runs.log.delete_context(call.app, call.principal.id, row.context_id)
+            except ContextBusy as busy:
+                if not request.cancel:
+                    raise
+                try:
+                    async with asyncio.timeout_at(gives_up):
                         await self._cancelled(busy.facts["run"], context)
-                    else:
-                        return DeleteSessionResponse(runs=gone)
-        except TimeoutError:
-            raise last from None
+                except TimeoutError:
+                    raise busy from None
+            else:
+                return DeleteSessionResponse(runs=gone)
 
     async def _cancelled(self, run: str, context: Context) -> None:
         """Cancel a run, wherever it is at work, and wait until it is over."""
