@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from hector_mesh import HectorError
@@ -158,9 +158,15 @@ class Watch:
         for watched in due:
             watched.due = now + MOST_S  # who wants it sooner from now on says so, and is heard
         try:
-            found = await self._log.standings([watched.run for watched in due])
+            found: Mapping[str, Standing] | None = await self._log.standings([watched.run for watched in due])
         except HectorError as error:
             logger.warning("runs elsewhere could not be looked at", extra={"reason": error.reason})
+            found = None
+        except Exception:
+            # A border: a bug must not end this loop, on which all streams of runs elsewhere hang.
+            logger.exception("looking at runs elsewhere met a bug")
+            found = None
+        if found is None:
             for watched in due:
                 watched.due = min(watched.due, loop.time() + TROUBLE_S)
             return

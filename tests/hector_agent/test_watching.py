@@ -131,3 +131,23 @@ async def test_nobody_waits_for_a_process_that_stops(log):
                 watch.end(ShuttingDown())
                 with pytest.raises(HectorError, match="shutting down"):
                     await waiting
+
+
+async def test_a_bug_in_one_look_does_not_end_all_looking(log, caplog, monkeypatch):
+    monkeypatch.setattr(hector_agent.watching, "TROUBLE_S", 0.01)
+    log.commits("a", 2)
+    standings, bugs = log.standings, [ZeroDivisionError("a bug")]
+
+    async def with_a_bug(runs):
+        if bugs:
+            raise bugs.pop()
+        return await standings(runs)
+
+    log.standings = with_a_bug
+    async with looking(log) as watch:
+        with watch.watching("a") as a:
+            async with aclosing(a.changes()) as changes:
+                assert (await anext(changes)).next_seq == 2
+    assert [record.msg for record in caplog.records if record.exc_info] == [
+        "looking at runs elsewhere met a bug"
+    ]
