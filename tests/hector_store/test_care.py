@@ -187,7 +187,13 @@ async def test_a_backup_of_a_file_is_one_moment_of_it_while_it_is_written(tmp_pa
         assert written >= 50
         assert (taken.runs, taken.schema) == (1, HEAD)
         assert file.stat().st_mode & 0o777 == 0o600
-        assert names_in(tmp_path) == {"hector.db", "hector.db-wal", "hector.db-shm", "hector.db-turn", "backup.db"}
+        assert names_in(tmp_path) == {
+            "hector.db",
+            "hector.db-wal",
+            "hector.db-shm",
+            "hector.db-turn",
+            "backup.db",
+        }
     async with opened(f"sqlite://{file}") as copy:
         assert await check(copy).findings() == []
         assert len(await RunLog(copy).events("app", run)) >= 52
@@ -229,6 +235,28 @@ async def test_a_backup_is_put_back_and_what_was_there_is_kept(tmp_path: Path) -
         assert await RunLog(database).get("app", "ada", later) is None
     async with opened(f"sqlite://{aside}") as database:
         assert await RunLog(database).get("app", "ada", later)
+
+
+async def test_a_backup_that_cannot_be_put_back_leaves_what_was_there(tmp_path: Path, monkeypatch) -> None:
+    place, file = Place(tmp_path / "hector.db"), tmp_path / "backup.db"
+    async with opened(f"sqlite://{place.file}") as database:
+        run = await run_of(RunLog(database))
+    await back_up(place, file)
+    rename = Path.rename
+
+    def failing(path: Path, target: Path) -> Path:
+        if path.name.endswith(".restoring"):
+            raise OSError(5, "Input/output error")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(HectorError) as caught:
+        await restore(place, file)
+    assert caught.value.reason == "BACKUP_FAILED"
+    assert not [name for name in os.listdir(tmp_path) if "before" in name or "restoring" in name]
+    assert "hector.db" in os.listdir(tmp_path)
+    async with opened(f"sqlite://{place.file}") as database:
+        assert await RunLog(database).get("app", "ada", run)
 
 
 async def test_a_damaged_database_is_replaced_and_a_damaged_backup_is_not_used(tmp_path: Path) -> None:

@@ -132,16 +132,25 @@ def _restore(target: Path, place: Place, file: Path) -> Path | None:
         _sync(partial)
         if target.exists():
             aside = target.with_name(f"{target.name}.before-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
-            for end in ("", *_BESIDE):
-                with suppress(FileNotFoundError):
-                    target.with_name(target.name + end).rename(aside.with_name(aside.name + end))
-        partial.rename(target)
+            _move(target, aside)
+        try:
+            partial.rename(target)
+        except OSError:
+            if aside is not None:
+                _move(aside, target)
+            raise
     except OSError as error:
         raise BackupFailed(str(target), error.strerror or type(error).__name__) from error
     finally:
         _remove(partial)
     _sync(target.parent)
     return aside
+
+
+def _move(database: Path, target: Path) -> None:
+    for end in ("", *_BESIDE):
+        with suppress(FileNotFoundError):
+            database.with_name(database.name + end).rename(target.with_name(target.name + end))
 
 
 def _refuse_in_use(target: Path, place: Place) -> None:
