@@ -237,10 +237,6 @@ async def test_a_backup_is_put_back_and_what_was_there_is_kept(tmp_path: Path) -
         assert await RunLog(database).get("app", "ada", later)
 
 
-def names_in(folder: Path) -> list[str]:
-    return [one.name for one in folder.iterdir()]
-
-
 async def test_a_backup_that_cannot_be_put_back_leaves_what_was_there(tmp_path: Path, monkeypatch) -> None:
     place, file = Place(tmp_path / "hector.db"), tmp_path / "backup.db"
     async with opened(f"sqlite://{place.file}") as database:
