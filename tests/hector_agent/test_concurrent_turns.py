@@ -1,17 +1,21 @@
 """What becomes of a message to a session in which a turn is at work: it waits, is refused, or interrupts."""
 
 import asyncio
+from types import SimpleNamespace
 
 import grpc
 import pytest
 from support.custom_agent import answering, said
 from support.open_doors import opened
-from support.scripted_agent import ScriptedModel, as_ada, text_of
+from support.scripted_agent import ADA, ScriptedModel, as_ada, text_of
 
 import hector_a2a as a2a
 from hector.agent.v1 import AgentServiceStub, TailRequest
 from hector.llm.v1 import StreamTextResponse
-from hector_mesh import info_of
+from hector_agent.run import Place
+from hector_agent.sessions.contending import interrupt
+from hector_mesh import Call, info_of
+from hector_store.errors import StorageClosed
 
 SOURCE = """
     import asyncio
@@ -142,3 +146,15 @@ async def test_each_door_says_in_its_own_code_that_a_turn_is_in_the_way(mesh_und
         "HTTP+JSON 0.3": 409,
         "GRPC 0.3": "ABORTED",
     }
+
+
+async def test_a_database_that_is_away_when_a_turn_is_to_be_interrupted_is_told_of(caplog):
+    class Away:
+        async def at_work(self, *_):
+            raise StorageClosed("it")
+
+    caplog.set_level("INFO")
+    run = SimpleNamespace(place=Place("run-2", "default", "ada", "assistant", "c", 2, 1))
+    await interrupt(SimpleNamespace(log=Away()), run, Call(principal=ADA), is_new=True)
+    [told] = [record for record in caplog.records if record.msg == "turns were not interrupted"]
+    assert (told.by, told.reason) == ("run-2", "STORAGE_CLOSED")

@@ -38,7 +38,12 @@ async def interrupt(runs: "Runs", run: Run, call: Call, *, is_new: bool) -> None
     """
     place = run.place
     before = place.position if is_new else LAST
-    for other in await runs.log.at_work(place.app, place.owner, place.context, before):
+    try:
+        others = await runs.log.at_work(place.app, place.owner, place.context, before)
+    except HectorError as error:  # then this one waits until they are over by themselves
+        log.info("turns were not interrupted", extra={"by": place.run, "reason": error.reason})
+        return
+    for other in others:
         if other == place.run:
             continue
         wish = CancelRun(reason=f"another message came to its session: task {place.run}")
