@@ -19,7 +19,7 @@ from .ids import new_id
 from .measuring import committed
 from .server import Server, detail_of, let_go
 from .server_errors import StorageInDoubt
-from .work import URGENT, AnyWork, Work
+from .work import AnyWork, Work, urgent_first
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ class ServerWriter:
     ) -> None:
         self.id = new_id()
         self._server, self._engine, self._settle, self._busy_s = server, engine, settle, busy_s
+        self._urgent: list[AnyWork] = []
         self._waiting: list[AnyWork] = []
         self._wake = asyncio.Event()
         self._is_closing = self._is_over = False
@@ -78,11 +79,9 @@ class ServerWriter:
 
     def put(self, works: list[AnyWork]) -> None:
         """Take a batch; never blocks."""
-        if any(work.rows == URGENT for work in works):
-            urgent = [work for work in works if work.rows == URGENT]
-            self._waiting = urgent + self._waiting
-            works = [work for work in works if work.rows != URGENT]
-        self._waiting += works
+        urgent, others = urgent_first(works)
+        self._urgent += urgent
+        self._waiting += others
         if self._is_over:
             self._refuse()
         self._wake.set()
@@ -99,8 +98,10 @@ class ServerWriter:
 
     async def _run(self) -> None:
         try:
-            while self._waiting or not self._is_closing:
-                works, self._waiting = self._waiting[:MOST_WORKS], self._waiting[MOST_WORKS:]
+            while self._urgent or self._waiting or not self._is_closing:
+                works, self._urgent = self._urgent, []  # alone: it is not to take as long as the others
+                if not works:
+                    works, self._waiting = self._waiting[:MOST_WORKS], self._waiting[MOST_WORKS:]
                 if works:
                     await self._write(works)
                 else:
@@ -112,7 +113,7 @@ class ServerWriter:
             await self._leave()
 
     def _refuse(self) -> None:
-        works, self._waiting = self._waiting, []
+        works, self._urgent, self._waiting = self._urgent + self._waiting, [], []
         for work in works:
             work.outcome = StorageClosed(self._server.place.name)
         if works:

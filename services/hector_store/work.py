@@ -78,6 +78,11 @@ class Work(Generic[I, R]):
 AnyWork = Work[Any, Any]
 
 
+def urgent_first(works: Sequence[AnyWork]) -> tuple[list[AnyWork], list[AnyWork]]:
+    """Return the urgent ones of these, and the others."""
+    return [one for one in works if one.rows == URGENT], [one for one in works if one.rows != URGENT]
+
+
 class WriteQueue:
     """Admits writes while there is room for them.
 

@@ -42,7 +42,8 @@ class Workers:
         fit("worker host", worker.host, OWNER)
         fit("worker parent", worker.parent, NAME)
         fit("worker version", worker.version, WORD)
-        await self._database.write(partial(leases.join, worker=worker, lease_us=_lease_us(lease_s)))
+        joining = partial(leases.join, worker=worker, lease_us=_lease_us(lease_s))
+        await self._database.write(joining, rows=URGENT)
         self._targets[worker.id] = worker.target
 
     async def renew(self, worker_id: str, lease_s: float) -> bool:

@@ -21,7 +21,7 @@ from .group_commit import Fault, commit, each
 from .measuring import committed
 from .sqlite import Identity, explained, fault_of, identity
 from .url import Place
-from .work import AnyWork
+from .work import AnyWork, urgent_first
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +81,20 @@ class WriterThread:
         more = True
         while more:
             works, batches, more = self._waiting()
-            if works:
-                try:
-                    with self._turn or nullcontext():
-                        self._write(works)
-                finally:  # whatever befell this thread, nobody waits for ever
-                    self._tell(self._written, (works, batches))
+            urgent, others = urgent_first(works)
+            if urgent:  # alone: it is not to take as long as the others
+                self._write_and_tell(urgent, 0 if others else batches)
+            if others:
+                self._write_and_tell(others, batches)
         self._disconnect()
         self._tell(self._ended.set_result, None)
+
+    def _write_and_tell(self, works: list[AnyWork], batches: int) -> None:
+        try:
+            with self._turn or nullcontext():
+                self._write(works)
+        finally:  # whatever befell this thread, nobody waits for ever
+            self._tell(self._written, (works, batches))
 
     def _written(self, done: tuple[list[AnyWork], int]) -> None:
         works, batches = done

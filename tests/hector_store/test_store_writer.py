@@ -197,6 +197,20 @@ async def test_what_is_urgent_goes_before_what_waits(
     assert done == [9, 0, 1, 2, 3]
 
 
+async def test_a_lease_does_not_wait_for_what_a_file_is_about_to_take(small: Database) -> None:
+    """It has a commit of its own, before that of all others."""
+    gate, until_joined, workers = Gate(), Gate(), Workers(small)
+    async with asyncio.timeout(20):
+        holding = asyncio.create_task(small.write(gate))
+        await gate.reached()
+        waiting = asyncio.create_task(small.write(until_joined))
+        joining = asyncio.create_task(workers.join(Worker("new"), 60))
+        joining.add_done_callback(lambda _: until_joined.open())
+        await asyncio.sleep(0)
+        gate.open()
+        await asyncio.gather(holding, waiting, joining)
+
+
 async def test_the_queue_is_bounded_in_bytes_too(small: Database) -> None:
     gate = Gate()
     async with asyncio.timeout(20):
