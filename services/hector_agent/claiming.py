@@ -81,10 +81,11 @@ class Claiming:
             HectorError: The database cannot be asked, or the lease is over.
         """
         await self._hand_back()
-        lease, room = self._ownership.lease, self._most - len(self._at_work)
-        if lease is not None and time.monotonic() >= self._looks_at:
+        lease = self._ownership.lease or await self._ownership.held()
+        room = self._most - len(self._at_work)
+        if time.monotonic() >= self._looks_at:
             await self._look_for_strays(lease)
-        if lease is None or self.is_stopped or room <= 0:
+        if self.is_stopped or room <= 0:
             return False
         limit = min(room, AT_ONCE)
         but = frozenset(self._taking_over.shunned)
@@ -118,7 +119,9 @@ class Claiming:
     async def _hand_back(self) -> None:
         """Let others have the runs that are this worker's, and that it does not work on any more."""
         for run, (epoch, lease) in tuple(self._at_work.left.items()):
-            if not lease.is_over:
+            if not lease.is_lost:
+                if lease.is_over:  # nobody knows yet
+                    continue
                 try:
                     await self._log.append(run, epoch, (), RunChanges(worker="", due_us=NOW))
                 except HectorError as error:

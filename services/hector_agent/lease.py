@@ -1,7 +1,9 @@
 """This process's lease on the runs that it works on: joined, renewed, and given up before it can be over.
 
 The database decides how long a lease lasts. Here only time that has passed counts, from the moment before a
-renewal was asked for, so this process is always the first to know that it must stop.
+renewal was asked for, so this process is always the first to know that it must stop. From two thirds of it on
+nothing is written: a renewal that is late, and that the database grants, still saves the runs, since nobody
+can have taken one before. At five sixths they are stopped, whatever comes of it.
 """
 
 import asyncio
@@ -15,17 +17,22 @@ from hector_mesh import HectorError, Whereabouts, this_host
 from hector_mesh.flag import Flag
 from hector_store import Worker, Workers
 
+from .errors import NoLease
 from .measuring import LEASES_LOST
-from .neighbours import kernel, release_dead
+from .neighbours import kernel
 
 log = logging.getLogger(__name__)
 
 SHARE = 2 / 3
-"""By when a lease must have been renewed, as a share of its length: then its runs are stopped."""
+"""By when a lease must have been renewed, as a share of its length: then its runs write nothing."""
+STOPPING_SHARE = 5 / 6
+"""By when its runs are stopped: what they have begun must be over before somebody else goes on with them."""
 RENEWALS = 3
 """How often it is renewed in its length."""
 AGAIN_S = 0.5
 """How soon what failed is tried again."""
+PATIENCE_S = 5.0
+"""How long a new lease is waited for at least: longer, where a lease is longer."""
 LEAVING_S = 3.0
 """How long it may take to say goodbye: without it, others wait until the lease is over."""
 
@@ -33,17 +40,40 @@ LEAVING_S = 3.0
 class Lease:
     """One lease. What is written under it is written while it is held, or not at all."""
 
-    __slots__ = ("until", "worker")
+    __slots__ = ("_decided", "is_lost", "until", "worker")
 
     def __init__(self, worker: str, until: float) -> None:
         self.worker = worker
         self.until = until
-        """When it is over, in seconds of time.monotonic()."""
+        """Until when it is written under without another renewal, in seconds of time.monotonic()."""
+        self.is_lost = False
+        """It is over for good: somebody else may have its runs by now."""
+        self._decided = Flag()
 
     @property
     def is_over(self) -> bool:
-        """Whether somebody else may have its runs by now."""
-        return time.monotonic() >= self.until
+        """Whether nothing may be written under it: it is lost, or its renewal is late."""
+        return self.is_lost or time.monotonic() >= self.until
+
+    async def held(self) -> bool:
+        """Return when it may be written under, at once as a rule; False: it is lost.
+
+        It is not waited for longer than to five sixths of its length: then it is lost.
+        """
+        while self.is_over and not self.is_lost:
+            self._decided.clear()
+            await self._decided.wait()
+        return not self.is_lost
+
+    def renew(self, until: float) -> None:
+        """Have what waits written."""
+        self.until = until
+        self._decided.set()
+
+    def lose(self) -> None:
+        """Have nothing written under it any more."""
+        self.is_lost = True
+        self._decided.set()
 
 
 class Ownership:
@@ -56,13 +86,32 @@ class Ownership:
         self._lease: Lease | None = None
         self._guard: asyncio.TimerHandle | None = None
         self._is_leaving = False
-        self._was_lost = Flag()
+        self._was_lost, self._is_there = Flag(), Flag()
+        self._failure: HectorError | None = None
+        """Why there was no renewal, or no new lease, the last time."""
 
     @property
     def lease(self) -> Lease | None:
         """The lease that is held; None: there is none at the moment."""
         lease = self._lease
         return None if lease is None or lease.is_over else lease
+
+    async def held(self, within_s: float | None = None) -> Lease:
+        """Return the lease; where there is none at the moment, wait for it, or for the next one.
+
+        Raises:
+            NoLease: There is none yet.
+            HectorError: Nor can there be: the database cannot be written to.
+        """
+        patience_s = max(PATIENCE_S, self._lease_s)
+        gives_up = time.monotonic() + min(patience_s, patience_s if within_s is None else within_s)
+        while (lease := self.lease) is None:
+            left_s = gives_up - time.monotonic()
+            if left_s <= 0 or self._is_leaving:
+                raise self._failure or NoLease()
+            self._is_there.clear()
+            await self._is_there.happens_within(left_s)
+        return lease
 
     async def join(self) -> None:
         """Take a lease.
@@ -76,21 +125,20 @@ class Ownership:
         target, host = about.target(), about.host or this_host()
         introduced = Worker(id=worker, target=target, host=host, pid=os.getpid(), parent=about.parent)
         await self._workers.join(introduced, self._lease_s)
-        await release_dead(self._workers)
         self._lease = Lease(worker, begun + self._lease_s * SHARE)
-        self._watch(self._lease)
+        self._watch(self._lease, begun)
 
     async def keep(self) -> None:
         """Renew the lease until cancelled, and take a new one when it was lost."""
         while not self._is_leaving:
-            lease = self._lease
+            lease, begun = self._lease, time.monotonic()
             try:
                 if lease is None:
                     await self.join()
                 else:
                     await self._renew(lease)
-                    await release_dead(self._workers)
             except HectorError as error:
+                self._failure = error
                 what = "lease was not renewed" if lease else "lease was not taken"
                 log.warning(what, extra={"reason": error.reason})
                 await asyncio.sleep(min(AGAIN_S, self._lease_s / 12))
@@ -99,7 +147,10 @@ class Ownership:
                 log.exception("renewing the lease met a bug")
                 await asyncio.sleep(min(AGAIN_S, self._lease_s / 12))
             else:
-                await self._was_lost.happens_within(self._lease_s / RENEWALS)
+                self._failure = None
+                # From when it began: what took long is not to make the next one late.
+                next_s = begun + self._lease_s / RENEWALS - time.monotonic()
+                await self._was_lost.happens_within(max(0.0, next_s))
                 self._was_lost.clear()
 
     async def leave(self) -> None:
@@ -110,7 +161,8 @@ class Ownership:
             self._guard.cancel()
         if lease is None:
             return
-        lease.until = 0.0
+        lease.lose()
+        self._is_there.set()
         releasing = asyncio.ensure_future(self._workers.release(lease.worker))
         done, _ = await asyncio.wait({releasing}, timeout=LEAVING_S)
         error = releasing.exception() if done else None
@@ -123,24 +175,26 @@ class Ownership:
         begun = time.monotonic()
         is_renewed = await self._workers.renew(lease.worker, self._lease_s)
         if lease is not self._lease:
-            return
-        if is_renewed and not lease.is_over:
-            lease.until = begun + self._lease_s * SHARE
-            self._watch(lease)
+            if is_renewed:  # too late: its runs were stopped, and others need not wait for its end
+                await self._workers.release(lease.worker)
+        elif is_renewed:
+            lease.renew(begun + self._lease_s * SHARE)
+            self._watch(lease, begun)
         else:
             self._lose(lease)
 
-    def _watch(self, lease: Lease) -> None:
+    def _watch(self, lease: Lease, begun: float) -> None:
         if self._guard is not None:
             self._guard.cancel()
-        left_s = max(0.0, lease.until - time.monotonic())
+        left_s = max(0.0, begun + self._lease_s * STOPPING_SHARE - time.monotonic())
         self._guard = asyncio.get_running_loop().call_later(left_s, self._lose, lease)
+        self._is_there.set()
 
     def _lose(self, lease: Lease) -> None:
         if lease is not self._lease:
             return
         self._lease = None
-        lease.until = 0.0
+        lease.lose()
         LEASES_LOST.add()
         log.error("lease was lost", extra={"worker": lease.worker, "lease_s": self._lease_s})
         self._was_lost.set()

@@ -4,12 +4,14 @@ A lease has to end by itself where nobody can tell whether its process lives. He
 started again after `kill -9` goes on with its runs at once.
 """
 
+import asyncio
 import hashlib
 import logging
 import os
 from functools import cache
 from pathlib import Path
 
+from hector_mesh import HectorError
 from hector_store import Workers
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,19 @@ def is_dead(worker: str, pid: int) -> bool:
     except PermissionError:
         pass
     return False  # or another process has its number: then its lease ends by itself
+
+
+async def look_for_dead(workers: Workers, every_s: float) -> None:
+    """Let go of what dead workers of this machine had, until cancelled. Renewals do not wait for it."""
+    while True:
+        try:
+            await release_dead(workers)
+        except HectorError as error:
+            log.info("dead workers were not looked for", extra={"reason": error.reason})
+        except Exception:
+            # A border: a bug must not end this loop.
+            log.exception("looking for dead workers met a bug")
+        await asyncio.sleep(every_s)
 
 
 async def release_dead(workers: Workers) -> None:

@@ -172,7 +172,7 @@ class Run:
     @property
     def cannot_write(self) -> bool:
         """Somebody else may have the run by now, and nothing is written of it here any more."""
-        return self.is_lost or (self.lease is not None and self.lease.is_over)
+        return self.is_lost or (self.lease is not None and self.lease.is_lost)
 
     @property
     def is_in_doubt(self) -> bool:
@@ -349,6 +349,8 @@ class Run:
     ) -> None:
         async with self._lock:
             self._stop_timer()
+            if self.lease is not None and self.lease.is_over:
+                await self.lease.held()
             if self.cannot_write:
                 raise RunLost(self.place.run)
             if self.over:

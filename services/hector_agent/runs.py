@@ -35,7 +35,8 @@ from .elsewhere import Elsewhere
 from .ends import is_fenced
 from .errors import NoLease, RunDoesNotWait, ShuttingDown, TooManyRuns
 from .idempotency import Earlier, IdempotencyKeyReused, Once, heard
-from .lease import Lease, Ownership
+from .lease import RENEWALS, Lease, Ownership
+from .neighbours import look_for_dead
 from .opening import opened, received, reopened, unwritten, waits
 from .order import InOrder
 from .push.push import Push
@@ -49,6 +50,8 @@ logger = logging.getLogger(__name__)
 
 MOST_LIVE = 10_000  # runs at work or waiting for their turn; each holds some kilobytes and a task
 LEASE_S = 15.0
+WAITING_SHARE = 0.7
+"""How much of the time that a caller has is waited for a lease at most."""
 PARKING_S = 1.0
 """How long before the end of a drain what is still at work is let go of."""
 
@@ -158,6 +161,7 @@ class Runs:
         create_task = asyncio.get_running_loop().create_task
         keeping = create_task(ownership.keep(), context=Context())
         looking = create_task(claiming.work(), context=Context())
+        burying = create_task(look_for_dead(workers, self._lease_s / RENEWALS), context=Context())
         heeding = Heeding(workers, database.hints, lambda: ownership.lease, self._at_work)
         listening = create_task(heeding.work(), context=Context())
         try:
@@ -166,8 +170,9 @@ class Runs:
             self._at_work.is_closed = True
             looking.cancel()
             listening.cancel()
+            burying.cancel()
             self.waiting.end(ShuttingDown())
-            await asyncio.wait({looking, listening})
+            await asyncio.wait({looking, listening, burying})
             self._at_work.let_all_go()
             if not await self._at_work.emptied(ENDING_S):
                 logger.warning("runs did not stop in time", extra={"runs": len(self._at_work)})
@@ -318,16 +323,23 @@ class Runs:
             raise TooManyRuns(MOST_LIVE)
         return Work(agent, call, asyncio.get_running_loop().create_future(), once, pushes, beside)
 
-    def _lease(self) -> Lease:
-        """Return by which right this process owns what it begins.
+    async def _lease(self, left_s: float | None = None) -> Lease:
+        """Return by which right this process owns what it begins; wait for it, where it was just lost.
 
         Raises:
-            NoLease: It has lost its lease a moment ago.
+            NoLease: There is none in that time.
+            HectorError: The database is away.
         """
-        lease = self._ownership.lease if self._ownership is not None else None
-        if lease is None:
-            raise NoLease
-        return lease
+        if self._ownership is None:
+            raise ShuttingDown
+        lease = self._ownership.lease
+        if lease is not None:
+            return lease
+        try:
+            return await self._ownership.held(None if left_s is None else left_s * WAITING_SHARE)
+        except NoLease:
+            await self.database.is_well()  # or it says what is the matter
+            raise
 
     def _forget_key(self, key: _Key, work: Work) -> None:
         if self._once.get(key) is work:
@@ -358,9 +370,13 @@ class Runs:
         return found
 
     async def _reopened(
-        self, row: RunRow, why: Sequence[RunEvent], pushes: tuple[NewPush, ...] = ()
+        self,
+        row: RunRow,
+        why: Sequence[RunEvent],
+        pushes: tuple[NewPush, ...] = (),
+        left_s: float | None = None,
     ) -> tuple[Run, list[RunEvent]]:
-        told, lease = self._push.wake if self._push is not None else None, self._lease()
+        told, lease = self._push.wake if self._push is not None else None, await self._lease(left_s)
 
         def failed(epoch: int) -> None:
             self._at_work.left[row.id] = epoch, lease  # it is handed back
@@ -383,13 +399,14 @@ class Runs:
         told.CopyFrom(message)
         told.task_id = new_id()
         told.context_id = told.context_id or new_id()
+        lease = await self._lease(call.remaining())
         if work.beside.at_once and not (message.context_id or work.once or work.pushes):
-            run: Run | str = unwritten(self.log, self._lease(), agent, told, call, work.beside)
+            run: Run | str = unwritten(self.log, lease, agent, told, call, work.beside)
         else:
             try:
                 run = await opened(
                     self.log,
-                    self._lease(),
+                    lease,
                     agent,
                     told,
                     call,
@@ -439,13 +456,13 @@ class Runs:
                 said = received(reason, call, work.beside, work.once)
             working = RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))
             try:
-                run, own = await self._reopened(row, [said, working], work.pushes)
+                run, own = await self._reopened(row, [said, working], work.pushes, call.remaining())
             except HectorError as error:
                 if not is_fenced(error):
                     raise
                 # Somebody had a look at it. It may wait again by now.
                 row = await self._waiting_row(call.app, call.principal.id, run_id)
-                run, own = await self._reopened(row, [said, working], work.pushes)
+                run, own = await self._reopened(row, [said, working], work.pushes, call.remaining())
             self._at_work.opens(run_id, work)
         if self._push is not None and work.pushes:
             self._push.placed(run_id)

@@ -211,6 +211,8 @@ class TakingOver:
     def _shun(self, claimed: Claimed, lease: Lease, reason: str, *, is_mine: bool = True) -> None:
         """Leave a run to others, and for a while in any case."""
         row = claimed.row
+        if lease.is_lost:  # it is no fault of the run's: whoever has a lease may go on with it at once
+            return
         logger.warning("run could not be taken over", extra={"run": row.id, "reason": reason})
         if is_mine:
             self._at_work.left[row.id] = row.epoch, lease

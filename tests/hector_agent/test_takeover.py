@@ -105,16 +105,19 @@ async def test_the_first_thing_that_a_new_owner_writes_is_that_it_is_the_owner(d
 
 
 async def test_who_was_held_up_past_its_lease_writes_nothing(database_url):
-    """Nobody has taken its runs yet: it is its own clock that tells it."""
+    """Nobody has taken its runs yet. Its own clock tells it to wait, and the database why it must stop."""
     async with world(database_url) as of, of.replica() as one:
         of.model.may_answer.clear()
         run = await one.ask("go")
         await until(lambda: _is(of.model.asked == 1))
         one.runs._claiming.is_stopped = True
         run.lease.until = 0.0  # as for a process that was stopped, and goes on much later
+        await lease_ends(of.database, run.lease.worker)
         of.model.may_answer.set()
+        writing = asyncio.ensure_future(run.commit([RunEvent()]))
+        await one.runs._ownership._renew(run.lease)
         with pytest.raises(RunLost):
-            await run.commit([RunEvent()])
+            await writing
         await run.finished.wait()
         assert not run.over
         row = await of.log.get("default", "ada", run.place.run)
