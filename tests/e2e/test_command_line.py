@@ -92,7 +92,7 @@ async def test_told_to_stop_it_finishes_the_answer_that_is_waited_for(hector):
     assert "Traceback" not in server.output()
 
 
-async def test_an_answer_that_takes_too_long_to_finish_ends_as_interrupted_and_is_kept(hector):
+async def test_an_answer_that_takes_too_long_to_finish_goes_on_at_the_next_start(hector):
     async with scripted(trickles) as model:
         server = await serves(hector, model, patience="500ms")
         call = in_the_background(hector, "call", "--url", server.url, "--format", "json", "talker", "Hello")
@@ -109,8 +109,7 @@ async def test_an_answer_that_takes_too_long_to_finish_ends_as_interrupted_and_i
         again = await serves(hector, model)
         found = await asyncio.to_thread(post, f"{again.url}/agents/talker", "ListTasks", {})
         task = found["result"]["tasks"][0]
-    assert task["status"]["state"] == "TASK_STATE_FAILED"
-    assert "server stopped" in json.dumps(task["status"])
+    assert task["status"]["state"] == "TASK_STATE_WORKING"
     assert "Traceback" not in server.output() + again.output()
 
 

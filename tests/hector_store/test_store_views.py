@@ -165,7 +165,7 @@ async def test_a_session_is_the_sum_of_its_runs(log: RunLog) -> None:
     second = await log.create(a_run(agent="later", status_time_us=first.time_us + 5))
     await log.create(a_run(owner="bob"))
     row = await log.context("default", "ann", "c1")
-    assert row == ContextRow("default", "ann", "c1", "later", 2, first.time_us, first.time_us + 5)
+    assert row == ContextRow("default", "ann", "c1", "later", 2, first.time_us, first.time_us + 5, latest=2)
     assert second.context_position == 2
     assert await log.context("default", "bob", "c2") is None
     page = await log.contexts("default", "ann")

@@ -42,6 +42,10 @@ async def answer(turn):
         while True:
             yield "x" * 1000
             await asyncio.sleep(0.002)
+    elif turn.text == "on and on":  # but not so much that a busy machine's seconds fill its memory
+        while True:
+            yield "x" * 100
+            await asyncio.sleep(0.02)
     elif turn.text == "fail":
         raise RuntimeError("password=hunter2 at /etc/secret")
     else:

@@ -174,7 +174,7 @@ async def vanish(victim: Victim, many: int) -> list[str]:
     clients, tasks = [], []
     try:
         for number in range(many):
-            params: Any = said("endless" if number % 50 == 0 else "wait")
+            params: Any = said("on and on" if number % 50 == 0 else "wait")
             path = f"/agents/{AGENT}/message:stream"
             if number % 2:
                 path = f"/agents/{AGENT}"
