@@ -13,7 +13,7 @@ from hector.agent.v1 import (
 )
 from hector_a2a.json_fields import described
 from hector_a2a.json_in import from_json
-from hector_a2a.json_out import to_json
+from hector_a2a.json_whole import to_whole_json
 from hector_mesh import Call, Mesh, Principal, scope
 
 from .access import ADMIN, Access
@@ -75,4 +75,4 @@ class QueuePages:
                     found = await self._agents.RequeueDeadLetter(wanted)
                 case _:
                     raise NothingHere(exchange.path)
-        await exchange.reply(200, orjson.dumps(to_json(found)), headers=PRIVATE)
+        await exchange.reply(200, orjson.dumps(to_whole_json(found)), headers=PRIVATE)

@@ -16,6 +16,7 @@ from .client_endpoint import SECURE, Endpoint, Transport, by_card, by_convention
 from .client_errors import BrokenAnswer, NoPages, NotAnA2AServer, Refused
 from .client_http import HttpWire
 from .json_out import to_json
+from .json_whole import to_whole_json
 
 if TYPE_CHECKING:
     from .client_grpc import GrpcWire
@@ -175,6 +176,7 @@ class Client:
         *,
         verb: str = "GET",
         body: dict[str, Any] | None = None,
+        is_whole: bool = False,
     ) -> dict[str, Any]:
         """Return what a Hector server's AgentService answers, as JSON: over gRPC or, by the URL, as a page.
 
@@ -184,6 +186,7 @@ class Client:
             path: The page that answers the same over HTTP, with its query.
             verb: With which verb.
             body: What to send there.
+            is_whole: The page leaves nothing out; see `to_whole_json`.
 
         Raises:
             HectorError: As `send` does.
@@ -192,7 +195,10 @@ class Client:
             return await self.page(path, verb=verb, body=body)
         endpoint = by_convention(self.url, "", self._transport)
         assert endpoint is not None
-        found: dict[str, Any] = to_json(await self._over_grpc().manage(endpoint, method, request))
+        answered = await self._over_grpc().manage(endpoint, method, request)
+        if is_whole:
+            return to_whole_json(answered)
+        found: dict[str, Any] = to_json(answered)
         return found
 
     async def _call(

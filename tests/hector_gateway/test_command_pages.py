@@ -86,7 +86,7 @@ async def asked(start_gateway: Any) -> Any:
             "t",
             {"checkpoints": [{"seq": "3", "why": "before_llm"}]},
         ),
-        ("GET", "/admin/queue/stats", None, "GetQueueStats", "", None, {"oldestDueMs": "5"}),
+        ("GET", "/admin/queue/stats", None, "GetQueueStats", "", None, {"oldestDueMs": 5}),
         ("GET", "/admin/queue/dlq?agent=a", None, "ListDeadLetters", "agent", "a", {"nextPageToken": "more"}),
         ("POST", "/admin/queue/dlq/t/requeue", None, "RequeueDeadLetter", "run", "t", {"changed": True}),
     ],

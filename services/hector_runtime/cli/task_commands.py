@@ -178,13 +178,20 @@ def checkpoints(task: str, form: str, **options: Any) -> None:
 
 
 async def managed(
-    source: Source, method: str, request: Any, path: str, *, verb: str = "GET", body: Found | None = None
+    source: Source,
+    method: str,
+    request: Any,
+    path: str,
+    *,
+    verb: str = "GET",
+    body: Found | None = None,
+    is_whole: bool = False,
 ) -> Found:
     """Return what the server that the options name answers, over HTTP or gRPC."""
     from .server import client
 
     async with client(source) as found:
-        return await found.manage(method, request, path, verb=verb, body=body)
+        return await found.manage(method, request, path, verb=verb, body=body, is_whole=is_whole)
 
 
 def _commanded(source: Source, method: str, request: Any, task: str, command: str, **query: str) -> Found:

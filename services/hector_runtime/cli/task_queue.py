@@ -1,6 +1,7 @@
 """`hector task queue` and `dead`: what operators look at."""
 
 import json
+import sys
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,7 +29,8 @@ def queue(form: str, **options: Any) -> None:
     """Count the tasks that are not over, of all users, and list the processes that work. For operators."""
     from hector.agent.v1 import GetQueueStatsRequest
 
-    found = run(managed(source_of(options), "GetQueueStats", GetQueueStatsRequest(), "/admin/queue/stats"))
+    request, path = GetQueueStatsRequest(), "/admin/queue/stats"
+    found = run(managed(source_of(options), "GetQueueStats", request, path, is_whole=True))
     if form == "json":
         click.echo(json.dumps(found, indent=2))
         return
@@ -71,7 +73,8 @@ def dead(agent: str, requeued: bool, limit: int, page: str, form: str, **options
     request = ListDeadLettersRequest(agent=agent, requeued=requeued, page_size=limit, page_token=page)
     said = {"agent": agent, "requeued": "true" if requeued else "", "pageSize": limit, "pageToken": page}
     query = urlencode({name: value for name, value in said.items() if value})
-    found = run(managed(source_of(options), "ListDeadLetters", request, f"/admin/queue/dlq?{query}"))
+    path = f"/admin/queue/dlq?{query}"
+    found = run(managed(source_of(options), "ListDeadLetters", request, path, is_whole=True))
     if form == "json":
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
@@ -80,7 +83,8 @@ def dead(agent: str, requeued: bool, limit: int, page: str, form: str, **options
         again = f"  requeued as {letter['requeuedAs']}" if letter.get("requeuedAs") else ""
         about = f"{letter.get('agent', '')}  {letter.get('owner', '') or '-'}  {letter.get('reason', '')}"
         line = f"{letter.get('run', '')}  {about} x{letter.get('attempts', 0)}{again}"
-        click.echo(cut(f"{line}  {letter.get('message', '')}", max(columns(), len(line) + 20)))
+        whole = f"{line}  {letter.get('message', '')}"
+        click.echo(cut(whole, max(columns(), len(line) + 20)) if sys.stdout.isatty() else whole)
     if not letters:
         click.echo("No dead letters.", err=True)
     if found.get("nextPageToken"):
