@@ -54,8 +54,10 @@ class NothingHere(Refusal):
 
     def __init__(self, path: str) -> None:
         known = "/health, /ready, /live, /agents, /agents/{name}, /.well-known/agent-card.json"
-        more = "/agents/{name}/message:send and A2A's other paths, /schema, /api/config"
-        super().__init__(f"nothing is at {path[:200]!r} (there is: {known}, {more})")
+        more = "/agents/{name}/message:send and A2A's other paths, /schema, /api/config, /api/sessions"
+        tasks = "/api/tasks/{id}, and with a POST /api/tasks/{id}:cancel, :pause, :resume, :retry, :signal"
+        admin = "for the roles operator or admin alone: /admin/queue/stats, /admin/queue/dlq, /admin/erase"
+        super().__init__(f"nothing is at {path[:200]!r} (there is: {known}, {more}, {tasks}; {admin})")
 
 
 class NoSuchAgent(Refusal):

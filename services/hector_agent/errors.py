@@ -63,7 +63,7 @@ class RunNotFound(HectorError):
     code, reason = StatusCode.NOT_FOUND, "RUN_NOT_FOUND"
 
     def __init__(self, run: str) -> None:
-        super().__init__(f"no run {run!r} of yours; `ListRuns` shows those there are", run=run)
+        super().__init__(f"no task {run!r} of yours; `hector task list` shows those there are", run=run)
 
 
 class SessionNotFound(HectorError):

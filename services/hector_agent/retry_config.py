@@ -12,7 +12,7 @@ class RetryConfig(Section):
 
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 1
     """Most attempts, the first one included. A run whose step has failed so often, where that is more than
-    once, becomes a dead letter (`hector queue dead`)."""
+    once, becomes a dead letter (`hector task dead`)."""
     initial_delay: Duration = 1.0
     """Pause before the second attempt; it doubles with each."""
     max_delay: Duration = 30.0

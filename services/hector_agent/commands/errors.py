@@ -50,9 +50,7 @@ class NoDeadLetter(HectorError):
     code, reason = StatusCode.NOT_FOUND, "DEAD_LETTER_NOT_FOUND"
 
     def __init__(self, run: str) -> None:
-        super().__init__(
-            f"no dead letter of task {run!r}; `hector queue dead` lists those there are", run=run
-        )
+        super().__init__(f"no dead letter of task {run!r}; `hector task dead` lists those there are", run=run)
 
 
 class OnlyForOperators(HectorError):
