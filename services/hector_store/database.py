@@ -114,6 +114,7 @@ class Database:
             found = await self._backend.read(function, short=short)
         except HectorError as error:
             measuring.read(begun, error)
+            self._queue.note(error)
             raise
         measuring.read(begun)
         return found
@@ -138,6 +139,8 @@ class Database:
         except TimeoutError:
             return False
         failed_at = self._queue.failed_at
+        if self._queue.is_corrupt:
+            return False
         return failed_at is None or perf_counter() - failed_at > TROUBLE_S
 
     async def close(self) -> None:

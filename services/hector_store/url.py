@@ -55,6 +55,8 @@ def parse(url: str, folder: Path | None = None) -> Place | ServerPlace:
     path = unquote(path)
     if not path or "\0" in path or path.endswith("/"):
         raise InvalidDatabaseURL(url, "the path of the database file is missing", ALLOWED)
+    if path.startswith("//"):  # as SQLAlchemy's users write what is absolute
+        path = f"/{path.lstrip('/')}"
     options = dict(parse_qsl(query, keep_blank_values=True))
     synchronous = options.pop("synchronous", "full").upper()
     if synchronous not in ("FULL", "NORMAL"):

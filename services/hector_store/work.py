@@ -103,6 +103,8 @@ class WriteQueue:
         self.closed = False
         self.rows = self.size_bytes = 0
         """Waiting or under way."""
+        self.is_corrupt = False
+        """Something in the database is damaged; it has to be replaced, and this process started anew."""
         self.failed_at: float | None = None
         """When the last commit failed, by `time.perf_counter`; None if it did not."""
 
@@ -135,9 +137,15 @@ class WriteQueue:
             works, self._pending = self._pending, []
             self._hand_over(works)
 
+    def note(self, outcome: object) -> None:
+        """Remember damage that was found: it does not go away, though other pages can be read and written."""
+        if isinstance(outcome, HectorError) and outcome.reason == "STORAGE_CORRUPT":
+            self.is_corrupt = True
+
     def settle(self, works: Sequence[AnyWork]) -> None:
         """Make room, and tell the callers what became of their writes; on the event loop."""
         self.failed_at = perf_counter() if _is_lost(works[-1].outcome) else None
+        self.note(works[-1].outcome)
         for work in works:
             self.rows -= work.rows
             self.size_bytes -= work.size_bytes

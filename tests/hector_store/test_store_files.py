@@ -32,6 +32,7 @@ async def refusal(url: str, *, busy_s: float = 0.2) -> HectorError:
         ("sqlite://.hector/hector.db", "/project/.hector/hector.db"),
         ("sqlite://data.db", "/project/data.db"),
         ("sqlite:///abs/path.db", "/abs/path.db"),
+        ("sqlite:////abs/path.db", "/abs/path.db"),
         ("sqlite:///abs/with%20space%3F.db", "/abs/with space?.db"),
         ("sqlite+aiosqlite:///abs/path.db", "/abs/path.db"),
     ],

@@ -35,6 +35,36 @@ async def test_a_commit_that_fails_is_remembered_until_another_succeeds(tmp_path
         assert await database.is_well()
 
 
+async def test_damage_is_remembered_although_other_writes_succeed(tmp_path, monkeypatch):
+    async with opened(f"sqlite://{tmp_path}/hector.db") as database:
+        commit = writer.commit
+
+        def fails(*_):
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorname = "SQLITE_CORRUPT"
+            raise error
+
+        monkeypatch.setattr(writer, "commit", fails)
+        with pytest.raises(HectorError) as refused:
+            await write(database)
+        assert refused.value.reason == "STORAGE_CORRUPT"
+        monkeypatch.setattr(writer, "commit", commit)
+        await write(database)
+        assert not await database.is_well()
+
+
+async def test_damage_that_a_read_finds_is_remembered_too(tmp_path):
+    def fails(_):
+        error = sqlite3.DatabaseError("database disk image is malformed")
+        error.sqlite_errorname = "SQLITE_CORRUPT"
+        raise error
+
+    async with opened(f"sqlite://{tmp_path}/hector.db") as database:
+        with pytest.raises(HectorError):
+            await database.read(fails)
+        assert not await database.is_well()
+
+
 async def test_a_failure_that_is_long_past_is_forgotten_so_that_somebody_tries_again(tmp_path, monkeypatch):
     async with opened(f"sqlite://{tmp_path}/hector.db") as database:
         database._queue.failed_at = database_module.perf_counter()
