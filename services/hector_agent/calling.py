@@ -178,8 +178,12 @@ async def _made(turn: "Turn", event: ToolStarted, context: ToolContext) -> ToolF
         stores = turn.agent.config.document_stores
         request = toolbox.request(event, context, turn.state, stores, turn.tools)
         may_repeat = policy_of(event.call.name, turn.tools) == REPLAY
-        run = turn.agent.toolbox.run
-        finished = await retrying.called(turn, event, lambda: run(event, request), may_repeat=may_repeat)
+
+        async def make() -> ToolFinished:
+            await turn.run.still_here()
+            return await turn.agent.toolbox.run(event, request)
+
+        finished = await retrying.called(turn, event, make, may_repeat=may_repeat)
     else:
         finished = toolbox.unknown(event.call, turn.tools)
     tool_called(turn.run.place, finished, event.instance)

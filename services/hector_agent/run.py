@@ -281,6 +281,19 @@ class Run:
         """
         await asyncio.shield(self.begin(events, strategy, last=last, is_task=is_task, also=also))
 
+    async def still_here(self) -> None:
+        """Return if what was written down may be done: as far as anybody can know, nobody else has the run.
+
+        A process that was stopped behind its commit would otherwise do it beside the next owner.
+
+        Raises:
+            RunLost: Somebody may have it.
+        """
+        if self.lease is not None and self.lease.is_over:
+            await self.lease.held()
+        if self.cannot_write:
+            raise RunLost(self.place.run)
+
     async def now_us(self) -> int:
         """Return the database's time.
 
@@ -349,10 +362,7 @@ class Run:
     ) -> None:
         async with self._lock:
             self._stop_timer()
-            if self.lease is not None and self.lease.is_over:
-                await self.lease.held()
-            if self.cannot_write:
-                raise RunLost(self.place.run)
+            await self.still_here()
             if self.over:
                 raise RunOver(self.place.run, RunState.Name(self.state))
             if self._doubted_chars is not None:

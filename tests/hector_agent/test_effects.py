@@ -5,6 +5,7 @@ from support.owned_world import STEPS, kinds, parts, shape, world
 from support.run_owners import lease_ends, settled
 
 import hector_a2a as a2a
+from hector_agent.run import Run
 
 pytestmark = pytest.mark.usefixtures("short_stops")
 
@@ -55,6 +56,27 @@ async def test_a_call_in_doubt_waits_for_a_person_whose_answer_decides(database_
         assert (ends[0] == "id 17") == ("17" in said)
         states = [each.state for each in await of.log.effects(run)]
         assert states == ["confirmed" if not calls else "done", "done", "done"]
+
+
+async def test_who_has_lost_its_lease_does_not_make_the_call_that_it_wrote_down(database_url, monkeypatch):
+    """As a process that was stopped between the two, and goes on beside the next owner."""
+    committed = Run.commit
+
+    async def slept_behind(run, events=(), *more, **named):
+        await committed(run, events, *more, **named)
+        if not callable(events) and any(event.HasField("tool_started") for event in events):
+            run.lease.lose()
+
+    async with world(database_url, "send") as of, of.replica() as one:
+        with monkeypatch.context() as sleeping:
+            sleeping.setattr(Run, "commit", slept_behind)
+            run = await one.ask("go")
+            await run.finished.wait()
+        assert of.tools.calls == []
+        await lease_ends(of.database, run.lease.worker)
+        one.runs._ownership._lose(run.lease)
+        await settled(of.log, run.place.run, waits)
+        assert of.tools.calls == []
 
 
 async def test_an_answer_that_nobody_can_understand_is_asked_for_again(database_url):

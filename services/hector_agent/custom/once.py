@@ -57,8 +57,8 @@ class StepUnusable(HectorError):
 class Steps:
     """The steps of one call of a handler."""
 
-    def __init__(self, run: str, leg: Leg, commit: Commit) -> None:
-        self._run, self._leg, self._commit = run, leg, commit
+    def __init__(self, run: str, leg: Leg, commit: Commit, still_here: Callable[[], Awaitable[None]]) -> None:
+        self._run, self._leg, self._commit, self._still_here = run, leg, commit, still_here
 
     def effect_id(self, name: str) -> str:
         """Return what a step is known by, the same at each attempt."""
@@ -78,6 +78,7 @@ class Steps:
         effect = self._effect(name, "started", after_crash)
         started = RunEvent(step_started=StepStarted(name=name, effect_id=effect.effect_id))
         await self._commit(started, also=Also(effects=[effect]))
+        await self._still_here()
         if inspect.iscoroutinefunction(function):
             result = await function(*args)
         else:

@@ -76,7 +76,7 @@ async def answer(
     )
     assert agent.handler is not None
     said = Answer(run, turn, agent.config.max_answer_size, leg)
-    turn._steps = Steps(run.effects_of, leg, said.commit)
+    turn._steps = Steps(run.effects_of, leg, said.commit, run.still_here)
     turn._rests = Rests(run, own, said.commit)
     try:
         await _listen(agent.handler, turn, said, run)
