@@ -243,8 +243,8 @@ class StorageCorrupt(HectorError):
 
     def __init__(self, database: str, detail: str) -> None:
         super().__init__(
-            f"{database} is not a usable database ({detail}); restore it from a backup (hector db restore FILE),"
-            " or move it away and a new one is made",
+            f"{database} is not a usable database ({detail}); restore it from a backup "
+            "(hector db restore FILE), or move it away and a new one is made",
             database=database,
         )
 
