@@ -127,4 +127,5 @@ class Claiming:
                 except HectorError as error:
                     if error.reason not in FENCED:
                         raise
-            self._at_work.left.pop(run, None)
+            if self._at_work.left.get(run) == (epoch, lease):  # and not left once more meanwhile
+                del self._at_work.left[run]

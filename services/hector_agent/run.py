@@ -390,11 +390,13 @@ class Run:
             if also.until_us is not None:
                 changes = changes._replace(worker="", due_us=also.until_us, wake_at_us=also.until_us % NEVER)
             rows = [row_of(event) for event in events]
+            was_draft = self.draft is not None
             try:
                 kept = self._kept(events) if telling else NOTHING_KEPT
                 committed = await self._commit(rows, changes, also, kept)
             except HectorError as error:
-                if error.reason == IN_DOUBT:
+                # Of a draft's two transactions the first is done when it is a draft no more.
+                if error.reason == IN_DOUBT or (was_draft and self.draft is None):
                     self._doubted_chars = len(text.text) if text is not None else 0
                 self._reopen(text)
                 raise
@@ -425,13 +427,8 @@ class Run:
         if draft is None:
             return await append(place.run, place.epoch, rows, changes, kept=kept)
         new, first = draft
-        whole = new._replace(
-            state=changes.state or new.state,
-            is_task=new.is_task if changes.is_task is None else changes.is_task,
-            view=listed(self.task) if changes.view is None else changes.view,
-            worker=new.worker if changes.worker is None else changes.worker,
-            due_us=new.due_us if changes.due_us is None else changes.due_us,
-        )
+        changed = {name: value for name, value in changes._asdict().items() if value is not None}
+        whole = new._replace(**{"view": listed(self.task), **changed})
         created = await self._log.create(whole, [*first, *rows], kept)
         self._written_down(created.time_us)
         if also is not NOTHING_ELSE:

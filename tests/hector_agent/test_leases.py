@@ -9,8 +9,11 @@ from support.run_owners import lease_ends, settled
 from support.scripted_agent import ADA, until
 
 import hector_a2a as a2a
-from hector.agent.v1 import RunEvent
+from hector.agent.v1 import RUN_STATE_COMPLETED, RUN_STATE_WORKING, RunEvent, StatusChanged
+from hector_agent.beside import NOTHING
 from hector_agent.lease import Lease, Ownership
+from hector_agent.opening import unwritten
+from hector_agent.run import Also
 from hector_mesh import Call, HectorError, Whereabouts
 from hector_store import Claimed
 from hector_store.errors import StorageFull
@@ -127,6 +130,31 @@ async def test_a_run_that_was_claimed_under_a_lost_lease_is_nobodys_fault(databa
         taking_over.begin(Claimed(row, "due", ""), lost)
         await one.runs._at_work.emptied(5)
         assert not taking_over.shunned
+
+
+async def test_the_first_commit_of_a_run_has_all_that_goes_with_its_step(database_url, monkeypatch):
+    """What the strategy remembers is what a takeover goes on from."""
+    async with world(database_url) as of, of.replica() as one:
+        message = a2a.Message(task_id="t1", context_id="c1", message_id="m", role=a2a.ROLE_USER)
+        lease, agent = one.runs._ownership.lease, of.agents["assistant"]
+        run = unwritten(of.log, lease, agent, message, Call(principal=ADA), NOTHING)
+        append = of.log.append
+
+        async def full(*_, **__):
+            raise StorageFull("hector.db")
+
+        monkeypatch.setattr(of.log, "append", full)
+        working = RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))
+        step = "react", 2, b"what it remembers"
+        with pytest.raises(StorageFull):
+            await run.commit([working], strategy=step, also=Also(consume=(1,)))
+        row = await of.log.get("default", "ada", "t1")
+        assert (row.strategy_name, row.strategy_version, row.strategy_state) == step
+        monkeypatch.setattr(of.log, "append", append)
+        done = RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED))
+        await run.commit([done])
+        assert [event.seq for event in await of.events("t1")] == [1, 2, 3, done.seq]
+        run.close()
 
 
 async def test_renewals_wait_for_nothing_else():
