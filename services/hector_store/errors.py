@@ -403,7 +403,8 @@ class ContextBusy(HectorError):
 
     def __init__(self, context_id: str, run_id: str) -> None:
         super().__init__(
-            f"session {context_id!r} has a run that is not over: cancel run {run_id!r} first",
+            f"session {context_id!r} has a run that is not over: cancel run {run_id!r} first, or delete the "
+            "session with cancel (`hector sessions delete --cancel`)",
             session=context_id,
             run=run_id,
         )
