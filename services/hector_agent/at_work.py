@@ -164,6 +164,31 @@ class AtWork:
             run.stopping = True
             self._stop(work, run)
 
+    def written(self, begun_before: float) -> Sequence[str]:
+        """Return the runs that must have a row: those that are not over, and whose opening is written.
+
+        Args:
+            begun_before: Only what was begun here by then, by `time.perf_counter`.
+        """
+        return [
+            run_id
+            for run_id, work in self._live.items()
+            if (run := work.run) is not None
+            and work.begun <= begun_before
+            and run.draft is None
+            and not (run.over or run.is_lost)
+        ]
+
+    def drop(self, run_id: str) -> None:
+        """Stop a run whose row is gone: nothing more is written of it, and it goes on nowhere."""
+        run = self.find(run_id)
+        if run is None or run.over:
+            return
+        facts = {"run": run_id, "agent": run.place.agent}
+        logger.warning("run was stopped because it was erased", extra=facts)
+        run.is_lost = True
+        self.let_go(run)
+
     def let_all_go(self, lease: Lease | None = None) -> None:
         """Stop all runs here without an end, or those that a lease was for."""
         for work in tuple(self._live.values()):

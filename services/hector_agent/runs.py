@@ -36,6 +36,7 @@ from .ends import is_fenced
 from .errors import NoLease, RunDoesNotWait, ShuttingDown, TooManyRuns
 from .idempotency import Earlier, IdempotencyKeyReused, Once, heard
 from .lease import RENEWALS, Lease, Ownership
+from .missing import Missing
 from .neighbours import look_for_dead
 from .opening import opened, received, reopened, unwritten, waits
 from .order import InOrder
@@ -164,6 +165,7 @@ class Runs:
         burying = create_task(look_for_dead(workers, self._lease_s / RENEWALS), context=Context())
         heeding = Heeding(workers, database.hints, lambda: ownership.lease, self._at_work)
         listening = create_task(heeding.work(), context=Context())
+        missing = create_task(Missing(log, database.hints, self._at_work).work(), context=Context())
         try:
             yield
         finally:
@@ -171,8 +173,9 @@ class Runs:
             looking.cancel()
             listening.cancel()
             burying.cancel()
+            missing.cancel()
             self.waiting.end(ShuttingDown())
-            await asyncio.wait({looking, listening, burying})
+            await asyncio.wait({looking, listening, burying, missing})
             self._at_work.let_all_go()
             if not await self._at_work.emptied(ENDING_S):
                 logger.warning("runs did not stop in time", extra={"runs": len(self._at_work)})

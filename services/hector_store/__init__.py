@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .documents import DocumentIndex, DocumentRow
     from .errors import IdempotencyMismatch
     from .file_lock import FileLock, Held
-    from .hints import DUE, EVENTS, SIGNAL, Flag, Hints
+    from .hints import DUE, EVENTS, GONE, SIGNAL, Flag, Hints
     from .ids import new_id
     from .kept import NOTHING_KEPT, ArtifactPage, ArtifactRow, Kept, NewArtifact, Scopes, StateChange
     from .opening import opened
@@ -51,6 +51,7 @@ __all__ = [
     "DUE",
     "EVENTS",
     "EVENT_FORMAT",
+    "GONE",
     "NEVER",
     "NOTHING_KEPT",
     "NOW",
@@ -136,7 +137,7 @@ _ELSEWHERE = {
     "IdempotencyMismatch": "errors",
     "FileLock": "file_lock",
     "Held": "file_lock",
-    **dict.fromkeys(("DUE", "EVENTS", "SIGNAL", "Flag", "Hints"), "hints"),
+    **dict.fromkeys(("DUE", "EVENTS", "GONE", "SIGNAL", "Flag", "Hints"), "hints"),
     "new_id": "ids",
     "opened": "opening",
     "PushConfigs": "push_configs",

@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Protocol, Self
 
-DUE, SIGNAL, EVENTS = "due", "signal", "events"
-"""A run can be claimed. A signal waits for some run's owner. Events of some run were committed."""
+DUE, SIGNAL, EVENTS, GONE = "due", "signal", "events", "gone"
+"""A run can be claimed. A signal waits for some run's owner. Events of some run were committed. Runs were
+erased that may be at work."""
 
 DROPPED = "HECTOR_DROP_HINTS"
 """Set in the environment, it makes every hint be lost: for tests of what that costs."""

@@ -1,7 +1,7 @@
 """Erases a user: everything that is his, in every table, in short steps, with a receipt.
 
-It can be broken off and begun again at any time: what is gone is gone. Runs at work go too, and their owners
-can write nothing more to them.
+It can be broken off and begun again at any time: what is gone is gone. Runs at work go too: their owners can
+write nothing more to them, and stop them when they hear or see that they are gone.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, func, select
 from hector_store.database import Database
 from hector_store.errors import InvalidValue
 from hector_store.fitting import fit
+from hector_store.hints import GONE
 from hector_store.ids import new_id
 from hector_store.schema import APP, OWNER, run_events, runs
 
@@ -58,6 +59,8 @@ class Erasure:
             if not found:
                 break
             counts += found
+            if found["runs"]:
+                self._database.hints.hint(GONE)
         receipt = await self._database.write(partial(receipts.finish, begun=begun, counts=counts))
         await _scrub(self._database)
         return receipt
