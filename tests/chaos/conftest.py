@@ -22,9 +22,14 @@ __all__ = ["database_servers"]
 POINTS = int(os.environ.get("HECTOR_CHAOS_POINTS", "5"))
 SEED = os.environ.get("HECTOR_CHAOS_SEED", "1")
 LEASE_S = float(os.environ.get("HECTOR_CHAOS_LEASE", "1"))
-SERVERS = ("postgresql", "mariadb") if POINTS > 5 else ("postgresql",)
-"""Database servers for all but the kills, which are tried on both of them in any case."""
-DATABASES = ("sqlite", *SERVERS)
+SOME = 5
+"""Up to so many points, what is no kill is tried on one database alone."""
+
+
+def databases(first: str, *others: str) -> tuple[str, ...]:
+    """Return on which databases something is tried; the kills are, on all of them, in any case."""
+    return (first, *others) if POINTS > SOME else (first,)
+
 
 Stores = Callable[[str, Path], AbstractContextManager[Store]]
 

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from chaos.conftest import LEASE_S, SERVERS, Stores
+from chaos.conftest import LEASE_S, Stores, databases
 from chaos.kills import MID_STREAM, kill
 from chaos.scene import scene_at, seeded
 
@@ -12,7 +12,7 @@ HOUR_S = 3600.0
 
 
 @pytest.mark.parametrize("clocks_s", [(0.0, HOUR_S), (HOUR_S, 0.0)], ids=["ahead", "behind"])
-@pytest.mark.parametrize("database", SERVERS)
+@pytest.mark.parametrize("database", databases("postgresql", "mariadb"))
 async def test_clocks_an_hour_apart_change_nothing(
     stores: Stores, folder: Path, database: str, clocks_s: tuple[float, float]
 ) -> None:

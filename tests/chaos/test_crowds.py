@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from chaos.conftest import DATABASES, LEASE_S, Stores
+from chaos.conftest import LEASE_S, Stores, databases
 from chaos.kills import KINDS, Truth
 from chaos.scene import Scene, asking, scene_at, seeded
 
@@ -14,7 +14,7 @@ KILLED_AFTER = 16
 ASKING = 12
 
 
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", databases("sqlite", "postgresql", "mariadb"))
 async def test_the_turns_of_a_session_follow_each_other_whoever_takes_them(
     stores: Stores, folder: Path, database: str
 ) -> None:
@@ -36,7 +36,7 @@ async def test_the_turns_of_a_session_follow_each_other_whoever_takes_them(
             await scene.check()
 
 
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", databases("sqlite", "postgresql", "mariadb"))
 async def test_replacing_replicas_one_by_one_under_load_costs_nobody_anything(
     stores: Stores, folder: Path, database: str
 ) -> None:

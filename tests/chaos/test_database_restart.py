@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from chaos.conftest import LEASE_S, SERVERS
+from chaos.conftest import LEASE_S, databases
 from chaos.kills import KINDS, RUNS, Truth
 from chaos.replicas import Store
 from chaos.scene import asking, first, scene_at, seeded
@@ -14,7 +14,7 @@ from chaos.world import ASKED
 from support.databases import server_of_its_own
 
 
-@pytest.mark.parametrize("database", SERVERS)
+@pytest.mark.parametrize("database", databases("postgresql", "mariadb"))
 async def test_a_database_that_restarts_during_a_takeover_loses_nothing(folder: Path, database: str) -> None:
     """Ours: workers find it again, and go on; clients need nothing but their place."""
     with seeded(database) as chance, server_of_its_own(database) as server, server.new_database() as name:

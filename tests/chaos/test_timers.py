@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from chaos.clients import HEADERS, PAUSE_S
-from chaos.conftest import DATABASES, LEASE_S, Stores
+from chaos.conftest import LEASE_S, Stores, databases
 from chaos.replicas import Replica
 from chaos.scene import Scene, scene_at
 
@@ -35,7 +35,7 @@ OVER_S = 60.0
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["nobody dies", "one dies"])
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", databases("sqlite", "postgresql", "mariadb"))
 async def test_a_thousand_timers_fire_a_thousand_times(
     stores: Stores, folder: Path, database: str, dies: bool
 ) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from chaos.clients import WAITS
-from chaos.conftest import DATABASES, LEASE_S, Stores
+from chaos.conftest import LEASE_S, Stores, databases
 from chaos.kills import RUNS, Truth
 from chaos.scene import asking, first, scene_at
 from chaos.world import CALLED, EFFECTED, PERSON
 
 
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", databases("sqlite", "postgresql", "mariadb"))
 async def test_an_answer_is_taken_up_after_every_process_was_restarted(
     stores: Stores, folder: Path, database: str
 ) -> None:
@@ -36,7 +36,7 @@ async def test_an_answer_is_taken_up_after_every_process_was_restarted(
 
 
 @pytest.mark.parametrize("stage", [CALLED, EFFECTED])
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", databases("sqlite", "postgresql", "mariadb"))
 async def test_a_doubt_is_settled_after_every_process_was_restarted(
     stores: Stores, folder: Path, database: str, stage: str
 ) -> None:

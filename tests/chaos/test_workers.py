@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from chaos.conftest import DATABASES, Stores
+from chaos.conftest import Stores, databases
 from chaos.kills import KINDS, Truth
 from chaos.scene import asking, first, scene_at, seeded
 from chaos.world import ASKED
@@ -22,7 +22,7 @@ OWNERS = "SELECT pid FROM workers JOIN runs ON runs.worker = workers.id WHERE fi
 TAKEN = "SELECT MAX(time) FROM run_events WHERE kind = 'owner_changed'"
 
 
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", databases("sqlite", "postgresql", "mariadb"))
 async def test_the_runs_of_a_worker_that_died_go_on_at_once(
     stores: Stores, folder: Path, database: str
 ) -> None:
