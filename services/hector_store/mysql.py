@@ -18,7 +18,7 @@ from .errors import StorageBusy, StorageFailed, StorageFull, StorageReadOnly
 from .group_commit import Fault
 from .mysql_driver import driver, execute_at_once
 from .schema import INLINE_BYTES
-from .server import LOCK_S, MIGRATION_S, detail_of, tls_context
+from .server import IDLE_S, LOCK_S, MIGRATION_S, detail_of, tls_context
 from .server_errors import (
     StorageAccessDenied,
     StorageCrowded,
@@ -39,6 +39,7 @@ PACKET_BYTES = 4 * INLINE_BYTES
 _SETTINGS = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES',"
     f" SESSION innodb_lock_wait_timeout = {LOCK_S}, SESSION wait_timeout = 28800"
+    f" /*M!100300 , SESSION idle_transaction_timeout = {IDLE_S} */"  # MySQL has no such thing
 )
 
 _BUSY = {1205, 1213, 1020, 1412}  # lock not to be had in time, deadlock; row or table changed meanwhile

@@ -17,7 +17,7 @@ from hector_mesh import HectorError
 
 from .errors import InvalidValue, StorageBusy, StorageFailed, StorageFull, StorageReadOnly
 from .group_commit import Fault
-from .server import LOCK_S, MIGRATION_S, detail_of, tls_context
+from .server import IDLE_S, LOCK_S, MIGRATION_S, detail_of, tls_context
 from .server_errors import (
     StorageAccessDenied,
     StorageCrowded,
@@ -33,7 +33,7 @@ OLDEST = 130000
 _MIGRATION_LOCK, _CLAIM_LOCK = 0x686563746F7201, 0x686563746F7202  # "hector", and one more byte
 
 _SETTINGS = (
-    f"SET lock_timeout = '{LOCK_S}s'; SET idle_in_transaction_session_timeout = '120s'; "
+    f"SET lock_timeout = '{LOCK_S}s'; SET idle_in_transaction_session_timeout = '{IDLE_S}s'; "
     # A machine that lost its power lets go of its claim within a minute.
     "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
 )

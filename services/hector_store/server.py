@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 LOCK_S = 10
 """How long a statement waits for somebody else's lock; the transaction is tried again then."""
 
+IDLE_S = 5
+"""How long a transaction may wait for its own process, which may stand still: its locks are in the way."""
+
 POOL_S = 10.0
 """How long a reader waits for a connection that nobody uses."""
 

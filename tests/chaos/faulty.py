@@ -4,7 +4,8 @@
 
 CHAOS_ARM names a file; when it holds "before 3", this process ends itself, as kill -9 does, in the third
 commit of runs from then on: all is written and the COMMIT not sent. With "after 3" it is carried out, and
-nobody here has heard of it. CHAOS_CLOCK_S is what is added to the time of day.
+nobody here has heard of it. With "asleep 3" it only stops there, as with SIGSTOP, before the COMMIT.
+CHAOS_CLOCK_S is what is added to the time of day.
 """
 
 import os
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-BEFORE, AFTER = "before", "after"
+BEFORE, AFTER, ASLEEP = "before", "after", "asleep"
 RUNS = ("hector_store.appending", "hector_store.creating")
 
 
@@ -52,6 +53,7 @@ class Fault:
             together(connection, works)
             self._count(works)
             self._end_at(BEFORE)
+            self._end_at(ASLEEP)
 
         def watched_commit(connection: Any, works: Sequence[Any], fault: Callable[..., Any]) -> None:
             commit(connection, works, fault)
@@ -69,7 +71,9 @@ class Fault:
 
     def _end_at(self, point: str) -> None:
         if self._armed is not None and self._armed[0] == point and self._armed[1] <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._armed = None
+            self._path.unlink()
+            os.kill(os.getpid(), signal.SIGSTOP if point == ASLEEP else signal.SIGKILL)
 
 
 if __name__ == "__main__":
