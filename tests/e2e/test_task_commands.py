@@ -128,5 +128,5 @@ def test_what_is_no_task_of_ones_own_is_not_found(hector):
     for command in ("pause", "resume", "retry", "checkpoints"):
         found = task(hector, command, name, token="user-key")
         assert found.returncode == 1, command
-        assert "no run" in found.stderr
+        assert "no task" in found.stderr
     assert task(hector, "signal", name, "[]").returncode == 2
