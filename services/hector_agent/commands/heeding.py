@@ -16,7 +16,7 @@ from .wishes import Wish, wishes_of
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.5
+POLL_S = 0.25
 """How long a command waits at most that no hint told of."""
 
 
