@@ -18,7 +18,7 @@ from hector_store.config import StorageSection
 from hector_tool.config import LATER, ToolSection, default_tools
 from hector_vector.config import VectorSection
 
-from .agent_names import shadowed
+from .agent_names import shadowed, undeclared
 from .aliases import ALIASES
 from .circles import circles
 from .defaults_config import DefaultsSection
@@ -96,7 +96,8 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
         later={"tools": LATER},
         checks=(circles,),
     )
-    return replace(loaded, warnings=(*loaded.warnings, *unheard(loaded), *shadowed(loaded)))
+    warnings = (*loaded.warnings, *unheard(loaded), *shadowed(loaded), *undeclared(loaded))
+    return replace(loaded, warnings=warnings)
 
 
 def known_names() -> dict[str, set[str]]:
