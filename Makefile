@@ -39,7 +39,7 @@ lint: types ## check style, types, imports and contracts
 	scripts/check_generated.sh build/gen
 
 # Tests need not be typed; those that are, are checked.
-TYPED := services gateway plugins/hector_plugin plugins/hatch_build.py proto/generate.py scripts tests/house
+TYPED := services gateway plugins/hector_plugin plugins/hector_plugin_host plugins/hatch_build.py proto/generate.py scripts tests/house
 
 types: setup ## check types alone
 	$(BIN)/mypy $(TYPED)

@@ -31,7 +31,7 @@ LEVELS = {
 }
 OURS = (
     *("hector_runtime", "hector_gateway", "hector_agent", "hector_reasoning", "hector_llm", "hector_tool"),
-    *("hector_document", "hector_embedder", "hector_vector", "hector_plugin"),
+    *("hector_document", "hector_embedder", "hector_vector", "hector_plugin", "hector_plugin_host"),
     *("hector_store", "hector_http", "hector_a2a", "hector_config", "hector_mesh"),
 )
 """Loggers that the level is for. Others only warn: at lower levels they quote what they are given."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-SERVER = ("services", "gateway")
+SERVER = ("services", "gateway", "plugins/hector_plugin_host")
 PLUGIN = ("services/hector_mesh", "proto/gen/hector", "plugins/hector_plugin")
 
 DISTRIBUTIONS = {
