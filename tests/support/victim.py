@@ -160,8 +160,15 @@ class Victim:
         return found
 
     async def is_well(self) -> None:
-        """Fail unless it still answers as it should."""
-        answer = await self.ask(rpc("SendMessage", said("hello")))
+        """Fail unless it still answers as it should.
+
+        It hangs up on who sends nothing for half a second, and a full machine can keep us from sending as long.
+        """
+        answers: list[Answer] = []
+        for _ in range(3):
+            if answers := await self.say(rpc("SendMessage", said("hello"))):
+                break
+        (answer,) = answers
         assert answer.json["result"]["task"]["status"]["state"] == "TASK_STATE_COMPLETED"
 
     async def count(self, what: str = "tasks") -> int:
