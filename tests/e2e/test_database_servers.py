@@ -1,4 +1,4 @@
-"""A server with its runs in PostgreSQL or MariaDB survives kill -9 with its tasks; a second one sees them, too."""
+"""A server with its runs in PostgreSQL or MariaDB survives kill -9 with its tasks; a second one sees them."""
 
 import asyncio
 import http.client

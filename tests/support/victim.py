@@ -162,7 +162,7 @@ class Victim:
     async def is_well(self) -> None:
         """Fail unless it still answers as it should.
 
-        It hangs up on who sends nothing for half a second, and a full machine can keep us from sending as long.
+        It hangs up on who sends nothing for half a second; a full machine can keep us from sending as long.
         """
         answers: list[Answer] = []
         for _ in range(3):
