@@ -22,14 +22,6 @@ MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class AllowedPath:
-    """A file or folder that a confined plugin may read, and perhaps write."""
-
-    path: Path
-    writable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Security:
     """What a plugin may do to the machine, and how long its calls may take."""
 
@@ -45,7 +37,10 @@ class Security:
     allowed_networks: tuple[str, ...] | None = None
     """Where it may connect: host, host:port, *.domain, CIDR, localhost[:port], or "*" for anywhere. None, as
     nobody said, is nowhere when there is a sandbox, and anywhere when not."""
-    allowed_paths: tuple[AllowedPath, ...] = ()
+    allowed_paths: tuple[str, ...] = ()
+    """What it may read, and with ":rw" behind it write; relative to the plugin's folder."""
+    proxy_only: bool = False
+    """Whether `allowed_networks` may be kept by a proxy alone, where the machine has nothing better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +140,8 @@ class PluginPlan:
     sha256: str = ""
     """What the executable must be, in hexadecimal; empty: whatever it is."""
     grants: Grants = Grants()
+    hidden: tuple[Path, ...] = ()
+    """What lies in its folder and is not the plugin's: the configuration, say. A sandbox hides it."""
     data_dir: Path | None = None
     """A folder of its own that it may write to, kept between its lives."""
     origin: str = ""
