@@ -42,6 +42,10 @@ class Launch:
     """Whether the end of standard input means that the host is gone."""
     handshake: bool = True
     """Whether somebody waits for the line on standard output; not when a person started the plugin."""
+    log_level: str = "info"
+    """What to log: "debug", "info", "warn", "error"."""
+    log_format: str = "hclog"
+    """How to log: "hclog", or plain."""
 
     @classmethod
     def read(
@@ -61,7 +65,9 @@ class Launch:
                     "--standalone needs an address to listen on, as unix:/tmp/plugin.sock or 127.0.0.1:0"
                 )
                 raise NotStartedByHector(sentence, EXIT_USAGE)
-            return cls(arguments[1], token, drain_s, handshake=False)
+            level = environment.get("HECTOR_LOG_LEVEL", "info")
+            form = environment.get("HECTOR_LOG_FORMAT", "plain")
+            return cls(arguments[1], token, drain_s, handshake=False, log_level=level, log_format=form)
         if environment.get(COOKIE[0]) != COOKIE[1]:
             sentence = (
                 "this is a plugin: name it under `plugins:` in hector.yaml, "
@@ -79,6 +85,8 @@ class Launch:
             token,
             drain_s,
             watch_stdin=environment.get("HECTOR_STDIN_WATCH") == "1",
+            log_level=environment.get("HECTOR_LOG_LEVEL", "info"),
+            log_format=environment.get("HECTOR_LOG_FORMAT", "hclog"),
         )
 
 
