@@ -4,6 +4,7 @@ from .call import Call, Principal, current_call, scope, streaming
 from .coalescing import coalesce
 from .dialing import wire_channel
 from .errors import HectorError, info_of, status_of
+from .forwarding import forwarding
 from .generations import Generations
 from .health import Health
 from .interceptor import CallInterceptor, interceptors
@@ -37,6 +38,7 @@ __all__ = [
     "can_dial",
     "coalesce",
     "current_call",
+    "forwarding",
     "info_of",
     "interceptors",
     "scope",

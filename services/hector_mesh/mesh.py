@@ -1,6 +1,6 @@
 """How anything calls anything: `LLMProviderStub(mesh)`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any
 
@@ -30,6 +30,17 @@ class NoRoute(HectorError):
         super().__init__(f"nothing in this mesh serves {service} (served: {known})", service=service)
 
 
+class NoSuchPlugin(HectorError):
+    """No plugin of that name runs beside this service."""
+
+    code = StatusCode.UNIMPLEMENTED
+    reason = "PLUGIN_NOT_FOUND"
+
+    def __init__(self, plugin: str, known: Mapping[str, grpc.aio.Channel]) -> None:
+        names = ", ".join(sorted(known)) or "none"
+        super().__init__(f"no plugin {plugin!r} runs in this process (here: {names})", plugin=plugin)
+
+
 class Mesh(SocketlessChannel):
     """A channel that sends each call to the channel that serves its service.
 
@@ -45,6 +56,7 @@ class Mesh(SocketlessChannel):
         instance: str = "",
         default_timeout_s: float = 600.0,
         peers: Peers | None = None,
+        plugins: Mapping[str, grpc.aio.Channel] | None = None,
     ) -> None:
         """Route by service.
 
@@ -53,17 +65,29 @@ class Mesh(SocketlessChannel):
             instance: The configured entry that calls are for; see `at`.
             default_timeout_s: The deadline of calls that have none of their own or of their parent's.
             peers: How other processes are reached by address; None: without the mesh's token.
+            plugins: Channels to plugins, by their names in the config; they come and go with it.
         """
         self._routes = routes
         self._instance = instance
         self._default_timeout_s = default_timeout_s
         self.peers = peers or Peers()
         """Other processes by address, where it matters which of them is called."""
+        self.plugins: Mapping[str, grpc.aio.Channel] = {} if plugins is None else plugins
+        """Plugins of this process, by name."""
+
+    def plugin(self, name: str, instance: str) -> "Mesh":
+        """Return a mesh in which a plugin serves everything, for one configured entry, as "llms.custom".
+
+        It need not be there yet: whether it is, each call finds out.
+        """
+        return Mesh(_AllOf(self.plugins, name), instance=instance, default_timeout_s=self._default_timeout_s)
 
     def at(self, instance: str) -> "Mesh":
         """Return the same mesh for one configured entry, as "llms.fast"."""
-        default_s = self._default_timeout_s
-        return Mesh(self._routes, instance=instance, default_timeout_s=default_s, peers=self.peers)
+        default_s, plugins = self._default_timeout_s, self.plugins
+        return Mesh(
+            self._routes, instance=instance, default_timeout_s=default_s, peers=self.peers, plugins=plugins
+        )
 
     def channel(self, service: str) -> grpc.aio.Channel:
         """Return the channel that serves `service`; to ask for its health, say.
@@ -93,6 +117,25 @@ class Mesh(SocketlessChannel):
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
         return _Stream(self, method, request_serializer, response_deserializer)
+
+
+class _AllOf(Mapping[str, grpc.aio.Channel]):
+    """Routes in which every service is served by one plugin, wherever its channel leads today."""
+
+    def __init__(self, plugins: Mapping[str, grpc.aio.Channel], name: str) -> None:
+        self._plugins, self._name = plugins, name
+
+    def __getitem__(self, service: str) -> grpc.aio.Channel:
+        try:
+            return self._plugins[self._name]
+        except KeyError:
+            raise NoSuchPlugin(self._name, self._plugins) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 class _Method:
