@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhector/plugin/v1/plugin.proto\x12\x10hector.plugin.v1\"\xc4\x01\n\nDiagnostic\x12\x37\n\x08severity\x18\x01 \x01(\x0e\x32%.hector.plugin.v1.Diagnostic.Severity\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\t\"N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eSEVERITY_ERROR\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\"q\n\tComponent\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.hector.plugin.v1.PluginKind\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0c\n\x04rpcs\x18\x03 \x03(\t\x12\x19\n\x11\x63\x61pabilities_json\x18\x04 \x01(\t\"Y\n\x08Instance\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.hector.plugin.v1.PluginKind\x12\x13\n\x0b\x63onfig_json\x18\x03 \x01(\t\"P\n\x0eGetInfoRequest\x12\x11\n\thost_name\x18\x01 \x01(\t\x12\x14\n\x0chost_version\x18\x02 \x01(\t\x12\x15\n\rhost_features\x18\x03 \x03(\t\"\x85\x03\n\x0fGetInfoResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12/\n\ncomponents\x18\x03 \x03(\x0b\x32\x1b.hector.plugin.v1.Component\x12\x1a\n\x12\x63onfig_schema_json\x18\x04 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\x17\n\x0fmax_concurrency\x18\x06 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x07 \x01(\x04\x12\x16\n\x0ereconfigurable\x18\x08 \x01(\x08\x12\x0e\n\x06vendor\x18\t \x01(\t\x12\x0f\n\x07license\x18\n \x01(\t\x12\x19\n\x11\x64ocumentation_url\x18\x0b \x01(\t\x12=\n\x06labels\x18\x0c \x03(\x0b\x32-.hector.plugin.v1.GetInfoResponse.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x15ValidateConfigRequest\x12\x13\n\x0b\x63onfig_json\x18\x01 \x01(\t\x12-\n\tinstances\x18\x02 \x03(\x0b\x32\x1a.hector.plugin.v1.Instance\"K\n\x16ValidateConfigResponse\x12\x31\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x1c.hector.plugin.v1.Diagnostic\"}\n\x10\x43onfigureRequest\x12\x13\n\x0b\x63onfig_json\x18\x01 \x01(\t\x12-\n\tinstances\x18\x02 \x03(\x0b\x32\x1a.hector.plugin.v1.Instance\x12\x10\n\x08\x64\x61ta_dir\x18\x03 \x01(\t\x12\x13\n\x0bhost_target\x18\x04 \x01(\t\"F\n\x11\x43onfigureResponse\x12\x31\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x1c.hector.plugin.v1.Diagnostic\"\x17\n\x15\x43ollectMetricsRequest\"1\n\x16\x43ollectMetricsResponse\x12\x17\n\x0fprometheus_text\x18\x01 \x01(\x0c\"\"\n\x0fShutdownRequest\x12\x0f\n\x07grace_s\x18\x01 \x01(\r\"\x12\n\x10ShutdownResponse*\xa3\x02\n\nPluginKind\x12\x1b\n\x17PLUGIN_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18PLUGIN_KIND_LLM_PROVIDER\x10\x01\x12!\n\x1dPLUGIN_KIND_DATABASE_PROVIDER\x10\x02\x12!\n\x1dPLUGIN_KIND_EMBEDDER_PROVIDER\x10\x03\x12\x1d\n\x19PLUGIN_KIND_TOOL_PROVIDER\x10\x04\x12\"\n\x1ePLUGIN_KIND_REASONING_STRATEGY\x10\x05\x12\x1f\n\x1bPLUGIN_KIND_DOCUMENT_PARSER\x10\x06\x12\x15\n\x11PLUGIN_KIND_AGENT\x10\x07\x12\x19\n\x15PLUGIN_KIND_GUARDRAIL\x10\x08\x32\xcb\x03\n\x06Plugin\x12N\n\x07GetInfo\x12 .hector.plugin.v1.GetInfoRequest\x1a!.hector.plugin.v1.GetInfoResponse\x12\x63\n\x0eValidateConfig\x12\'.hector.plugin.v1.ValidateConfigRequest\x1a(.hector.plugin.v1.ValidateConfigResponse\x12T\n\tConfigure\x12\".hector.plugin.v1.ConfigureRequest\x1a#.hector.plugin.v1.ConfigureResponse\x12\x63\n\x0e\x43ollectMetrics\x12\'.hector.plugin.v1.CollectMetricsRequest\x1a(.hector.plugin.v1.CollectMetricsResponse\x12Q\n\x08Shutdown\x12!.hector.plugin.v1.ShutdownRequest\x1a\".hector.plugin.v1.ShutdownResponseBa\n\x14\x64\x65v.hector.plugin.v1B\x0bPluginProtoP\x01Z:github.com/hector-mesh/hector-go/hector/plugin/v1;pluginv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhector/plugin/v1/plugin.proto\x12\x10hector.plugin.v1\"\xc4\x01\n\nDiagnostic\x12\x37\n\x08severity\x18\x01 \x01(\x0e\x32%.hector.plugin.v1.Diagnostic.Severity\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\t\"N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eSEVERITY_ERROR\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\"q\n\tComponent\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.hector.plugin.v1.PluginKind\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0c\n\x04rpcs\x18\x03 \x03(\t\x12\x19\n\x11\x63\x61pabilities_json\x18\x04 \x01(\t\"l\n\x08Instance\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.hector.plugin.v1.PluginKind\x12\x13\n\x0b\x63onfig_json\x18\x03 \x01(\t\x12\x11\n\tcomponent\x18\x04 \x01(\t\"P\n\x0eGetInfoRequest\x12\x11\n\thost_name\x18\x01 \x01(\t\x12\x14\n\x0chost_version\x18\x02 \x01(\t\x12\x15\n\rhost_features\x18\x03 \x03(\t\"\x85\x03\n\x0fGetInfoResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12/\n\ncomponents\x18\x03 \x03(\x0b\x32\x1b.hector.plugin.v1.Component\x12\x1a\n\x12\x63onfig_schema_json\x18\x04 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\x17\n\x0fmax_concurrency\x18\x06 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x07 \x01(\x04\x12\x16\n\x0ereconfigurable\x18\x08 \x01(\x08\x12\x0e\n\x06vendor\x18\t \x01(\t\x12\x0f\n\x07license\x18\n \x01(\t\x12\x19\n\x11\x64ocumentation_url\x18\x0b \x01(\t\x12=\n\x06labels\x18\x0c \x03(\x0b\x32-.hector.plugin.v1.GetInfoResponse.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x15ValidateConfigRequest\x12\x13\n\x0b\x63onfig_json\x18\x01 \x01(\t\x12-\n\tinstances\x18\x02 \x03(\x0b\x32\x1a.hector.plugin.v1.Instance\"K\n\x16ValidateConfigResponse\x12\x31\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x1c.hector.plugin.v1.Diagnostic\"}\n\x10\x43onfigureRequest\x12\x13\n\x0b\x63onfig_json\x18\x01 \x01(\t\x12-\n\tinstances\x18\x02 \x03(\x0b\x32\x1a.hector.plugin.v1.Instance\x12\x10\n\x08\x64\x61ta_dir\x18\x03 \x01(\t\x12\x13\n\x0bhost_target\x18\x04 \x01(\t\"F\n\x11\x43onfigureResponse\x12\x31\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x1c.hector.plugin.v1.Diagnostic\"\x17\n\x15\x43ollectMetricsRequest\"1\n\x16\x43ollectMetricsResponse\x12\x17\n\x0fprometheus_text\x18\x01 \x01(\x0c\"\"\n\x0fShutdownRequest\x12\x0f\n\x07grace_s\x18\x01 \x01(\r\"\x12\n\x10ShutdownResponse*\xa3\x02\n\nPluginKind\x12\x1b\n\x17PLUGIN_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18PLUGIN_KIND_LLM_PROVIDER\x10\x01\x12!\n\x1dPLUGIN_KIND_DATABASE_PROVIDER\x10\x02\x12!\n\x1dPLUGIN_KIND_EMBEDDER_PROVIDER\x10\x03\x12\x1d\n\x19PLUGIN_KIND_TOOL_PROVIDER\x10\x04\x12\"\n\x1ePLUGIN_KIND_REASONING_STRATEGY\x10\x05\x12\x1f\n\x1bPLUGIN_KIND_DOCUMENT_PARSER\x10\x06\x12\x15\n\x11PLUGIN_KIND_AGENT\x10\x07\x12\x19\n\x15PLUGIN_KIND_GUARDRAIL\x10\x08\x32\xcb\x03\n\x06Plugin\x12N\n\x07GetInfo\x12 .hector.plugin.v1.GetInfoRequest\x1a!.hector.plugin.v1.GetInfoResponse\x12\x63\n\x0eValidateConfig\x12\'.hector.plugin.v1.ValidateConfigRequest\x1a(.hector.plugin.v1.ValidateConfigResponse\x12T\n\tConfigure\x12\".hector.plugin.v1.ConfigureRequest\x1a#.hector.plugin.v1.ConfigureResponse\x12\x63\n\x0e\x43ollectMetrics\x12\'.hector.plugin.v1.CollectMetricsRequest\x1a(.hector.plugin.v1.CollectMetricsResponse\x12Q\n\x08Shutdown\x12!.hector.plugin.v1.ShutdownRequest\x1a\".hector.plugin.v1.ShutdownResponseBa\n\x14\x64\x65v.hector.plugin.v1B\x0bPluginProtoP\x01Z:github.com/hector-mesh/hector-go/hector/plugin/v1;pluginv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,8 +34,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\024dev.hector.plugin.v1B\013PluginProtoP\001Z:github.com/hector-mesh/hector-go/hector/plugin/v1;pluginv1'
   _globals['_GETINFORESPONSE_LABELSENTRY']._loaded_options = None
   _globals['_GETINFORESPONSE_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_PLUGINKIND']._serialized_start=1432
-  _globals['_PLUGINKIND']._serialized_end=1723
+  _globals['_PLUGINKIND']._serialized_start=1451
+  _globals['_PLUGINKIND']._serialized_end=1742
   _globals['_DIAGNOSTIC']._serialized_start=52
   _globals['_DIAGNOSTIC']._serialized_end=248
   _globals['_DIAGNOSTIC_SEVERITY']._serialized_start=170
@@ -43,29 +43,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPONENT']._serialized_start=250
   _globals['_COMPONENT']._serialized_end=363
   _globals['_INSTANCE']._serialized_start=365
-  _globals['_INSTANCE']._serialized_end=454
-  _globals['_GETINFOREQUEST']._serialized_start=456
-  _globals['_GETINFOREQUEST']._serialized_end=536
-  _globals['_GETINFORESPONSE']._serialized_start=539
-  _globals['_GETINFORESPONSE']._serialized_end=928
-  _globals['_GETINFORESPONSE_LABELSENTRY']._serialized_start=883
-  _globals['_GETINFORESPONSE_LABELSENTRY']._serialized_end=928
-  _globals['_VALIDATECONFIGREQUEST']._serialized_start=930
-  _globals['_VALIDATECONFIGREQUEST']._serialized_end=1021
-  _globals['_VALIDATECONFIGRESPONSE']._serialized_start=1023
-  _globals['_VALIDATECONFIGRESPONSE']._serialized_end=1098
-  _globals['_CONFIGUREREQUEST']._serialized_start=1100
-  _globals['_CONFIGUREREQUEST']._serialized_end=1225
-  _globals['_CONFIGURERESPONSE']._serialized_start=1227
-  _globals['_CONFIGURERESPONSE']._serialized_end=1297
-  _globals['_COLLECTMETRICSREQUEST']._serialized_start=1299
-  _globals['_COLLECTMETRICSREQUEST']._serialized_end=1322
-  _globals['_COLLECTMETRICSRESPONSE']._serialized_start=1324
-  _globals['_COLLECTMETRICSRESPONSE']._serialized_end=1373
-  _globals['_SHUTDOWNREQUEST']._serialized_start=1375
-  _globals['_SHUTDOWNREQUEST']._serialized_end=1409
-  _globals['_SHUTDOWNRESPONSE']._serialized_start=1411
-  _globals['_SHUTDOWNRESPONSE']._serialized_end=1429
-  _globals['_PLUGIN']._serialized_start=1726
-  _globals['_PLUGIN']._serialized_end=2185
+  _globals['_INSTANCE']._serialized_end=473
+  _globals['_GETINFOREQUEST']._serialized_start=475
+  _globals['_GETINFOREQUEST']._serialized_end=555
+  _globals['_GETINFORESPONSE']._serialized_start=558
+  _globals['_GETINFORESPONSE']._serialized_end=947
+  _globals['_GETINFORESPONSE_LABELSENTRY']._serialized_start=902
+  _globals['_GETINFORESPONSE_LABELSENTRY']._serialized_end=947
+  _globals['_VALIDATECONFIGREQUEST']._serialized_start=949
+  _globals['_VALIDATECONFIGREQUEST']._serialized_end=1040
+  _globals['_VALIDATECONFIGRESPONSE']._serialized_start=1042
+  _globals['_VALIDATECONFIGRESPONSE']._serialized_end=1117
+  _globals['_CONFIGUREREQUEST']._serialized_start=1119
+  _globals['_CONFIGUREREQUEST']._serialized_end=1244
+  _globals['_CONFIGURERESPONSE']._serialized_start=1246
+  _globals['_CONFIGURERESPONSE']._serialized_end=1316
+  _globals['_COLLECTMETRICSREQUEST']._serialized_start=1318
+  _globals['_COLLECTMETRICSREQUEST']._serialized_end=1341
+  _globals['_COLLECTMETRICSRESPONSE']._serialized_start=1343
+  _globals['_COLLECTMETRICSRESPONSE']._serialized_end=1392
+  _globals['_SHUTDOWNREQUEST']._serialized_start=1394
+  _globals['_SHUTDOWNREQUEST']._serialized_end=1428
+  _globals['_SHUTDOWNRESPONSE']._serialized_start=1430
+  _globals['_SHUTDOWNRESPONSE']._serialized_end=1448
+  _globals['_PLUGIN']._serialized_start=1745
+  _globals['_PLUGIN']._serialized_end=2204
 # @@protoc_insertion_point(module_scope)

@@ -169,22 +169,28 @@ class Instance(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     CONFIG_JSON_FIELD_NUMBER: _builtins.int
+    COMPONENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The entry, for example "llms.custom"; calls for it carry it as hector-instance."""
     kind: Global___PluginKind.ValueType
     """What it is used as."""
     config_json: _builtins.str
     """The entry's own settings: a JSON object."""
+    component: _builtins.str
+    """Which of several things of that kind the plugin is to be here, as "plugin:NAME:COMPONENT" says: a tool's
+    name, an agent's, a model's. Empty means that the plugin knows.
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         kind: Global___PluginKind.ValueType = ...,
         config_json: _builtins.str = ...,
+        component: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_json", b"config_json", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "config_json", b"config_json", "kind", b"kind", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
