@@ -1,0 +1,90 @@
+"""Opens the connection to one life of a plugin, and waits until it says that it serves."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc import StatusCode
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from .plan import PluginPlan
+
+PLUGIN = "plugin"
+"""The name under which go-plugin's hosts ask for a plugin's health."""
+METADATA_BYTES = 64 * 1024
+AGAIN_S = 0.1
+
+Metadata = Sequence[tuple[str, str]]
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class NotServing(Exception):
+    """A plugin answers, and says that it does not serve yet."""
+
+
+def open_channel(
+    target: str,
+    plan: PluginPlan,
+    credentials: grpc.ChannelCredentials | None = None,
+    server_name: str = "",
+) -> grpc.aio.Channel:
+    """Return a channel to a plugin; it connects when it is used."""
+    size = plan.limits.max_message_bytes
+    options: list[tuple[str, Any]] = [
+        ("grpc.max_send_message_length", size),
+        ("grpc.max_receive_message_length", size),
+        ("grpc.max_metadata_size", METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", 2 * METADATA_BYTES),
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.use_local_subchannel_pool", 1),  # each life has connections of its own
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+        # No keepalive: servers in Go take pings more than every five minutes for an attack.
+    ]
+    if target.startswith("dns:"):
+        options.append(("grpc.lb_policy_name", "round_robin"))
+    if credentials is None:
+        # Of a unix socket gRPC would send the path, and servers in Rust and Node refuse that as a name.
+        options.append(("grpc.default_authority", "localhost"))
+        return grpc.aio.insecure_channel(target, options)
+    if server_name:
+        options.append(("grpc.ssl_target_name_override", server_name))
+    return grpc.aio.secure_channel(target, credentials, options)
+
+
+async def until_serving(channel: grpc.aio.Channel, metadata: Metadata, limit_s: float) -> bool:
+    """Wait until a plugin serves. Return whether it serves grpc.health.v1; who does not, counts as serving.
+
+    Raises:
+        NotServing: At the end of the time it still said that it does not.
+        AioRpcError: It cannot be reached, or answers with an error.
+        TimeoutError: It did not answer.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + limit_s
+    health = health_pb2_grpc.HealthStub(channel)
+    services = [PLUGIN, ""]
+    answered = False
+    while (left := until - loop.time()) > 0:
+        request = health_pb2.HealthCheckRequest(service=services[0])
+        try:
+            said = await health.Check(request, timeout=left, metadata=tuple(metadata), wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is StatusCode.UNIMPLEMENTED:
+                return False
+            if error.code() is StatusCode.NOT_FOUND and len(services) > 1:
+                services.pop(0)
+                continue
+            if error.code() is StatusCode.DEADLINE_EXCEEDED:
+                break
+            if error.code() not in (StatusCode.UNAVAILABLE, StatusCode.NOT_FOUND):
+                raise
+        else:
+            answered = True
+            if said.status == SERVING:
+                return True
+        await asyncio.sleep(min(AGAIN_S, max(0.0, until - loop.time())))
+    raise NotServing if answered else TimeoutError

@@ -1,0 +1,130 @@
+"""Finds out where a process that was started listens: by its line, or where it gives none, by looking.
+
+A plugin that was written for a fixed port, as Hector's guide shows them, prints no handshake line. So if
+none comes for a while, the port on which the process listens is taken, if something there speaks gRPC.
+"""
+
+import asyncio
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc.aio
+from grpc import StatusCode
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from . import handshake, ports
+from .child import Child
+from .connecting import PLUGIN, open_channel
+from .first_line import FirstLine
+from .handshake import Handshake, NoHandshake
+from .plan import PluginPlan
+from .process import ExitInfo
+from .start_failed import PluginStartFailed
+
+LINE_S = 2.0
+"""How long a line may take before it is looked for a port. It may still come later, and then counts."""
+EVERY_S = 0.1
+PROBE_S = 1.0
+_SPEAKS = (StatusCode.OK, StatusCode.UNIMPLEMENTED, StatusCode.NOT_FOUND, StatusCode.UNAUTHENTICATED)
+
+
+class Found(NamedTuple):
+    """Where a plugin is, and how we know."""
+
+    target: str
+    said: str
+
+
+async def find(plan: PluginPlan, child: Child, first: FirstLine, until: float) -> Found:
+    """Return where a process listens.
+
+    Raises:
+        NoHandshake: Its first line is none, and it listens nowhere.
+        PluginStartFailed: It ended, or the time did.
+    """
+    loop = asyncio.get_running_loop()
+    look_from = loop.time() + (0 if plan.mode == "listen" else LINE_S)
+    stray: NoHandshake | None = None
+    while True:
+        if stray is None and first.line.done():
+            try:
+                return _by_line(handshake.read(first.line.result()))
+            except NoHandshake as error:
+                if not error.stray:
+                    raise
+                stray = error
+        if child.ended.done():
+            raise stray or _ended(plan, child)
+        now = loop.time()
+        if now >= look_from or stray is not None:
+            if target := await _by_looking(plan, child):
+                return Found(target, "where the process listens")
+            if stray is not None and now >= look_from and plan.mode != "listen":
+                raise stray
+        if now >= until:
+            raise stray or _silent(plan)
+        pending: list[asyncio.Future[Any]] = [child.ended] if stray is not None else [child.ended, first.line]
+        await asyncio.wait(pending, timeout=min(EVERY_S, until - now), return_when=asyncio.FIRST_COMPLETED)
+
+
+def _by_line(said: Handshake) -> Found:
+    if said.network == "unix":
+        path = Path(said.address)
+        try:
+            status = path.stat(follow_symlinks=False)
+        except OSError:
+            raise NoHandshake(
+                f"there is no socket at {path}, which its line names", "listen before you say so"
+            ) from None
+        if not stat.S_ISSOCK(status.st_mode):
+            raise NoHandshake(f"what is at {path}, which its line names, is no socket", "name the socket")
+    return Found(said.target, "as its line says")
+
+
+async def _by_looking(plan: PluginPlan, child: Child) -> str:
+    """Return a port of the process that speaks gRPC; empty if there is none."""
+    if plan.address:
+        return local(plan.address) if await speaks_grpc(local(plan.address), plan) else ""
+    pids: Iterable[int] = {*ports.members(child.pid), *child.members()}
+    for port in await asyncio.to_thread(ports.listening, pids):
+        if await speaks_grpc(f"127.0.0.1:{port}", plan):
+            return f"127.0.0.1:{port}"
+    return ""
+
+
+def local(address: str) -> str:
+    """Return an address that a server was told to listen on as one that can be connected to."""
+    if address.startswith("unix:"):
+        return address
+    host, _, port = address.rpartition(":")
+    return f"127.0.0.1:{port}" if host in ("", "0.0.0.0", "[::]", "*") else address
+
+
+async def speaks_grpc(target: str, plan: PluginPlan) -> bool:
+    """Say whether something at an address answers as gRPC servers do."""
+    async with open_channel(target, plan) as channel:
+        request = health_pb2.HealthCheckRequest(service=PLUGIN)
+        try:
+            await health_pb2_grpc.HealthStub(channel).Check(request, timeout=PROBE_S)
+        except grpc.aio.AioRpcError as error:
+            return error.code() in _SPEAKS
+    return True
+
+
+def _ended(plan: PluginPlan, child: Child) -> PluginStartFailed:
+    code, number = child.ended.result()
+    info = ExitInfo(code, number, "signal" if number is not None else "exited")
+    fix = "see what it printed" if code else "a plugin serves until it is told to end"
+    return PluginStartFailed(plan.name, f"it {info} before it said where it listens", fix, final=info.final)
+
+
+def _silent(plan: PluginPlan) -> PluginStartFailed:
+    limit = f"{plan.limits.start_timeout_s:g} s"
+    if plan.address:
+        why = f"nothing speaks gRPC at {plan.address} after {limit}"
+        return PluginStartFailed(plan.name, why, "mend `address`, or see what it printed")
+    why = f"it said within {limit} not where it listens, and listens on no port"
+    fix = "let it print 1|1|unix|/path/of/socket|grpc| on standard output, or name its `address`"
+    return PluginStartFailed(plan.name, why, fix)

@@ -1,0 +1,118 @@
+"""Ends what a host that is gone left behind: processes, folders, notes.
+
+It is also a program, run without the rest of Hector: `python -I -S guard.py`. On standard input it is told
+of each plugin, "+<TAB>pid<TAB>start time<TAB>folder<TAB>note", and when one is gone, "-<TAB>pid". The end
+of that input is the end of the host, however it came about: a kernel closes the pipes of whatever it kills.
+As it runs as long as its host does, it loads nothing that it can do without.
+"""
+# ruff: noqa: PTH101, PTH106, PTH108, PTH123, PTH208, SIM105  # pathlib and contextlib would double its memory
+
+import os
+import signal
+import sys
+
+MARK = b"PLUGIN_UNIX_SOCKET_DIR"
+"""All that a plugin starts has this in its environment, also what left its group, as daemons do."""
+ROUNDS = 5
+"""Looks at all processes until none is found."""
+
+
+def start_time(pid: int) -> str:
+    """Return when a process began, which makes its pid unique; empty if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = file.read()
+    except OSError:
+        return ""
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
+
+
+def end_group(pid: int, start: str) -> bool:
+    """Kill a process's group, if the process with this number is still the one that is meant."""
+    if not start or start_time(pid) != start:
+        return False
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        return False
+    return True
+
+
+def end_marked(folders: set[str]) -> list[int]:
+    """Kill every process whose environment names one of these private folders, and return which they were."""
+    wanted = {folder.encode() for folder in folders if folder}
+    ended: list[int] = []
+    for _ in range(ROUNDS if wanted else 0):
+        found = [pid for pid in _others() if pid not in ended and _folder_of(pid) in wanted]
+        if not found:
+            break
+        for pid in found:
+            ended.append(pid)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                continue
+    return ended
+
+
+def remove(folder: str) -> None:
+    """Remove a folder and all that is in it, whatever a plugin did to the modes of its folders."""
+    try:
+        os.chmod(folder, 0o700)
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                remove(entry.path)
+            else:
+                os.unlink(entry.path)
+        os.rmdir(folder)
+    except OSError:
+        pass  # gone, or somebody else's: the folder above is private all the same
+
+
+def _others() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal() and int(name) != os.getpid()]
+    except OSError:
+        return []
+
+
+def _folder_of(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            variables = file.read().split(b"\0")
+    except OSError:
+        return b""
+    for variable in variables:
+        name, _, value = variable.partition(b"=")
+        if name == MARK:
+            return value
+    return b""
+
+
+def main() -> None:
+    """Listen to the host until it is gone; then end what it left."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # these are for the host, and the guard goes after it
+    watched: dict[int, tuple[str, str, str]] = {}
+    for line in sys.stdin:
+        sign, pid, *rest = line.rstrip("\n").split("\t")
+        if sign == "+":
+            start, folder, note = rest
+            watched[int(pid)] = (start, folder, note)
+        else:
+            watched.pop(int(pid), None)
+    for pid, (start, _, _) in watched.items():
+        end_group(pid, start)
+    end_marked({folder for _, folder, _ in watched.values()})
+    for _, folder, note in watched.values():
+        remove(folder)
+        if note:
+            try:
+                os.unlink(note)
+            except OSError:
+                pass
+
+
+if __name__ == "__main__":
+    main()

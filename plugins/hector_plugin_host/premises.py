@@ -1,0 +1,40 @@
+"""What is the same for all plugins of one host."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .start_failed import AddressRefused
+
+ATTACH = "HECTOR_PLUGIN_ATTACH"
+"""Names plugins that somebody has started already, under a debugger say: "name=unix:/tmp/x.sock,other=…"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """Where a host keeps things, and what it tells every plugin."""
+
+    state_dir: Path | None = None
+    """Where notes of running plugins are kept; None: nowhere, and what outlives this host and its guard
+    stays."""
+    log_level: str = "info"
+    telemetry: Mapping[str, str] = field(default_factory=dict)
+    """OTEL_* variables for plugins; none with a secret in it."""
+    attach: Mapping[str, str] = field(default_factory=dict)
+    """Addresses that replace what a plan says, by name; see `attachments`."""
+
+
+def attachments(text: str) -> dict[str, str]:
+    """Read what HECTOR_PLUGIN_ATTACH says.
+
+    Raises:
+        AddressRefused: It is not a list of name=address.
+    """
+    found: dict[str, str] = {}
+    for entry in filter(None, (entry.strip() for entry in text.split(","))):
+        name, equals, address = entry.partition("=")
+        if not (name.strip() and equals and address.strip()):
+            why = f'{ATTACH} says "{entry}"'
+            raise AddressRefused(name.strip() or "?", why, "write name=address, as up=unix:/tmp/up.sock")
+        found[name.strip()] = address.strip()
+    return found
