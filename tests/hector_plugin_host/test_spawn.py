@@ -16,4 +16,8 @@ async def test_a_plugin_is_started_reached_and_ended(program, premises: Premises
         assert process.serves_health
     exit_info = process.exited.result()
     assert (exit_info.code, exit_info.reason, exit_info.wanted) == (0, "stopped", True)
-    assert list(short.iterdir()) == []
+    assert left_in(short) == []
+
+
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())

@@ -93,7 +93,7 @@ def level_of(value: object) -> int | None:
 
 def _json(line: str) -> Said | None:
     try:
-        told = json.loads(line)
+        told: object = json.loads(line)
     except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict):
@@ -109,7 +109,7 @@ def _json(line: str) -> Said | None:
             break
     left_out = {key, level_key, *_TIME_KEYS}
     fields: dict[str, Any] = {
-        _RENAMED.get(name, name): value for name, value in told.items() if name not in left_out
+        _RENAMED.get(str(name), str(name)): value for name, value in told.items() if name not in left_out
     }
     return Said(level, told[key], fields)
 

@@ -21,10 +21,8 @@ from hector_plugin_host.plan import PluginPlan
 from hector_plugin_host.premises import Premises
 from hector_plugin_host.process import ExitInfo
 from hector_plugin_host.scratch import scratch_folder
-from hector_plugin_host.security_events import report
 from hector_plugin_host.spawned import Spawned
 from hector_plugin_host.start_failed import (
-    ChecksumMismatch,
     ExecutableUnusable,
     PluginStartFailed,
     quoted,
@@ -45,11 +43,7 @@ async def spawned(
     Raises:
         PluginStartFailed: It did not become ready.
     """
-    try:
-        await asyncio.to_thread(executable.check, plan)
-    except ChecksumMismatch as error:
-        report("checksum_mismatch", plan.name, why=error.why)
-        raise
+    await asyncio.to_thread(executable.check, plan)
     loop = asyncio.get_running_loop()
     begun = loop.time()
     with scratch_folder() as scratch:
