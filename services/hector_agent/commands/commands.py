@@ -39,6 +39,8 @@ from .wishes import written
 OPERATORS = frozenset({"operator", "admin"})
 PATIENCE_S = 20.0
 """How long a command waits for who has the run: longer than a lease, whose worker may be gone."""
+KNOWN_S = 1.0
+"""How long the end of a run may be committed before its worker, in the same process, goes by it."""
 LOOK_S, SELDOM_S = 0.005, 0.1
 """How soon it is looked whether a command was acted upon, and how often later."""
 
@@ -70,6 +72,7 @@ class Commands:
         """
         row = await self.row(call, run, only_own=only_own)
         if row.finished:
+            await self._known(row)
             return _counted("cancel", _cancelled(row, changed=False))
         asked = SignalReceived(signal=Signal(cancel=CancelRun(reason=reason)), principal=call.principal.id)
         live = self._runs.live(row.app, row.owner, run)
@@ -149,6 +152,12 @@ class Commands:
         if row is None:
             raise RunNotFound(run)
         return row
+
+    async def _known(self, row: RunRow) -> None:
+        """Wait until who has a run here knows what was committed of it: it is asked what became of the run."""
+        live = self._runs.live(row.app, row.owner, row.id)
+        if live is not None:
+            await live.finished.happens_within(KNOWN_S)
 
     async def _takes_signals(self, row: RunRow) -> bool:
         if state_of(row) == RUN_STATE_WAITING:
