@@ -7,7 +7,6 @@ without a time before it; Python's "LEVEL:logger:text"; and glog's, which gRPC's
 
 import json
 import logging
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -73,7 +72,7 @@ def level_of(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):  # pino's and bunyan's: 10 is trace, 60 fatal
-        if not math.isfinite(value) or not 0 < value <= 100:
+        if not 0 < value <= 100:
             return None
         return next(
             (

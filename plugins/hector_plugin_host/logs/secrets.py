@@ -55,13 +55,16 @@ class Secrets:
 
 def _spellings(value: str) -> set[str]:
     plain = base64.b64encode(value.encode(errors="replace")).decode()
+    once = {value, repr(value)[1:-1], *_in_json(value)}
     return {
-        value,
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        repr(value)[1:-1],
+        *once,
+        *(spelling for inner in once for spelling in _in_json(inner)),  # JSON that is text within JSON
         quote(value, safe="", errors="replace"),
         quote_plus(value, errors="replace"),
         plain,
         plain.rstrip("="),
     }
+
+
+def _in_json(text: str) -> set[str]:
+    return {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
