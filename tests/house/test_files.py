@@ -14,7 +14,8 @@ INDEX = re.compile(
 def is_written(path: Path, root: Path) -> bool:
     """Tell whether people write this file; locks and stubs are made by programs."""
     room = path.relative_to(root).parts
-    return room[:2] != ("proto", "gen") and room[0] != "requirements" and path.suffix != ".json"
+    made = room[:2] == ("proto", "gen") or path.name.endswith((".pb.go", "_pb.ts"))
+    return not made and room[0] != "requirements" and path.suffix != ".json"
 
 
 def test_no_written_file_is_too_long_to_hold_one_idea(root: Path, texts: dict[Path, str]) -> None:

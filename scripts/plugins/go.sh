@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Builds the Go plugins into a folder, each one static program, after the SDK's own tests: go.sh OUT
+# needs: go
+# sources: plugins/sdk/go plugins/examples/go proto
+set -euo pipefail
+out=$1
+export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -p=2"
+examples=$PWD/plugins/examples/go
+
+(cd plugins/sdk/go && go vet ./... && go test ./...)
+(cd "$examples" && go vet ./... && go test ./...)
+for example in tool llm reasoning embedder; do
+    (cd "$examples" && go build -trimpath -ldflags='-s -w' -o "$out/$example" "./$example")
+done
+(cd "$examples/stock" && go vet ./... && go build -trimpath -ldflags='-s -w' -o "$out/stock" .)
