@@ -4,7 +4,7 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -56,10 +56,9 @@ class Postgres:
 
     async def connect(self) -> Any:
         """Connect, and set how long is waited for what."""
-        connection = await self._connect(self.place)
-        if not self.place.is_pooled:
-            await connection.execute(_SETTINGS, timeout=self.place.connect_s)
-        return connection
+        if self.place.is_pooled:
+            return await self._connect(self.place)
+        return await self._session(self.place)
 
     async def _connect(self, place: ServerPlace) -> Any:
         import asyncpg
@@ -89,8 +88,14 @@ class Postgres:
             return None
         host, _, port = self.place.listen.rpartition(":")
         straight = replace(self.place, host=host, port=int(port), socket="", is_pooled=False, listen="")
-        connection = await self._connect(straight)
-        await connection.execute(_SETTINGS, timeout=self.place.connect_s)
+        return await self._session(straight)
+
+    async def _session(self, place: ServerPlace) -> Any:
+        connection = await self._connect(place)
+        with ExitStack() as leaving:
+            leaving.callback(connection.terminate)
+            await connection.execute(_SETTINGS, timeout=place.connect_s)
+            leaving.pop_all()
         return connection
 
     async def connect_reader(self) -> Any:

@@ -16,6 +16,8 @@ from support.databases import SERVERS, DatabaseServer, server_of_its_own
 
 from hector_mesh import HectorError
 from hector_store import Database, NewEvent, NewRun, RunChanges, RunLog, opened
+from hector_store.server import server_of
+from hector_store.server_url import ServerPlace
 from hector_store.url import parse
 
 A_RUN = NewRun(app="a", owner="", agent="a", context_id="c")
@@ -322,6 +324,27 @@ async def test_a_commit_that_nobody_can_tell_of_is_in_doubt_and_said_to_be(
         assert caught.value.reason == "STORAGE_UNREACHABLE"  # of this one nothing was ever sent
         proxy.flowing.set()
         assert (await log.append(created.run_id, 1, [NewEvent("e")])).last_seq == 2  # it was there
+
+
+async def test_a_server_that_falls_silent_while_it_is_connected_to_is_left(
+    database_server: DatabaseServer, name: str
+) -> None:
+    async with asyncio.timeout(20), CuttingProxy(database_server.port).running() as proxy:
+        url = database_server.url(name, tcp=True, sslmode="disable", connect_timeout="1")
+        place = parse(url.replace(f":{database_server.port}/", f":{proxy.port}/"))
+        assert isinstance(place, ServerPlace)
+
+        def settles(data: bytes) -> bool:
+            if b"lock_timeout" in data or b"lock_wait_timeout" in data:
+                proxy.flowing.clear()
+            return False
+
+        proxy.after = settles
+        with pytest.raises(TimeoutError):
+            await server_of(place).connect()
+        assert not proxy.flowing.is_set()
+        proxy.flowing.set()
+        await proxy.nobody.wait()
 
 
 async def test_a_line_that_breaks_in_the_middle_is_mended(database_server: DatabaseServer, name: str) -> None:

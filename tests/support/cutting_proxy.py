@@ -22,6 +22,8 @@ class CuttingProxy:
         """When it is cleared, nothing is passed on, and nothing is cut."""
         self.flowing.set()
         self.cuts = 0
+        self.nobody = asyncio.Event()
+        """When it is set, no line is open."""
         self._writers: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -50,6 +52,7 @@ class CuttingProxy:
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._port)
         both = {writer, there_writer}
         self._writers |= both
+        self.nobody.clear()
         try:
             # Whichever ends first ends the other: a line has two ends.
             tasks = [
@@ -64,6 +67,8 @@ class CuttingProxy:
             self._writers -= both
             for end in both:
                 end.transport.abort()
+            if not self._writers:
+                self.nobody.set()
 
     async def _there(
         self, reader: asyncio.StreamReader, there: asyncio.StreamWriter, client: asyncio.StreamWriter
