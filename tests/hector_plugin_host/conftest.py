@@ -1,5 +1,6 @@
 """Plugins for tests: small programs, and plans to start them by."""
 
+import asyncio
 import sys
 import tempfile
 import textwrap
@@ -7,11 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.fake_clock import FakeClock
+from support.fake_plugins import FakeLauncher
 
+from hector_plugin_host import guard
+from hector_plugin_host.host import PluginHost
 from hector_plugin_host.plan import Limits, PluginPlan
 from hector_plugin_host.premises import Premises
 
 Write = Callable[..., PluginPlan]
+HostOf = Callable[..., PluginHost]
 
 UPPER = """
 from hector.tool.v1 import ExecuteToolResponse, ToolProviderServicer
@@ -57,3 +63,40 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="h-") as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def launcher(short: Path) -> FakeLauncher:
+    """Plugins in this process, which crash and hang as they are told."""
+    return FakeLauncher(short)
+
+
+@pytest.fixture
+def host_of(launcher: FakeLauncher, clock: FakeClock) -> HostOf:
+    """Make a host of fake plugins, whose time stands still."""
+
+    def made(*plans: PluginPlan) -> PluginHost:
+        return PluginHost(plans, Premises(), launch=launcher, clock=clock, draw=lambda least, bound: bound)
+
+    return made
+
+
+async def number_in(file: Path) -> int:
+    """Wait until a plugin has written a number into a file, and return it."""
+    while not (text := _text(file)).endswith("\n"):  # noqa: ASYNC110  # another process writes it
+        await asyncio.sleep(0.01)
+    return int(text)
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process is there, and no zombie."""
+    return bool(guard.start_time(pid))
