@@ -1,0 +1,86 @@
+"""Puts a failed call of a plugin into words: which plugin, what happened, whose time was over."""
+
+from dataclasses import dataclass
+
+from grpc import StatusCode
+from grpc.aio import AioRpcError, Metadata
+
+from hector_mesh.errors import STATUS_DETAILS
+
+from .call_errors import PluginCrashed, PluginTimedOut, as_rpc_error
+from .redacting import holds_secret, redacted
+
+_LOST = (
+    *("socket closed", "connection reset", "broken pipe", "failed to connect", "connection refused"),
+    *("stream removed", "goaway", "recvmsg", "sendmsg", "transport", "no such file", "connection"),
+)
+"""What gRPC's libraries say of a connection that is gone; a plugin's own words are others, mostly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of a call beside its status."""
+
+    plugin: str
+    method: str
+    limit_s: float
+    by_security: bool
+    exit_: str
+    """How its process ended; empty if it has not."""
+    secrets: frozenset[str]
+
+
+def explained(error: AioRpcError, about: Circumstances) -> AioRpcError:
+    """Return a failure in our words; what the plugin said itself is passed on, without secrets."""
+    code = error.code()
+    if _is_late(error):
+        return as_rpc_error(
+            PluginTimedOut(about.plugin, about.method, about.limit_s, by_security=about.by_security)
+        )
+    if is_lost(error):
+        why = about.exit_ or redacted(error.details() or "the connection was lost", about.secrets)
+        return as_rpc_error(PluginCrashed(about.plugin, about.method, why))
+    if not _tells_secrets(error, about.secrets):
+        return error
+    return AioRpcError(
+        code,
+        Metadata(),
+        Metadata(*_without_secrets(error, about.secrets)),
+        redacted(error.details() or "", about.secrets),
+    )
+
+
+def _is_late(error: AioRpcError) -> bool:
+    """Say whether it was gRPC that ended a call at its deadline, and not the plugin in words of its own."""
+    if error.code() is not StatusCode.DEADLINE_EXCEEDED or _has_details(error):
+        return False
+    return not error.details() or "deadline exceeded" in (error.details() or "").lower()
+
+
+def is_lost(error: AioRpcError) -> bool:
+    """Say whether a call failed because its process, or the way there, is gone."""
+    if error.code() is not StatusCode.UNAVAILABLE or _has_details(error):
+        return False
+    details = (error.details() or "").lower()
+    return not details or any(words in details for words in _LOST)
+
+
+def _has_details(error: AioRpcError) -> bool:
+    return any(key == STATUS_DETAILS for key, _ in error.trailing_metadata() or ())
+
+
+def _tells_secrets(error: AioRpcError, secrets: frozenset[str]) -> bool:
+    if not secrets:
+        return False
+    pairs = [*(error.trailing_metadata() or ()), *(error.initial_metadata() or ())]
+    data = (error.details() or "").encode() + b"".join(_bytes(value) for _, value in pairs)
+    return holds_secret(data, secrets)
+
+
+def _without_secrets(error: AioRpcError, secrets: frozenset[str]) -> list[tuple[str, str | bytes]]:
+    pairs = error.trailing_metadata() or ()
+    return [(key, value) for key, value in pairs if not holds_secret(_bytes(value), secrets)]
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()

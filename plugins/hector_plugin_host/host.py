@@ -1,0 +1,178 @@
+"""All plugins of one process of Hector."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from types import MappingProxyType
+
+from .backoff import Draw
+from .call_errors import NoSuchPlugin
+from .channel import PluginChannel
+from .clock import Clock, RunningClock
+from .generation import Launch
+from .launching import launched
+from .logs import Journal
+from .orphans import reap
+from .plan import PluginPlan
+from .premises import Premises
+from .status import PluginStatus
+from .supervisor import Means, Supervisor
+
+log = logging.getLogger(__name__)
+
+
+class PluginHost:
+    """Runs plugins as plans say, and gives each of them a channel that outlasts its processes."""
+
+    def __init__(
+        self,
+        plans: Iterable[PluginPlan],
+        premises: Premises,
+        *,
+        launch: Launch | None = None,
+        clock: Clock | None = None,
+        draw: Draw = random.uniform,
+        host_version: str = "",
+    ) -> None:
+        """Prepare; `running` begins.
+
+        Args:
+            plans: One for each plugin; names differ.
+            premises: What is the same for all their processes.
+            launch: Starts a process; None: `launched`.
+            clock: Tells the time; None: the machine's.
+            draw: Chooses between two numbers.
+            host_version: What plugins are told.
+        """
+        self._premises = premises
+        start = partial(launched, premises=premises) if launch is None else launch
+        self._means = Means(start, clock or RunningClock(), draw, host_version)
+        self._supervisors = {plan.name: Supervisor(plan, self._means) for plan in plans}
+        self._channels = {name: one.channel for name, one in self._supervisors.items()}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._is_running = self._is_begun = False
+        self._renewing = asyncio.Lock()
+
+    @property
+    def channels(self) -> Mapping[str, PluginChannel]:
+        """By plugin; follows `renew`."""
+        return MappingProxyType(self._channels)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run all plugins. The block is entered at once, and left when all of them have ended."""
+        reaping = asyncio.create_task(self._begin())
+        try:
+            self._is_running = True
+            yield
+        finally:
+            self._is_running = False
+            reaping.cancel()
+            await asyncio.wait((reaping,))
+            for supervisor in self._supervisors.values():
+                self._let_go(supervisor)
+            await asyncio.gather(*self._leaving)
+
+    def channel(self, name: str) -> PluginChannel:
+        """Return what a plugin is called by, whatever becomes of its processes.
+
+        Raises:
+            NoSuchPlugin: No plan has that name.
+        """
+        return self._of(name).channel
+
+    def journal(self, name: str) -> Journal:
+        """Return what a plugin printed.
+
+        Raises:
+            NoSuchPlugin: No plan has that name.
+        """
+        return self._of(name).journal
+
+    def status(self) -> tuple[PluginStatus, ...]:
+        """Return how all plugins are."""
+        return tuple(one.status() for one in self._supervisors.values())
+
+    def degraded(self) -> Mapping[str, str]:
+        """Return why plugins are not well, those that are well or are still being started left out."""
+        found = {name: (one.state, one.reason) for name, one in self._supervisors.items()}
+        return {
+            name: reason or state
+            for name, (state, reason) in found.items()
+            if state in ("degraded", "backoff", "failed", "crashed")
+        }
+
+    async def settled(self, name: str = "") -> None:
+        """Wait until a plugin, or each of them, is ready or known not to be for now."""
+        wanted = [self._of(name)] if name else list(self._supervisors.values())
+        await asyncio.gather(*(one.settled() for one in wanted))
+
+    async def reload(self, name: str) -> PluginStatus:
+        """Replace a plugin's processes by new ones, without a call noticing.
+
+        Raises:
+            NoSuchPlugin: No plan has that name.
+            HectorError: A new one is no good; what there was stays.
+        """
+        supervisor = self._of(name)
+        await supervisor.reload()
+        return supervisor.status()
+
+    async def restart(self, name: str) -> PluginStatus:
+        """End a plugin's processes and start others, even of one that was given up.
+
+        Raises:
+            NoSuchPlugin: No plan has that name.
+            HectorError: It did not start.
+        """
+        supervisor = self._of(name)
+        await supervisor.restart()
+        return supervisor.status()
+
+    async def renew(self, plans: Iterable[PluginPlan]) -> None:
+        """Go by other plans. What did not change is not touched, and one that fails is said by `status`."""
+        async with self._renewing:
+            wanted = {plan.name: plan for plan in plans}
+            for name in self._supervisors.keys() - wanted.keys():
+                self._let_go(self._supervisors.pop(name))
+                del self._channels[name]
+            known = set(self._supervisors)
+            for name in wanted.keys() - known:
+                self._supervisors[name] = supervisor = Supervisor(wanted[name], self._means)
+                self._channels[name] = supervisor.channel
+                if self._is_begun and self._is_running:
+                    supervisor.start()
+            await asyncio.gather(*(self._supervisors[name].renew(wanted[name]) for name in known))
+
+    async def drain(self, limit_s: float) -> None:
+        """Return when no call is under way, or after so many seconds."""
+        clock = self._means.clock
+        until = clock.now() + limit_s
+        while clock.now() < until and any(one.admission.in_flight for one in self._supervisors.values()):
+            await clock.sleep(0.05)
+
+    async def _begin(self) -> None:
+        """Start all plugins, once nothing is left of those of a host that was killed."""
+        if self._premises.state_dir is not None and self._supervisors:
+            try:
+                await asyncio.to_thread(reap, self._premises.state_dir)
+            except OSError as error:
+                facts = {"error": str(error)}
+                log.warning("plugins of an earlier server could not be looked for", extra=facts)
+        self._is_begun = True
+        for supervisor in self._supervisors.values():
+            supervisor.start()
+
+    def _let_go(self, supervisor: Supervisor) -> None:
+        task = asyncio.get_running_loop().create_task(supervisor.stop())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _of(self, name: str) -> Supervisor:
+        try:
+            return self._supervisors[name]
+        except KeyError:
+            raise NoSuchPlugin(name, tuple(self._supervisors)) from None
