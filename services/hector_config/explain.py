@@ -125,7 +125,7 @@ class Explanation:
         if kind == "later":
             return [problem_at(mark, path, LATER, hint=context["hint"])]
         if kind in LIMITS:
-            allowed = limit_of(kind, context)
+            allowed = limit_of(kind, context, found.node.text if isinstance(found.node, Scalar) else "")
             hidden = self._shape.is_secret(found.place.schemas)
             return [
                 problem_at(mark, path, "wrong value", found=shown(found.node, hidden=hidden), allowed=allowed)

@@ -49,6 +49,7 @@ LIMITS = {
     "too_short": "at least {min_length} entries",
     "too_long": "at most {max_length} entries",
 }
+_UNITS = ((r"^\d.*(ms|[smhd])$", " s"), (r"(?i)^\d.*[bkmgt]$", " bytes"))
 _LONGEST = 80  # characters of a word that may be a slip of the pen
 MISSING = "required, but not there"
 _OURS = {"duration", "byte_size"}  # their message is what is allowed
@@ -66,13 +67,17 @@ def allowed_by(error: ErrorDetails) -> str:
     return error["msg"]
 
 
-def limit_of(kind: str, context: Mapping[str, object]) -> str:
-    """Return what a bound allows, in words."""
+def limit_of(kind: str, context: Mapping[str, object], text: str = "") -> str:
+    """Return what a bound allows, in words, and in the unit that `text` is counted in: 500ms, 20KB."""
     plain = {
         name: int(bound) if isinstance(bound, float) and bound.is_integer() else bound
         for name, bound in context.items()
     }
-    return LIMITS[kind].format(**plain)
+    limit = LIMITS[kind].format(**plain)
+    if not limit.startswith("a number "):
+        return limit
+    unit = next((unit for pattern, unit in _UNITS if re.search(pattern, text)), "")
+    return limit.replace("a number ", "", 1).removeprefix("of ") + unit if unit else limit
 
 
 def hint_for(node: Node | None, errors: list[ErrorDetails], allowed: list[str]) -> str:

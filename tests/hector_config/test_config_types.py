@@ -68,8 +68,8 @@ def test_what_is_no_size_is_told_how_to_write_one(written, errors_of):
 
 def test_bounds_hold_for_quantities_too(errors_of):
     assert errors_of("bounded: 1s\nsmall: 1MB", Quantities) == [
-        'h.yaml:1:10: bounded: wrong value: found "1s", allowed: a number greater than 1',
-        'h.yaml:2:8: small: wrong value: found "1MB", allowed: a number of at most 1024',
+        'h.yaml:1:10: bounded: wrong value: found "1s", allowed: greater than 1 s',
+        'h.yaml:2:8: small: wrong value: found "1MB", allowed: at most 1024 bytes',
     ]
 
 
