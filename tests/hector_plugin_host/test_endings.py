@@ -96,8 +96,9 @@ async def test_a_plugin_that_stands_still_can_be_killed_with_a_reason(
 
 
 async def test_a_crash_report_is_in_the_exit(program: Write, premises: Premises) -> None:
-    plan = program("import threading, time, os, sys\n" + DYING + UPPER)
-    async with asyncio.timeout(30), launched(plan, premises) as process:
+    async with asyncio.timeout(30), launched(program(DYING + UPPER), premises) as process:
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGUSR1)
         exit_info = await process.exited
     assert exit_info.code == 3
     assert exit_info.crash_report.endswith("RuntimeError: the disk is full")
@@ -105,8 +106,9 @@ async def test_a_crash_report_is_in_the_exit(program: Write, premises: Premises)
 
 
 DYING = """
-def die():
-    time.sleep(0.5)
+import os, signal, sys
+
+def die(*_):
     try:
         raise RuntimeError("the disk is full")
     except RuntimeError:
@@ -114,7 +116,7 @@ def die():
         sys.stderr.flush()
         os._exit(3)
 
-threading.Thread(target=die, daemon=True).start()
+signal.signal(signal.SIGUSR1, die)
 """
 
 
