@@ -97,7 +97,7 @@ class RunOver(HectorError):
 
     def __init__(self, run: str, state: str) -> None:
         super().__init__(
-            f"run {run!r} is {state}; send a new message in its session instead", run=run, state=state
+            f"run {run!r} is {_plain(state)}; send a new message in its session instead", run=run, state=state
         )
 
 
@@ -107,7 +107,7 @@ class RunDoesNotWait(HectorError):
     code, reason = StatusCode.FAILED_PRECONDITION, "RUN_DOES_NOT_WAIT"
 
     def __init__(self, run: str, state: str) -> None:
-        super().__init__(f"run {run!r} is {state} and does not wait for this", run=run, state=state)
+        super().__init__(f"run {run!r} is {_plain(state)} and does not wait for this", run=run, state=state)
 
 
 class WakeNotUsable(HectorError):
@@ -300,3 +300,8 @@ class NoLease(HectorError):
         super().__init__(
             "this server could not renew its lease in time, and is taking a new one; ask again in a moment"
         )
+
+
+def _plain(state: str) -> str:
+    """Return the name of a state as people say it: "completed"."""
+    return state.removeprefix("RUN_STATE_").lower().replace("_", " ")
