@@ -1,0 +1,57 @@
+"""Reaches a TCP port inside of a plugin's network, by a process that has entered it."""
+
+import asyncio
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from .errors import SandboxNotHeld
+
+_SCRIPT = Path(__file__).with_name("bridge.py")
+_START_S = 10.0
+_END_S = 2.0
+
+
+class Bridges:
+    """All bridges to one plugin; they end with the host at the latest."""
+
+    def __init__(self, plugin: str, scratch: Path) -> None:
+        self._plugin, self._scratch = plugin, scratch
+        self._processes: list[asyncio.subprocess.Process] = []
+
+    async def to(self, pid: int, port: int) -> str:
+        """Return the path of a socket that leads to a port of the network that a process is in.
+
+        Raises:
+            SandboxNotHeld: The network cannot be entered.
+        """
+        path = self._scratch / f"tcp-{port}.sock"
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-B", str(_SCRIPT), str(pid), str(port), str(path)),
+            env={},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._processes.append(process)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            async with asyncio.timeout(_START_S):
+                if await process.stdout.readline():
+                    return str(path)
+                words = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
+        except TimeoutError:
+            words = [f"nothing happened within {_START_S:g} s"]
+        raise SandboxNotHeld(
+            self._plugin, f"port {port} of its network cannot be reached: {(words or ['?'])[-1]}"
+        )
+
+    async def close(self) -> None:
+        """End all of them."""
+        for process in self._processes:
+            with suppress(ProcessLookupError):
+                process.kill()
+        for process in self._processes:
+            async with asyncio.timeout(_END_S):
+                await process.wait()

@@ -1,0 +1,113 @@
+"""Where an interpreter's own files are, and how runtimes are told how much memory there is."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .places import SYSTEM, is_too_wide
+
+_SHEBANG_BYTES = 256
+MEBIBYTE = 1024 * 1024
+FLOORS = {"java": 512 * MEBIBYTE, "python": 96 * MEBIBYTE, "node": 64 * MEBIBYTE}
+"""The least that each must be able to reserve to start at all, which is more than it uses."""
+OTHER_FLOOR = 64 * MEBIBYTE
+
+
+def homes_of(command: Sequence[str], path: str) -> tuple[Path, ...]:
+    """Return the folders without which a command's interpreter cannot run, and our own, which starts it.
+
+    Args:
+        command: The plugin's.
+        path: Where programs that are named without a folder are looked for.
+    """
+    found: dict[Path, None] = {}
+    _add_homes(Path(sys.executable), found)
+    _add_homes(Path(command[0]), found)
+    for script in _scripts(command):
+        interpreter = _interpreter(script, path)
+        if interpreter is not None:
+            _add_homes(interpreter, found)
+    return tuple(found)
+
+
+def runtime_of(command: Sequence[str], path: str) -> str:
+    """Return "java", "python", "node", or "" for what is none of them or does not show it."""
+    programs = [Path(command[0])]
+    programs += [found for script in _scripts(command) if (found := _interpreter(script, path)) is not None]
+    for program in programs:
+        for name in (program.name, program.resolve().name):
+            for runtime in FLOORS:
+                if name.startswith(runtime):
+                    return runtime
+    return ""
+
+
+def told(memory_bytes: int, env: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that keep runtimes below a limit by themselves, without those that the plugin sets."""
+    mebibytes = memory_bytes // MEBIBYTE
+    words = {
+        "GOMEMLIMIT": str(memory_bytes * 9 // 10),
+        "NODE_OPTIONS": f"--max-old-space-size={max(16, mebibytes * 3 // 4)}",
+        "JAVA_TOOL_OPTIONS": f"-XX:MaxRAM={mebibytes}m -XX:+UseSerialGC",
+    }
+    return {name: value for name, value in words.items() if name not in env}
+
+
+def _add_homes(program: Path, found: dict[Path, None]) -> None:
+    """Add the home of a program as it is named, and of each link on the way to the file."""
+    for _ in range(16):
+        _add_home(program, found)
+        _add_environment(program, found)
+        if not program.is_symlink():
+            break
+        program = Path(os.path.normpath(program.parent / program.readlink()))
+    _add_home(program.resolve(), found)
+
+
+def _add_home(program: Path, found: dict[Path, None]) -> None:
+    if any(program.is_relative_to(place) for place in SYSTEM):
+        return
+    home = program.parent.parent if program.parent.name == "bin" else None
+    if home is None:
+        return  # the program is its own, or lies beside the plugin
+    found[program if is_too_wide(home) else home] = None
+
+
+def _add_environment(program: Path, found: dict[Path, None]) -> None:
+    """Add what a virtual environment of Python's refers to: the interpreter, and packages linked into it."""
+    root = program.parent.parent
+    settings = root / "pyvenv.cfg"
+    if not settings.is_file():
+        return
+    for line in settings.read_text(errors="replace").splitlines():
+        key, _, value = line.partition("=")
+        if key.strip() == "home" and value.strip():
+            _add_home(Path(value.strip()) / "python", found)
+    for link in root.glob("lib/python*/site-packages/*.pth"):
+        for line in link.read_text(errors="replace").splitlines():
+            place = Path(line.strip())
+            if line.startswith("/") and place.is_dir() and place != Path("/"):
+                found[place] = None
+
+
+def _scripts(command: Sequence[str]) -> list[Path]:
+    """Return the files in a command that may name an interpreter in their first line."""
+    return [Path(word) for word in command[:2] if word.startswith("/") and Path(word).is_file()]
+
+
+def _interpreter(script: Path, path: str) -> Path | None:
+    try:
+        with script.open("rb") as file:
+            line = file.read(_SHEBANG_BYTES).split(b"\n", 1)[0]
+    except OSError:
+        return None
+    if not line.startswith(b"#!"):
+        return None
+    words = line[2:].decode(errors="replace").split()
+    if words and Path(words[0]).name == "env":
+        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+        found = shutil.which(words[0], path=path) if words else None
+        return Path(found) if found else None
+    return Path(words[0]) if words else None
