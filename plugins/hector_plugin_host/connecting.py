@@ -15,6 +15,7 @@ PLUGIN = "plugin"
 """The name under which go-plugin's hosts ask for a plugin's health."""
 METADATA_BYTES = 64 * 1024
 AGAIN_S = 0.1
+LAST_S = 1.0
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -23,6 +24,10 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 
 class NotServing(Exception):
     """A plugin answers, and says that it does not serve yet."""
+
+
+class Unanswered(Exception):
+    """Nobody answers; its text is what gRPC knows of the reason, and may be empty."""
 
 
 def open_channel(
@@ -61,7 +66,7 @@ async def until_serving(channel: grpc.aio.Channel, metadata: Metadata, limit_s: 
     Raises:
         NotServing: At the end of the time it still said that it does not.
         AioRpcError: It cannot be reached, or answers with an error.
-        TimeoutError: It did not answer.
+        Unanswered: It did not answer.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + limit_s
@@ -87,4 +92,17 @@ async def until_serving(channel: grpc.aio.Channel, metadata: Metadata, limit_s: 
             if said.status == SERVING:
                 return True
         await asyncio.sleep(min(AGAIN_S, max(0.0, until - loop.time())))
-    raise NotServing if answered else TimeoutError
+    if answered:
+        raise NotServing
+    raise Unanswered(await _why_not(channel))
+
+
+async def _why_not(channel: grpc.aio.Channel) -> str:
+    """Return what keeps a channel from connecting, as gRPC says it to those who do not want to wait."""
+    try:
+        request = health_pb2.HealthCheckRequest(service=PLUGIN)
+        await health_pb2_grpc.HealthStub(channel).Check(request, timeout=LAST_S)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is StatusCode.UNAVAILABLE:
+            return (error.details() or "").rpartition("last error: ")[2]
+    return ""

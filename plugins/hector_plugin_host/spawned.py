@@ -5,7 +5,7 @@ import logging
 
 import grpc.aio
 
-from . import ending
+from . import ending, go_stdio
 from .child import Child, Ended
 from .logs import Printed
 from .plan import PluginPlan
@@ -34,6 +34,7 @@ class Spawned:
         self._reason = ""
         self._wanted = False
         self._ending: asyncio.Task[None] | None = None
+        self._stdio: asyncio.Task[None] | None = None
         self._settling = asyncio.get_running_loop().create_task(
             self._settle(), name=f"plugin-{plan.name}-exit"
         )
@@ -47,6 +48,12 @@ class Spawned:
     def connected(self, channel: grpc.aio.Channel, target: str) -> None:
         """Take note of where it is."""
         self._channel, self.target = channel, target
+
+    def read_stdio(self) -> None:
+        """Read what go-plugin's newer releases print, from now to its end."""
+        self._stdio = asyncio.get_running_loop().create_task(
+            go_stdio.read(self.channel, self.metadata, self.printed), name=f"plugin-{self.plan.name}-stdio"
+        )
 
     def tail(self) -> tuple[str, ...]:
         """Return the last lines that it printed."""
@@ -74,6 +81,9 @@ class Spawned:
             facts = {"plugin": self.plan.name, "pid": self.pid, "generation": self.generation, "by": rung}
             log.debug("plugin ended", extra=facts)
         finally:
+            if self._stdio is not None:
+                self._stdio.cancel()
+                await asyncio.wait((self._stdio,))
             if self._channel is not None:
                 await self._channel.close()
         if not self.child.ended.done():  # not even killing it helped: nobody is to wait for it

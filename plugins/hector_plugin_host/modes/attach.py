@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from hector_plugin_host.connecting import NotServing, open_channel, until_serving
+from hector_plugin_host.connecting import NotServing, Unanswered, open_channel, until_serving
 from hector_plugin_host.plan import PluginPlan, Tls
 from hector_plugin_host.process import ExitInfo, Metadata
 from hector_plugin_host.start_failed import AddressRefused, PluginStartFailed, quoted
@@ -131,14 +131,15 @@ async def _serves(process: Attached) -> bool:
     except NotServing:
         why = f"what runs at {plan.address} still says NOT_SERVING after {limit}"
         raise PluginStartFailed(plan.name, why, "see what it waits for") from None
-    except TimeoutError:
+    except Unanswered as error:
         why = f"nothing answers at {plan.address} within {limit}"
-        raise PluginStartFailed(plan.name, why, f"start it, or mend `address`{_hint(plan)}") from None
+        why += f" ({quoted(str(error))})" if str(error) else ""
+        raise PluginStartFailed(plan.name, why, f"start it, or mend {_what(plan)}") from None
     except grpc.aio.AioRpcError as error:
         told = quoted(error.details() or "")
         why = f"asked for its health, {plan.address} answers {error.code().name}: {told}"
         raise PluginStartFailed(plan.name, why, "see to `tls`, `auth` and `address`") from error
 
 
-def _hint(plan: PluginPlan) -> str:
-    return "; over TLS, a certificate that is not accepted looks the same" if plan.tls is not None else ""
+def _what(plan: PluginPlan) -> str:
+    return "`address`" if plan.tls is None else "`address` or `tls`"

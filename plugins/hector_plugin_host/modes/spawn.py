@@ -11,7 +11,7 @@ import grpc.aio
 
 from hector_plugin_host import executable, orphans
 from hector_plugin_host.child import Child
-from hector_plugin_host.connecting import NotServing, open_channel, until_serving
+from hector_plugin_host.connecting import NotServing, Unanswered, open_channel, until_serving
 from hector_plugin_host.environment import environment
 from hector_plugin_host.finding import Found, find
 from hector_plugin_host.first_line import FirstLine
@@ -67,6 +67,7 @@ async def spawned(
             process.host_target = reached
             try:
                 await _ready(process, first, begun + plan.limits.start_timeout_s)
+                process.read_stdio()
                 process.ready_s = loop.time() - begun
                 yield process
             finally:
@@ -110,8 +111,9 @@ async def _connect(process: Spawned, found: Found, until: float) -> None:
         why = f"it still says NOT_SERVING after {plan.limits.start_timeout_s:g} s"
         fix = "see what it waits for, or give it longer with limits.start_timeout"
         raise PluginStartFailed(plan.name, why, fix) from None
-    except TimeoutError:
+    except Unanswered as error:
         why = f"nothing answers at {found.target}, {found.said}"
+        why += f" ({quoted(str(error))})" if str(error) else ""
         raise PluginStartFailed(plan.name, why, "say the line only when it listens there") from None
     except grpc.aio.AioRpcError as error:
         if process.child.ended.done() or await process.child.wait(EXIT_S):
