@@ -76,9 +76,7 @@ def orders_for(sandbox: Sandbox) -> dict[str, Any]:
 def _filter(sandbox: Sandbox, *, counts: bool, pinned: bool) -> seccomp.Filter:
     if sandbox.tier != "landlock" or sandbox.policy.anywhere:
         return seccomp.Filter(confined=sandbox.tier != "none", counts_processes=counts, pinned=pinned)
-    families = (
-        (seccomp.AF_UNIX, seccomp.AF_INET, seccomp.AF_INET6) if _listens(sandbox) else (seccomp.AF_UNIX,)
-    )
+    internet = (seccomp.AF_INET, seccomp.AF_INET6) if _listens(sandbox) else ()
     return seccomp.Filter(
         families=(seccomp.AF_UNIX, *internet),
         streams_only=True,
