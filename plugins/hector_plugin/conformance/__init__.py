@@ -1,0 +1,27 @@
+"""The conformance kit: numbered rules, tried on a plugin from outside, whatever it is written in."""
+
+from .badge import Badge, badge_for, write_badge
+from .checks import CHECKS, Check
+from .launching import CannotStart
+from .running import chosen, run
+from .subject import Subject, kinds_named, name_of, subject_of
+from .verdicts import Level, Outcome, Report, Verdict
+
+__all__ = [
+    "CHECKS",
+    "Badge",
+    "CannotStart",
+    "Check",
+    "Level",
+    "Outcome",
+    "Report",
+    "Subject",
+    "Verdict",
+    "badge_for",
+    "chosen",
+    "kinds_named",
+    "name_of",
+    "run",
+    "subject_of",
+    "write_badge",
+]

@@ -1,0 +1,183 @@
+"""Where checks are tried: plugins started for one check, and one that the gentle checks share."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc.aio
+from grpc import StatusCode
+
+from hector.plugin.v1 import Diagnostic, PluginKind
+
+from .checks import Broken, NotApplicable, Unconfigured
+from .connected import Plugin
+from .kinds import KINDS, detected
+from .launching import Process, launched
+from .samples import sample_of
+from .subject import Subject
+
+
+@dataclass
+class Stage:
+    """What a check gets."""
+
+    subject: Subject
+    kinds: tuple["PluginKind.ValueType", ...] = ()
+    """What the plugin is; known after `meet`."""
+    bare: bool = False
+    """It serves no hector.plugin.v1.Plugin."""
+    name: str = ""
+    version: str = ""
+    last: Plugin | None = None
+    """The plugin that was called last, for the report."""
+    hopeless: str = ""
+    """Why nothing more can be tried; empty: it can."""
+    _shared: Plugin | None = None
+    _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def meet(self) -> None:
+        """Find out what the plugin is; a plugin that cannot be reached stays unknown."""
+        with suppress(Broken, NotApplicable, grpc.aio.AioRpcError):
+            plugin = await self.shared()
+            if plugin.info is not None:
+                self.name, self.version = plugin.info.name, plugin.info.version
+            self.bare = plugin.info is None
+            self.kinds = self.subject.kinds or tuple(
+                kind for kind in dict.fromkeys(plugin.component_kinds()) if kind in KINDS
+            )
+            if not self.kinds:
+                self.kinds = await detected(plugin)
+        self.kinds = self.kinds or self.subject.kinds
+
+    async def shared(self) -> Plugin:
+        """Return a configured plugin that other checks use too; started anew if it is gone."""
+        if self._shared is not None:
+            found = await self._shared.healthy()
+            if found.code in (StatusCode.OK, StatusCode.UNIMPLEMENTED):
+                self.last = self._shared
+                return self._shared
+            await self._closing.aclose()
+        self._shared = None
+        self._shared = await self._closing.enter_async_context(self.connected())
+        return self._shared
+
+    @asynccontextmanager
+    async def process(self, **how: Any) -> AsyncIterator[Process]:
+        """Start it, and wait for nothing."""
+        if not self.subject.command:
+            raise NotApplicable("needs a command to start it, not an endpoint")
+        async with launched(self.subject, **how) as process:
+            yield process
+
+    @asynccontextmanager
+    async def listening(self, **how: Any) -> AsyncIterator[Process]:
+        """Start it, and wait for its line."""
+        async with self.process(**how) as process:
+            await self.said(process)
+            yield process
+
+    async def said(self, process: Process) -> None:
+        """Wait for the line.
+
+        Raises:
+            Broken: It does not come.
+        """
+        try:
+            async with asyncio.timeout(self.subject.start_timeout_s):
+                await process.said.wait()
+        except TimeoutError:
+            pass
+        if process.handshake is None:
+            ended = await process.wait(0.3)
+            await asyncio.sleep(0)
+            first = (
+                process.before[0][:200]
+                if process.before
+                else bytes(process.printed[:200]).decode("utf-8", "replace")
+            )
+            how = (
+                f"it ended with {ended}"
+                if ended is not None
+                else f"no such line within {self.subject.start_timeout_s:g} s"
+            )
+            printed = f"; the first line it printed is {first!r}" if first else "; it printed nothing"
+            raise Broken(f"{how}{printed}; {process.tail()}", "started it with the host's environment")
+
+    @asynccontextmanager
+    async def connected(self, *, configure: bool = True, **how: Any) -> AsyncIterator[Plugin]:
+        """Start it, wait until it is well, and configure it."""
+        if self.subject.endpoint:
+            plugin = self._at(self.subject.endpoint, self.subject.token, None)
+            try:
+                await self._ready(plugin, configure=configure)
+                yield plugin
+            finally:
+                await plugin.close()
+            return
+        async with self.listening(**how) as process:
+            assert process.handshake is not None
+            plugin = self._at(process.handshake.target, process.token, process)
+            try:
+                await self._ready(plugin, configure=configure)
+                yield plugin
+            finally:
+                await plugin.close()
+
+    def _at(self, target: str, token: str, process: Process | None) -> Plugin:
+        self.last = Plugin(target, token, self.subject.call_timeout_s, process)
+        return self.last
+
+    async def _ready(self, plugin: Plugin, *, configure: bool) -> None:
+        try:
+            async with asyncio.timeout(self.subject.start_timeout_s):
+                while (found := await plugin.healthy()).code is StatusCode.UNAVAILABLE:
+                    if plugin.process is not None and plugin.process.ended:
+                        break
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            pass
+        if found.code not in (StatusCode.OK, StatusCode.UNIMPLEMENTED):
+            tail = f"; {plugin.process.tail()}" if plugin.process else ""
+            raise Broken(
+                f"its health is {found}{tail}", 'asked for the health of "plugin" until start_timeout'
+            )
+        info = await plugin.get_info()
+        if configure and info.code is StatusCode.OK:
+            wrong = await plugin.configure(self.config_json(plugin), self.entry_json())
+            if errors := [one for one in wrong if one.severity != Diagnostic.SEVERITY_WARNING]:
+                problem = f"{errors[0].path or 'it'}: {errors[0].summary}"
+                raise Unconfigured(
+                    f"it does not take its configuration ({problem}): give one that works with --config"
+                )
+
+    def config(self, plugin: Plugin) -> dict[str, Any]:
+        """Return a configuration that works: the author's, or one made of the schema."""
+        if self.subject.config is not None:
+            return dict(self.subject.config)
+        made = sample_of(schema_of(plugin))
+        return made if isinstance(made, dict) else {}
+
+    def config_json(self, plugin: Plugin) -> str:
+        """Return the same as JSON."""
+        return json.dumps(self.config(plugin))
+
+    def entry_json(self) -> str:
+        """Return the settings of the entry that refers to it."""
+        return json.dumps(dict(self.subject.entry))
+
+    async def close(self) -> None:
+        """End what is shared."""
+        await self._closing.aclose()
+
+
+def schema_of(plugin: Plugin) -> Mapping[str, Any]:
+    """Return the schema of a plugin's configuration; empty if it has none that can be read."""
+    text = plugin.info.config_schema_json if plugin.info else ""
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
