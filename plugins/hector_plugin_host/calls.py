@@ -30,6 +30,7 @@ Response = TypeVar("Response")
 _NO_SIGN = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED})
 """Ends that a process need not have had a part in."""
 _LEAST_S = 0.001
+LOST = AioRpcError(StatusCode.UNAVAILABLE, Metadata(), Metadata(), "the connection was closed")
 
 
 class _PluginCall:
@@ -48,6 +49,9 @@ class _PluginCall:
     _seen = False
     """Whether a message has come."""
     _again = False
+    """Whether it is being made once more, or was."""
+    _lost = False
+    """Whether the connection was closed under it, which looks as if we had cancelled it."""
     _error: AioRpcError | None = None
     _task: Task[None] | None = None
     _waiters: tuple[Future[None], ...] = ()
@@ -161,7 +165,8 @@ class _PluginCall:
     async def _repeat(self, failed: Any, lost: Generation) -> None:
         """Make the call once more, if it is one that may be."""
         way = self._way
-        error = await _end_of(failed)
+        error = LOST if self._lost else await _end_of(failed)
+        self._lost = False
         if is_lost(error):
             await lost.is_gone()
             if not lost.is_alive:
@@ -203,6 +208,8 @@ class _PluginCall:
         assert worker is not None
         now = way.now()
         code = _code_of(rpc)
+        if code is StatusCode.CANCELLED and worker.is_closing and not self._cancelled and self._error is None:
+            code, self._lost = StatusCode.UNAVAILABLE, True
         took_s = now - self._begun
         way.admission.release(worker, took_s if code is StatusCode.OK else None)
         worker.calls.discard(self)
@@ -264,7 +271,7 @@ class _PluginCall:
         rpc = self._rpc
         if rpc is None:
             return AioRpcError(StatusCode.CANCELLED, Metadata(), Metadata(), "cancelled by its caller")
-        found = await _end_of(rpc)
+        found = LOST if self._lost else await _end_of(rpc)
         return found if found.code() is StatusCode.OK or self._cancelled else await self._told(found)
 
     async def _told(self, error: AioRpcError) -> AioRpcError:
@@ -311,6 +318,7 @@ class PluginUnaryCall(_PluginCall, grpc.aio.UnaryUnaryCall[Request, Response]):
         if self._answer is not None:
             found: Response = self._answer
             return found
+        rpc: Any = None
         while True:
             try:
                 if self._rpc is None and not self._over:
@@ -323,10 +331,13 @@ class PluginUnaryCall(_PluginCall, grpc.aio.UnaryUnaryCall[Request, Response]):
                 rpc = self._rpc
                 wire = yield from rpc.__await__()
             except asyncio.CancelledError:
-                if self._error is not None and not _is_being_cancelled():
-                    raise self._error from None
-                self.cancel()  # the caller's cancellation is the plugin's
-                raise
+                if _is_being_cancelled() or self._cancelled:
+                    self.cancel()  # the caller's cancellation is the plugin's
+                    raise
+                if self._rpc is not rpc or not self._over:
+                    continue  # it is made once more
+                told = yield from self._ending().__await__()
+                raise told from None
             except AioRpcError as error:
                 if error is self._error:
                     raise
@@ -378,10 +389,12 @@ class PluginStreamCall(_PluginCall, grpc.aio.UnaryStreamCall[Request, Response])
                     self._seen = True
                     yield self._decoded(wire)
             except asyncio.CancelledError:
-                if self._error is not None and not _is_being_cancelled():
-                    raise self._error from None
-                self.cancel()  # the reader's cancellation is the plugin's
-                raise
+                if _is_being_cancelled() or self._cancelled:
+                    self.cancel()  # the reader's cancellation is the plugin's
+                    raise
+                if self._rpc is not rpc or not self._over:
+                    continue  # it is made once more
+                raise await self._ending() from None
             except AioRpcError as error:
                 if error is self._error:
                     raise

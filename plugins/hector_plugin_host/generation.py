@@ -96,6 +96,8 @@ class Generation:
         self.answers = 0
         """How often it has answered anything; a sign of life."""
         self.serving = True
+        self.is_closing = False
+        """Whether its connection is being closed: calls that are cancelled with it are lost."""
         self.started: asyncio.Future[None] = loop.create_future()
         self.over: asyncio.Future[Ended] = loop.create_future()
         self.calls: set[Any] = set()
@@ -211,7 +213,10 @@ class Generation:
             await self._introduce(process)
             READY_S.observe(plan.name, value=self._clock.now() - begun)
             self.started.set_result(None)
-            return await self._at_work(process)
+            try:
+                return await self._at_work(process)
+            finally:
+                self.is_closing = True
 
     def _fail(self, error: HectorError) -> None:
         if not self.started.done():

@@ -1,20 +1,21 @@
-"""Takes secrets out of texts that a plugin wrote."""
+"""Takes a plugin's secrets out of what it, or the host in its place, says to others."""
 
-from collections.abc import Collection
+from functools import lru_cache
 
-HIDDEN = "***"
-SHORTEST = 4
-"""Characters: shorter values would be found in every text."""
+from .logs.secrets import Secrets
 
 
-def redacted(text: str, secrets: Collection[str]) -> str:
-    """Return a text with every secret replaced, longer ones first."""
-    for secret in sorted(secrets, key=len, reverse=True) if secrets else ():
-        if len(secret) >= SHORTEST:
-            text = text.replace(secret, HIDDEN)
-    return text
+def redacted(text: str, secrets: frozenset[str]) -> str:
+    """Return a text without secrets."""
+    return _spelled(secrets).hidden(text) if secrets else text
 
 
-def holds_secret(data: bytes, secrets: Collection[str]) -> bool:
-    """Say whether bytes hold a secret as it is."""
-    return any(len(secret) >= SHORTEST and secret.encode() in data for secret in secrets)
+def holds_secret(data: bytes, secrets: frozenset[str]) -> bool:
+    """Say whether bytes hold one."""
+    text = data.decode("utf-8", "replace")
+    return bool(secrets) and redacted(text, secrets) != text
+
+
+@lru_cache(maxsize=32)
+def _spelled(secrets: frozenset[str]) -> Secrets:
+    return Secrets(secrets)

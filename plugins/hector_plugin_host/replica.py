@@ -199,6 +199,7 @@ class Replica:
         if self._handed is not None:
             if self._handed.is_alive:
                 self._around.admission.replace(generation, self._handed)
+                self._around.fresh()
             _retire(generation)
             return
         self._become("draining", "it is being replaced" if self._again else "it is being stopped")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grpc
 import grpc.aio
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -55,6 +56,8 @@ class Behaviour:
     text: str = "hello"
     """What it generates."""
     metrics: bytes = b""
+    raw: bytes | None = None
+    """Sent in the place of messages that are generated."""
 
 
 class FakeProcess:
@@ -87,19 +90,41 @@ class FakeProcess:
         servicer = _Servicer(self)
         if self.behaviour.info is not None:
             add_PluginServicer_to_server(servicer, self.server)
-        add_LLMProviderServicer_to_server(servicer, self.server)
+        if self.behaviour.raw is None:
+            add_LLMProviderServicer_to_server(servicer, self.server)
+        else:
+            self._answer_with(self.behaviour.raw)
         add_EmbedderProviderServicer_to_server(servicer, self.server)
         await self.server.start()
         options = (("grpc.default_authority", "localhost"), ("grpc.max_receive_message_length", 64 << 20))
         self.channel = grpc.aio.insecure_channel(self.target, options)
 
+    def _answer_with(self, raw: bytes) -> None:
+        async def one(request: bytes, context: Any) -> bytes:
+            return raw
+
+        async def many(request: bytes, context: Any) -> AsyncIterator[bytes]:
+            yield raw
+
+        handlers = {
+            "GenerateText": grpc.unary_unary_rpc_method_handler(one),
+            "StreamText": grpc.unary_stream_rpc_method_handler(many),
+        }
+        generic = grpc.method_handlers_generic_handler("hector.llm.v1.LLMProvider", handlers)
+        self.server.add_generic_rpc_handlers((generic,))
+
     async def stop(self) -> None:
         self.gate.set()
         self.health.leave()
         await self.channel.close()
-        await self.server.stop(0)
+        self._stop_server()
+        await self._stopping
         if not self.exited.done():
             self.exited.set_result(ExitInfo(code=0, reason="stopped", wanted=True))
+
+    def _stop_server(self) -> None:
+        if not hasattr(self, "_stopping"):  # gRPC's server falls over when it is stopped twice at once
+            self._stopping = asyncio.ensure_future(self.server.stop(0))
 
     def tail(self) -> tuple[str, ...]:
         return ("its last line",)
@@ -113,7 +138,7 @@ class FakeProcess:
         self.health.leave()
         if not self.exited.done():
             self.exited.set_result(ExitInfo(code=code))
-        self._stopping = asyncio.ensure_future(self.server.stop(0))
+        self._stop_server()
 
     def kill(self, reason: str) -> None:
         self.ended_after.append(reason)
