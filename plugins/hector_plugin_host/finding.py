@@ -6,7 +6,7 @@ none comes for a while, the port on which the process listens is taken, if somet
 
 import asyncio
 import stat
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,9 @@ PROBE_S = 1.0
 _SPEAKS = (StatusCode.OK, StatusCode.UNIMPLEMENTED, StatusCode.NOT_FOUND, StatusCode.UNAUTHENTICATED)
 
 
+Reach = Callable[[str], Awaitable[str]]
+
+
 class Found(NamedTuple):
     """Where a plugin is, and how we know."""
 
@@ -37,8 +40,15 @@ class Found(NamedTuple):
     said: str
 
 
-async def find(plan: PluginPlan, child: Child, first: FirstLine, until: float) -> Found:
+async def find(plan: PluginPlan, child: Child, first: FirstLine, reach: Reach, until: float) -> Found:
     """Return where a process listens.
+
+    Args:
+        plan: The plugin.
+        child: Its process.
+        first: Its first line.
+        reach: Says where the host reaches what the process listens on, which may have a network of its own.
+        until: When the loop's clock ends the search.
 
     Raises:
         NoHandshake: Its first line is none, and it listens nowhere.
@@ -50,7 +60,7 @@ async def find(plan: PluginPlan, child: Child, first: FirstLine, until: float) -
     while True:
         if stray is None and first.line.done():
             try:
-                return _by_line(handshake.read(first.line.result()))
+                return await _by_line(handshake.read(first.line.result()), reach)
             except NoHandshake as error:
                 if not error.stray:
                     raise
@@ -59,7 +69,7 @@ async def find(plan: PluginPlan, child: Child, first: FirstLine, until: float) -
             raise stray or _ended(plan, child)
         now = loop.time()
         if now >= look_from or stray is not None:
-            if target := await _by_looking(plan, child):
+            if target := await _by_looking(plan, child, reach):
                 return Found(target, "where the process listens")
             if stray is not None and now >= look_from and plan.mode != "listen":
                 raise stray
@@ -69,28 +79,32 @@ async def find(plan: PluginPlan, child: Child, first: FirstLine, until: float) -
         await asyncio.wait(pending, timeout=min(EVERY_S, until - now), return_when=asyncio.FIRST_COMPLETED)
 
 
-def _by_line(said: Handshake) -> Found:
+async def _by_line(said: Handshake, reach: Reach) -> Found:
     if said.network == "unix":
-        path = Path(said.address)
-        try:
-            status = path.stat(follow_symlinks=False)
-        except OSError:
-            raise NoHandshake(
-                f"there is no socket at {path}, which its line names", "listen before you say so"
-            ) from None
-        if not stat.S_ISSOCK(status.st_mode):
-            raise NoHandshake(f"what is at {path}, which its line names, is no socket", "name the socket")
-    return Found(said.target, "as its line says")
+        _check_socket(Path(said.address))
+    return Found(await reach(said.target), "as its line says")
 
 
-async def _by_looking(plan: PluginPlan, child: Child) -> str:
+def _check_socket(path: Path) -> None:
+    try:
+        mode = path.stat(follow_symlinks=False).st_mode
+    except OSError:
+        why = f"there is no socket at {path}, which its line names"
+        raise NoHandshake(why, "listen before you say so, in the folder PLUGIN_UNIX_SOCKET_DIR") from None
+    if not stat.S_ISSOCK(mode):
+        raise NoHandshake(f"what is at {path}, which its line names, is no socket", "name the socket")
+
+
+async def _by_looking(plan: PluginPlan, child: Child, reach: Reach) -> str:
     """Return a port of the process that speaks gRPC; empty if there is none."""
     if plan.address:
-        return local(plan.address) if await speaks_grpc(local(plan.address), plan) else ""
+        target = await reach(local(plan.address))
+        return target if await speaks_grpc(target, plan) else ""
     pids: Iterable[int] = {*ports.members(child.pid), *child.members()}
     for port in await asyncio.to_thread(ports.listening, pids):
-        if await speaks_grpc(f"127.0.0.1:{port}", plan):
-            return f"127.0.0.1:{port}"
+        target = await reach(f"127.0.0.1:{port}")
+        if await speaks_grpc(target, plan):
+            return target
     return ""
 
 

@@ -10,6 +10,11 @@ from .child import Child, Ended
 from .logs import Printed
 from .plan import PluginPlan
 from .process import ExitInfo, Metadata
+from .sandbox import Confined
+
+WATCHED_S = 0.5
+SHELL = 128
+"""What is added to a signal's number where an exit code has to say that it was one."""
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +40,7 @@ class Spawned:
         self._wanted = False
         self._ending: asyncio.Task[None] | None = None
         self._stdio: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._settling = asyncio.get_running_loop().create_task(
             self._settle(), name=f"plugin-{plan.name}-exit"
         )
@@ -44,6 +50,20 @@ class Spawned:
         """The connection to it."""
         assert self._channel is not None, "it is ready"
         return self._channel
+
+    async def confine(self, confined: Confined) -> None:
+        """See that it is confined as it should be, and have it watched for what it may use.
+
+        Raises:
+            SandboxNotHeld: It is not.
+            OSError: Its program cannot be run.
+        """
+        self.child.members = confined.members
+        self.pid = self.child.inner_pid = self.printed.pid = await confined.check(self.child.pid)
+        self.tier = confined.tier
+        self._watching = asyncio.get_running_loop().create_task(
+            self._watch(confined), name=f"plugin-{self.plan.name}-limits"
+        )
 
     def connected(self, channel: grpc.aio.Channel, target: str) -> None:
         """Take note of where it is."""
@@ -94,11 +114,22 @@ class Spawned:
     async def _settle(self) -> None:
         """Wait for the end, read what was printed last, and say how it was."""
         ended = await asyncio.shield(self.child.ended)
+        if self._watching is not None:  # which may be about to say that it was a limit
+            await asyncio.wait((self._watching,), timeout=WATCHED_S)
+            self._watching.cancel()
+            await asyncio.wait((self._watching,))
         await self.child.close()
         self.printed.close()
         self.exited.set_result(self._exit_info(ended))
 
+    async def _watch(self, confined: Confined) -> None:
+        async for hit in confined.watch():
+            if hit.fatal:
+                self._reason = self._reason or hit.reason
+
     def _exit_info(self, ended: Ended) -> ExitInfo:
+        if self.tier == "bubblewrap" and ended.code is not None and ended.code > SHELL:
+            ended = Ended(None, ended.code - SHELL)
         reason = self._reason or ("signal" if ended.signal is not None else "exited")
         return ExitInfo(
             ended.code, ended.signal, reason, self._wanted, self.printed.crash_report, self.printed.tail()

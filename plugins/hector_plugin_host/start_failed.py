@@ -1,5 +1,7 @@
 """Why a plugin did not start, in words that lead to what mends it."""
 
+from typing import Self
+
 from grpc import StatusCode
 
 from hector_mesh import HectorError
@@ -29,12 +31,15 @@ class PluginStartFailed(HectorError):
         text = f'plugin "{plugin}" did not start: {why}'
         if fix:
             text += f"; {fix}"
-        if tail:
-            text += "\n  it printed last:" + "".join(f"\n    {line}" for line in tail)
-        super().__init__(text, plugin=plugin)
+        super().__init__(text + _told(tail), plugin=plugin)
         self.why = why
         self.fix = fix
         self.final = final
+
+    def having_printed(self, tail: tuple[str, ...]) -> Self:
+        """Add the last lines that the plugin printed, with no secret in them."""
+        self.args = (f"{self}{_told(tail)}",)
+        return self
 
 
 class ExecutableUnusable(PluginStartFailed):
@@ -53,6 +58,10 @@ class AddressRefused(PluginStartFailed):
     """The address of a plugin that somebody else runs cannot be used as it is."""
 
     reason = "PLUGIN_ADDRESS_REFUSED"
+
+
+def _told(tail: tuple[str, ...]) -> str:
+    return "\n  it printed last:" + "".join(f"\n    {line}" for line in tail) if tail else ""
 
 
 def quoted(line: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc.aio
 
-from hector_plugin_host import executable, orphans
+from hector_plugin_host import executable, orphans, sandbox
 from hector_plugin_host.child import Child
 from hector_plugin_host.connecting import NotServing, Unanswered, open_channel, until_serving
 from hector_plugin_host.environment import environment
@@ -20,6 +20,7 @@ from hector_plugin_host.logs import Journal, Printed
 from hector_plugin_host.plan import PluginPlan
 from hector_plugin_host.premises import Premises
 from hector_plugin_host.process import ExitInfo
+from hector_plugin_host.sandbox import Confined
 from hector_plugin_host.scratch import scratch_folder
 from hector_plugin_host.spawned import Spawned
 from hector_plugin_host.start_failed import (
@@ -60,36 +61,48 @@ async def spawned(
         facts = {"plugin": plan.name, "kind": _kind(plan)}
         printed = Printed(facts, {*plan.secrets, token}, journal, generation=generation)
         first = FirstLine(printed.stdout)
-        child = _started(plan, env, first, printed)
-        printed.pid = child.pid
-        with orphans.watched(child.pid, plan.name, scratch, premises.state_dir):
-            process = Spawned(plan, generation, child, printed, (("hector-token", token),))
-            process.host_target = reached
-            try:
-                await _ready(process, first, begun + plan.limits.start_timeout_s)
-                process.read_stdio()
-                process.ready_s = loop.time() - begun
-                yield process
-            finally:
-                await process.end()
-                await orphans.end_escaped(scratch)
+        async with sandbox.confine(plan, scratch) as confined:
+            child = _started(plan, confined, env, first, printed)
+            with orphans.watched(child.pid, plan.name, scratch, premises.state_dir):
+                process = Spawned(plan, generation, child, printed, (("hector-token", token),))
+                process.host_target = reached
+                try:
+                    await _ready(process, confined, first, begun + plan.limits.start_timeout_s)
+                    process.ready_s = loop.time() - begun
+                    yield process
+                finally:
+                    await process.end()
+                    await orphans.end_escaped(scratch)
 
 
-def _started(plan: PluginPlan, env: dict[str, str], first: FirstLine, printed: Printed) -> Child:
+def _started(
+    plan: PluginPlan, confined: Confined, env: dict[str, str], first: FirstLine, printed: Printed
+) -> Child:
     try:
-        return Child(plan.command, folder=plan.folder, env=env, stdout=first.feed, stderr=printed.stderr)
+        return Child(
+            confined.argv,
+            folder=plan.folder,
+            env=env | dict(confined.env),
+            stdout=first.feed,
+            stderr=printed.stderr,
+        )
     except OSError as error:
         raise ExecutableUnusable(plan.name, *executable.not_run(Path(plan.command[0]), error)) from error
 
 
-async def _ready(process: Spawned, first: FirstLine, until: float) -> None:
-    """Find out where a process listens, connect, and wait until it serves."""
+async def _ready(process: Spawned, confined: Confined, first: FirstLine, until: float) -> None:
+    """See that a process is confined, find out where it listens, connect, and wait until it serves."""
     plan, printed = process.plan, process.printed
     try:
-        found = await find(plan, process.child, first, until)
+        await process.confine(confined)
+        found = await find(plan, process.child, first, confined.reach, until)
         await _connect(process, found, until)
+        process.read_stdio()
     except PluginStartFailed as error:
-        raise type(error)(plan.name, error.why, error.fix, printed.tail(), final=error.final) from error
+        raise error.having_printed(printed.tail()) from error.__cause__
+    except OSError as error:
+        found_out = executable.not_run(Path(plan.command[0]), error)
+        raise ExecutableUnusable(plan.name, *found_out, printed.tail()) from error
     except NoHandshake as error:
         raise PluginStartFailed(
             plan.name, printed.hidden(error.why), error.fix, printed.tail(), final=error.final
