@@ -1,0 +1,124 @@
+"""Contract: what the host does with processes that really crash, stand still and are replaced."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from grpc.aio import AioRpcError
+
+from hector.tool.v1 import ExecuteToolRequest, ToolProviderStub
+from hector_mesh import info_of
+from hector_plugin_host import PluginPlan, Restart
+from hector_plugin_host.host import PluginHost
+from hector_plugin_host.premises import Premises
+
+Write = Callable[..., PluginPlan]
+SHOUT = ExecuteToolRequest(tool="upper")
+
+UPPER = """
+import asyncio, os, sys
+from hector.tool.v1 import ExecuteToolResponse, ToolProviderServicer
+from hector_plugin import serve
+
+class Upper(ToolProviderServicer):
+    async def ExecuteTool(self, request, context):
+        if request.tool == "wait":
+            await asyncio.sleep(0.05)
+        if request.tool == "die":
+            os._exit(7)
+        return ExecuteToolResponse(success=True, result="LOUD")
+
+if os.path.exists(__file__ + ".broken"):
+    sys.exit("broken")
+serve(Upper(), name="upper", version="1.2.3")
+"""
+
+
+@asynccontextmanager
+async def running(premises: Premises, *plans: PluginPlan) -> AsyncIterator[PluginHost]:
+    host = PluginHost(plans, premises)
+    async with asyncio.timeout(100), host.running():
+        yield host
+
+
+def stub(host: PluginHost) -> ToolProviderStub:
+    return ToolProviderStub(host.channel("upper"))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110  what other processes do has no event
+        await asyncio.sleep(0.01)
+
+
+async def test_twelve_swaps_of_real_processes_under_thirty_two_callers_fail_no_call(
+    program: Write, premises: Premises, short: Path
+) -> None:
+    async with running(premises, program(UPPER)) as host:
+        await host.settled()
+        over, made = asyncio.Event(), 0
+
+        async def caller(number: int) -> None:
+            nonlocal made
+            request = ExecuteToolRequest(tool="upper" if number % 4 else "wait")
+            while not over.is_set():
+                assert (await stub(host).ExecuteTool(request)).success
+                made += 1
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(32):
+                group.create_task(caller(number))
+            for _ in range(12):
+                before = made
+                await host.reload("upper")
+                await until(lambda before=before: made > before + 32)  # type: ignore[misc]
+            over.set()
+        status = host.status()[0]
+        assert (status.generation, status.restarts, status.in_flight) == (13, 0, 0)
+
+
+async def test_a_process_that_dies_in_a_call_is_there_again_for_the_next(
+    program: Write, premises: Premises, short: Path
+) -> None:
+    async with running(premises, program(UPPER)) as host:
+        with pytest.raises(AioRpcError) as failed:
+            await stub(host).ExecuteTool(ExecuteToolRequest(tool="die"))
+        assert info_of(failed.value).reason == "PLUGIN_CRASHED"
+        assert "exited with 7" in (failed.value.details() or "")
+        assert (await stub(host).ExecuteTool(SHOUT)).success
+
+
+async def test_a_plugin_that_crashes_again_and_again_is_put_aside_and_comes_back_once_mended(
+    program: Write, premises: Premises, short: Path
+) -> None:
+    plan = program(UPPER, restart=Restart(backoff_s=0.01, cap_s=0.05, probe_s=0.3))
+    broken = Path(plan.command[-1] + ".broken")
+    broken.touch()
+    async with running(premises, plan) as host:
+        await until(lambda: host.status()[0].state == "failed")
+        assert host.status()[0].restarts == 5
+        assert "broken" in host.status()[0].reason
+        broken.unlink()
+        await until(lambda: host.status()[0].state == "ready")
+        assert (await stub(host).ExecuteTool(SHOUT)).success
+
+
+async def test_a_process_that_was_stopped_is_replaced_within_thirty_seconds(
+    program: Write, premises: Premises, short: Path
+) -> None:
+    async with running(premises, program(UPPER)) as host:
+        await host.settled()
+        (replica,) = host.status()[0].replicas
+        assert replica.pid is not None
+        os.kill(replica.pid, signal.SIGSTOP)
+        begun = monotonic()
+        with pytest.raises(AioRpcError) as failed:
+            await stub(host).ExecuteTool(SHOUT, timeout=0.5)
+        assert info_of(failed.value).reason == "PLUGIN_TIMED_OUT"
+        await until(lambda: host.status()[0].restarts == 1 and host.status()[0].state == "ready")
+        assert monotonic() - begun < 30  # what is promised; it takes some twenty
+        assert (await stub(host).ExecuteTool(SHOUT)).success
