@@ -11,6 +11,7 @@ import os
 import select
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 from .census import Census
 from .syscalls import processor
@@ -19,6 +20,10 @@ _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _REQUEST = struct.Struct("=QIIiIQ6Q")
 _ANSWER = struct.Struct("=QqiI")
 _CONTINUE = 1
+_BELIEVED_S = 0.1
+"""How long nobody is counted anew once the limit was found to be reached."""
+_PATIENCE, _PENALTY_S = 20, 0.05
+"""Refusals in a row after which each takes a while, so that who tries without end keeps only itself busy."""
 
 
 class Asking:
@@ -37,6 +42,7 @@ class Asking:
         self._loop = asyncio.get_running_loop()
         self._at_most = 1
         """An upper bound of the processes there are: counting takes longer than answering."""
+        self._believed_until, self._in_a_row = 0.0, 0
         self._session_call = _number_of("setsid")
         self.made_some = False
         """Whether any were made since somebody set this to false."""
@@ -68,19 +74,32 @@ class Asking:
             self._census.joined(pid)
         elif not self._may_make_one():
             refused = -errno.EAGAIN
-        answer = bytearray(_ANSWER.pack(token, 0, refused, 0 if refused else _CONTINUE))
-        try:
-            fcntl.ioctl(self._descriptor, _SEND, answer)
-        except OSError:
-            return  # who asked is gone
-        if refused:
-            self._refused(self._at_most)
+        answer = _ANSWER.pack(token, 0, refused, 0 if refused else _CONTINUE)
+        if not refused:
+            self._in_a_row = 0
+            self._answer(answer)
+            return
+        self._in_a_row += 1
+        if self._in_a_row <= _PATIENCE:
+            self._answer(answer)
+        else:
+            self._loop.call_later(_PENALTY_S, self._answer, answer)
+        self._refused(self._at_most)
+
+    def _answer(self, answer: bytes) -> None:
+        if self._descriptor >= 0:
+            with suppress(OSError):  # who asked is gone
+                fcntl.ioctl(self._descriptor, _SEND, bytearray(answer))
 
     def _may_make_one(self) -> bool:
         self.made_some = True
         if self._most and self._at_most >= self._most:
+            now = self._loop.time()
+            if now < self._believed_until:
+                return False
             self._at_most = len(self._census.members())
             if self._at_most >= self._most:
+                self._believed_until = now + _BELIEVED_S
                 return False
         self._at_most += 1
         return True

@@ -16,7 +16,7 @@ from . import bubblewrap, cgroup
 from .asking import Asking
 from .bridging import Bridges
 from .census import Census
-from .control import Control, ShimFailed, ShimGone
+from .control import Control, Met, ShimFailed, ShimGone
 from .errors import SandboxNotHeld
 from .inside import Layout, Relays, layout, write_files, write_users
 from .machine import Machine, survey
@@ -109,7 +109,7 @@ class Confined:
             return pid
         try:
             async with asyncio.timeout(min(CHECK_S, self._plan.limits.start_timeout_s)):
-                met = await self._control.meet(orders_for(self._sandbox), self._place)
+                met = await self._meet(self._control, pid)
         except TimeoutError:
             raise SandboxNotHeld(self._plan.name, "it was not made in time") from None
         except ShimGone as error:
@@ -205,6 +205,7 @@ class Confined:
         uid, gid = os.getuid(), os.getgid()
         view = self._sandbox.view
         assert view is not None
+        view = replace(view, granted=(*view.granted, SHIM))
         if self._own_network:
             write_files(files, self._layout, uid, gid)
         else:
@@ -218,6 +219,20 @@ class Confined:
         return bubblewrap.command(
             self._machine.bubblewrap, view, files, network=not self._own_network, capabilities=capabilities
         )
+
+    async def _meet(self, control: Control, pid: int) -> Met:
+        """Wait for the shim, or for the end of what was to lead to it."""
+        meeting = asyncio.ensure_future(control.meet(orders_for(self._sandbox), self._place))
+        ended = asyncio.ensure_future(_end_of(pid))
+        try:
+            await asyncio.wait((meeting, ended), return_when=asyncio.FIRST_COMPLETED)
+            if not meeting.done():
+                raise ShimGone(f"{Path(self.argv[0]).name} ended before the plugin was started")
+            return meeting.result()
+        finally:
+            for task in (meeting, ended):
+                task.cancel()
+            await asyncio.wait((meeting, ended))
 
     def _place(self, pid: int) -> None:
         if self._limits.memory_bytes or self._limits.cores:
@@ -237,6 +252,21 @@ class Confined:
         self._refused_at = now
         most = self._limits.processes
         report("limit_hit", self._plan.name, limit="processes", found=found, allowed=most, fatal=False)
+
+
+async def _end_of(pid: int) -> None:
+    """Wait until a process has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _with_names(view: View) -> View:
