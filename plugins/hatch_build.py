@@ -8,7 +8,11 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-ROOMS = {"hector": "../proto/gen/hector", "hector_mesh": "../services/hector_mesh"}
+ROOMS = {
+    "hector": "../proto/gen/hector",
+    "hector_mesh": "../services/hector_mesh",
+    "hector_plugin/contracts/hector": "../proto/hector",
+}
 """Package, and where it stands seen from plugins/. In an unpacked sdist it stands beside this file."""
 
 

@@ -1,6 +1,6 @@
 """The conformance kit: numbered rules, tried on a plugin from outside, whatever it is written in."""
 
-from .badge import Badge, badge_for, write_badge
+from .badge import Badge, badge_for, file_of, write_badge
 from .checks import CHECKS, Check
 from .launching import CannotStart
 from .running import chosen, run
@@ -19,6 +19,7 @@ __all__ = [
     "Verdict",
     "badge_for",
     "chosen",
+    "file_of",
     "kinds_named",
     "name_of",
     "run",

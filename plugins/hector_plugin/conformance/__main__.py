@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import CHECKS, CannotStart, Verdict, kinds_named, run, subject_of, write_badge
+from . import CHECKS, CannotStart, Verdict, file_of, kinds_named, run, subject_of, write_badge
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.junit:
         options.junit.write_text(report.junit(), encoding="utf-8")
     if options.badge and options.command:
-        write_badge(report, Path(options.command[-1] if len(options.command) > 1 else options.command[0]))
+        write_badge(report, file_of(options.command))
     sys.stdout.write((report.json() if options.json else report.text().rsplit("\n", 1)[-1]) + "\n")
     return 1 if report.failed else 0
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,14 @@ class Badge:
 def place_of(executable: Path) -> Path:
     """Return where a plugin's badge is."""
     return executable.with_name(executable.name + ENDING)
+
+
+def file_of(command: Sequence[str]) -> Path:
+    """Return the file that a badge is about: the program itself, or the script or archive that it runs."""
+    for part in reversed(command):
+        if (path := Path(part)).is_file() and not part.startswith("-"):
+            return path
+    return Path(shutil.which(command[0]) or command[0])
 
 
 def badge_for(executable: Path) -> Badge | None:

@@ -26,6 +26,8 @@ COMMANDS = {
     "info": "Say what a server or a config file offers.",
     "validate": "Check a config file and list everything that is wrong with it.",
     "schema": "Print the JSON Schema of config files.",
+    "plugin": "Make, try, test and look after plugins.",
+    "protos": "Write the contracts into a folder, for gRPC code generators.",
     "version": "Print the version.",
     "completion": "Print what makes a shell complete commands and flags.",
 }

@@ -1,0 +1,34 @@
+"""`hector plugin`: make, try, test and look after plugins. Commands are modules, imported when used."""
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "test": "Test a plugin in any language against the rules that Hector relies on.",
+    "protos": "Write the contracts into a folder, for gRPC code generators.",
+}
+"""Name and purpose; `list` is in plugin_list.py, and so on."""
+
+
+class LazyPluginCommands(click.Group):
+    """A group whose commands live in modules plugin_NAME.py."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = f".plugin_{cmd_name.replace('-', '_')}"
+        found: click.Command = importlib.import_module(module, __package__).command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group("plugin", cls=LazyPluginCommands)
+def command() -> None:
+    """Make, try, test and look after plugins."""
