@@ -50,6 +50,13 @@ def stub(host: PluginHost) -> ToolProviderStub:
     return ToolProviderStub(host.channel("upper"))
 
 
+def say(file: Path, there: bool) -> None:
+    if there:
+        file.touch()
+    else:
+        file.unlink()
+
+
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():  # noqa: ASYNC110  what other processes do has no event
         await asyncio.sleep(0.01)
@@ -97,12 +104,12 @@ async def test_a_plugin_that_crashes_again_and_again_is_put_aside_and_comes_back
 ) -> None:
     plan = program(UPPER, restart=Restart(backoff_s=0.01, cap_s=0.05, probe_s=0.3))
     broken = Path(plan.command[-1] + ".broken")
-    broken.touch()
+    say(broken, True)
     async with running(premises, plan) as host:
         await until(lambda: host.status()[0].state == "failed")
         assert host.status()[0].restarts == 5
         assert "broken" in host.status()[0].reason
-        broken.unlink()
+        say(broken, False)
         await until(lambda: host.status()[0].state == "ready")
         assert (await stub(host).ExecuteTool(SHOUT)).success
 
