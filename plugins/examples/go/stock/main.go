@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/hashicorp/go-plugin"
@@ -58,6 +59,7 @@ func (*tools) ExecuteTool(
 	if err := json.Unmarshal([]byte(request.ParametersJson), &arguments); err != nil || arguments.Text == nil {
 		return nil, status.Error(codes.InvalidArgument, "upper needs a text")
 	}
+	fmt.Printf("turning %q into upper case\n", *arguments.Text) // go-plugin hands on what is printed, to the host's log
 	return &toolv1.ExecuteToolResponse{Success: true, Result: strings.ToUpper(*arguments.Text)}, nil
 }
 
