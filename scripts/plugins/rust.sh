@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Builds the Rust plugins into a folder, after the SDK's own tests: rust.sh OUT
+# needs: cargo
+# sources: plugins/sdk/rust plugins/examples/rust plugins/Cargo.toml proto/hector
+set -euo pipefail
+out=$1
+# `git` would see the lock file that cargo writes beside Cargo.toml if it were not ignored.
+cargo=(--release --jobs 2 --manifest-path plugins/Cargo.toml --target-dir "$out/target")
+
+cargo build --workspace --bins "${cargo[@]}"
+cargo test --workspace --quiet "${cargo[@]}"
+for example in tool llm reasoning embedder; do
+    cp "$out/target/release/example-$example" "$out/$example"
+done
