@@ -1,7 +1,7 @@
 """Starts one life of a plugin, or finds it, in the way that its plan says."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from .logs import Journal
@@ -45,19 +45,3 @@ async def launched(
     else:
         async with spawned(plan, premises, generation, host_target, journal) as process:
             yield process
-
-
-class Launcher:
-    """Launches plugins on the same premises, and keeps what each of them printed, over all its lives."""
-
-    def __init__(self, premises: Premises) -> None:
-        self.premises = premises
-        self.journals: dict[str, Journal] = {}
-        """By the plugin's name; there once it was started."""
-
-    def __call__(
-        self, plan: PluginPlan, *, generation: int, host_target: str
-    ) -> AbstractAsyncContextManager[PluginProcess]:
-        """Launch a plugin, as `launched` does."""
-        journal = self.journals.setdefault(plan.name, Journal())
-        return launched(plan, self.premises, generation=generation, host_target=host_target, journal=journal)
