@@ -25,4 +25,18 @@ go)
     rm -rf "$target"
     mv "$made/hector" "$target"
     ;;
+typescript)
+    target=${2:-$sdk/src/gen}
+    made=$(mktemp -d)
+    trap 'rm -rf "$made"' EXIT
+    [ -x "$tools/node_modules/.bin/protoc-gen-es" ] ||
+        npm install --silent --no-save --no-package-lock --prefix "$tools" @bufbuild/protoc-gen-es@2.17.0
+    own=$("$root/.venv/bin/python" -c 'import grpc_tools, pathlib; print(pathlib.Path(grpc_tools.__file__).parent / "_proto")')
+    protoc -Iproto -I"$sdk/proto" -I"$own" --plugin="$tools/node_modules/.bin/protoc-gen-es" --es_out="$made" \
+        --es_opt=target=ts,import_extension=js "${contracts[@]}" wire.proto health.proto
+    rm -rf "$target"
+    mv "$made" "$target"
+    trap - EXIT
+    chmod 755 "$target"
+    ;;
 esac

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LANGUAGES = ("python", "go", "rust", "java")
+LANGUAGES = ("python", "go", "typescript", "rust", "java")
 EXAMPLES = ("tool", "llm", "reasoning", "embedder")
 TOOLCHAIN_MISSING = 3
 BUILD_S = 1200

@@ -1,0 +1,16 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { test } from "node:test";
+
+import { start } from "@hector/plugin/testing";
+
+import { config, upper } from "./tools.js";
+
+test("texts are turned into upper case", async () => {
+  const plugin = await start(config, upper);
+  try {
+    deepEqual(await plugin.configure({ suffix: "!" }), []);
+    equal((await plugin.call("upper", { text: "straße" })).result, "STRASSE!");
+  } finally {
+    await plugin.close();
+  }
+});

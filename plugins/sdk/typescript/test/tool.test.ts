@@ -1,0 +1,115 @@
+import { deepEqual, equal, rejects } from "node:assert/strict";
+import { test } from "node:test";
+
+import { Problem, service, settings, status, tool, z } from "@hector/plugin";
+import { LLMProvider } from "@hector/plugin/llm";
+import { Plugin } from "@hector/plugin/plugin";
+import { start, type Running } from "@hector/plugin/testing";
+import { ToolProvider } from "@hector/plugin/tool";
+
+async function using(running: Promise<Running>, use: (plugin: Running) => Promise<void>): Promise<void> {
+  const plugin = await running;
+  try {
+    await use(plugin);
+  } finally {
+    await plugin.close();
+  }
+}
+
+const fails = tool("fails", "Fails as it is told.", { how: z.enum(["problem", "bug"]) }, ({ how }) => {
+  throw how === "problem" ? new Problem("not today") : new TypeError("a mistake with a secret");
+});
+
+test("a problem is for the model, and any other error is for the log alone", () =>
+  using(start(fails), async (plugin) => {
+    equal((await plugin.call("fails", { how: "problem" })).error, "not today");
+    await rejects(plugin.call("fails", { how: "bug" }), { code: status.INTERNAL, details: "the plugin failed; its log says why" });
+  }));
+
+test("arguments that do not match are refused before the tool runs", () =>
+  using(start(fails), async (plugin) => {
+    for (const wrong of [{}, { how: "else" }, { how: "bug", more: 1 }, []]) {
+      await rejects(plugin.call("fails", wrong), { code: status.INVALID_ARGUMENT });
+    }
+  }));
+
+test("a result that is no text is JSON", () =>
+  using(start(tool("pair", "Gives two.", {}, () => ({ a: 1, b: [true] }))), async (plugin) => {
+    const answer = await plugin.call("pair", {});
+    deepEqual(JSON.parse(answer.structuredJson), { a: 1, b: [true] });
+    equal(answer.result, answer.structuredJson);
+  }));
+
+test("who watches a tool sees what it shows, and then its result", () =>
+  using(
+    start(
+      tool("count", "Counts.", {}, async (_, call) => {
+        for (let i = 1; i <= 3; i++) {
+          call.progress(i, 3);
+          await new Promise(setImmediate);
+        }
+        call.output("done");
+        return "three";
+      }),
+    ),
+    async (plugin) => {
+      const seen: unknown[] = [];
+      for await (const { event } of plugin.client(ToolProvider).streamTool({ tool: "count" })) {
+        seen.push(event.case === "progress" ? event.value.progress : event.case);
+      }
+      deepEqual(seen, [1, 2, 3, "output", "result"]);
+    },
+  ));
+
+test("settings that are refused leave those before in force", () => {
+  const config = settings({ url: z.url(), tries: z.int().default(3) });
+  return using(start(config, fails), async (plugin) => {
+    deepEqual(await plugin.configure({ url: "http://a/" }), []);
+    const paths = (await plugin.configure({ url: "nowhere", tries: 1.5, more: 1 })).map((one) => one.path);
+    deepEqual(paths.sort(), ["/more", "/tries", "/url"]);
+    deepEqual(config.value, { url: "http://a/", tries: 3 });
+  });
+});
+
+test("settings do not come in force when what they need cannot be done", () => {
+  const config = settings({ port: z.int().default(1) }).onConfigure(({ port }) => {
+    if (port === 2) throw new Error("port 2 is taken");
+  });
+  return using(start(config, fails), async (plugin) => {
+    const [problem] = await plugin.configure({ port: 2 });
+    equal(problem?.summary, "port 2 is taken");
+    equal(config.value.port, 1);
+  });
+});
+
+test("a plugin names the rpcs that it has written, and answers UNIMPLEMENTED to the others", () =>
+  using(start(service(LLMProvider, { listModels: () => ({}) })), async (plugin) => {
+    const info = await plugin.client(Plugin).getInfo({});
+    deepEqual(info.components[0]?.rpcs, ["ListModels"]);
+    await rejects(plugin.client(LLMProvider).countTokens({}), { code: status.UNIMPLEMENTED });
+  }));
+
+test("a caller who leaves a stream stops what makes it", async () => {
+  let stopped!: () => void;
+  const over = new Promise<void>((resolve) => (stopped = resolve));
+  const endless = service(LLMProvider, {
+    async *streamText(_, call) {
+      try {
+        while (true) {
+          yield { text: "and " };
+          await new Promise(setImmediate);
+        }
+      } finally {
+        equal(call.signal.aborted, true);
+        stopped();
+      }
+    },
+  });
+  await using(start(endless), async (plugin) => {
+    for await (const piece of plugin.client(LLMProvider).streamText({})) {
+      equal(piece.text, "and ");
+      break;
+    }
+    await over;
+  });
+});
