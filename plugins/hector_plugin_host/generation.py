@@ -92,6 +92,8 @@ class Generation:
         self.fingerprint = fingerprint(plan)
         self.process: PluginProcess | None = None
         self.info: GetInfoResponse | None = None
+        self.place = 1
+        """Which of the plugin's processes that run side by side it is."""
         self.limit, self.in_flight = 0, 0
         self.answers = 0
         """How often it has answered anything; a sign of life."""

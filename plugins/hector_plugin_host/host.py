@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from types import MappingProxyType
+
+from hector_mesh import metric_sources
 
 from .backoff import Draw
 from .call_errors import NoSuchPlugin
 from .channel import PluginChannel
 from .clock import Clock, RunningClock
-from .generation import Launch
+from .collecting import PluginMetrics
+from .generation import Generation, Launch
 from .launching import launched
 from .logs import Journal
 from .orphans import reap
@@ -65,11 +68,14 @@ class PluginHost:
     async def running(self) -> AsyncIterator[None]:
         """Run all plugins. The block is entered at once, and left when all of them have ended."""
         reaping = asyncio.create_task(self._begin())
+        own_metrics = PluginMetrics(self._lives, self._means.clock)
+        metric_sources.join(own_metrics)
         try:
             self._is_running = True
             yield
         finally:
             self._is_running = False
+            metric_sources.leave(own_metrics)
             reaping.cancel()
             await asyncio.wait((reaping,))
             for supervisor in self._supervisors.values():
@@ -165,6 +171,11 @@ class PluginHost:
         self._is_begun = True
         for supervisor in self._supervisors.values():
             supervisor.start()
+
+    def _lives(self) -> Iterator[tuple[str, Generation]]:
+        for name, supervisor in self._supervisors.items():
+            for life in supervisor.ready():
+                yield name, life
 
     def _let_go(self, supervisor: Supervisor) -> None:
         task = asyncio.get_running_loop().create_task(supervisor.stop())

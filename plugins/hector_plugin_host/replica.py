@@ -48,8 +48,8 @@ class Surroundings:
 class Replica:
     """One place. `run` keeps a process in it until `stop`; only `run` says which."""
 
-    def __init__(self, plan: PluginPlan, around: Surroundings) -> None:
-        self.plan = plan
+    def __init__(self, plan: PluginPlan, around: Surroundings, place: int = 1) -> None:
+        self.plan, self.place = plan, place
         self.current: Generation | None = None
         self.state: State = "stopped"
         self.reason = ""
@@ -304,6 +304,7 @@ class Replica:
         generation = Generation(
             plan, self.generations, around.launch, self._clock, around.told, around.journal, on_change
         )
+        generation.place = self.place
         self._lives.add(generation)
         generation.over.add_done_callback(lambda _: self._lives.discard(generation))
         return generation

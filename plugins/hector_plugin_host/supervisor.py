@@ -225,7 +225,7 @@ class Supervisor:
         wanted = max(1, self.plan.limits.replicas)
         loop = get_running_loop()
         while len(self._replicas) < wanted:
-            replica = Replica(self.plan, self._around)
+            replica = Replica(self.plan, self._around, len(self._replicas) + 1)
             self._replicas.append(replica)
             task = loop.create_task(self._keep(replica), name=f"plugin-{self.plan.name}")
             self._tasks[replica] = task

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import grpc.aio
 from google.rpc.error_details_pb2 import RetryInfo
-from grpc import StatusCode
 
 from hector.agent.v1 import RunError, RunEvent, StepRetried
 from hector_mesh import HectorError
+from hector_mesh.error_table import MAY_PASS
 from hector_mesh.errors import status_of
 
 from .commands.timers import asleep, timer_in
@@ -29,17 +29,7 @@ PARKED_FROM_S = 10.0
 """A longer pause is a timer: it holds no process."""
 MODEL, TOOL = "model", "tool"
 
-_HELPS = frozenset(
-    code.value[0]
-    for code in (
-        StatusCode.UNAVAILABLE,
-        StatusCode.DEADLINE_EXCEEDED,
-        StatusCode.RESOURCE_EXHAUSTED,
-        StatusCode.ABORTED,
-        StatusCode.INTERNAL,
-        StatusCode.UNKNOWN,
-    )
-)
+_HELPS = frozenset(code.value[0] for code in MAY_PASS)
 """Codes of failures that may be over a little later."""
 _NEVER = frozenset(
     {

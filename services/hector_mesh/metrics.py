@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, ClassVar, Protocol
 
+from . import metric_sources
+
 OTHER = "other"
 """Stands in for a label's value where there would be too many, or nobody knows it."""
 
@@ -212,6 +214,8 @@ async def whole_page(accept: str = "") -> tuple[bytes, bytes] | None:
 
     None while nothing is kept.
     """
+    if _enabled.backend is not None:
+        await metric_sources.refresh()
     if _enabled.backend is not None and _enabled.gather is not None:
         return await _enabled.gather(accept)
     return page(accept)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from hector_config.version import VERSION
-from hector_mesh import metrics
+from hector_mesh import metric_sources, metrics
 from hector_mesh.metrics import Gauge, Instrument
 
 from .config import Config
@@ -26,6 +26,7 @@ class Prometheus:
         self._registry = prometheus_client.CollectorRegistry()
         prometheus_client.ProcessCollector(registry=self._registry)
         prometheus_client.GCCollector(registry=self._registry)
+        self._registry.register(_Sources())
 
     def family(self, instrument: Instrument) -> Callable[[tuple[str, ...]], Any]:
         kinds: dict[str, Any] = {
@@ -50,6 +51,15 @@ class Prometheus:
 
         encode, kind = choose_encoder(accept)
         return kind.encode(), encode(self._registry)
+
+
+class _Sources:
+    """What others keep, as prometheus_client collects."""
+
+    collect = staticmethod(metric_sources.families)
+
+    def describe(self) -> list[Any]:
+        return []  # their names are not known before they are asked
 
 
 @asynccontextmanager

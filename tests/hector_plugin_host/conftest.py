@@ -58,8 +58,9 @@ def premises(tmp_path: Path) -> Premises:
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def short(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a folder with a short path in which all private folders are made."""
+    tmp_path_factory.getbasetemp()  # pytest's own is made where it belongs, once for all tests
     with tempfile.TemporaryDirectory(prefix="h-") as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)

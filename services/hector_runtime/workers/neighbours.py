@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from hector_mesh import metrics
+from hector_mesh import metric_sources, metrics
 from hector_mesh.metrics import Gauge
 
 from .member import Member, Standing
@@ -114,6 +114,8 @@ class Neighbours:
         try:
             async with asyncio.timeout(ASK_S):
                 question = (await reader.readuntil(b"\n")).strip()
+                if question == METRICS:
+                    await metric_sources.refresh()
                 answer = self._told(question)
                 writer.write(len(answer).to_bytes(4, "big") + answer)
                 await writer.drain()
