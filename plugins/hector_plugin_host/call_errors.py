@@ -145,21 +145,6 @@ class PluginAnsweredNonsense(PluginCallFailed):
         )
 
 
-class PluginMessageTooLarge(PluginCallFailed):
-    """A message is larger than one of the two takes."""
-
-    code, reason = StatusCode.RESOURCE_EXHAUSTED, "PLUGIN_MESSAGE_TOO_LARGE"
-
-    def __init__(self, plugin: str, method: str, size: int, limit: int) -> None:
-        super().__init__(
-            f"the request for {method} has {size:,} bytes, and plugin {plugin!r} takes {limit:,}",
-            plugin=plugin,
-            method=method,
-            size=size,
-            limit=limit,
-        )
-
-
 def as_rpc_error(error: HectorError) -> AioRpcError:
     """Return an error as callers of a stub meet it."""
     code, text, trailers = refusal(error)
