@@ -177,27 +177,23 @@ class Confined:
             self._group.remove()
 
     def _prepare(self) -> None:
+        plan = self._plan
+        env = told(self._limits.memory_bytes, plan.env) if self._limits.memory_bytes else {}
         own = self._scratch / FOLDER
+        around: list[str] = []
+        if self._wanted != "none":
+            self._sandbox = replace(self._sandbox, view=view_of(plan, self._scratch))
+            if not self._policy.anywhere:
+                nothing = dict.fromkeys(_PROXIES, "")
+                env |= nothing | {name.lower(): "" for name in nothing} | self._layout.env()
+            if "HOME" not in plan.env:
+                env["HOME"] = str(plan.data_dir or self._scratch)
         own.mkdir(mode=0o700)
-        self._control = Control(own)
-        shim = (sys.executable, "-I", "-S", "-B", str(SHIM), str(self._control.path), *self._plan.command)
-        env: dict[str, str] = {}
-        if self._limits.memory_bytes:
-            env |= told(self._limits.memory_bytes, self._plan.env)
-        if self._wanted == "none":
-            self.argv, self.env = shim, env
-            return
-        self._sandbox = replace(self._sandbox, view=view_of(self._plan, self._scratch))
-        if not self._policy.anywhere:
-            nothing = dict.fromkeys(_PROXIES, "")
-            env |= nothing | {name.lower(): "" for name in nothing} | self._layout.env()
-        if self._plan.data_dir is not None and "HOME" not in self._plan.env:
-            env["HOME"] = str(self._plan.data_dir)
-        elif "HOME" not in self._plan.env:
-            env["HOME"] = str(self._scratch)
-        self.argv, self.env = shim, env
         if self._wanted == "bubblewrap":
-            self.argv = (*self._bubblewrap(own), "--", *shim)
+            around = [*self._bubblewrap(own), "--"]
+        self._control = Control(own)
+        shim = (sys.executable, "-I", "-S", "-B", str(SHIM), str(self._control.path))
+        self.argv, self.env = (*around, *shim, *plan.command), env
 
     def _bubblewrap(self, own: Path) -> list[str]:
         files = own / "etc"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from .networks import Policy
-from .outward import Refused, Unreachable, connect, splice
+from .outward import Refused, Unreachable, connect, hang_up, splice
 
 _HEAD_BYTES = 64 * 1024
 _HEAD_S = 30.0
@@ -40,7 +40,7 @@ class Gate:
         except (_Nonsense, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, OSError):
             pass  # it asked for nothing, or is gone
         finally:
-            writer.close()
+            await hang_up(writer)
 
     async def _http(self, first: bytes, client: Streams) -> Streams | None:
         reader, writer = client

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .gate import Gate
 from .networks import USUAL_PORTS, Entry, Policy, unusual
-from .outward import Refused, Unreachable, connect, splice
+from .outward import Refused, Unreachable, connect, hang_up, splice
 
 _Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -133,7 +133,7 @@ class Relays:
             try:
                 beyond = await connect(self._plugin, self._policy, one.host, one.port)
             except (Refused, Unreachable):
-                writer.close()
+                await hang_up(writer)
                 return
             await splice((reader, writer), beyond)
 

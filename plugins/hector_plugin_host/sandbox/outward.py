@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
 """For all addresses of a name together."""
+HANG_UP_S = 1.0
 _AT_ONCE = 64 * 1024
 
 
@@ -66,7 +67,17 @@ async def splice(
         pass  # one side is gone, and so will be the other
     finally:
         for _, writer in (one, other):
-            writer.close()
+            await hang_up(writer)
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, and do not wait long for a side that reads no more."""
+    writer.close()
+    try:
+        async with asyncio.timeout(HANG_UP_S):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -23,10 +23,11 @@ def tier_for(plugin: str, security: Security, machine: Machine) -> Tier:
     """
     if security.sandbox == "off":
         return "none"
+    networks = networks_of(plugin, security)
     if machine.bubblewrap and security.sandbox != "landlock":
         return "bubblewrap"
     if machine.landlock and security.sandbox != "bubblewrap":
-        why = _why_not_by_landlock(networks_of(plugin, security), security, machine)
+        why = _why_not_by_landlock(networks, security, machine)
         if not why:
             return "landlock"
         if security.sandbox != "best-effort":
