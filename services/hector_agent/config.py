@@ -22,7 +22,7 @@ AgentType = Annotated[
         decides=True,
     ),
 ]
-ReasoningStrategy = Annotated[str, OneOf("default", later=["chain-of-thought", "supervisor", "plugin:*"])]
+ReasoningStrategy = Annotated[str, OneOf("default", "plugin:*", later=["chain-of-thought", "supervisor"])]
 _OF_REMOTE = "it belongs to agents of type remote"
 _OF_CONDITIONAL = "it belongs to agents of type conditional"
 
@@ -52,7 +52,8 @@ class ReasoningConfig(Section):
     """How an agent decides what to do next."""
 
     strategy: ReasoningStrategy = "default"
-    """The strategy: "default" asks the model and runs the tools it wants until it wants none."""
+    """The strategy: "default" asks the model and runs the tools it wants until it wants none. Others are
+    plugins, `plugin:NAME`."""
     max_iterations: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Most questions to the model in one run; reaching it ends the run and says so."""
     options: dict[str, Any] = {}

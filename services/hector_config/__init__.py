@@ -9,6 +9,7 @@ from hector_config.problem import Mark, Misfit, Problem
 from hector_config.reference import RefersTo
 from hector_config.secret import MASK, Secret
 from hector_config.section import Section
+from hector_config.settings import Settings
 from hector_config.units import ByteSize, Duration, Text
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ __all__ = [
     "Secret",
     "Section",
     "Seq",
+    "Settings",
     "Spelling",
     "Text",
     "dump",

@@ -1,5 +1,6 @@
 """A model as a page for people: every key with its type, default and meaning."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
@@ -143,6 +144,8 @@ def _word(root: Schema, arm: Schema) -> str:
     if refers := arm.get("x-refers-to"):
         return "name under " + " or ".join(f"`{section}`" for section in refers)
     if kind == "string":
+        if begins := re.fullmatch(r"\^([\w:]+)\.", arm.get("pattern", "")):
+            return f"`{begins[1]}NAME`"
         return {"password": "secret", "path": "path"}.get(arm.get("format", ""), "text")
     words = {"integer": "whole number", "number": "number", "boolean": "true or false"}
     return words.get(str(kind), "anything") + _bounds(arm)

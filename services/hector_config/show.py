@@ -9,6 +9,7 @@ from hector_config.loading import Loaded
 from hector_config.private import SHORTEST, is_private, without_passwords
 from hector_config.scalars import resolve
 from hector_config.secret import MASK, Secret
+from hector_config.settings import Settings
 
 
 def dump(loaded: Loaded[BaseModel], *, defaults: bool = True) -> str:
@@ -39,6 +40,7 @@ def _secrets(value: object) -> Iterator[str]:
         for _, inner in value:
             yield from _secrets(inner)
     elif isinstance(value, dict):
+        yield from value.secrets if isinstance(value, Settings) else ()
         for inner in value.values():
             yield from _secrets(inner)
     elif isinstance(value, list | tuple | set | frozenset):

@@ -35,7 +35,12 @@ class Validation:
         self._root = root
         self._known = known
         self._names: dict[str, frozenset[str]] = {}
-        self._context = {"project_dir": project_dir, "names": self._declared, "later": later}
+        self._context = {
+            "project_dir": project_dir,
+            "names": self._declared,
+            "later": later,
+            "filled": self._filled,
+        }
 
     def run(
         self,
@@ -91,6 +96,10 @@ class Validation:
             found = {str(path[-1]) for path, _ in matches(self._root, f"{section}.*")}
             self._names[section] = frozenset(found | set(self._known.get(section, ())))
         return self._names[section]
+
+    def _filled(self) -> frozenset[str]:
+        """Return the texts that came from variables."""
+        return frozenset(scalar.text for _, scalar in scalars_of(self._root) if scalar.variables)
 
 
 def _private(root: Map, shape: Shape, environment: Mapping[str, str]) -> dict[str, str]:

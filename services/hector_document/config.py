@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from hector_config import ByteSize, Duration, Off, OneOf, ProjectPath, RefersTo, Section
@@ -19,6 +19,8 @@ Chunker = Annotated[str, OneOf("simple", later=["overlapping", "sentence", "sema
 SearchMode = Annotated[
     str, OneOf("vector", "keyword", "hybrid", later=["hyde", "multi_query"], hint="hybrid is the usual one")
 ]
+Parser = Annotated[str, OneOf("text", "plugin:*")]
+Extension = Annotated[str, AfterValidator(lambda name: "." + name.lower().lstrip("."))]
 _OF_OTHERS = "it belongs to sources that are no folders"
 
 
@@ -38,10 +40,14 @@ class SourceConfig(Section):
     """Globs of files and folders to leave out; a pattern without a slash is a name at any depth."""
     max_file_size: ByteSize = 10 * 1024 * 1024
     """A larger file is reported and not read."""
+    parser: Parser = "text"
+    """Who reads files: "text" takes them as they are. `plugin:NAME` reads the kinds of file that it says it
+    can, and the others are read as text."""
+    parsers: dict[Extension, Parser] = {}
+    """Who reads files of one kind, as {".pdf": "plugin:pdf", ".csv": "text"}."""
 
     later = {
         **dict.fromkeys(("sql", "api", "collection", "bucket", "prefix", "region", "urls"), _OF_OTHERS),
-        "parser": "files are read as text",
     }
 
 

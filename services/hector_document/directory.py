@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hector_document.config import SourceConfig
 from hector_document.errors import DocumentUnreadable, SourceUnavailable
-from hector_document.formats import is_text
+from hector_document.formats import extension_of, is_text
 from hector_document.globs import Globs
 
 _LONGEST_NAME = 200
@@ -36,6 +36,8 @@ class Directory:
         self._config = config
         self._include = Globs(config.include)
         self._exclude = Globs(config.exclude)
+        self.more: frozenset[str] = frozenset()
+        """Extensions that are read besides text, by parsers that are plugins."""
 
     @property
     def path(self) -> Path:
@@ -109,7 +111,9 @@ class Directory:
                         yield found
 
     def _wanted(self, name: str) -> bool:
-        return self._include.match(name) if self._include else is_text(name)
+        if self._include:
+            return self._include.match(name)
+        return is_text(name) or extension_of(name) in self.more
 
     def _file(self, root: Path, entry: os.DirEntry[str], name: str, source: str) -> File | None:
         try:

@@ -12,6 +12,7 @@ from hector.document.v1 import IndexState, IndexStatus
 from hector_document import measuring
 from hector_document.config import DocumentStoreConfig
 from hector_document.directory import Directory
+from hector_document.parsers import Parsers
 from hector_document.progress import Progress
 from hector_document.providers import Embedder, Vectors
 from hector_document.update import Update, wait_before
@@ -36,10 +37,11 @@ class StoreIndex:
         config: DocumentStoreConfig,
         embedder: Embedder,
         vectors: Vectors,
+        parsers: Parsers,
         app: str = "default",
     ) -> None:
         self._name, self._config, self._app = name, config, app
-        self._embedder, self._vectors = embedder, vectors
+        self._embedder, self._vectors, self._parsers = embedder, vectors, parsers
         self._progress = Progress(name)
         measuring.watch(self._progress)
         self._wanted = asyncio.Event()
@@ -109,7 +111,14 @@ class StoreIndex:
             progress.state = IndexState.INDEX_STATE_BUILDING if is_first else IndexState.INDEX_STATE_UPDATING
             embedded = progress.embedded
             update = Update(
-                self._name, self._config, self._embedder, self._vectors, ledger, progress, self._app
+                self._name,
+                self._config,
+                self._embedder,
+                self._vectors,
+                ledger,
+                progress,
+                self._app,
+                self._parsers,
             )
             await update.run(force=force)
         except (AioRpcError, HectorError) as error:

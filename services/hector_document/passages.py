@@ -1,8 +1,8 @@
 """A document's text becomes records for the vector store, and a record found becomes a passage again."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import PurePosixPath
 
@@ -27,9 +27,22 @@ class Prepared:
     record: VectorRecord
 
 
-def prepared(store: str, file: File, text: str, config: ChunkingConfig) -> list[Prepared]:
-    """Cut a document into passages, each with where it comes from."""
-    chunks = chunks_of(text, config, markdown=is_markdown(file.document))
+def prepared(
+    store: str, file: File, text: str, config: ChunkingConfig, *, extracted: bool = False
+) -> list[Prepared]:
+    """Cut a document into passages, each with where it comes from.
+
+    Args:
+        store: The document store.
+        file: The document.
+        text: What is in it.
+        config: How to cut.
+        extracted: A parser has made the text of something else: nobody knows its lines, its headings are
+            Markdown.
+    """
+    chunks = chunks_of(text, config, markdown=extracted or is_markdown(file.document))
+    if extracted:
+        chunks = [replace(each, start_line=0, end_line=0) for each in chunks]
     known = vocabulary(text)
     return [_prepared(store, file, each, number, len(chunks), known) for number, each in enumerate(chunks)]
 
@@ -39,9 +52,18 @@ def chunk_ids(document: str, start: int, end: int) -> list[str]:
     return [f"{document}:chunk:{number}" for number in range(start, end)]
 
 
-def pipeline_of(embedder: str, config: ChunkingConfig, folder: str) -> str:
+def pipeline_of(
+    embedder: str, config: ChunkingConfig, folder: str, parsers: Mapping[str, str] | None = None
+) -> str:
     """Return what a document's passages depend on besides its content: `<embedder>:<everything else>`."""
-    rest = json.dumps([VERSION, chunk.VERSION, config.model_dump(mode="json"), folder], sort_keys=True)
+    depends = [
+        VERSION,
+        chunk.VERSION,
+        config.model_dump(mode="json"),
+        folder,
+        *([parsers] if parsers else []),
+    ]
+    rest = json.dumps(depends, sort_keys=True)
     return f"{_hash(embedder.encode())}:{_hash(rest.encode())}"
 
 

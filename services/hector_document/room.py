@@ -11,6 +11,7 @@ from hector.document.v1 import add_DocumentParserServicer_to_server, add_Documen
 from hector_document.config import DocumentSection
 from hector_document.index import StoreIndex
 from hector_document.parser import TextParser
+from hector_document.parsers import Parsers
 from hector_document.providers import Embedder, Vectors
 from hector_document.search import Searched
 from hector_document.service import DocumentService, Store
@@ -34,7 +35,7 @@ def build(config: DocumentSection, mesh: Mesh) -> Room:
     for name, entry in config.document_stores.items():
         embedder = Embedder(mesh, entry.embedder)
         vectors = Vectors(mesh, entry.vector_store, entry.collection or _collection_of(name))
-        index = StoreIndex(name, entry, embedder, vectors, APP)
+        index = StoreIndex(name, entry, embedder, vectors, Parsers(name, entry.source, mesh), APP)
         stores[name] = Store(index, Searched(name, entry.search, embedder, vectors))
     service, parser = DocumentService(stores), TextParser()
 

@@ -22,6 +22,7 @@ from hector_document.decode import decode
 from hector_document.directory import Directory, File
 from hector_document.errors import DocumentUnreadable, ProviderAnsweredWrong
 from hector_document.measuring import REFUSED, TAKEN_IN
+from hector_document.parsers import Parsers
 from hector_document.passages import (
     Prepared,
     chunk_ids,
@@ -65,8 +66,10 @@ class Update:
         ledger: DocumentIndex,
         progress: Progress,
         app: str,
+        parsers: Parsers,
     ) -> None:
         self._name, self._app, self._config = name, app, config
+        self._parsers = parsers
         self._embedder, self._vectors, self._ledger = embedder, vectors, ledger
         self._directory = Directory(config.source)
         self._progress = progress
@@ -85,12 +88,14 @@ class Update:
             SourceUnavailable: There is no source to look at; nothing was changed.
             AioRpcError, HectorError: A provider or the database is away; what was done so far is kept.
         """
+        self._directory.more = await self._persistently(self._parsers.learn)
         files = await asyncio.to_thread(self._directory.files)
         self._progress.total = len(files)
         self._described = await self._persistently(self._embedder.described)
         described = self._described
         fingerprint = described.fingerprint or f"{self._embedder.name}:{described.dimensions}"
-        self._pipeline = pipeline_of(fingerprint, self._config.chunking, str(self._directory.path))
+        folder, parsers = str(self._directory.path), self._parsers.words
+        self._pipeline = pipeline_of(fingerprint, self._config.chunking, folder, parsers)
         await self._prepare()
         await self._remove(sorted(self._rows.keys() - {file.document for file in files}))
         await self._side_by_side([file for file in files if force or self._changed(file)], force)
@@ -163,9 +168,10 @@ class Update:
             if not force and row is not None and self._same(row, file, digest):
                 await self._note(self._row(file, INDEXED, digest, row.chunk_count))
                 return
+            parsed = await self._parsed(file, content) if self._parsers.reads(file.document) else None
             # One at a time: several threads of Python are no faster, and the event loop would wait for each.
             async with self._turn:
-                passages = await asyncio.to_thread(self._cut, file, content)
+                passages = await asyncio.to_thread(self._cut, file, content, parsed)
             await self._store(file, digest, passages)
         except FileNotFoundError:
             await self._remove([file.document] if file.document in self._rows else [])
@@ -186,7 +192,25 @@ class Update:
             file.source,
         )
 
-    def _cut(self, file: File, content: bytes) -> list[Prepared]:
+    async def _parsed(self, file: File, content: bytes) -> str:
+        """Return what a plugin makes of a document.
+
+        Raises:
+            DocumentUnreadable: It can make nothing of it.
+            ProviderAnsweredWrong: It fails on this one, again and again; the others go on.
+        """
+        try:
+            parsed = await self._persistently(lambda: self._parsers.parsed(file.document, content))
+        except AioRpcError as error:
+            raise ProviderAnsweredWrong(f"its parser failed: {error.details()}") from error
+        for warning in parsed.warnings:
+            facts = {"document_store": self._name, "document": file.document, "warning": warning}
+            log.warning("document was not read as a whole", extra=facts)
+        return parsed.text
+
+    def _cut(self, file: File, content: bytes, parsed: str | None) -> list[Prepared]:
+        if parsed is not None:
+            return prepared(self._name, file, parsed, self._config.chunking, extracted=True)
         decoded = decode(content)
         if decoded.warning:
             facts = {"document_store": self._name, "document": file.document, "warning": decoded.warning}

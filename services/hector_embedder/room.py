@@ -2,17 +2,27 @@
 
 from functools import partial
 
-from hector.embedder.v1 import EmbedderProviderServicer, add_EmbedderProviderServicer_to_server
+from hector.embedder.v1 import (
+    EmbedderProviderServicer,
+    EmbedderProviderStub,
+    add_EmbedderProviderServicer_to_server,
+)
+from hector_config.plugin_word import plugin_word
 from hector_embedder.config import EmbedderConfig, EmbedderSection
 from hector_embedder.local import LocalEmbedder
 from hector_embedder.router import DEFAULT, EmbedderRouter
-from hector_mesh import Mesh, Room
+from hector_mesh import Mesh, Room, forwarding
 
 
 def build(config: EmbedderSection, mesh: Mesh) -> Room:
     """Return the room that serves `hector.embedder.v1.EmbedderProvider`."""
     configured = config.embedders or {DEFAULT: EmbedderConfig()}
-    embedders: dict[str, EmbedderProviderServicer] = {
-        name: LocalEmbedder(entry) for name, entry in configured.items()
-    }
+    embedders = {name: _provider(name, entry, mesh) for name, entry in configured.items()}
     return Room(register=partial(add_EmbedderProviderServicer_to_server, EmbedderRouter(embedders)))
+
+
+def _provider(name: str, config: EmbedderConfig, mesh: Mesh) -> EmbedderProviderServicer:
+    if (word := plugin_word(config.provider)) is not None:
+        plugin = EmbedderProviderStub(mesh.plugin(word.plugin, f"embedders.{name}"))
+        return forwarding(EmbedderProviderServicer, plugin)
+    return LocalEmbedder(config)

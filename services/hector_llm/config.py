@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from hector_config import Duration, OneOf, ProjectPath, Secret, Section
+from hector_config import Duration, Misfit, OneOf, ProjectPath, Secret, Section, Settings
 
 Provider = Annotated[
     str,
@@ -13,7 +13,8 @@ Provider = Annotated[
         "openai",
         "ollama",
         "local",
-        later=["anthropic", "gemini", "plugin:*"],
+        "plugin:*",
+        later=["anthropic", "gemini"],
         hint="a server that speaks OpenAI's chat completions: provider: openai and its base_url",
     ),
 ]
@@ -51,8 +52,8 @@ class LLMConfig(Section):
     """One model, under the name by which agents refer to it."""
 
     provider: Provider = "openai"
-    """Who answers: `openai` (and every server that speaks its chat completions, see `base_url`), `ollama`, or
-    `local`, the offline model that needs neither key nor network."""
+    """Who answers: `openai` (and every server that speaks its chat completions, see `base_url`), `ollama`,
+    `local`, the offline model that needs neither key nor network, or `plugin:NAME` (see `plugins`)."""
     model: str = ""
     """The provider's own name of the model. Default: `gpt-4o` for openai, `qwen3` for ollama."""
     api_key: Secret | None = None
@@ -87,6 +88,8 @@ class LLMConfig(Section):
     """PEM file of authorities to trust besides the system's."""
     insecure_skip_verify: bool = False
     """Take any certificate. For a test machine, and nowhere else."""
+    config: Settings = Settings()
+    """For a plugin: settings of its own for this model. It also gets `model`, `base_url` and `api_key`."""
     max_tool_output_length: Annotated[int, Field(ge=0)] = 0
     """Most characters of one tool result that the model gets to read; 0 is no limit."""
 
@@ -123,6 +126,12 @@ class LLMConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _is_read_by_somebody(self) -> Self:
+        if self.config and not self.provider.startswith("plugin:"):
+            raise Misfit("only plugins read it", at=("config",), hint="write its keys beside provider")
+        return self
+
     @property
     def thinking_budget_tokens(self) -> int:
         """Most tokens to think; 0 without thinking."""
@@ -138,7 +147,7 @@ class LLMConfig(Section):
     @property
     def model_name(self) -> str:
         """The model to ask for, default included."""
-        return self.model or DEFAULT_MODELS[self.provider]
+        return self.model or DEFAULT_MODELS.get(self.provider, "")
 
 
 class LLMSection(Section):

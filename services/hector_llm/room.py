@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from hector.llm.v1 import LLMProviderServicer, add_LLMProviderServicer_to_server
+from hector_config.plugin_word import plugin_word
 from hector_llm.config import LLMConfig, LLMSection
 from hector_llm.models import Models
 from hector_llm.router import LLMRouter
@@ -16,11 +17,11 @@ def build(config: LLMSection, mesh: Mesh, *, environ: Mapping[str, str] | None =
 
     Args:
         config: The whole configuration, seen as the section of models.
-        mesh: Not used: models call nobody in the mesh.
+        mesh: Where plugins are; models call nobody else.
         environ: Where default keys and addresses are looked up; the process's environment if not given.
     """
     environ = os.environ if environ is None else environ
-    models = Models(config, lambda name, entry: provider(name, entry, environ))
+    models = Models(config, lambda name, entry: provider(name, entry, environ, mesh))
     return Room(
         register=partial(add_LLMProviderServicer_to_server, LLMRouter(models.generations)),
         running=models.running,
@@ -28,8 +29,12 @@ def build(config: LLMSection, mesh: Mesh, *, environ: Mapping[str, str] | None =
     )
 
 
-def provider(name: str, config: LLMConfig, environ: Mapping[str, str]) -> LLMProviderServicer:
+def provider(name: str, config: LLMConfig, environ: Mapping[str, str], mesh: Mesh) -> LLMProviderServicer:
     """Return the servicer of one entry; what it needs is imported here, for the providers that are used."""
+    if (word := plugin_word(config.provider)) is not None:
+        from hector_llm.plugin import PluginModel
+
+        return PluginModel(name, config, word, mesh)
     if config.provider == "local":
         from hector_llm.local import LocalProvider
 

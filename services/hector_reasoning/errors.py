@@ -51,6 +51,22 @@ class StateUnreadable(HectorError):
         super().__init__(f"the strategy's state cannot be read: {why}; initialise again")
 
 
+class PluginStateTooLarge(HectorError):
+    """A plugin remembers more than may travel."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "STRATEGY_STATE_TOO_LARGE"
+
+    def __init__(self, strategy: str, found: int, allowed: int) -> None:
+        super().__init__(
+            f"the state of strategy {strategy!r} has {found} bytes, and it travels with every call: at most "
+            f"{allowed} are allowed",
+            strategy=strategy,
+            found=found,
+            allowed=allowed,
+        )
+
+
 class NothingCameOfAsking(HectorError):
     """The model could not be asked, and the strategy has no other way."""
 

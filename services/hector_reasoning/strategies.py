@@ -40,7 +40,7 @@ def named(name: str) -> Strategy:
     strategy = STRATEGIES.get(name)
     if strategy is not None:
         return strategy
-    if name in LATER or name.startswith("plugin:"):
+    if name in LATER:
         raise StrategyNotAvailable(name, STRATEGIES)
     raise StrategyNotFound(name, STRATEGIES)
 

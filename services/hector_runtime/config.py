@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from hector_agent.config import AgentConfig, AgentSection
-from hector_config import Loaded, Misfit, Secret, Section, Text, load
+from hector_config import Loaded, Misfit, Secret, Section, Text, load, project_dir_for
 from hector_document.config import DocumentSection
 from hector_embedder.config import EmbedderSection
 from hector_gateway.config import GatewaySection
@@ -26,6 +26,8 @@ from .detect import detected
 from .extended_cards import unheard
 from .logger_config import LoggerSection
 from .mesh_config import MeshSection
+from .plugins.config import PluginsSection
+from .plugins.references import checked_in
 from .tracing_config import ObservabilitySection
 
 INSTRUCTION = "You are a helpful assistant. Answer from the documents you are given, and name your sources."
@@ -54,6 +56,7 @@ class FileSection(Section):
 
 # Pydantic collects fields from the last base to the first: this is the order of files, backwards.
 class Config(
+    PluginsSection,
     MeshSection,
     LoggerSection,
     ObservabilitySection,
@@ -75,7 +78,6 @@ class Config(
         "databases": 'everything is kept in one: storage: {database: "postgresql://USER:PASSWORD@HOST/NAME"}',
         "global": "what stood in it is now in logger, server and observability; the rest is not there yet",
         "guardrails": "",
-        "plugins": "",
         "rate_limiting": "let a proxy in front limit requests",
         "session_stores": "sessions are kept in storage.database",
     }
@@ -94,7 +96,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
         aliases=ALIASES,
         known=known_names(),
         later={"tools": LATER},
-        checks=(circles,),
+        checks=(circles, checked_in(project_dir_for(path))),
     )
     warnings = (*loaded.warnings, *unheard(loaded), *shadowed(loaded), *undeclared(loaded))
     return replace(loaded, warnings=warnings)

@@ -8,10 +8,11 @@ from hector_config.spelling import Alias, Spelling
 from .aliases import ALIASES
 from .config import Config
 from .manual_text import EXAMPLES, MIGRATION, READING
+from .plugins.config import KINDS, PluginsConfig
 
 NAMED = ("version", "name", "description", "metadata")
 SECTIONS = (
-    *("agents", "llms", "tools", "document_stores", "vector_stores", "embedders", "defaults"),
+    *("agents", "llms", "tools", "document_stores", "vector_stores", "embedders", "defaults", "plugins"),
     *("server", "storage", "observability", "logger", "mesh"),
 )
 """Sections in the order of the page: what a user begins with comes first."""
@@ -43,12 +44,25 @@ def migration() -> str:
 
 
 def _section(name: str) -> str:
-    keys = keys_of(Config, name)
+    keys = keys_of(Config, name) if name != "plugins" else list(_plugins())
     entries = all(key.path.startswith("<name>.") for key in keys)
     where = f"Each entry, `{name}.<name>`, has these keys:" if entries else f"Keys of `{name}`:"
     shown = [Key(key.path.removeprefix("<name>."), key.kind, key.default, key.meaning) for key in keys]
     example = f"```yaml\n{EXAMPLES[name].strip()}\n```"
     return f"## {name}\n\n{_line(meaning_of(Config, name))}\n\n{example}\n\n{where}\n\n{_table(shown)}"
+
+
+def _plugins() -> Iterator[Key]:
+    """Yield the keys of plugins: those of an entry once, since they are the same for all kinds."""
+    first, *_ = KINDS
+    for key in keys_of(Config, "plugins"):
+        kind, _, rest = key.path.partition(".")
+        if kind not in KINDS:
+            yield key
+        elif kind == first and rest:
+            yield Key(f"<kind>.{rest}", key.kind, key.default, key.meaning)
+    for kind in KINDS:
+        yield Key(kind, "plugins by name", "none", meaning_of(PluginsConfig, kind))
 
 
 def _table(keys: Iterable[Key]) -> str:

@@ -109,6 +109,20 @@ tools:
     working_directory: ./docs
     allowed_extensions: [.md]
 """,
+    "plugins": """
+plugins:
+  tool_providers:
+    up:
+      path: ./upper.py
+      config: {language: en, api_key: "${UPPER_KEY:-none}"}
+      security: {sandbox: true, timeout: 30s, max_memory: 256MB, allowed_networks: [api.example.com:443]}
+  llm_providers:
+    house: {address: "dns:///models.internal:7443", tls: {ca: ca.pem}}
+tools:
+  shout: {type: "plugin:up", config: {tool_name: upper}}
+llms:
+  default: {provider: "plugin:house", model: large}
+""",
     "document_stores": """
 document_stores:
   manual:

@@ -29,6 +29,7 @@ from hector_mesh import (
 from .checking import keep_checking
 from .config import Config
 from .metrics import measured
+from .plugins.hosting import Plugins
 from .roles import ROLES, chosen, elsewhere
 from .tracing import traced
 from .watch_port import WatchPort, watched
@@ -115,7 +116,8 @@ async def running(
             routes |= dict.fromkeys(ROLES[role].serves, channel)
         peers = Peers(partial(wire_channel, token=token, role="agent"))
         stack.push_async_callback(peers.close)
-        mesh = Mesh(routes, peers=peers)
+        plugins = Plugins(here)
+        mesh = Mesh(routes, peers=peers, plugins=plugins)
         more: dict[str, dict[str, object]] = {}
         if source is not None:
             more = {"gateway": {"source": source}, "agent": {"revision": source.revision_id}}
@@ -130,6 +132,8 @@ async def running(
             room.register(local)
             wires.register(room)
         wires.bind()
+        beside = plugins.room(config, mesh)
+        await stack.enter_async_context(beside.running())
         ready = asyncio.Event()
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for role, room in rooms.items():
@@ -139,11 +143,11 @@ async def running(
         await stack.enter_async_context(wires.running())
         becoming = group.create_task(_become_ready(rooms, health, ready))
         stack.callback(becoming.cancel)
-        checking = group.create_task(keep_checking(rooms, health))
+        checking = group.create_task(keep_checking({**rooms, "plugins": beside}, health))
         stack.callback(checking.cancel)
         stack.callback(setattr, watch, "stopping", True)
         public = {name: at for room in rooms.values() for name, at in room.addresses().items()}
-        every = tuple(rooms.values())
+        every = (beside, *rooms.values())
         limit_s = config.server.shutdown_delay + config.server.shutdown_timeout
         yield Process(
             mesh,

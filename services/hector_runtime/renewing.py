@@ -88,7 +88,7 @@ def _steps(keys: Iterable[str]) -> list[Path]:
     return [tuple(key.split(".")) for key in keys]
 
 
-_TAKEN_OVER = _steps([*SAID_ONLY, *(key for role in ROLES.values() for key in role.takes_over)])
+_TAKEN_OVER = _steps([*SAID_ONLY, "plugins", *(key for role in ROLES.values() for key in role.takes_over)])
 
 
 def _concerns(path: Path, here: Collection[str]) -> bool:

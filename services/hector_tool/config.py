@@ -6,11 +6,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from hector_config import ByteSize, Duration, Misfit, OneOf, ProjectPath, Section
+from hector_config import ByteSize, Duration, Misfit, OneOf, ProjectPath, Section, Settings
 from hector_tool.after_crash import AfterCrash
 
 COMMON = {"type", "handler", "enabled", "description", "require_approval", "timeout", "max_output_size",
           "after_crash"}  # fmt: skip
+OF_PLUGINS = {"config"}
 FILES = {"working_directory", "max_file_size", "allowed_extensions", "denied_extensions"}
 OWN: dict[str, set[str]] = {
     "search": {"max_limit"},
@@ -29,7 +30,7 @@ LATER = (
 """Tools and groups of tools that later versions have."""
 MCP = {"url", "command", "transport", "args"}
 """Keys that only entries of type "mcp" have, which is what they are when they do not say."""
-Kind = Annotated[str, OneOf("function", *OWN, later=[*LATER, "plugin:*"], decides=True)]
+Kind = Annotated[str, OneOf("function", *OWN, "plugin:*", later=LATER, decides=True)]
 Handler = Annotated[str, OneOf("", *OWN, later=[*LATER, "plugin:*"], decides=True)]
 _OF_COMMANDS = "it belongs to tools that run commands"
 _OF_MCP = "it belongs to tools of type mcp"
@@ -50,13 +51,17 @@ class ToolConfig(Section):
     """One entry of `tools:`. Its key is the tool's name: to agents, and to their models."""
 
     type: Kind = "function"
-    """A built-in tool by its name, or "function" with `handler`. Left out: the entry's own name."""
+    """A built-in tool by its name, "function" with `handler`, or `plugin:NAME` (see `plugins`). Left out: the
+    entry's own name."""
     handler: Handler = ""
     """For type "function": the built-in tool that does the work."""
     enabled: bool = True
     """false: as if the entry were not there."""
     description: str = ""
-    """What models are told about it, in place of the built-in description."""
+    """What models are told about it, in place of the built-in description, or a plugin's."""
+    config: Settings = Settings()
+    """For a plugin: `tool_name` is the plugin's tool that this entry is, under the entry's name; left out,
+    all of its tools are there under their own. The plugin gets the rest as this entry's settings."""
     require_approval: bool | None = None
     """true: a person must allow each call. Left out: as the tool needs it; those of this version do not."""
     timeout: Duration = 30.0
@@ -86,7 +91,6 @@ class ToolConfig(Section):
         "approval_prompt": "",
         "internal": "name the tools that an agent has in agents.<name>.tools",
         "parameters": "",
-        "config": "its keys stand beside type",
         **dict.fromkeys(("url", "transport", "command", "args", "env", "filter", "mcp_tools"), _OF_MCP),
         **dict.fromkeys(("auth", "insecure_skip_verify", "ca_certificate"), _OF_MCP),
         **dict.fromkeys(("allowed_commands", "denied_commands", "deny_by_default"), _OF_COMMANDS),
@@ -98,6 +102,11 @@ class ToolConfig(Section):
         **dict.fromkeys(("allow_redirects", "max_redirects", "user_agent"), _OF_WEB),
         **dict.fromkeys(("follow_meta_refresh", "javascript_rendered"), _OF_WEB),
     }
+
+    @property
+    def is_plugin(self) -> bool:
+        """A plugin does the work."""
+        return self.type.startswith("plugin:")
 
     @property
     def tool(self) -> str:
@@ -115,7 +124,7 @@ class ToolConfig(Section):
             raise Misfit(f"required with type function, allowed: {', '.join(OWN)}", at=("handler",))
         if self.type != "function" and self.handler not in ("", self.type):
             raise Misfit(f'type "{self.type}" is a tool by itself: remove handler', at=("handler",))
-        known = COMMON | OWN[self.tool]
+        known = COMMON | (OF_PLUGINS if self.is_plugin else OWN[self.tool])
         hint = f"its keys: {', '.join(sorted(known))}"
         idle = [
             Misfit(f"has no effect on {self.tool}", at=(key,), hint=hint)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from hector.tool.v1 import ToolProviderServicer, add_ToolProviderServicer_to_server
+from hector_config.plugin_word import plugin_word
 from hector_mesh import Generations, Mesh, Prepared, Renewal, Room
 from hector_tool.builtin import BuiltInProvider
 from hector_tool.config import ToolConfig, ToolSection, default_tools
@@ -41,6 +42,10 @@ def build(config: ToolSection, mesh: Mesh) -> Room:
 
 def _provider(name: str, config: ToolConfig, mesh: Mesh, threads: Threads) -> ToolProviderServicer:
     # Imported here: a configuration without file tools pays for none, in time or memory.
+    if (word := plugin_word(config.type)) is not None:
+        from hector_tool.plugin import PluginTools
+
+        return PluginTools(name, config, word, mesh)
     match config.tool:
         case "search":
             from hector_tool.search import search

@@ -9,14 +9,20 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from hector.vector.v1 import add_DatabaseProviderServicer_to_server
-from hector_mesh import Mesh, Room
+from hector.vector.v1 import (
+    DatabaseProviderServicer,
+    DatabaseProviderStub,
+    add_DatabaseProviderServicer_to_server,
+)
+from hector_config.plugin_word import plugin_word
+from hector_mesh import Mesh, Room, forwarding
 from hector_store.url import parse
 from hector_vector.config import VectorSection
 from hector_vector.embedded import EmbeddedStore
 from hector_vector.router import VectorRouter
 
 _FOLDER = Path(".hector/vectors")
+_KIND = "vector_stores."
 
 
 def build(config: VectorSection, mesh: Mesh) -> Room:
@@ -30,6 +36,14 @@ def build(config: VectorSection, mesh: Mesh) -> Room:
     stores = {
         name: EmbeddedStore(name, elsewhere / name if is_forgotten else entry.persist_path or _FOLDER / name)
         for name, entry in config.vector_stores.items()
+        if not entry.is_plugin
+    }
+    of_plugins = {
+        name: forwarding(
+            DatabaseProviderServicer, DatabaseProviderStub(mesh.plugin(word.plugin, _KIND + name))
+        )
+        for name, entry in config.vector_stores.items()
+        if (word := plugin_word(entry.type)) is not None
     }
 
     @asynccontextmanager
@@ -43,5 +57,6 @@ def build(config: VectorSection, mesh: Mesh) -> Room:
             yield
 
     return Room(
-        register=partial(add_DatabaseProviderServicer_to_server, VectorRouter(stores)), running=running
+        register=partial(add_DatabaseProviderServicer_to_server, VectorRouter({**stores, **of_plugins})),
+        running=running,
     )

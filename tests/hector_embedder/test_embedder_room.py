@@ -96,7 +96,6 @@ def test_a_very_long_text_is_cut() -> None:
     ("provider", "message"),
     [
         ("openai", "not available in this version"),
-        ("plugin:x", "not available"),
         ("opnai", "available: local"),
     ],
 )

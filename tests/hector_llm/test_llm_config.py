@@ -16,7 +16,7 @@ def test_defaults_are_as_documented() -> None:
     assert LLMConfig(provider="ollama").model_name == "qwen3"
 
 
-@pytest.mark.parametrize("provider", ["anthropic", "gemini", "plugin:mine"])
+@pytest.mark.parametrize("provider", ["anthropic", "gemini"])
 def test_a_provider_of_a_later_version_is_known_but_not_available(provider: str) -> None:
     with pytest.raises(ValidationError, match="known, but not available in this version"):
         LLMConfig(provider=provider)

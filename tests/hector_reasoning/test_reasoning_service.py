@@ -76,7 +76,7 @@ async def test_the_last_sentence_names_the_agent_that_was_called_for(mesh_under_
         ('{"strategy": "nonsense"}', StatusCode.NOT_FOUND, "STRATEGY_NOT_FOUND", "available: default"),
         ('{"strategy": "chain-of-thought"}', StatusCode.NOT_FOUND, "STRATEGY_NOT_AVAILABLE", "is known"),
         ('{"strategy": "supervisor"}', StatusCode.NOT_FOUND, "STRATEGY_NOT_AVAILABLE", "available: default"),
-        ('{"strategy": "plugin:mine"}', StatusCode.NOT_FOUND, "STRATEGY_NOT_AVAILABLE", "plugin:mine"),
+        ('{"strategy": "plugin:mine"}', StatusCode.UNIMPLEMENTED, "PLUGIN_NOT_FOUND", "no plugin 'mine'"),
         ('{"strategy": 3}', StatusCode.INVALID_ARGUMENT, "STRATEGY_OPTIONS_INVALID", "no string"),
         ('{"depth": 3}', StatusCode.INVALID_ARGUMENT, "STRATEGY_OPTIONS_INVALID", "depth"),
         ("[]", StatusCode.INVALID_ARGUMENT, "STRATEGY_OPTIONS_INVALID", "no JSON object"),

@@ -76,7 +76,6 @@ OLD = {
 
 NOT_YET = [
     "guardrails: {g: {}}",
-    "plugins: {x: {}}",
     "rate_limiting: {enabled: true}",
     "session_stores: {s: {}}",
     "databases: {d: {driver: postgres}}",
@@ -97,11 +96,8 @@ NOT_YET = [
     "agents: {a: {prompt: {include_context: true}}}",
     "llms: {m: {provider: anthropic}}",
     "llms: {m: {provider: local, structured_output: {}}}",
-    "llms: {m: {provider: 'plugin:mine'}}",
     "embedders: {e: {provider: openai}}",
-    "embedders: {e: {type: 'plugin:mine'}}",
     "vector_stores: {v: {type: qdrant}}",
-    "vector_stores: {v: {type: 'plugin:mine'}}",
     "document_stores: {d: {source: {type: sql, sql: {}}}}",
     "document_stores: {d: {source: directory, sql_tables: []}}",
     "document_stores: {d: {source: {path: .}, search: {enable_rerank: true}}}",

@@ -74,7 +74,7 @@ def test_default_tools_make_a_section():
         ("cmd: {type: execute_command}", "tools.cmd.type", "known, but not available in this version"),
         ("fs: {type: mcp, url: http://x, args: [a]}", "tools.fs.type", '"mcp" is known, but not available'),
         ("fs: {command: npx, args: [a], transport: stdio}", "tools.fs", '"mcp" is known, but not available'),
-        ("own: {type: plugin:mine}", "tools.own.type", '"plugin:mine" is known, but not available'),
+        ("own: {type: plugin:mine, max_limit: 3}", "tools.own.max_limit", "has no effect on plugin:mine"),
         ("filetool: {}", "tools.filetool", '"filetool" is known, but not available'),
         ("nonsense: {}", "tools.nonsense.type", 'left out, and "nonsense" is none of what it can be'),
         ("serch: {}", "tools.serch.type", 'did you mean "search"?'),

@@ -309,7 +309,7 @@ def test_common_words_are_left_out_unless_there_are_no_others() -> None:
     ("store", "message"),
     [
         ({"type": "qdrant"}, "known, but not available in this version"),
-        ({"type": "plugin:x"}, "not available in this version"),
+        ({"type": "plugin:x", "persist_path": "x"}, "it belongs to the embedded store"),
         ({"type": "qdrnt"}, "available: embedded"),
         ({"host": "example.org"}, "Extra inputs"),
         ({"compress": True}, "known, but not available in this version"),

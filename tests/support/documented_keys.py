@@ -16,6 +16,12 @@ AROUND = {
     "document_stores.d.embedder": "embedders: {e: {}}",
 }
 """What a key refers to."""
+_SOME = "{mine: {path: p}, custom: {path: p}, pdf-parser: {path: p}}"
+PLUGINS = (
+    f"plugins: {{llm_providers: &p {_SOME}, tool_providers: *p, reasoning_strategies: *p, "
+    "document_parsers: *p, database_providers: *p, embedder_providers: *p, agents: *p}"
+)
+"""What a value refers to that names a plugin."""
 
 
 class Row(NamedTuple):
@@ -34,7 +40,8 @@ class Row(NamedTuple):
         steps = self.path.split(".")
         lines = [f"{'  ' * depth}{step}:" for depth, step in enumerate(steps)]
         below = "  b: {}\n" if steps[0] == "agents" and steps[1] == "a" else ""
-        return "\n".join([AROUND.get(self.path, "x-audit: 1"), *lines]) + f" {self.value}\n{below}"
+        around = PLUGINS if "plugin:" in self.value else AROUND.get(self.path, "x-audit: 1")
+        return "\n".join([around, *lines]) + f" {self.value}\n{below}"
 
 
 def rows() -> list[Row]:

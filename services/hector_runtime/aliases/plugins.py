@@ -5,7 +5,8 @@ from functools import partial
 from hector_config import Alias, Map, Reform, Scalar, Seq, Spelling
 from hector_config.problem import Path
 from hector_config.spelling import put_at
-from hector_config.tree import Node, child_of
+from hector_config.tree import Node, child_of, scalars_of
+from hector_runtime.plugins.config import KINDS
 
 _KINDS = {
     "llms": "llm_providers",
@@ -47,14 +48,63 @@ def _security(root: Map, path: Path, node: Node) -> bool | Path:
     return False
 
 
+_OTHERS = ("discovery", "require_conformance", "folder", *KINDS)
+_SECTIONS = {
+    "llms": "llm_providers",
+    "databases": "database_providers",
+    "vector_stores": "database_providers",
+    "embedders": "embedder_providers",
+    "tools": "tool_providers",
+    "document_stores": "document_parsers",
+}
+
+
+def _kindless(root: Map, path: Path, node: Node) -> bool | Path:
+    """Move a plugin that stands directly under `plugins` to its kind: what refers to it says which."""
+    plugins, name = child_of(root, "plugins"), str(path[1])
+    if name in _OTHERS or not isinstance(node, Map) or not isinstance(plugins, Map):
+        return False
+    said = child_of(node, "type")
+    kinds = {kind: section for section, kind in KINDS.items()}
+    kind = _referred(root, name)
+    if isinstance(said, Scalar) and said.text in kinds:
+        kind = kinds[said.text]
+        node.take("type")
+    mark, _ = plugins.take(name)
+    return put_at(root, ("plugins", kind, name), mark, node) or True
+
+
+def _referred(root: Map, name: str) -> str:
+    """Return what a plugin is referred to as. One that nobody refers to does not run: it may be a tool."""
+    word = f"plugin:{name}"
+    for path, scalar in scalars_of(root):
+        if scalar.text == word or scalar.text.startswith(f"{word}:"):
+            if path[0] == "agents":
+                return "reasoning_strategies" if path[-1] in ("engine", "strategy") else "agents"
+            if path[0] in _SECTIONS:
+                return _SECTIONS[str(path[0])]
+    return "tool_providers"
+
+
+_LISTED = {"type": ["array", "object"]}
+
 PLUGINS: tuple[Spelling, ...] = (
     Alias("plugins.plugin_discovery", "plugins.discovery"),
     *(
-        Reform(f"plugins.{old}", f"plugins.{new}, a mapping by name", partial(_by_name, kind=new))
+        Reform(
+            f"plugins.{old}", f"plugins.{new}, a mapping by name", partial(_by_name, kind=new), schema=_LISTED
+        )
         for old, new in _KINDS.items()
     ),
     Reform("plugins.*.security", "plugins.<kind>.<name>.security", _security),
-    Alias("plugins.*.*.protocol", "plugins.*.*.type"),
-    Alias("plugins.*.*.name", "", "a plugin is named by its key"),
-    Alias("plugins.*.*.config.endpoint", "plugins.*.*.address"),
+    Reform("plugins.*", "plugins.<kind>.<name>", _kindless, schema={"type": "object"}),
+    *(
+        row
+        for kind in KINDS
+        for row in (
+            Alias(f"plugins.{kind}.*.protocol", f"plugins.{kind}.*.type"),
+            Alias(f"plugins.{kind}.*.name", "", "a plugin is named by its key"),
+            Alias(f"plugins.{kind}.*.config.endpoint", f"plugins.{kind}.*.address"),
+        )
+    ),
 )
