@@ -13,6 +13,8 @@ MEBIBYTE = 1024 * 1024
 FLOORS = {"java": 512 * MEBIBYTE, "python": 96 * MEBIBYTE, "node": 64 * MEBIBYTE}
 """The least that each must be able to reserve to start at all, which is more than it uses."""
 OTHER_FLOOR = 64 * MEBIBYTE
+_NODE_YOUNG = 48
+"""Mebibytes that Node has for what is new, beside what it is told."""
 
 
 def homes_of(command: Sequence[str], path: str) -> tuple[Path, ...]:
@@ -49,7 +51,7 @@ def told(memory_bytes: int, env: Mapping[str, str]) -> dict[str, str]:
     mebibytes = memory_bytes // MEBIBYTE
     words = {
         "GOMEMLIMIT": str(memory_bytes * 9 // 10),
-        "NODE_OPTIONS": f"--max-old-space-size={max(16, mebibytes * 3 // 4)}",
+        "NODE_OPTIONS": f"--max-old-space-size={max(16, mebibytes * 3 // 4 - _NODE_YOUNG)}",
         "JAVA_TOOL_OPTIONS": f"-XX:MaxRAM={mebibytes}m -XX:+UseSerialGC",
     }
     return {name: value for name, value in words.items() if name not in env}

@@ -1,0 +1,278 @@
+"""Where confined plugins get to: every form of `allowed_networks`, with real processes and sockets."""
+
+import asyncio
+import logging
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from support.confinement import confined
+
+from hector_plugin_host.sandbox import SandboxRefused, networks, outward
+
+from .conftest import Run, needs
+
+TRIES = """
+for host, port in PLACES:
+    attempt(f"{host}:{port}", lambda: greeted(host, port))
+    attempt(f"socks {host}:{port}", lambda: by_socks(host, port))
+def send():
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("203.0.113.1", 53))
+attempt("datagram", send)
+tell()
+"""
+THERE = "here"
+
+
+@asynccontextmanager
+async def greeting(words: str = THERE) -> AsyncIterator[int]:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(words.encode())
+        await outward.hang_up(writer)
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    """A port of this machine's loopback, at which somebody says "here"."""
+    async with greeting() as found:
+        yield found
+
+
+@pytest.fixture
+async def other_port() -> AsyncIterator[int]:
+    async with greeting() as found:
+        yield found
+
+
+@pytest.fixture
+def leads(monkeypatch: pytest.MonkeyPatch) -> object:
+    """Lets names and addresses lead to this machine, as if they were other ones."""
+
+    def led(*names: str) -> None:
+        loop = asyncio.get_running_loop()
+        resolve, connect = loop.getaddrinfo, asyncio.open_connection
+
+        async def resolved(host: str, *arguments: object, **settings: object) -> object:
+            return await resolve("203.0.113.7" if host in names else host, *arguments, **settings)  # type: ignore[arg-type]
+
+        async def connected(host: str, *arguments: object, **settings: object) -> object:
+            here = host in names or host == "203.0.113.7"
+            return await connect("127.0.0.1" if here else host, *arguments, **settings)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(loop, "getaddrinfo", resolved)
+        monkeypatch.setattr(outward.asyncio, "open_connection", connected)
+
+    return led
+
+
+def reached(told: dict[str, object]) -> set[str]:
+    return {name for name, value in told.items() if value == THERE}
+
+
+def tries(*places: tuple[str, int]) -> str:
+    return TRIES.replace("PLACES", repr(places))
+
+
+@pytest.mark.parametrize("networks", [None, ()])
+async def test_a_plugin_without_networks_reaches_nothing(
+    run: Run, port: int, networks: tuple[str, ...] | None
+) -> None:
+    outcome = await run(tries(("127.0.0.1", port), ("localhost", port)), allowed_networks=networks)
+    assert {str(value)[0] for value in outcome.told.values()} == {"!"}
+
+
+async def test_a_plugin_with_all_networks_reaches_this_machine_s(run: Run, port: int) -> None:
+    outcome = await run(tries(("127.0.0.1", port)), allowed_networks=("*",))
+    assert reached(outcome.told) == {f"127.0.0.1:{port}"}
+
+
+async def test_a_port_of_this_machine_is_reached_and_no_other(
+    bubblewrap: Run, port: int, other_port: int
+) -> None:
+    outcome = await bubblewrap(
+        tries(("localhost", port), ("127.0.0.1", port), ("localhost", other_port), ("127.0.0.2", port)),
+        allowed_networks=(f"localhost:{port}",),
+    )
+    assert reached(outcome.told) == {f"localhost:{port}", f"127.0.0.1:{port}"}
+    assert str(outcome.told["datagram"])[0] == "!"
+
+
+async def test_all_ports_of_this_machine_are_reached_by_proxy(
+    bubblewrap: Run, port: int, other_port: int
+) -> None:
+    outcome = await bubblewrap(
+        tries(("localhost", port), ("localhost", other_port)), allowed_networks=("localhost",)
+    )
+    assert reached(outcome.told) == {f"socks localhost:{port}", f"socks localhost:{other_port}"}
+
+
+async def test_a_host_and_port_are_reached_by_name_and_no_other(
+    bubblewrap: Run, port: int, other_port: int, leads: object
+) -> None:
+    leads("vectors.internal", "other.internal")  # type: ignore[operator]
+    outcome = await bubblewrap(
+        tries(("vectors.internal", port), ("vectors.internal", other_port), ("other.internal", port)),
+        allowed_networks=(f"vectors.internal:{port}",),
+    )
+    assert reached(outcome.told) == {f"vectors.internal:{port}"}
+
+
+async def test_a_host_without_a_port_is_reached_at_any_by_proxy(
+    bubblewrap: Run, port: int, leads: object
+) -> None:
+    leads("api.example.com")  # type: ignore[operator]
+    outcome = await bubblewrap(
+        tries(("api.example.com", port), ("evil.example.com", port)), allowed_networks=("api.example.com",)
+    )
+    assert reached(outcome.told) == {f"socks api.example.com:{port}"}
+
+
+async def test_a_domain_is_reached_by_proxy(bubblewrap: Run, port: int, leads: object) -> None:
+    leads("api.example.com", "example.org")  # type: ignore[operator]
+    outcome = await bubblewrap(
+        tries(("api.example.com", port), ("example.org", port)), allowed_networks=("*.example.com",)
+    )
+    assert reached(outcome.told) == {f"socks api.example.com:{port}"}
+
+
+async def test_an_address_and_port_stand_for_themselves(bubblewrap: Run, port: int, leads: object) -> None:
+    leads("10.20.30.40", "10.20.30.41")  # type: ignore[operator]
+    outcome = await bubblewrap(
+        tries(("10.20.30.40", port), ("10.20.30.41", port)), allowed_networks=(f"10.20.30.40:{port}",)
+    )
+    assert reached(outcome.told) == {f"10.20.30.40:{port}"}
+
+
+async def test_a_network_is_reached_by_proxy(bubblewrap: Run, port: int, leads: object) -> None:
+    leads("10.20.30.40", "11.20.30.40")  # type: ignore[operator]
+    outcome = await bubblewrap(
+        tries(("10.20.30.40", port), ("11.20.30.40", port)), allowed_networks=("10.20.0.0/16",)
+    )
+    assert reached(outcome.told) == {f"socks 10.20.30.40:{port}"}
+
+
+async def test_the_cloud_s_credentials_are_out_of_reach_whatever_is_listed(
+    bubblewrap: Run, caplog: pytest.LogCaptureFixture, leads: object
+) -> None:
+    leads("169.254.169.254")  # type: ignore[operator]
+    outcome = await bubblewrap(
+        tries(("169.254.169.254", 80)), allowed_networks=("0.0.0.0/0", "*.example.com", "localhost")
+    )
+    assert reached(outcome.told) == set()
+    refused = [record for record in caplog.records if record.__dict__.get("event") == "network_refused"]
+    assert [record.__dict__["host"] for record in refused] == ["169.254.169.254"]
+    assert all(record.levelno == logging.WARNING for record in refused)
+
+
+async def test_the_cloud_s_credentials_are_reached_by_who_lists_them(
+    bubblewrap: Run, port: int, leads: object
+) -> None:
+    leads("169.254.169.254")  # type: ignore[operator]
+    outcome = await bubblewrap(
+        tries(("169.254.169.254", port)), allowed_networks=(f"169.254.169.254:{port}",)
+    )
+    assert reached(outcome.told) == {f"169.254.169.254:{port}"}
+
+
+async def test_a_name_that_leads_back_to_this_machine_is_hung_up_on(
+    bubblewrap: Run, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    resolve = loop.getaddrinfo
+
+    async def rebound(host: str, *arguments: object, **settings: object) -> object:
+        there = "127.0.0.1" if host == "api.example.com" else host
+        return await resolve(there, *arguments, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "getaddrinfo", rebound)
+    outcome = await bubblewrap(
+        tries(("api.example.com", port)), allowed_networks=(f"api.example.com:{port}", "*.example.com")
+    )
+    assert reached(outcome.told) == set()
+
+
+async def test_sockets_of_this_machine_without_a_file_are_out_of_reach(run: Run) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("\0hector-sandbox-test")
+        listener.listen()
+        outcome = await run(
+            """
+            line = socket.socket(socket.AF_UNIX)
+            attempt("abstract", lambda: line.connect(chr(0) + "hector-sandbox-test"))
+            tell()
+            """
+        )
+    assert str(outcome.told["abstract"])[0] == "!"
+
+
+async def test_sockets_of_this_machine_with_a_file_are_out_of_reach(run: Run, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        outcome = await run(
+            f"""
+            line = socket.socket(socket.AF_UNIX)
+            attempt("file", lambda: line.connect({str(tmp_path / "socket")!r}))
+            tell()
+            """
+        )
+    assert str(outcome.told["file"])[0] == "!"
+
+
+async def test_landlock_refuses_a_list_of_hosts(tmp_path: Path) -> None:
+    needs("landlock")
+    with pytest.raises(SandboxRefused, match="only bubblewrap can enforce"):
+        await confined(
+            "tell()", tmp_path, security={"sandbox": "landlock", "allowed_networks": ("a.example",)}
+        )
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+async def test_a_program_for_node_reaches_what_is_listed(
+    tmp_path: Path, port: int, other_port: int, leads: object
+) -> None:
+    needs("bubblewrap")
+    leads("vectors.internal")  # type: ignore[operator]
+    node = shutil.which("node")
+    assert node is not None
+    script = tmp_path / "plugin.js"
+    script.write_text(
+        """
+        const net = require("net");
+        const told = {};
+        const attempt = (host, port) => new Promise(done => {
+            const line = net.connect(port, host);
+            let words = "";
+            line.setTimeout(5000, () => line.destroy(new Error("late")));
+            line.on("data", data => words += data);
+            line.on("error", error => { told[`${host}:${port}`] = "!" + error.code; done(); });
+            line.on("end", () => { told[`${host}:${port}`] = words; done(); });
+        });
+        (async () => {
+            for (const [host, port] of PLACES) await attempt(host, port);
+            console.log(JSON.stringify(told));
+        })();
+        """.replace(
+            "PLACES", f'[["vectors.internal", {port}], ["localhost", {port}], ["localhost", {other_port}]]'
+        )
+    )
+    allowed = (f"vectors.internal:{port}", f"localhost:{other_port}")
+    outcome = await confined(
+        "",
+        tmp_path,
+        command=(node, str(script)),
+        security={"sandbox": "bubblewrap", "allowed_networks": allowed},
+    )
+    assert reached(outcome.told) == {f"vectors.internal:{port}", f"localhost:{other_port}"}, outcome.printed
+
+
+def test_every_form_that_is_named_in_errors_is_understood() -> None:
+    for form in ("host.example", "host.example:1", "*.domain.example", "10.0.0.0/8", "localhost:5432", "*"):
+        assert not networks.policy((form,)).nowhere
