@@ -191,7 +191,7 @@ class _PluginCall:
         way = self._way
         self._worker, self._begun = worker, way.now()
         metadata = (*(self._metadata or ()), *worker.metadata)
-        if way.visits is not None:
+        if way.visits.wanted:
             self._visit = self._visit or way.visits.enter(self._deadline)
             metadata = (*metadata, (way.visits.HEADER, self._visit))
         worker.calls.add(self)
@@ -244,7 +244,7 @@ class _PluginCall:
         if self._ticket is not None:
             way.breaker.ended(self._ticket, way.now(), None)
             self._ticket = None
-        if self._visit and way.visits is not None:
+        if self._visit:
             way.visits.leave(self._visit)
         if self._waiters:
             self._wake()

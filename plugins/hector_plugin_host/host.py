@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from types import MappingProxyType
 
-from hector_mesh import metric_sources
+from hector_mesh import Mesh, metric_sources
 
 from .backoff import Draw
 from .call_errors import NoSuchPlugin
@@ -39,6 +39,7 @@ class PluginHost:
         clock: Clock | None = None,
         draw: Draw = random.uniform,
         host_version: str = "",
+        mesh: Mesh | None = None,
     ) -> None:
         """Prepare; `running` begins.
 
@@ -49,10 +50,11 @@ class PluginHost:
             clock: Tells the time; None: the machine's.
             draw: Chooses between two numbers.
             host_version: What plugins are told.
+            mesh: Where they reach models, tools and embedders that they are granted; None: nowhere.
         """
         self._premises = premises
         start = partial(launched, premises=premises) if launch is None else launch
-        self._means = Means(start, clock or RunningClock(), draw, host_version)
+        self._means = Means(start, clock or RunningClock(), draw, host_version, mesh, premises.state_dir)
         self._supervisors = {plan.name: Supervisor(plan, self._means) for plan in plans}
         self._channels = {name: one.channel for name, one in self._supervisors.items()}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -150,7 +152,7 @@ class PluginHost:
                 self._supervisors[name] = supervisor = Supervisor(wanted[name], self._means)
                 self._channels[name] = supervisor.channel
                 if self._is_begun and self._is_running:
-                    supervisor.start()
+                    await supervisor.start()
             await asyncio.gather(*(self._supervisors[name].renew(wanted[name]) for name in known))
 
     async def drain(self, limit_s: float) -> None:
@@ -169,8 +171,7 @@ class PluginHost:
                 facts = {"error": str(error)}
                 log.warning("plugins of an earlier server could not be looked for", extra=facts)
         self._is_begun = True
-        for supervisor in self._supervisors.values():
-            supervisor.start()
+        await asyncio.gather(*(one.start() for one in self._supervisors.values()))
 
     def _lives(self) -> Iterator[tuple[str, Generation]]:
         for name, supervisor in self._supervisors.items():

@@ -17,8 +17,9 @@ from .logs import Journal
 from .measuring import RESTARTS, SWAPS
 from .plan import PluginPlan
 from .redacting import redacted
-from .security_events import report
-from .start_failed import PluginStartFailed
+from .sandbox import SandboxUnavailable
+from .security_events import Event, report
+from .start_failed import ChecksumMismatch, PluginStartFailed
 from .status import ReplicaStatus, State
 from .watching import sleep_or
 
@@ -35,7 +36,7 @@ class Surroundings:
 
     launch: Launch
     clock: Clock
-    told: Told
+    told: Callable[[], Told]
     draw: Draw
     journal: Journal
     admission: Admission[Generation]
@@ -164,6 +165,11 @@ class Replica:
             await self.current.reconfigure(plan)
             self.plan = plan
 
+    def tokens(self) -> list[str]:
+        """Return what its processes show when they ask for something."""
+        shown = (dict(life.metadata).get("hector-token") for life in self._lives)
+        return [token for token in shown if token]
+
     def stop(self) -> None:
         """Let its calls end, and then end it; `run` returns when that is done."""
         self._stopping = True
@@ -233,7 +239,7 @@ class Replica:
         plan = self.plan
         why = redacted(ended.sentence or ended.reason, plan.secrets)
         RESTARTS.add(plan.name, ended.reason)
-        report("crash", plan.name, reason=ended.reason, generation=self.generations)
+        report(_event_of(ended), plan.name, reason=ended.reason, generation=self.generations)
         if ended.final:
             self.give_up(why)
             log.error("plugin failed and is not started again", extra=self._facts(error=why))
@@ -302,7 +308,7 @@ class Replica:
                 self._become(state)
 
         generation = Generation(
-            plan, self.generations, around.launch, self._clock, around.told, around.journal, on_change
+            plan, self.generations, around.launch, self._clock, around.told(), around.journal, on_change
         )
         generation.place = self.place
         self._lives.add(generation)
@@ -334,6 +340,14 @@ class Replica:
 
     def _facts(self, **more: object) -> dict[str, object]:
         return {"plugin": self.plan.name, "generation": self.generations, **more}
+
+
+def _event_of(ended: Ended) -> Event:
+    if ended.reason == ChecksumMismatch.reason.lower():
+        return "checksum_mismatch"
+    if ended.reason == SandboxUnavailable.reason.lower():
+        return "sandbox_missing"
+    return "limit_hit" if ended.reason.endswith("_limit") else "crash"
 
 
 def _retire(generation: Generation) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import logging
 from asyncio import Task, get_running_loop
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from grpc.aio import AioRpcError
 
 from hector.plugin.v1 import GetInfoResponse
-from hector_mesh import HectorError
+from hector_mesh import HectorError, Mesh
 
 from .admission import Admission
 from .backoff import Draw
@@ -25,6 +26,7 @@ from .measuring import CIRCUIT_OPEN, IN_FLIGHT, QUEUE_S, SANDBOX_TIER, STATE
 from .plan import PluginPlan
 from .redacting import redacted
 from .replica import Replica, Surroundings
+from .serving import Door
 from .status import STATES, PluginStatus, State, worst
 from .visits import Visits
 from .way import Way
@@ -42,26 +44,25 @@ class Means:
     clock: Clock
     draw: Draw
     host_version: str = ""
+    mesh: Mesh | None = None
+    """Where plugins reach what they are granted; None: nowhere."""
+    state_dir: Path | None = None
+    """Where is kept what they keep."""
 
 
 class Supervisor:
     """Runs one plugin as its plan says."""
 
-    def __init__(self, plan: PluginPlan, means: Means, *, host_target: str = "") -> None:
-        """Prepare; `start` begins.
-
-        Args:
-            plan: The plugin.
-            means: What all plugins of the host share.
-            host_target: Where its HostServices listens; empty if nothing is granted.
-        """
+    def __init__(self, plan: PluginPlan, means: Means) -> None:
+        """Prepare; `start` begins."""
         self.plan = plan
         self.trouble = ""
         """Why the present plan is not what runs: what was to replace it is no good."""
         self.journal = Journal()
         """What its processes print."""
         self._means = means
-        self.visits = Visits() if host_target else None
+        self.visits = Visits()
+        self._door = Door(lambda: self.plan, means.mesh, means.state_dir, self.visits, self._tokens)
         self.admission = Admission[Generation](plan.name, means.clock, queue=plan.limits.queue)
         self.admission.away = self._away
         self.admission.on_waited = self._waited
@@ -70,7 +71,7 @@ class Supervisor:
         self._around = Surroundings(
             means.launch,
             means.clock,
-            Told(means.host_version, host_target),
+            lambda: Told(means.host_version, self._door.target),
             means.draw,
             self.journal,
             self.admission,
@@ -83,19 +84,29 @@ class Supervisor:
         self._changing = asyncio.Lock()
         self._last_state: State = "stopped"
         self._tier = ""
-        self._stopped = False
+        self._stopping = self._stopped = False
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin all its processes, and return before any of them is ready."""
+        try:
+            await self._door.open_for(self.plan)
+        except (OSError, HectorError) as error:  # it may do without; who calls it must not
+            self.trouble = f"nothing can be granted: {error}"
+            facts = {"plugin": self.plan.name, "error": str(error)}
+            log.error("plugin's way to its host could not be opened", extra=facts)
+        if self._stopping:
+            return
         IN_FLIGHT.follow(lambda: float(self.admission.in_flight), self.plan.name)
         self._resize()
 
     async def stop(self) -> None:
         """Take no more calls, let those under way end, and end all processes."""
+        self._stopping = True
         self.admission.close()
         for replica in self._replicas:
             replica.stop()
         await _all(list(self._tasks.values()))
+        await self._door.close()
         self._stopped = True
         self._changed()
 
@@ -191,6 +202,7 @@ class Supervisor:
         return list(self.admission.workers)
 
     async def _go_by(self, plan: PluginPlan, *, changed: bool) -> None:
+        await self._door.open_for(plan)
         info, was_well = self.info, self.state in ("ready", "degraded")
         in_place = info is not None and info.reconfigurable and not changed
         if not was_well:
@@ -295,6 +307,9 @@ class Supervisor:
     def _open(self) -> tuple[str, ...]:
         now_open = (m for m, b in self._breakers.items() if b.circuit is not Circuit.CLOSED)
         return tuple(method.rpartition("/")[2] for method in now_open)
+
+    def _tokens(self) -> list[str]:
+        return [token for replica in self._replicas for token in replica.tokens()]
 
     def _tail(self) -> tuple[str, ...]:
         lives = [replica.current for replica in self._replicas if replica.current is not None]

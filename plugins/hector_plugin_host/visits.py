@@ -26,6 +26,8 @@ class Visits:
 
     def __init__(self) -> None:
         self._open: dict[str, Visit] = {}
+        self.wanted = False
+        """Whether the plugin may ask for anything; only then its calls are numbered."""
 
     def enter(self, deadline: float) -> str:
         """Take note of a call for the caller that is being served, and return its number."""

@@ -29,7 +29,7 @@ class Way:
         admission: Admission[Generation],
         breaker: Breaker,
         clock: Clock,
-        visits: Visits | None,
+        visits: Visits,
     ) -> None:
         self.method, self.admission, self.breaker, self.visits = method, admission, breaker, visits
         self.encode, self.decode = coders
