@@ -116,7 +116,7 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
     async def _begin(self, config: "Config", plans: Collection["PluginPlan"], mesh: Mesh) -> None:
         from hector_plugin_host.host import PluginHost
 
-        self.host = PluginHost(plans, premises(config), host_version=VERSION)
+        self.host = PluginHost(plans, premises(config), host_version=VERSION, mesh=mesh)
         await self._running.enter_async_context(self.host.running())
 
     async def _renew(self, plans: Collection["PluginPlan"]) -> None:
