@@ -5,6 +5,8 @@ import importlib
 import click
 
 COMMANDS = {
+    "inspect": "Start a plugin, and show what it says of itself.",
+    "call": "Make one call of a plugin, in JSON.",
     "test": "Test a plugin in any language against the rules that Hector relies on.",
     "protos": "Write the contracts into a folder, for gRPC code generators.",
 }
