@@ -6,6 +6,7 @@ import secrets
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -74,11 +75,11 @@ class Process:
 
     async def wait(self, timeout_s: float) -> int | None:
         """Return its exit code; None if it goes on."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self.process.wait()
-        except TimeoutError:
-            return None
+        # Not process.wait(): that waits for the pipes too, which a child of the plugin's may hold.
+        deadline = time.monotonic() + timeout_s
+        while self.process.returncode is None and time.monotonic() < deadline:  # noqa: ASYNC110  nothing tells
+            await asyncio.sleep(0.01)
+        return self.process.returncode
 
     async def drained(self) -> None:
         """Wait until all that it printed was read, once it has ended."""
@@ -204,9 +205,13 @@ async def _gone(plugin: Process) -> None:
     for pid in plugin.relatives():
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
+    await asyncio.wait(plugin.readers, timeout=2.0)
     for reader in plugin.readers:
         reader.cancel()
-    await asyncio.wait(plugin.readers, timeout=2.0)
+    await asyncio.wait(plugin.readers)
+    # Pipes that a stranger still holds would stay open otherwise.
+    plugin.process._transport.close()  # type: ignore[attr-defined]  # asyncio has no other way
+    await asyncio.sleep(0)
 
 
 def _pids() -> list[int]:

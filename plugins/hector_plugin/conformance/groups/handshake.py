@@ -143,7 +143,7 @@ async def long_path(stage: Stage) -> None:
 async def another_version(stage: Stage) -> None:
     async with stage.process(versions="97,98") as process:
         sent = "started it with PLUGIN_PROTOCOL_VERSIONS=97,98"
-        ended = asyncio.ensure_future(process.process.wait())
+        ended = asyncio.ensure_future(process.wait(10.0))
         said = asyncio.ensure_future(process.said.wait())
         await asyncio.wait({ended, said}, timeout=10.0, return_when=asyncio.FIRST_COMPLETED)
         said.cancel()

@@ -1,0 +1,57 @@
+"""Ours: the kit finds every rule broken that a plugin breaks, and nothing wrong with one that breaks none."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from hector_plugin.conformance import CHECKS, Outcome, Subject, Verdict, run
+
+PLUGIN = Path(__file__).parents[1] / "support/broken_plugin/main.py"
+KINDS = ("tool", "llm", "database", "embedder", "reasoning", "parser", "agent", "guardrail")
+KIND_OF = {
+    "LM": "llm",
+    "DB": "database",
+    "EM": "embedder",
+    "RE": "reasoning",
+    "PA": "parser",
+    "AG": "agent",
+    "GU": "guardrail",
+}
+SLOW = frozenset({"R1", "DB10"})
+"""Rules that take thousands of calls; each is tried once, on the plugin that breaks it."""
+
+
+def subject(kind: str, *rules: str, only: frozenset[str] = frozenset()) -> Subject:
+    return Subject(
+        command=(sys.executable, str(PLUGIN), kind, *rules),
+        only=only,
+        start_timeout_s=5.0 if rules else 30.0,
+        call_timeout_s=5.0 if rules else 20.0,
+        max_memory_bytes=300 << 20,
+    )
+
+
+async def verdict_on(rule: str) -> Verdict:
+    kind = KIND_OF.get(rule.rstrip("0123456789"), "tool")
+    report = await run(subject(kind, rule, only=frozenset({rule})))
+    return next(verdict for verdict in report.verdicts if verdict.id == rule)
+
+
+@pytest.mark.parametrize("rule", CHECKS)
+async def test_a_rule_that_is_broken_is_found_broken(rule: str) -> None:
+    verdict = await verdict_on(rule)
+    if verdict.outcome is Outcome.SKIP and "bubblewrap" in verdict.why:
+        pytest.skip(verdict.why)
+    assert verdict.outcome is Outcome.FAIL, verdict
+    assert all((verdict.sent, verdict.came, verdict.rule, verdict.mend)), verdict
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_plugin_that_breaks_no_rule_is_conformant(kind: str) -> None:
+    own = {letters for letters, about in KIND_OF.items() if about == kind}
+    wanted = frozenset(CHECKS) - SLOW if kind == "tool" else frozenset({"I1", "I2", "U", "E", "D", "C", *own})
+    report = await run(subject(kind, only=wanted))
+    broken = [verdict for verdict in report.verdicts if verdict.outcome is Outcome.FAIL]
+    assert broken == []
+    assert report.count(Outcome.PASS) > (40 if kind == "tool" else 10)
