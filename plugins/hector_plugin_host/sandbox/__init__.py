@@ -3,6 +3,7 @@
 from .confining import Confined, confine
 from .errors import SandboxNotHeld, SandboxRefused, SandboxUnavailable
 from .machine import Machine, survey
+from .refusing import refusal, warning
 from .tiers import Tier, tier_for, unavailable
 from .watchdog import LimitHit
 
@@ -15,7 +16,9 @@ __all__ = [
     "SandboxUnavailable",
     "Tier",
     "confine",
+    "refusal",
     "survey",
     "tier_for",
     "unavailable",
+    "warning",
 ]

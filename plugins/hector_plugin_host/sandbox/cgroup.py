@@ -75,6 +75,17 @@ def parent(root: Path = ROOT, own: str | None = None) -> Path | None:
     return None
 
 
+def is_delegated(root: Path = ROOT, own: str | None = None) -> bool:
+    """Say whether `parent` would find a place, and change nothing."""
+    if not (root / "cgroup.controllers").is_file():
+        return False
+    mine = root / (own if own is not None else _own()).lstrip("/")
+    if mine == root:
+        return False
+    above = mine.parent != root and _enabled(mine.parent) and _is_writable(mine.parent)
+    return above or ((_enabled(mine) or _available(mine)) and _is_writable(mine))
+
+
 def make(place: Path, name: str, *, memory_bytes: int, cores: float) -> Group:
     """Make a group with limits; 0: none.
 

@@ -182,6 +182,8 @@ class Confined:
         own = self._scratch / FOLDER
         around: list[str] = []
         if self._wanted != "none":
+            if plan.data_dir is not None:
+                plan.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sandbox = replace(self._sandbox, view=view_of(plan, self._scratch))
             if not self._policy.anywhere:
                 nothing = dict.fromkeys(_PROXIES, "")

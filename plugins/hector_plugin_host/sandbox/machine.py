@@ -1,6 +1,5 @@
 """What this machine can confine plugins with, found out by trying, once for each process."""
 
-import os
 import platform
 import shutil
 import subprocess
@@ -35,6 +34,11 @@ class Machine:
     """Whether system calls can be filtered."""
     asks: bool = False
     """Whether a filter can ask the host before a process is made."""
+
+    @property
+    def best(self) -> str:
+        """What confines a plugin whose configuration does not choose."""
+        return "bubblewrap" if self.bubblewrap else "landlock" if self.landlock else "none"
 
     @property
     def linux(self) -> bool:
@@ -130,8 +134,3 @@ def _at_least(kernel: str, major: int, minor: int) -> bool:
 
 def _short(kernel: str) -> str:
     return ".".join(kernel.split("-")[0].split(".")[:2])
-
-
-def uid() -> int:
-    """Return whose processes plugins will be."""
-    return os.getuid()

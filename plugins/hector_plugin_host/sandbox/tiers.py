@@ -55,7 +55,9 @@ def networks_of(plugin: str, security: Security) -> Policy:
 
 def unavailable(plugin: str, security: Security, machine: Machine) -> str:
     """Return what is to be said of a machine that cannot confine a plugin."""
-    wanted = "is required" if security.sandbox == "required" else f"must be {security.sandbox}"
+    wanted = {"required": "is required", "best-effort": "is wanted"}.get(
+        security.sandbox, f"must be {security.sandbox}"
+    )
     bubblewrap = machine.bubblewrap_missing or "works, but security.sandbox asks for landlock"
     landlock = machine.landlock_missing or "works, but security.sandbox asks for bubblewrap"
     if not machine.linux:
@@ -65,12 +67,13 @@ def unavailable(plugin: str, security: Security, machine: Machine) -> str:
             f"install bubblewrap and allow user namespaces ({PAGE}#docker) · kernel ≥ 5.13 · "
             "run the plugin as its own container and use `address:`"
         )
+    accepted = "" if security.sandbox != "best-effort" else "is accepted: it "
     return (
         f'plugin "{plugin}": security.sandbox {wanted} but this machine cannot confine it\n'
         f"  bubblewrap  : {bubblewrap}\n"
         f"  landlock    : {landlock}\n"
         f"  Fix one of  : {fix}\n"
-        "  or accept it: security.sandbox: best-effort   (runs WITHOUT isolation)"
+        f"  or accept it: security.sandbox: best-effort   ({accepted}runs WITHOUT isolation)"
     )
 
 

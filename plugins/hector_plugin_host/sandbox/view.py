@@ -42,7 +42,7 @@ def view_of(plan: PluginPlan, scratch: Path) -> View:
     Raises:
         SandboxRefused: A path of `allowed_paths` is not there.
     """
-    granted, writable = _allowed(plan)
+    granted, writable = allowed_paths(plan)
     own = [plan.folder] if not is_too_wide(plan.folder) else []
     program = Path(plan.command[0])
     runtimes = homes_of(plan.command, plan.env.get("PATH") or os.environ.get("PATH", os.defpath))
@@ -84,7 +84,7 @@ def _without(place: Path, hidden: Iterable[Path]) -> list[Path]:
     return [kept for child in sorted(place.iterdir()) for kept in _without(child, inside)]
 
 
-def _allowed(plan: PluginPlan) -> tuple[list[Path], list[Path]]:
+def allowed_paths(plan: PluginPlan) -> tuple[list[Path], list[Path]]:
     readable: list[Path] = []
     writable: list[Path] = []
     for text in plan.security.allowed_paths:
