@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from hector.common.v1 import Message
 from hector.llm.v1 import LLMProviderStub
 from hector.reasoning.v1 import ReasoningStrategyStub
+from hector_config.plugin_word import plugin_word
 from hector_mesh import Mesh
 
 from .beginning import Beginning
@@ -35,7 +36,7 @@ class Agent:
         self.beginning = Beginning(self.strategy)
         self.instruction = Instruction(instruction_of(config))
         self.options_json = json.dumps({"strategy": config.reasoning.strategy, **config.reasoning.options})
-        self.handler = _handler_of(config)
+        self.handler = _handler_of(name, config, mesh)
         self.answers_plainly = self.handler is not None and _promises_message(self.handler)
         """Its answers are plain messages, and no tasks."""
         self._mesh = mesh
@@ -49,8 +50,12 @@ class Agent:
         return instance, self._models[instance]
 
 
-def _handler_of(config: AgentConfig) -> "Handler | None":
+def _handler_of(name: str, config: AgentConfig, mesh: Mesh) -> "Handler | None":
     """Return the code that answers in place of a model; None where a model does."""
+    if (word := plugin_word(config.type)) is not None:
+        from .custom.plugin import handler_of
+
+        return handler_of(name, word, mesh)
     if config.handler is None:
         return None
     from .custom.loading import load

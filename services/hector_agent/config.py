@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from hector_config import ByteSize, Duration, Misfit, Off, OneOf, RefersTo, Section
+from hector_config import ByteSize, Duration, Misfit, Off, OneOf, RefersTo, Section, Settings
 from hector_config.offer_config import MediaType
 
 from .context_config import ContextConfig
@@ -18,6 +18,7 @@ AgentType = Annotated[
     OneOf(
         "llm",
         "custom",
+        "plugin:*",
         later=["remote", "sequential", "parallel", "loop", "conditional", "runner"],
         decides=True,
     ),
@@ -104,10 +105,12 @@ class AgentConfig(Section):
     """One entry of `agents:`. Its key is the agent's name in URLs and on the command line."""
 
     type: AgentType = "llm"
-    """What kind of agent it is: "llm" asks a model, "custom" is code of your own."""
+    """What kind of agent it is: "llm" asks a model, "custom" is code of your own, `plugin:NAME` a plugin."""
     handler: HandlerName | None = None
     """type custom: what answers, as `package.module:name`. The module stands beside this file, or is
     installed; what is named is an async generator (or a coroutine) that takes the turn."""
+    config: Settings = Settings()
+    """For a plugin: settings of its own for this agent."""
     name: str = ""
     """A name to show; the key when left out."""
     description: str = ""
@@ -208,16 +211,20 @@ class AgentConfig(Section):
 
     @model_validator(mode="after")
     def _keys_belong_to_the_type(self) -> Self:
+        is_plugin = self.type.startswith("plugin:")
+        if self.config and not is_plugin:
+            raise Misfit("only plugins read it", at=("config",), hint="write type: plugin:NAME")
         if self.type != "custom":
             if self.handler is not None:
                 raise Misfit(
                     "it belongs to agents of type custom", at=("handler",), hint="write type: custom"
                 )
-            return self
-        if self.handler is None:
+            if not is_plugin:
+                return self
+        elif self.handler is None:
             raise Misfit('required with type custom, as "package.module:name"', at=("handler",))
         strange = [
-            Misfit("it belongs to agents of type llm", at=(key,), hint="type custom: the handler decides")
+            Misfit("it belongs to agents of type llm", at=(key,), hint="here something else decides")
             for key in sorted(self.model_fields_set & OF_LLM)
         ]
         if strange:

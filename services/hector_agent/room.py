@@ -100,6 +100,7 @@ def build(config: Config, mesh: Mesh, *, revision: str = "", whereabouts: Wherea
             f"the code of agents.{name} changed"
             for name, agent in agents.items()
             if name in before
+            and agent.config.handler is not None
             and before[name].config.handler == agent.config.handler
             and before[name].handler is not agent.handler
         ]

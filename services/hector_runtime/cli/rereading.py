@@ -13,6 +13,7 @@ from hector_mesh import HectorError, Renewal
 from hector_runtime.config import Config, load_config
 from hector_runtime.handlers import check_handlers
 from hector_runtime.pages import Pages
+from hector_runtime.plugins.checking import check_plugins
 from hector_runtime.process import Process
 from hector_runtime.renewing import changes, waiting
 from hector_runtime.revision import sealed_config
@@ -126,6 +127,7 @@ class Rereading:
             async with asyncio.timeout(PREPARE_S):
                 if "agent" in process.roles:
                     await asyncio.to_thread(check_handlers, found)
+                await asyncio.to_thread(check_plugins, found, process.roles)
                 sealed = await asyncio.to_thread(sealed_config, found)
                 return await self._prepared(proposal, sealed, process)
         except TimeoutError:

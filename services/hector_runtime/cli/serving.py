@@ -15,6 +15,7 @@ from hector_runtime.collector import settle
 from hector_runtime.config import Config
 from hector_runtime.handlers import check_handlers
 from hector_runtime.pages import Pages
+from hector_runtime.plugins.checking import check_plugins
 from hector_runtime.process import Process, running
 from hector_runtime.revision import sealed_config
 from hector_runtime.roles import chosen
@@ -89,6 +90,7 @@ def check_beginning(config: Config, start: Start, here: list[str]) -> None:
     """Look at what would be in the way, and make the admin secret, and show it, if there has to be one."""
     if "agent" in here:
         check_handlers(start.loaded)
+    check_plugins(start.loaded, here)
     if "gateway" in here:
         # A start that fails on its address or its certificate must not have shown, once and for all, a
         # secret that nobody reads.

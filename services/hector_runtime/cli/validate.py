@@ -60,8 +60,8 @@ def command(
 ) -> None:
     """Check config files: exit code 0 when all are good, 1 when one is not. Warnings make no file bad.
 
-    The code of agents of type custom is imported, and keys of server.a2a.signing are read, to see that they
-    can be.
+    The code of agents of type custom is imported, programs and manifests of plugins are looked at, and keys
+    of server.a2a.signing are read, to see that they can be.
     """
 
     async def work() -> bool:
@@ -99,6 +99,7 @@ def _checked(file: Path) -> "Checked":
     from hector_config.problem import in_order
     from hector_runtime.config import load_config
     from hector_runtime.handlers import check_handlers
+    from hector_runtime.plugins.checking import check_plugins
     from hector_runtime.startable import check_start
 
     try:
@@ -106,7 +107,7 @@ def _checked(file: Path) -> "Checked":
     except ConfigInvalid as error:
         return error
     problems: list[Problem] = []
-    for check in (check_handlers, check_start):
+    for check in (check_handlers, check_plugins, check_start):
         try:
             check(loaded)
         except ConfigInvalid as error:

@@ -24,6 +24,13 @@ class Catalogue:
     problems: Mapping[Path, str] = field(default_factory=dict)
     """Manifests that are of no use, and why. Nobody has asked for them, so they are in nobody's way."""
 
+    def problem_of(self, name: str) -> str:
+        """Return why the manifest of a plugin is of no use; empty if there seems to be none."""
+        for file, why in self.problems.items():
+            if file.name.startswith(f"{name}.") or file.parent.name == name:
+                return why
+        return ""
+
 
 def catalogue(config: DiscoveryConfig) -> Catalogue:
     """Look through the folders that discovery names."""

@@ -79,14 +79,21 @@ def _program(name: str, entry: PluginConfig, found: Catalogue) -> Program:
     return Program(entry.mode or "spawn", (*_of_manifest(said), *args), where or said.file.parent, said)
 
 
+def said_of(name: str, entry: PluginConfig, found: Catalogue) -> Manifest | None:
+    """Return a plugin's manifest, where it has one that can be used."""
+    try:
+        return _program(name, entry, found).manifest
+    except ProgramUnusable:
+        return None
+
+
 def _mode(entry: PluginConfig) -> Mode:
     return entry.mode or ("listen" if entry.address else "spawn")
 
 
 def _not_found(name: str, found: Catalogue) -> tuple[str]:
-    for file, why in found.problems.items():
-        if file.name.startswith(f"{name}.") or file.parent.name == name:
-            return (f"its manifest cannot be used: {why}",)
+    if why := found.problem_of(name):
+        return (f"its manifest cannot be used: {why}",)
     near = did_you_mean(nearest(name, sorted(found.manifests)))
     return (
         "it says neither path, python nor address, and discovery found no manifest of that name"

@@ -91,11 +91,15 @@ def unknown(data: Mapping[str, Data], found: Callable[[], "Catalogue"]) -> Itera
             if word is None:
                 continue
             if word.plugin not in declared:
-                manifests = found().manifests
+                there = found()
+                manifests = there.manifests
                 if word.plugin in manifests:
                     kinds = manifests[word.plugin].says.kinds
                     if KINDS[place.kind] not in kinds:
                         yield _other_kind(path, place, word, ", ".join(kinds))
+                    continue
+                if why := there.problem_of(word.plugin):
+                    yield Misfit(f"the manifest of {quoted(word.plugin)} cannot be used: {why}", at=path)
                     continue
                 names = sorted({*declared, *manifests})
                 hint = did_you_mean(nearest(word.plugin, names)) or f"plugins: {listed(names)}"

@@ -1,0 +1,65 @@
+"""Sees that plugins which a config refers to can be run, without running one, and says where if not."""
+
+import json
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from hector_config import ConfigInvalid, Loaded, Problem
+from hector_config.problem import Path, in_order, problem_at
+
+from .references import references
+
+if TYPE_CHECKING:
+    from hector_runtime.config import Config
+
+    from .manifest import Manifest
+
+
+def check_plugins(loaded: "Loaded[Config]", roles: Collection[str] | None = None) -> None:
+    """Look at programs, manifests, permissions and settings: what is wrong there is wrong with the config.
+
+    Args:
+        loaded: The config.
+        roles: Whose plugins have to be here; None: those of all.
+
+    Raises:
+        ConfigInvalid: Some of them cannot be run.
+    """
+    if not any(roles is None or one.place.role in roles for one in references(loaded.config)):
+        return
+    problems = [*_troubles(loaded, roles), *_settings(loaded)]
+    if problems:
+        raise ConfigInvalid(in_order(problems), loaded.warnings)
+
+
+def _troubles(loaded: "Loaded[Config]", roles: Collection[str] | None) -> Iterator[Problem]:
+    from .plans import planned
+
+    for trouble in planned(loaded.config, roles)[1]:
+        yield problem_at(loaded.marks[trouble.path], trouble.path, trouble.message, hint=trouble.hint)
+
+
+def _settings(loaded: "Loaded[Config]") -> Iterator[Problem]:
+    """Hold settings to the schemas that manifests have; those of the others only their plugins know."""
+    from .discovery import catalogue
+    from .program import said_of
+
+    plugins = loaded.config.plugins
+    found = catalogue(plugins.discovery)
+    wanted = {one.word.plugin for one in references(loaded.config)}
+    for kind, name, entry in plugins.entries():
+        if name in wanted and (said := said_of(name, entry, found)) is not None:
+            path: Path = ("plugins", kind, name, "config")
+            for why in _against(said, entry.config):
+                yield problem_at(loaded.marks[path], path, f"{said.file} does not allow this: {why}")
+
+
+def _against(said: "Manifest", settings: dict[str, object]) -> list[str]:
+    if not said.schema:
+        return []
+    from hector_plugin_host.schema_check import UnusableSchema, problems
+
+    try:
+        return problems(json.dumps(said.schema), json.dumps(settings))
+    except UnusableSchema as error:
+        return [f"its config_schema is no JSON Schema ({error})"]
