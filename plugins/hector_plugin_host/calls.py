@@ -59,10 +59,12 @@ class _PluginCall:
     _visit = ""
     _ticket: int | None = None
 
-    def __init__(self, way: Way, request: Any, timeout: float | None, metadata: Any) -> None:
+    def __init__(
+        self, way: Way, request: Any, *, timeout: float | None = None, metadata: Any = None, **_: Any
+    ) -> None:
         self._way = way
         now = way.now()
-        self._limit_s, self._by_security = way.limit(timeout)
+        self._limit_s = way.limit_s(timeout)
         self._deadline = now + self._limit_s
         self._metadata = metadata
         self._begun = now
@@ -190,12 +192,14 @@ class _PluginCall:
     def _begin(self, worker: Generation) -> None:
         way = self._way
         self._worker, self._begun = worker, way.now()
-        metadata = (*(self._metadata or ()), *worker.metadata)
+        metadata = (*self._metadata, *worker.metadata) if self._metadata else worker.metadata
         if way.visits.wanted:
             self._visit = self._visit or way.visits.enter(self._deadline)
             metadata = (*metadata, (way.visits.HEADER, self._visit))
         worker.calls.add(self)
-        left_s = max(_LEAST_S, self._deadline - self._begun)
+        left_s = self._deadline - self._begun
+        if left_s < _LEAST_S:
+            left_s = _LEAST_S
         self._rpc = rpc = worker.start(self.shape, way.method)(self._wire, timeout=left_s, metadata=metadata)
         if self._cancelled:
             rpc.cancel()
@@ -208,10 +212,21 @@ class _PluginCall:
         assert worker is not None
         now = way.now()
         code = _code_of(rpc)
+        if code is StatusCode.OK:  # the usual end has a short way
+            worker.calls.discard(self)
+            way.admission.release(worker, now - self._begun)
+            if worker.is_retiring:
+                worker.left()
+            worker.answers += 1
+            way.breaker.ended(self._ticket, now, False)  # type: ignore[arg-type]  # there is one
+            self._ticket = None
+            way.count(code, now - self._begun)
+            self._finish()
+            return
         if code is StatusCode.CANCELLED and worker.is_closing and not self._cancelled and self._error is None:
             code, self._lost = StatusCode.UNAVAILABLE, True
         took_s = now - self._begun
-        way.admission.release(worker, took_s if code is StatusCode.OK else None)
+        way.admission.release(worker)
         worker.calls.discard(self)
         worker.left()
         if code not in _NO_SIGN:
@@ -285,7 +300,7 @@ class _PluginCall:
                 self._way.plugin,
                 self._way.rpc,
                 self._limit_s,
-                by_security=self._by_security,
+                by_security=self._limit_s == worker.plan.security.timeout_s,
                 exit_=worker.exit_sentence(),
                 secrets=worker.plan.secrets,
             )

@@ -30,7 +30,7 @@ class PluginChannel(SocketlessChannel):
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryUnaryMultiCallable[Request, Response]":
         way = self._way(method, (request_serializer, response_deserializer))
-        return unary(partial(_start, PluginUnaryCall, way), method)
+        return unary(partial(PluginUnaryCall, way), method)
 
     def unary_stream(
         self,
@@ -40,16 +40,4 @@ class PluginChannel(SocketlessChannel):
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
         way = self._way(method, (request_serializer, response_deserializer))
-        return stream(partial(_start, PluginStreamCall, way), method)
-
-
-def _start(
-    shape: Callable[..., Any],
-    way: Way,
-    request: Any,
-    *,
-    timeout: float | None = None,
-    metadata: Any = None,
-    **_: Any,
-) -> Any:
-    return shape(way, request, timeout, metadata)
+        return stream(partial(PluginStreamCall, way), method)

@@ -91,6 +91,8 @@ class Generation:
         self.plan, self.number = plan, number
         self.fingerprint = fingerprint(plan)
         self.process: PluginProcess | None = None
+        self.metadata: tuple[tuple[str, str], ...] = ()
+        """What each call of it carries."""
         self.info: GetInfoResponse | None = None
         self.place = 1
         """Which of the plugin's processes that run side by side it is."""
@@ -98,6 +100,7 @@ class Generation:
         self.answers = 0
         """How often it has answered anything; a sign of life."""
         self.serving = True
+        self.is_retiring = False
         self.is_closing = False
         """Whether its connection is being closed: calls that are cancelled with it are lost."""
         self.started: asyncio.Future[None] = loop.create_future()
@@ -117,11 +120,6 @@ class Generation:
     def is_alive(self) -> bool:
         """Whether its process is there, as far as one knows."""
         return self.process is not None and not self.process.exited.done() and not self.over.done()
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What each call of it carries."""
-        return self.process.metadata if self.process is not None else ()
 
     def exit_sentence(self) -> str:
         """Say how its process ended; empty if it has not."""
@@ -160,7 +158,7 @@ class Generation:
         if not self.started.done():
             self._task.cancel()
             return
-        self._drain_s = drain_s
+        self._drain_s, self.is_retiring = drain_s, True
         self._retiring.set()
         self.left()
 
@@ -209,7 +207,7 @@ class Generation:
             plan, generation=self.number, host_target=self._told.host_target, journal=self._journal
         )
         async with launching as process:
-            self.process = process
+            self.process, self.metadata = process, process.metadata
             self._told = replace(self._told, host_target=process.host_target)
             self._on_change("configuring")
             await self._introduce(process)

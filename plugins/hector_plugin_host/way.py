@@ -5,6 +5,8 @@ from typing import Any
 
 from grpc import StatusCode
 
+from hector_mesh.metrics import enabled
+
 from .admission import Admission
 from .breaker import Breaker, Circuit
 from .clock import Clock
@@ -39,15 +41,15 @@ class Way:
         self.now = clock.now
         self._plan = plan
 
-    def limit(self, timeout_s: float | None) -> tuple[float, bool]:
-        """Return how long a call may take, and whether that is the plugin's own limit."""
-        own_s = self._plan().security.timeout_s
-        if own_s and (timeout_s is None or own_s < timeout_s):
-            return min(own_s, DEFAULT_S), True
-        return min(DEFAULT_S, DEFAULT_S if timeout_s is None else timeout_s), False
+    def limit_s(self, timeout_s: float | None) -> float:
+        """Return how long a call may take."""
+        limit_s = self._plan().security.timeout_s or DEFAULT_S
+        return timeout_s if timeout_s is not None and timeout_s < limit_s else limit_s
 
     def count(self, code: StatusCode, took_s: float | None) -> None:
         """Take note of a call that has ended."""
+        if not enabled():
+            return
         CALLS.add(self.plugin, self.rpc, code.name)
         if took_s is not None:
             CALL_S.observe(self.plugin, self.rpc, value=took_s)
