@@ -21,6 +21,7 @@ from ..tool_calls import slow  # noqa: TID252
 AT_ONCE = 64
 CANCELLED = 100
 CALLS = 5_000
+ROUNDS = 6
 
 
 @check(
@@ -149,7 +150,9 @@ async def keeps_to_its_number(stage: Stage) -> None:
     "R1",
     MUST,
     "5,000 calls leave nothing behind",
-    rule="after 5,000 calls its memory has grown by less than 20 %, or has stopped growing after 5,000 more",
+    rule="after 5,000 calls its memory has grown by less than 20 %, or it stops growing soon: of six rounds "
+    "of 5,000 calls "
+    "the last two do not both add more than 10 %",
     mend="look for lists and caches that only grow, and for tasks that nobody ends",
 )
 async def leaves_nothing_behind(stage: Stage) -> None:
@@ -158,16 +161,16 @@ async def leaves_nothing_behind(stage: Stage) -> None:
             raise NotApplicable("memory can only be measured of a process on Linux")
         kinds = _some(stage)
         await _many(plugin, kinds, CALLS // 5)
-        before = _memory(plugin)
-        await _many(plugin, kinds, CALLS)
-        after = _memory(plugin)
-        if after < 1.2 * before:
-            return
-        await _many(plugin, kinds, CALLS)
-        later = _memory(plugin)
-        if later > 1.1 * after:
-            grown = " → ".join(f"{size / (1 << 20):.0f} MiB" for size in (before, after, later))
-            raise Broken(grown, f"{CALLS:,} calls, and {CALLS:,} more")
+        sizes = [_memory(plugin)]
+        for _ in range(ROUNDS):
+            await _many(plugin, kinds, CALLS)
+            sizes.append(_memory(plugin))
+            # A heap may be filled before it is swept: what counts is whether it goes on growing.
+            if sizes[-1] < 1.2 * sizes[0] or sizes[-1] < 1.02 * sizes[-2]:
+                return
+        if sizes[-1] > 1.1 * sizes[-2] and sizes[-2] > 1.1 * sizes[-3]:
+            grown = " → ".join(f"{size >> 20}" for size in sizes)
+            raise Broken(f"MiB: {grown}", f"{ROUNDS} rounds of {CALLS:,} calls")
 
 
 def _some(stage: Stage) -> tuple["PluginKind.ValueType", ...]:
