@@ -210,6 +210,7 @@ mod tests {
     use serde::Deserialize;
 
     #[derive(Deserialize, JsonSchema)]
+    #[allow(dead_code)] // what is read is looked at by its errors alone
     struct Sample {
         /// How loud.
         #[serde(default)]
@@ -219,6 +220,7 @@ mod tests {
     }
 
     #[derive(Deserialize, JsonSchema)]
+    #[allow(dead_code)]
     #[serde(deny_unknown_fields)]
     struct Place {
         city: String,

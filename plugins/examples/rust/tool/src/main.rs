@@ -6,14 +6,12 @@ struct Config {
     #[serde(default)]
     suffix: String,
 }
-
 tools! {
     /// Turns a text into upper case.
     #[hint(read_only, idempotent)]
     async fn upper(call: Call, /** The text. */ text: String) -> Result<String, Failure> {
         Ok(text.to_uppercase() + &call.settings::<Config>()?.suffix)
     }
-
     /// Waits for some seconds.
     #[hint(read_only, idempotent)]
     async fn wait(call: Call, /** How long. */ seconds: f64) -> Result<String, Failure> {
@@ -23,7 +21,8 @@ tools! {
         Ok("waited".into())
     }
 }
-
 fn main() -> std::process::ExitCode {
     serve(Plugin::new("example-tool", "1.0.0").settings::<Config>().tools(tools()))
 }
+#[cfg(test)]
+mod tests;

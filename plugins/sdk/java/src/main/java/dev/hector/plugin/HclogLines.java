@@ -46,6 +46,10 @@ final class HclogLines extends Handler {
     root.addHandler(new HclogLines(System.err));
     root.setLevel(named(level));
     LIBRARY.setLevel(Level.INFO); // at finer levels it tells of every frame
+  }
+
+  /** Keeps libraries from warning of what is as it should be. */
+  static void hush() {
     TALKATIVE.forEach(logger -> logger.setLevel(Level.SEVERE));
   }
 

@@ -24,6 +24,7 @@ final class Served {
   private final Server server;
 
   Served(Plugin plugin, String address, String token, Ending end) {
+    HclogLines.hush();
     this.end = end;
     listening = Listening.on(address);
     door = new Door(token, end);
