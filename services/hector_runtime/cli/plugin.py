@@ -8,6 +8,7 @@ COMMANDS = {
     "inspect": "Start a plugin, and show what it says of itself.",
     "call": "Make one call of a plugin, in JSON.",
     "test": "Test a plugin in any language against the rules that Hector relies on.",
+    "doctor": "Say what this machine can confine plugins with.",
     "protos": "Write the contracts into a folder, for gRPC code generators.",
 }
 """Name and purpose; `list` is in plugin_list.py, and so on."""

@@ -20,7 +20,7 @@ def check_plugins(loaded: "Loaded[Config]", roles: Collection[str] | None = None
 
     Args:
         loaded: The config.
-        roles: Whose plugins have to be here; None: those of all.
+        roles: Whose plugins have to be here; None: those of all, and what confines them has to be here too.
 
     Raises:
         ConfigInvalid: Some of them cannot be run.
@@ -28,6 +28,8 @@ def check_plugins(loaded: "Loaded[Config]", roles: Collection[str] | None = None
     if not any(roles is None or one.place.role in roles for one in references(loaded.config)):
         return
     problems = [*_troubles(loaded, roles), *_settings(loaded)]
+    if roles is None:  # a server starts without a plugin that cannot be confined, and says so
+        problems += _unconfined(loaded)
     if problems:
         raise ConfigInvalid(in_order(problems), loaded.warnings)
 
@@ -37,6 +39,19 @@ def _troubles(loaded: "Loaded[Config]", roles: Collection[str] | None) -> Iterat
 
     for trouble in planned(loaded.config, roles)[1]:
         yield problem_at(loaded.marks[trouble.path], trouble.path, trouble.message, hint=trouble.hint)
+
+
+def _unconfined(loaded: "Loaded[Config]") -> Iterator[Problem]:
+    """Ask whether this machine can confine plugins as the config says."""
+    from hector_plugin_host.sandbox import refusal
+
+    from .plans import planned
+
+    kinds = {name: kind for kind, name, _ in loaded.config.plugins.entries()}
+    for plan in planned(loaded.config)[0]:
+        if plan.name in kinds and (why := refusal(plan)):
+            path: Path = ("plugins", kinds[plan.name], plan.name)
+            yield problem_at(loaded.marks[path], (*path, "security"), why)
 
 
 def _settings(loaded: "Loaded[Config]") -> Iterator[Problem]:
