@@ -12,6 +12,8 @@ from typing import Any
 from hector.agent.v1 import RunEvent, TextAppended
 from hector_mesh import HectorError
 
+from .growing import OpenText
+
 RING_BYTES = 1 << 20
 """How far a reader may fall behind before it must read the log instead."""
 KEPT_BYTES = 16 * 1024
@@ -20,6 +22,9 @@ EVENT_BYTES = 600
 """What an event takes beside its content: many small ones must not take more than a few large ones."""
 BATCH = 500
 """Events that a reader takes at once."""
+ROUNDS = 8
+"""Rounds of the event loop between two looks of a reader at text that grows: what is said in them is one
+event for it, and not one for each word. Where nothing else is done they take some 0.1 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +85,13 @@ class Feed:
         self._ring: list[Shown] = []
         self._first = self._next = first_seq
         self._size_bytes = 0
-        self._open: TextAppended | None = None
-        self._text = ""
+        self._open: OpenText | None = None
         self._pieces: dict[tuple[int, int], Shown] = {}
         """What is left of a text for readers who have its beginning, by place: most have the same."""
         self._followers: list[Follower] = []
         self._waiting: set[asyncio.Future[None]] = set()
+        self._resting: tuple[asyncio.Future[None], ...] = ()
+        """Readers who have just got text, and let more of it come together."""
         self.watched: Callable[[bool], None] | None = None
         """Is told when there are readers, and when there are none any more."""
         self.over = False
@@ -118,14 +124,12 @@ class Feed:
         return len(self._followers)
 
     @property
-    def open_text(self) -> TextAppended | None:
+    def open_text(self) -> OpenText | None:
         """All of the text that will be committed as the next event, as far as it was shown."""
         return self._open
 
     def join(self, follower: Follower) -> None:
         """Keep from now on what a reader has not got."""
-        if not self._followers and self._open is not None:
-            self._text = self._open.text
         if follower.offset and self._open is not None and follower.seq + 1 == self._next:
             follower.artifact = self._open.artifact_id
         self._followers.append(follower)
@@ -143,13 +147,13 @@ class Feed:
     def begin(self, next_seq: int) -> None:
         """Go on behind events that were not shown here: who has not got them reads the log."""
         if next_seq > self._next:
-            self._open, self._text, self._next = None, "", next_seq
+            self._open, self._next = None, next_seq
             self._forget()
             self._wake()
 
     def publish(self, events: Iterable[RunEvent]) -> None:
         """Show committed events. Open text is among them now, or void."""
-        self._open, self._text = None, ""
+        self._open = None
         if not self._followers:
             for event in events:
                 self._next = event.seq + 1
@@ -165,13 +169,13 @@ class Feed:
         self._pieces.clear()
         self._wake()
 
-    def show(self, text: TextAppended) -> None:
-        """Show all of the text that will be committed as the next event."""
+    def show(self, text: OpenText) -> None:
+        """Show all of the text that will be committed as the next event; again when it has grown."""
         self._open = text
-        if self._followers:
-            self._text = text.text
+        if self._pieces:
             self._pieces.clear()
-            self._wake()
+        if self._waiting:
+            self._wake_waiting()
 
     def end(self, failure: HectorError | None = None) -> None:
         """Let readers go once they have read everything; a failure says why it is not all."""
@@ -201,11 +205,12 @@ class Feed:
             if shown is not None:
                 found.append(shown)
         if seq + 1 == self._next:
-            if self._open is not None and len(self._text) > offset:
-                found.append(self._piece(offset))
+            text = self._open
+            if text is not None and text.size > offset:
+                found.append(self._piece(text, offset))
                 if not offset:
-                    follower.artifact = self._open.artifact_id
-                offset = len(self._text)
+                    follower.artifact = text.artifact_id
+                offset = text.size
             if ring and len(self._followers) == 1:
                 self._forget()
         follower.seq, follower.offset = seq, offset
@@ -219,6 +224,26 @@ class Feed:
             await waiter
         finally:
             self._waiting.discard(waiter)
+
+    async def rest(self) -> None:
+        """Let more of the open text come together: for a few rounds of the loop, or until it is committed."""
+        if self._open is None or self.over:
+            return
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        if not self._resting:
+            loop.call_soon(self._count, loop, waiter, ROUNDS)
+        self._resting = (*self._resting, waiter)
+        await waiter
+
+    def _count(self, loop: asyncio.AbstractEventLoop, first: "asyncio.Future[None]", rounds: int) -> None:
+        """Wake those who rest when the first of them has done so for long enough."""
+        if not self._resting or self._resting[0] is not first:
+            return
+        if rounds > 1:
+            loop.call_soon(self._count, loop, first, rounds - 1)
+        else:
+            self._wake_resting()
 
     def _forget(self) -> None:
         """Empty the ring: everybody has what is in it, or reads the log."""
@@ -240,22 +265,26 @@ class Feed:
 
     def _wake(self) -> None:
         if self._waiting:
-            waiting, self._waiting = self._waiting, set()
-            for waiter in waiting:
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._wake_waiting()
+        if self._resting:
+            self._wake_resting()
 
-    def _piece(self, offset: int) -> Shown:
+    def _wake_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, set()
+        _wake(waiting)
+
+    def _wake_resting(self) -> None:
+        resting, self._resting = self._resting, ()
+        _wake(resting)
+
+    def _piece(self, text: OpenText, offset: int) -> Shown:
         """Return the open text from an offset on."""
         known = self._pieces.get((self._next, offset))
         if known is None:
-            assert self._open is not None
-            text = TextAppended(
-                artifact_id=self._open.artifact_id,
-                text=self._text[offset:],
-                append=self._open.append or offset > 0,
+            more = TextAppended(
+                artifact_id=text.artifact_id, text=text.text[offset:], append=text.append or offset > 0
             )
-            known = Shown(RunEvent(seq=self._next, provisional=True, offset=offset, text_appended=text))
+            known = Shown(RunEvent(seq=self._next, provisional=True, offset=offset, text_appended=more))
             self._pieces[self._next, offset] = known
         return known
 
@@ -271,6 +300,12 @@ class Feed:
             return None if rest is None else shown
         known = self._pieces[event.seq, offset] = Shown(rest)
         return known
+
+
+def _wake(waiters: "Iterable[asyncio.Future[None]]") -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
 
 
 def rest_of(event: RunEvent, offset: int) -> tuple[RunEvent | None, int]:

@@ -9,6 +9,7 @@ from hector_store import RunLog, RunRow
 
 from .errors import HistoryPruned
 from .feed import Cursor, Feed, Shown
+from .growing import OpenText
 from .ledger import begins, events_of
 from .tail import Reader
 from .view import PLACE, SHOWN, fold, new_task, update
@@ -152,7 +153,7 @@ def first(task: "a2a.Task", cursor: Cursor) -> "a2a.StreamResponse":
 
 def _begun(events: list[RunEvent], feed: Feed | None, cursor: Cursor) -> TextAppended | None:
     """Return the beginning of a text that a reader has; None: there is no such text."""
-    text = None
+    text: TextAppended | OpenText | None = None
     if events and events[-1].seq == cursor.seq + 1:
         if events[-1].WhichOneof("event") == "text_appended":
             text = events[-1].text_appended

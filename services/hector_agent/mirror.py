@@ -9,11 +9,12 @@ from contextlib import aclosing
 
 from grpc.aio import AioRpcError
 
-from hector.agent.v1 import AgentServiceStub, RunEvent, TailRequest, TextAppended
+from hector.agent.v1 import AgentServiceStub, RunEvent, TailRequest
 from hector_mesh import Call, HectorError, Mesh, Peers, Principal, can_dial, info_of, scope, streaming
 from hector_store import RunLog, Standing, readable
 
 from .feed import BATCH, Feed
+from .growing import OpenText
 from .ledger import KINDS
 from .run import event_of
 from .view import FINAL
@@ -128,7 +129,7 @@ class Mirror:
         feed, told = self._feed, False
         text = feed.open_text
         request = TailRequest(
-            run=standing.run_id, after=feed.next - 1, offset=len(text.text) if text else 0, mirror=True
+            run=standing.run_id, after=feed.next - 1, offset=text.size if text else 0, mirror=True
         )
         call = Call(principal=Principal(standing.owner), app=standing.app)
         async with self._peers.channel(standing.target) as channel:
@@ -154,11 +155,11 @@ class Mirror:
                 feed.end()
             return True
         text, more = feed.open_text, event.text_appended
-        if event.offset != (len(text.text) if text is not None else 0):
+        if event.offset != (text.size if text is not None else 0):
             return False
         if text is None:
-            text = TextAppended(artifact_id=more.artifact_id, append=more.append)
-        text.text += more.text
+            text = OpenText(more.artifact_id, append=more.append)
+        text.add(more.text)
         feed.show(text)
         return True
 

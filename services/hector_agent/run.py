@@ -41,6 +41,7 @@ from hector_store import (
 from .conversation import from_a2a
 from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
+from .growing import OpenText
 from .sessions.scopes import OF_USER, kept_of, lasting, tells
 from .view import FINAL, INTERRUPTED, fold, listed, listed_after, state_of
 
@@ -107,8 +108,7 @@ class Run:
         self._log = log
         self._next_seq = next_seq
         self._lock = asyncio.Lock()
-        self._open: TextAppended | None = None
-        self._open_chars = 0
+        self._open: OpenText | None = None
         self._doubted_chars: int | None = None  # of the open text, that may be in the log; None: no doubt
         self._growing = ""  # the artifact that is not marked as ended yet
         self._flushing: asyncio.TimerHandle | None = None
@@ -221,7 +221,7 @@ class Run:
 
     def show(self, artifact_id: str, text: str, *, begun: bool = False) -> None:
         """Append to the answer: seen at once, committed soon. `begun`: its artifact is there."""
-        if self.over:  # whoever says it was left behind
+        if self.state in FINAL:  # whoever says it was left behind
             return
         if self._open is None:
             # Its first piece may still be on its way to the log, and so not be in the task yet.
@@ -230,18 +230,17 @@ class Run:
                 or artifact_id == self._growing
                 or any(artifact.artifact_id == artifact_id for artifact in self.task.artifacts)
             )
-            self._open = TextAppended(artifact_id=artifact_id, text=text, append=known)
-            self._growing, self._open_chars = artifact_id, 0
+            self._open = OpenText(artifact_id, text, append=known)
+            self._growing = artifact_id
         else:
-            self._open.text += text
-        self._open_chars += len(text)
+            self._open.add(text)
         if not self._lock.locked():
             self.feed.show(self._open)
         if self.draft is not None:
             return  # it is about to be written in any case
         if self._flushing is None:
             self._flush_in(FLUSH_S)
-        elif self._open_chars >= FLUSH_CHARS and not self._lock.locked():
+        elif self._open.size >= FLUSH_CHARS and not self._lock.locked():
             self._stop_timer()
             self._flush()
 
@@ -373,8 +372,7 @@ class Run:
                 events, last = events()
             text, self._open = self._open, None
             if text is not None:
-                events = [RunEvent(text_appended=text), *events]
-                events[0].text_appended.last = last
+                events = [RunEvent(text_appended=text.event(last=last)), *events]
             elif last and self._growing:
                 ended = TextAppended(artifact_id=self._growing, append=True, last=True)
                 events = [RunEvent(text_appended=ended), *events]
@@ -397,7 +395,7 @@ class Run:
             except HectorError as error:
                 # Of a draft's two transactions the first is done when it is a draft no more.
                 if error.reason == IN_DOUBT or (was_draft and self.draft is None):
-                    self._doubted_chars = len(text.text) if text is not None else 0
+                    self._doubted_chars = text.size if text is not None else 0
                 self._reopen(text)
                 raise
             time = Timestamp()
@@ -468,22 +466,19 @@ class Run:
             return
         if self._open is not None and doubted_chars:
             rest = self._open.text[doubted_chars:]
-            self._open_chars = len(rest)
-            self._open = (
-                TextAppended(artifact_id=self._open.artifact_id, text=rest, append=True) if rest else None
-            )
+            self._open = OpenText(self._open.artifact_id, rest, append=True) if rest else None
         events = [event_of(row) for row in rows]
         if events[0].text_appended.last:
             self._growing = ""
         self._take(events, state_of(events), rows[-1].seq + 1)
 
-    def _reopen(self, text: TextAppended | None) -> None:
+    def _reopen(self, text: OpenText | None) -> None:
         """Take back text that was not written, so that whatever is written next has it."""
         if text is None:
             return
         if self._open is not None:
-            text.text += self._open.text
-        self._open, self._open_chars = text, len(text.text)
+            text.add(self._open.text)
+        self._open = text
         self.feed.show(text)
         if not self.cannot_write:
             self._flush_in(FLUSH_AGAIN_S)

@@ -111,6 +111,6 @@ async def brought_up(feed: Feed, cursor: Cursor) -> None:
     with suppress(TimeoutError):  # it may be lost: then the reader goes on before it
         async with asyncio.timeout(BROUGHT_UP_S):
             while feed.next == cursor.seq + 1 and not feed.over:
-                if feed.open_text is not None and len(feed.open_text.text) >= cursor.offset:
+                if feed.open_text is not None and feed.open_text.size >= cursor.offset:
                     return
                 await feed.change()

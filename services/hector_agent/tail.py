@@ -55,6 +55,8 @@ class Reader(Follower):
             HectorError: HistoryPruned: events that the reader wants are not kept any more. Others: the run's
                 owner could not go on.
         """
+        if self.offset and self._feed is not None:
+            await self._feed.rest()
         while not self._is_done:
             feed = self._feed
             if feed is None or self.seq + 1 < feed.first:
