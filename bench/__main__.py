@@ -20,6 +20,7 @@ import durable
 import many_processes
 import one_process
 import paces
+import plugins
 import quickstart
 import runs
 from figures import Figure, table, table_of
@@ -40,8 +41,11 @@ PARTS: dict[str, Part] = {
     "peers": beside.peers,
     "a2a": a2a_border.border,
     "runs": runs.runs,
+    "plugins": plugins.plugins,
 }
-UNASKED = [name for name in PARTS if name not in ("databases", "peers", "a2a", "runs")]  # they take more
+ASKED = ("databases", "peers", "a2a", "runs", "plugins")
+"""Parts that take more, of time or of the machine."""
+UNASKED = [name for name in PARTS if name not in ASKED]
 
 
 def main() -> None:
@@ -52,7 +56,7 @@ def main() -> None:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"of {', '.join(PARTS)}; all but databases, peers, a2a and runs if left out",
+        help=f"of {', '.join(PARTS)}; all but {', '.join(ASKED)} if left out",
     )
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument("--rounds", type=int)

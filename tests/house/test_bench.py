@@ -13,6 +13,7 @@ PARTS = [
     ["growth", "quickstart"],
     ["a2a", "--memory", "--no-peer"],
     ["runs", "--kind", "steps", "length"],
+    ["plugins"],
 ]
 SHORT = ["--quick", "--json", "--seconds", "0.3", "--clients", "1", "--answers", "20", "40"]
 
