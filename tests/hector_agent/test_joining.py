@@ -3,11 +3,19 @@
 import asyncio
 
 import pytest
+from support.custom_agent import answering, said
+from support.scripted_agent import as_ada
 
-from hector.agent.v1 import RUN_STATE_COMPLETED, RunEvent, StatusChanged
+import hector_a2a as a2a
+from hector.agent.v1 import RUN_STATE_COMPLETED, RUN_STATE_WORKING, RunEvent, StatusChanged
+from hector_agent import custom
+from hector_agent.custom.answer import Answer
+from hector_agent.custom.legs import Leg
 from hector_agent.feed import ROUNDS, Cursor, Feed
 from hector_agent.growing import OpenText
+from hector_agent.run import Place
 from hector_agent.tail import Reader
+from hector_mesh import streaming
 from hector_store import RunLog
 
 
@@ -98,3 +106,95 @@ async def test_text_that_grows_is_all_there_whenever_it_is_asked_for():
     assert (text.text, text.size) == ("schön one two", 13)
     event = text.event(last=True)
     assert (event.text, event.append, event.last) == ("schön one two", True, True)
+
+
+class Written:
+    """A run that takes note of what is to be written, commit by commit."""
+
+    stopping, undecided, state = False, None, RUN_STATE_WORKING
+    place = Place("run", "default", "ada", "echo", "context", 1, 1)
+
+    def __init__(self):
+        self.commits = []
+
+    def takes_back(self, artifact_id):
+        return False
+
+    def begin(self, late):
+        self.commits.append(len(late()[0]))
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
+class NothingChanged:
+    def _changes(self):
+        return "", ""
+
+
+@pytest.fixture
+async def written():
+    return Written()
+
+
+@pytest.fixture
+def answer(written) -> Answer:
+    return Answer(written, NothingChanged(), 1000, Leg())
+
+
+async def test_pieces_said_in_a_row_are_one_commit_and_the_first_of_them_waits_for_none(written, answer):
+    for number in range(5):
+        await answer.take(custom.piece("list", f"{number} ", append=number > 0))
+        await rounds(1)
+    assert written.commits == [1]
+    await rounds(2 * ROUNDS)
+    assert written.commits == [1, 4]
+    await answer.take(custom.piece("list", "last"))
+    await rounds(2)
+    assert written.commits == [1, 4, 1]
+
+
+async def test_what_was_said_before_a_failure_is_committed_before_it(written, answer):
+    for word in ("one", "two"):
+        await answer.take(custom.piece("list", word, append=word == "two"))
+        await rounds(1)
+    assert written.commits == [1]
+    answer.break_off()
+    assert written.commits == [1, 1]
+
+
+PIECES = """
+    import asyncio
+    from hector_agent.custom import piece
+
+    async def echo(turn):
+        for number in range(9):
+            yield piece("list", f"{number} ", append=number > 0)
+            await asyncio.sleep(0)
+        if turn.text == "fail":
+            raise KeyError
+        if turn.text == "wait":
+            await asyncio.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("ends", ["well", "fail"])
+async def test_pieces_said_in_a_row_are_all_in_the_task_however_it_ends(mesh_under_test, tmp_path, ends):
+    async with answering(mesh_under_test, tmp_path, PIECES) as agent:
+        with as_ada():
+            task = (await agent.SendMessage(said(ends))).task
+    assert [part.text for part in task.artifacts[0].parts] == [f"{number} " for number in range(9)]
+
+
+async def test_a_handler_that_waits_has_said_everything_before(mesh_under_test, tmp_path):
+    async with answering(mesh_under_test, tmp_path, PIECES) as agent:
+        with as_ada():
+            seen = []
+            async with asyncio.timeout(20), streaming(agent.SendStreamingMessage(said("wait"))) as events:
+                async for event in events:
+                    if event.HasField("artifact_update"):
+                        seen += [part.text for part in event.artifact_update.artifact.parts]
+                    if seen and seen[-1] == "8 ":
+                        break
+            assert seen == [f"{number} " for number in range(9)]
+            await agent.CancelTask(a2a.CancelTaskRequest(id=event.artifact_update.task_id))

@@ -46,6 +46,8 @@ STATES: "Mapping[int, RunState.ValueType]" = {
 """What an agent may say of how it is."""
 PENDING_EVENTS, PENDING_BYTES = 64, 256 * 1024
 """How much a handler may say before it has to wait for the log."""
+ROUNDS = 8
+"""Rounds of the event loop from one commit to the next: what is said in them is committed together."""
 ANSWER = "answer-"
 
 
@@ -119,6 +121,12 @@ class Answer:
         if self._failure is not None:
             raise self._failure
 
+    def break_off(self) -> None:
+        """Let what was said so far be committed although it does not come to an end."""
+        if self._flushing is not None:
+            self._unschedule()
+            self._flush()
+
     async def finish(self) -> None:
         """Commit the rest, and how it ended.
 
@@ -153,7 +161,8 @@ class Answer:
     def _say_text(self, text: str) -> None:
         if not text:
             return
-        self._decided()
+        if not self._begun:
+            self._decided()
         try:
             self._spend(len(text.encode()))
         except UnicodeEncodeError:
@@ -266,13 +275,21 @@ class Answer:
         self._decided()
         self._pending.append(event)
         if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().call_soon(self._flush)
+            self._flush_in(0)
 
-    def _flush(self) -> None:
+    def _flush(self, rounds: int = 0) -> None:
+        """Commit what waits, if there was no commit for a few rounds; and so again while more is said."""
+        if rounds:
+            self._flush_in(rounds - 1)
+            return
         self._flushing = None
         if self._pending:
             self._begins += 1
             self._run.begin(self._taken).add_done_callback(self._written)
+            self._flush_in(ROUNDS)
+
+    def _flush_in(self, rounds: int) -> None:
+        self._flushing = asyncio.get_running_loop().call_soon(self._flush, rounds)
 
     def _written(self, write: "asyncio.Task[None]") -> None:
         self._begins -= 1

@@ -84,6 +84,9 @@ async def answer(
         await said.commit()
         await _ask_about(run, [doubt.name], {doubt.name: doubt.effect_id})
         return
+    except BaseException:
+        said.break_off()
+        raise
     finally:
         turn._steps = turn._rests = None  # they know what was said, which knows the turn: a circle
     await said.finish()
