@@ -1,6 +1,6 @@
 """What the border itself refuses. Everything else comes from behind it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 from grpc import StatusCode
@@ -231,6 +231,18 @@ class NotForYou(Refusal):
 
     def __init__(self, what: str, role: str) -> None:
         super().__init__(f"{what} needs the role {role}; send a credential that has it", role=role)
+
+
+class NoSuchPlugin(Refusal):
+    """No plugin of that name runs in this process."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "PLUGIN_NOT_FOUND"
+    status = 404
+
+    def __init__(self, name: str, known: Collection[str]) -> None:
+        names = ", ".join(sorted(known)) or "none"
+        super().__init__(f"no plugin {name!r} runs here (running: {names})", plugin=name)
 
 
 class NoSuchRevision(Refusal):

@@ -22,6 +22,8 @@ from .history_pages import HistoryPages
 from .in_flight import InFlight
 from .methods import Method, methods_of
 from .operations import Operations
+from .plugin_pages import PluginPages
+from .plugin_source import PluginSource
 from .probes import Probes
 from .public import Public
 from .push_pages import PushPages
@@ -47,6 +49,7 @@ class Behind:
     source: ConfigSource | None
     encrypted: bool
     beside: Beside | None = None
+    plugins: PluginSource | None = None
 
     def methods(self) -> Mapping[str, Method]:
         """Return A2A's operations, as the mesh serves them."""
@@ -71,7 +74,7 @@ class HttpPort:
         self._card, self.public = card, public
         server, access = behind.server, behind.access
         self.cards = Cards(behind.directory, access, lambda: self.public, self._seen(server.a2a))
-        self.probes = Probes(behind.mesh, public, behind.beside)
+        self.probes = Probes(behind.mesh, public, behind.beside, behind.plugins)
         self._operations = Operations(
             behind.methods(), behind.directory, server, behind.in_flight, self.cards, revision=behind.revision
         )
@@ -88,6 +91,7 @@ class HttpPort:
             others={
                 "command": CommandPages(access, behind.mesh, server),
                 "queue": QueuePages(access, behind.mesh),
+                "plugin": PluginPages(access, behind.plugins),
             },
             cors=Cors(server.cors),
             always=STRICT if behind.encrypted else (),

@@ -10,6 +10,7 @@ from hector_mesh import HectorError, Mesh
 
 from .beside import Beside
 from .exchange import Exchange
+from .plugin_source import PluginSource
 from .public import Public
 
 CHECK_S = 2.0
@@ -40,8 +41,14 @@ _NEEDED = "agent"
 class Probes:
     """Serves /live, /ready and /health. Nobody needs a credential for them."""
 
-    def __init__(self, mesh: Mesh, public: Public, beside: Beside | None = None) -> None:
-        self._mesh, self._public, self._beside = mesh, public, beside
+    def __init__(
+        self,
+        mesh: Mesh,
+        public: Public,
+        beside: Beside | None = None,
+        plugins: PluginSource | None = None,
+    ) -> None:
+        self._mesh, self._public, self._beside, self._plugins = mesh, public, beside, plugins
         self.stopping = False
         """The server takes no more traffic."""
 
@@ -62,6 +69,8 @@ class Probes:
     async def health(self, exchange: Exchange) -> None:
         """Say all of it; 200 as long as anybody can say anything."""
         reasons = await self._reasons(parts=tuple(PARTS))
+        if self._plugins is not None and not self.stopping:
+            reasons += [f"plugin {name}: {state}" for name, state in self._plugins.unwell().items()]
         if self._beside is not None and not self.stopping:
             reasons += [*self._beside.missing(), *await self._beside.waiting()]
         methods = ["bearer"] if self._public.authenticates else []

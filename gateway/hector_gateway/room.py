@@ -28,6 +28,7 @@ from .http_port import Behind, HttpPort
 from .in_flight import InFlight
 from .listening import Server, Sharing, places, serving_http
 from .measuring import STREAMS
+from .plugin_source import PluginSource
 from .public import Public, reachable
 from .tls import TLS, tls_of
 
@@ -41,6 +42,7 @@ def build(
     show: Callable[[AdminSecret], None] | None = None,
     source: ConfigSource | None = None,
     beside: Beside | None = None,
+    plugins: PluginSource | None = None,
 ) -> Room:
     """Return the border of a mesh; it listens while it runs.
 
@@ -50,8 +52,9 @@ def build(
         show: Gets the admin secret if one has to be made and nobody has called `admin_secret` before.
         source: Gives the config's pages what they show; without it there are none.
         beside: The other processes that listen on the same ports; None: there are none, and nobody may.
+        plugins: The plugins of this process; without them there are no pages about any.
     """
-    border = Border(config, mesh, show or _to_stderr, source, beside)
+    border = Border(config, mesh, show or _to_stderr, source, beside, plugins)
     return Room(
         register=lambda server: None,
         running=border.running,
@@ -71,8 +74,9 @@ class Border:
         show: Callable[[AdminSecret], None],
         source: ConfigSource | None = None,
         beside: Beside | None = None,
+        plugins: PluginSource | None = None,
     ) -> None:
-        self._source, self._beside = source, beside
+        self._source, self._beside, self._plugins = source, beside, plugins
         self._left = False
         self._revision = source.revision_id if source else ""
         self._config, self._server, self._mesh, self._show = config, config.server, mesh, show
@@ -114,6 +118,7 @@ class Border:
             self._source,
             encrypted=tls is not None,
             beside=self._beside,
+            plugins=self._plugins,
         )
         sharing = Sharing.OTHERS if self._beside is not None else Sharing.NOBODY
         async with AsyncExitStack() as stack:

@@ -30,6 +30,7 @@ from .checking import keep_checking
 from .config import Config
 from .metrics import measured
 from .plugins.hosting import Plugins
+from .plugins.showing import ShownPlugins
 from .roles import ROLES, chosen, elsewhere
 from .tracing import traced
 from .watch_port import WatchPort, watched
@@ -127,6 +128,7 @@ async def running(
             await stack.enter_async_context(neighbours.answering())
             watch.others = neighbours.waiting
             more.setdefault("gateway", {})["beside"] = neighbours
+        more.setdefault("gateway", {})["plugins"] = ShownPlugins(plugins)
         rooms = {role: ROLES[role].build(config, mesh, **more.get(role, {})) for role in here}
         for room in rooms.values():
             room.register(local)

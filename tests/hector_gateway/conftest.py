@@ -323,13 +323,14 @@ async def start_gateway(mesh_under_test: Any, tmp_path: Any) -> AsyncIterator[St
                 lambda on: a2a.add_A2AServiceServicer_to_server(fake, on),
                 lambda on: add_AgentServiceServicer_to_server(agents, on),
             )
-            source = server.pop("source", None)
+            source, plugins = server.pop("source", None), server.pop("plugins", None)
             auth = {"secret_file": tmp_path / "admin_secret.sha256", **server.pop("auth", {})}
             offered = {"push_notifications": False, **server.pop("a2a", {})}  # the agents here send none
             keys = {"port": 0, "grpc_port": 0, "shutdown_timeout": 1, "auth": auth, "a2a": offered, **server}
             config = GatewaySection.model_validate({"server": keys})
             shown: list[str] = []
-            border = Border(config, mesh_under_test.mesh, lambda made: shown.append(made.text), source)
+            mesh = mesh_under_test.mesh
+            border = Border(config, mesh, lambda made: shown.append(made.text), source, plugins=plugins)
             running = await stack.enter_async_context(AsyncExitStack())
             await running.enter_async_context(border.running())
             http = await stack.enter_async_context(aiohttp.ClientSession())

@@ -5,6 +5,10 @@ import importlib
 import click
 
 COMMANDS = {
+    "list": "List the plugins of a server, or of a config file.",
+    "reload": "Put new processes of a plugin in the place of the old ones.",
+    "restart": "End the processes of a plugin, and start others.",
+    "pin": "Print what the programs of plugins are, for sha256 in the config.",
     "inspect": "Start a plugin, and show what it says of itself.",
     "call": "Make one call of a plugin, in JSON.",
     "test": "Test a plugin in any language against the rules that Hector relies on.",
