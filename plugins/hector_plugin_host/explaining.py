@@ -13,6 +13,7 @@ from .redacting import holds_secret, redacted
 _LOST = (
     *("socket closed", "connection reset", "broken pipe", "failed to connect", "connection refused"),
     *("stream removed", "goaway", "recvmsg", "sendmsg", "transport", "no such file", "connection"),
+    *("cancelling all calls", "shutdownnow"),
 )
 """What gRPC's libraries say of a connection that is gone; a plugin's own words are others, mostly."""
 

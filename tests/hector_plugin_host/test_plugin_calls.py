@@ -1,19 +1,24 @@
 """Contract: what callers of a plugin meet, whatever the plugin does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 from grpc import StatusCode
 from grpc.aio import EOF, AioRpcError
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.fake_clock import FakeClock, settle
 from support.fake_plugins import Behaviour, FakeLauncher, until
 
+from hector.document.v1 import DocumentParserStub, StreamParseDocumentRequest
 from hector.embedder.v1 import EmbedderProviderStub, EmbedTextRequest
 from hector.llm.v1 import GenerateTextRequest, LLMProviderStub, StreamTextRequest
 from hector.plugin.v1 import GetInfoResponse
-from hector_mesh import Call, Mesh, Principal, info_of, scope, status_of, streaming
+from hector.tool.v1 import ExecuteToolRequest, ToolProviderStub
+from hector_mesh import Call, Mesh, Principal, info_of, scope, status_of, streaming, tracing
 from hector_plugin_host import Limits, PluginPlan, Security
 from hector_plugin_host.breaker import FEWEST, OPEN_S
 from hector_plugin_host.host import PluginHost
@@ -21,6 +26,18 @@ from hector_plugin_host.host import PluginHost
 HostOf = Callable[..., PluginHost]
 Running = Callable[..., object]
 ASK = GenerateTextRequest(prompt="hello")
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracing.enable(provider)
+    yield exporter
+    tracing.disable()
+    provider.shutdown()
+
+
 EMBED = EmbedTextRequest(text="hello")
 LLM = "hector.llm.v1.LLMProvider"
 
@@ -148,6 +165,64 @@ async def test_a_call_that_may_not_be_repeated_fails_with_its_process(
         failed = await asking
     assert (failed.code(), info_of(failed).reason) == (StatusCode.UNAVAILABLE, "PLUGIN_CRASHED")
     assert "it exited with 7" in (failed.details() or "")
+
+
+@pytest.mark.parametrize("tool", ["look", "buy"])
+async def test_a_tool_is_called_once_more_only_if_it_says_that_this_does_no_harm(
+    host_of: HostOf, launcher: FakeLauncher, clock: FakeClock, tool: str
+) -> None:
+    async with running(host_of(PluginPlan("up"))) as host:
+        launcher.last.freeze()
+        call = ToolProviderStub(host.channel("up")).ExecuteTool(ExecuteToolRequest(tool=tool))
+        ended = asyncio.ensure_future(call.code())
+        await until(lambda: launcher.last.in_flight == 1)
+        launcher.last.crash()
+        await until(lambda: host.status()[0].state == "backoff")
+        await clock.advance(1)
+        if tool == "look":
+            assert await ended is StatusCode.OK
+            assert (await call).result == "2"
+        else:
+            assert await ended is StatusCode.UNAVAILABLE
+            assert info_of(await failure(call)).reason == "PLUGIN_CRASHED"
+        await until(lambda: host.status()[0].in_flight == 0)
+
+
+async def test_a_stream_begins_once_more_as_long_as_nothing_of_it_was_seen(
+    host_of: HostOf, launcher: FakeLauncher, clock: FakeClock
+) -> None:
+    async with running(host_of(PluginPlan("up"))) as host:
+        launcher.last.freeze()
+        stub = DocumentParserStub(host.channel("up"))
+        first = stub.StreamParseDocument(StreamParseDocumentRequest())
+        pieces = aiter(first)
+        reading = asyncio.ensure_future(anext(pieces))
+        await until(lambda: launcher.last.in_flight == 1)
+        launcher.last.crash()
+        await until(lambda: host.status()[0].state == "backoff")
+        await clock.advance(1)
+        await reading
+        assert [method for method, _ in launcher.last.seen][-1] == "StreamParseDocument"
+        launcher.last.crash()
+        with pytest.raises(AioRpcError) as failed:
+            await anext(pieces)
+        assert info_of(failed.value).reason == "PLUGIN_CRASHED"
+
+
+async def test_a_call_has_a_span_and_the_plugin_hears_of_it(
+    host_of: HostOf, launcher: FakeLauncher, spans: InMemorySpanExporter
+) -> None:
+    async with running(host_of(PluginPlan("up"))) as host:
+        await LLMProviderStub(host.channel("up")).GenerateText(ASK)
+        stream = LLMProviderStub(host.channel("up")).StreamText(StreamTextRequest(prompt="a"))
+        async with streaming(stream) as pieces:
+            assert [piece.text async for piece in pieces] == ["a", ""]
+        _, seen = next(one for one in launcher.last.seen if one[0] == "GenerateText")
+    found = {span.name: span for span in spans.get_finished_spans()}
+    assert {f"/{LLM}/GenerateText", f"/{LLM}/StreamText"} <= set(found)
+    context = found[f"/{LLM}/GenerateText"].context
+    assert context is not None
+    assert seen["traceparent"].split("-")[1] == f"{context.trace_id:032x}"
 
 
 async def test_what_a_plugin_says_itself_is_passed_on_as_it_is(

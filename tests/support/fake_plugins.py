@@ -12,6 +12,14 @@ import grpc.aio
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from hector.common.v1 import Tool, ToolAnnotations
+from hector.document.v1 import (
+    DocumentParserServicer,
+    Section,
+    StreamParseDocumentRequest,
+    StreamParseDocumentResponse,
+    add_DocumentParserServicer_to_server,
+)
 from hector.embedder.v1 import (
     EmbedderProviderServicer,
     EmbedTextRequest,
@@ -36,6 +44,14 @@ from hector.plugin.v1 import (
     PluginServicer,
     ValidateConfigResponse,
     add_PluginServicer_to_server,
+)
+from hector.tool.v1 import (
+    ExecuteToolRequest,
+    ExecuteToolResponse,
+    ListToolsRequest,
+    ListToolsResponse,
+    ToolProviderServicer,
+    add_ToolProviderServicer_to_server,
 )
 from hector_plugin_host import PluginPlan
 from hector_plugin_host.process import ExitInfo
@@ -95,6 +111,8 @@ class FakeProcess:
         else:
             self._answer_with(self.behaviour.raw)
         add_EmbedderProviderServicer_to_server(servicer, self.server)
+        add_ToolProviderServicer_to_server(servicer, self.server)
+        add_DocumentParserServicer_to_server(servicer, self.server)
         await self.server.start()
         options = (("grpc.default_authority", "localhost"), ("grpc.max_receive_message_length", 64 << 20))
         self.channel = grpc.aio.insecure_channel(self.target, options)
@@ -177,9 +195,16 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc_hea
         return answer(status=answer.SERVING if self._serving else answer.NOT_SERVING)
 
 
-class _Servicer(PluginServicer, LLMProviderServicer, EmbedderProviderServicer):
+class _Servicer(
+    PluginServicer,
+    LLMProviderServicer,
+    EmbedderProviderServicer,
+    ToolProviderServicer,
+    DocumentParserServicer,
+):
     def __init__(self, process: FakeProcess) -> None:
         self._process = process
+        self._second = asyncio.Event()
 
     async def GetInfo(self, request: Any, context: Any) -> GetInfoResponse:
         await self._pass("GetInfo", context)
@@ -217,6 +242,24 @@ class _Servicer(PluginServicer, LLMProviderServicer, EmbedderProviderServicer):
         async with self._counted():
             await self._pass("EmbedText", context)
             return EmbedTextResponse(vector=[float(self._process.generation)])
+
+    async def StreamParseDocument(
+        self, request: StreamParseDocumentRequest, context: Any
+    ) -> AsyncIterator[StreamParseDocumentResponse]:
+        async with self._counted():
+            await self._pass("StreamParseDocument", context)
+            yield StreamParseDocumentResponse(section=Section())
+            await self._second.wait()
+
+    async def ListTools(self, request: ListToolsRequest, context: Any) -> ListToolsResponse:
+        await self._pass("ListTools", context)
+        again = ToolAnnotations(idempotent=True)
+        return ListToolsResponse(tools=[Tool(name="look", annotations=again), Tool(name="buy")])
+
+    async def ExecuteTool(self, request: ExecuteToolRequest, context: Any) -> ExecuteToolResponse:
+        async with self._counted():
+            await self._pass("ExecuteTool", context)
+            return ExecuteToolResponse(success=True, result=str(self._process.generation))
 
     async def _pass(self, method: str, context: Any) -> None:
         process = self._process
