@@ -51,6 +51,7 @@ format: setup ## rewrite the code in the project's style
 
 generate: setup ## make proto/gen anew from proto/, and the reference pages from the code
 	$(BIN)/python proto/generate.py
+	$(BIN)/python scripts/record_contracts.py
 	$(BIN)/python scripts/write_cli_reference.py
 	$(BIN)/python scripts/write_config_reference.py
 
