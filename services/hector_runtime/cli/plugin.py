@@ -9,6 +9,7 @@ COMMANDS = {
     "reload": "Put new processes of a plugin in the place of the old ones.",
     "restart": "End the processes of a plugin, and start others.",
     "pin": "Print what the programs of plugins are, for sha256 in the config.",
+    "logs": "Show what a plugin of a running server printed.",
     "inspect": "Start a plugin, and show what it says of itself.",
     "call": "Make one call of a plugin, in JSON.",
     "test": "Test a plugin in any language against the rules that Hector relies on.",
