@@ -24,6 +24,8 @@ class BringRooms(BuildHookInterface[Any]):
             return
         for package, room in ROOMS.items():
             packed = Path(self.root, package)
+            if packed.is_dir() and package.startswith("hector_plugin/"):
+                continue  # from an sdist: it comes with the package that it is in
             source = packed if packed.is_dir() else Path(self.root, room).resolve()
             if not source.is_dir():
                 message = f"{source} is missing: build hector-plugin from a clone or from its sdist"

@@ -1,4 +1,4 @@
-"""Writes into the wheel which commit it was built from, and when: `hector version` tells it.
+"""Writes into the wheel which commit it was built from, and puts in what `hector plugin new` begins with.
 
 The commit is git's, or HECTOR_COMMIT where the sources are no clone; the date is that of
 SOURCE_DATE_EPOCH, or today. An sdist carries the stamp along.
@@ -8,12 +8,17 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+KITS = "hector_runtime/kits"
+"""Where examples and SDKs of plugins stand in the wheel; in the clone that is plugins/."""
+MADE = {"__pycache__", "node_modules", "target", "build", "dist", "test", "tests", "bin", "obj"}
+"""Folders that are made again, or are of no use to who writes a plugin."""
 STAMP = "hector_runtime/build.json"
 """Where it stands in the wheel; in an sdist below services/."""
 
@@ -28,12 +33,25 @@ class Stamp(BuildHookInterface[Any]):
         self._folder = tempfile.TemporaryDirectory()
         file = Path(self._folder.name, "build.json")
         file.write_text(json.dumps({"commit": commit(self.root), "built": date()}) + "\n", encoding="utf-8")
-        place = STAMP if self.target_name == "wheel" else f"services/{STAMP}"
-        build_data["force_include"][str(file)] = place
+        room = "" if self.target_name == "wheel" else "services/"
+        build_data["force_include"][str(file)] = f"{room}{STAMP}"
+        for source, name in kits(Path(self.root, "plugins")):
+            build_data["force_include"][str(source)] = f"{room}{KITS}/{name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if folder := getattr(self, "_folder", None):
             folder.cleanup()
+
+
+def kits(plugins: Path) -> Iterator[tuple[Path, str]]:
+    """Give the files of examples and SDKs, and their names below plugins/."""
+    for room in ("examples", "sdk"):
+        for folder, inside, names in os.walk(plugins / room):
+            inside[:] = sorted(name for name in inside if name not in MADE and not name.startswith("."))
+            for name in sorted(names):
+                path = Path(folder, name)
+                if name not in ("Cargo.lock", "package-lock.json") and not name.startswith("."):
+                    yield path, path.relative_to(plugins).as_posix()
 
 
 def commit(root: str) -> str:

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Builds both wheels from their sdists, installs them into a new venv on the run lock alone, and runs `hector`.
+# Builds both wheels from their sdists, installs them into a new venv on the run lock alone, and runs `hector`; installs
+# hector-plugin by itself into another one, as plugin authors do, and tests a new plugin there.
 # check_wheels.sh FOLDER (made and left behind)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+root=$PWD
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 
@@ -21,3 +23,11 @@ cd "$folder" # away from the sources
 "$folder/venv/bin/hector" version
 "$folder/venv/bin/hector" --help >/dev/null
 "$python" -c 'import hector.llm.v1, hector_mesh, hector_plugin'
+"$folder/venv/bin/hector" plugin new new-tool >/dev/null
+
+author=$folder/author/bin/python
+"$folder/venv/bin/python" -m venv --without-pip "$folder/author"
+"$root/.venv/bin/uv" pip install --quiet --python "$author" "$folder"/dist/hector_plugin-*.whl
+cd new-tool
+"$author" -m unittest -q
+"$author" -m hector_plugin.conformance --only H,I,E,TO,S -- "$author" main.py | tail -n 1

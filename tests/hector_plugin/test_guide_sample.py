@@ -1,4 +1,4 @@
-"""The first guide's Python sample, as it stands there: module names, star imports, a fixed port, no handshake."""
+"""The first guide's Python sample: its module names, star imports, a fixed port, no handshake."""
 
 import asyncio
 import os

@@ -5,6 +5,8 @@ import importlib
 import click
 
 COMMANDS = {
+    "new": "Make a new plugin that works at once.",
+    "dev": "Run a plugin, and start it anew whenever a file of it is saved.",
     "list": "List the plugins of a server, or of a config file.",
     "reload": "Put new processes of a plugin in the place of the old ones.",
     "restart": "End the processes of a plugin, and start others.",
@@ -13,6 +15,8 @@ COMMANDS = {
     "inspect": "Start a plugin, and show what it says of itself.",
     "call": "Make one call of a plugin, in JSON.",
     "test": "Test a plugin in any language against the rules that Hector relies on.",
+    "pack": "Make one file of a plugin's folder.",
+    "install": "Put a packed plugin where a config can name it.",
     "doctor": "Say what this machine can confine plugins with.",
     "protos": "Write the contracts into a folder, for gRPC code generators.",
 }

@@ -27,6 +27,7 @@ EXITS = {
     cls=Documented,
     exits=EXITS,
     examples=(
+        ("hector plugin test", "The plugin of this folder's plugin.yaml."),
         ("hector plugin test -- ./my-plugin", "An executable."),
         ("hector plugin test -- python main.py", "A program in any language: what is behind -- starts it."),
         ("hector plugin test --only H,TO2 -- ./my-plugin", "Some rules, while you mend them."),
@@ -34,7 +35,7 @@ EXITS = {
         ("hector plugin test --list", "All the rules."),
     ),
 )
-@click.argument("argv", metavar="-- COMMAND...", nargs=-1, type=click.UNPROCESSED)
+@click.argument("argv", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @flag(
     "-k",
     "--kind",
@@ -87,8 +88,12 @@ def command(argv: tuple[str, ...], listed: bool, **told: Any) -> None:
     if listed:
         _list()
         return
-    if bool(argv) == bool(told["endpoint"]):
+    if argv and told["endpoint"]:
         raise click.UsageError("name what starts the plugin, behind --, or where it listens, with --endpoint")
+    if not told["endpoint"]:
+        from .plugin_here import command_of
+
+        argv = command_of(argv)
     sys.exit(Exit.FAILED if run(_tested(argv, **told)).failed else Exit.DONE)
 
 

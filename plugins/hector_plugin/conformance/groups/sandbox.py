@@ -8,7 +8,7 @@ from ..stage import Stage  # noqa: TID252
 BUBBLEWRAP = (
     "bwrap",
     *("--unshare-all", "--die-with-parent", "--new-session"),
-    *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),
+    *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
     *("--bind", "{folder}", "{folder}", "--"),
 )
 """An empty network, no other processes, and nothing that can be written but its own folder."""
@@ -29,11 +29,8 @@ async def starts_confined(stage: Stage) -> None:
     async with stage.process(prefix=(*BUBBLEWRAP[:-1], "--", "true")) as trial:
         if await trial.wait(5.0) != 0:
             raise NotApplicable(f"bubblewrap does not work here: {trial.tail(1)}")
-    prefix: tuple[str, ...] = BUBBLEWRAP
-    if (script := _below_tmp(stage)) is not None:
-        prefix = (*BUBBLEWRAP[:-1], "--ro-bind", script, script, "--")
     try:
-        async with stage.connected(prefix=prefix):
+        async with stage.connected(prefix=BUBBLEWRAP):
             return
     except Broken as broken:
         raise Broken(broken.came, f"started it as {' '.join(BUBBLEWRAP)} COMMAND") from None
@@ -56,15 +53,3 @@ async def starts_with_its_memory(stage: Stage) -> None:
             return
     except Broken as broken:
         raise Broken(broken.came, f"started it with RLIMIT_DATA {most:,}") from None
-
-
-def _below_tmp(stage: Stage) -> str | None:
-    """Return the folder of a plugin that stands where the sandbox puts an empty one."""
-    import os
-    from pathlib import Path
-
-    for part in stage.subject.command:
-        path = Path(os.path.realpath(part))
-        if path.is_file() and path.is_relative_to("/tmp"):
-            return str(path.parent)
-    return None
