@@ -1,19 +1,26 @@
-"""Issue 7: from YAML to a plugin that an agent uses, with real processes."""
+"""Issue 7: from YAML to plugins in use, with real processes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from grpc import StatusCode
+from grpc.aio import AioRpcError
 from support.model_server import calls, says
 from support.scripted_server import Line, Received, scripted
 
+from hector.document.v1 import DocumentStoreStub, SearchDocumentsRequest
+from hector.tool.v1 import ExecuteToolRequest, ListToolsRequest, ToolProviderStub
+from hector_mesh import Renewal
 from hector_runtime.asking import question
-from hector_runtime.cli.answer import Show, followed
-from hector_runtime.config import completed, load_config
+from hector_runtime.cli.answer import Answer, Show, followed
+from hector_runtime.config import Config, completed, load_config
 from hector_runtime.inside import MeshAsker, in_process
+from hector_runtime.process import Process, running
 
+EXAMPLES = Path(__file__).parents[2] / "plugins" / "examples" / "python"
 UPPER = """
 from hector_plugin import serve, tool
 
@@ -21,7 +28,7 @@ from hector_plugin import serve, tool
 @tool
 def upper(text: str) -> str:
     "Uppercase a text"
-    return text.upper()
+    return text.upper() + "{suffix}"
 
 
 @tool
@@ -32,18 +39,84 @@ def whisper(text: str) -> str:
 
 serve()
 """
-CONFIG = """
+AGENT = """
+from hector.agent.v1 import AgentProviderServicer, RunAgentResponse
+from hector_plugin import serve
+
+
+class Agents(AgentProviderServicer):
+    async def RunAgent(self, request, context):
+        said = "".join(part.text for part in request.message.parts)
+        if said == "ask":
+            yield RunAgentResponse(require_input="which one?")
+            return
+        yield RunAgentResponse(status="thinking")
+        for word in (request.agent, " heard ", said):
+            yield RunAgentResponse(text=word)
+
+
+serve(Agents())
+"""
+PARSER = """
+from hector.document.v1 import (
+    DocumentParserServicer,
+    GetSupportedExtensionsResponse,
+    ParseDocumentResponse,
+    Section,
+)
+from hector_plugin import serve
+
+
+class Shapes(DocumentParserServicer):
+    async def ParseDocument(self, request, context):
+        text = request.content.decode()[::-1]
+        return ParseDocumentResponse(success=True, sections=[Section(title="Shapes", text=text, level=1)])
+
+    async def GetSupportedExtensions(self, request, context):
+        return GetSupportedExtensionsResponse(extensions=[".rev"])
+
+
+serve(Shapes())
+"""
+TOOLS = """
 plugins:
   tool_providers:
-    up: {{path: ./upper.py}}
+    up: {path: ./upper.py}
 tools:
-  shout: {{type: "plugin:up", config: {{tool_name: upper}}}}
-llms:
-  default: {{provider: openai, base_url: "{url}/v1", model: m, api_key: k}}
-agents:
-  helper: {{tools: [shout]}}
-storage: {{database: inmemory}}
+  shout: {type: "plugin:up", config: {tool_name: upper}}
+storage: {database: inmemory}
+llms: {default: {provider: local}}
 """
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "upper.py").write_text(UPPER.format(suffix=""))
+    return tmp_path
+
+
+async def config_of(folder: Path, text: str) -> Config:
+    (folder / "hector.yaml").write_text(text)
+    return (await completed(load_config(folder / "hector.yaml", {}).config, {}))[0]
+
+
+@asynccontextmanager
+async def asking(folder: Path, text: str) -> AsyncIterator[Callable[..., Awaitable[Answer]]]:
+    config = await config_of(folder, text)
+
+    async def ask(said: str, agent: str) -> Answer:
+        return await followed(mesh, question(said, agent, ""), Show())
+
+    mesh: MeshAsker
+    async with asyncio.timeout(55), in_process(config) as mesh:
+        yield ask
+
+
+@asynccontextmanager
+async def tools_of(folder: Path, text: str) -> AsyncIterator[tuple[Process, ToolProviderStub]]:
+    config = await config_of(folder, text)
+    async with asyncio.timeout(55), running(config, ["tool"]) as process:
+        yield process, ToolProviderStub(process.mesh)
 
 
 async def calls_the_tool_and_says_what_came_of_it(received: Received, line: Line) -> None:
@@ -55,25 +128,124 @@ async def calls_the_tool_and_says_what_came_of_it(received: Received, line: Line
     await calls(("c1", tool, '{"text": "hello"}'))(received, line)
 
 
-@asynccontextmanager
-async def mesh_of(file: Path) -> AsyncIterator[MeshAsker]:
-    config, _ = await completed(load_config(file, {}).config, {})
-    async with asyncio.timeout(50), in_process(config) as mesh:
-        yield mesh
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "upper.py").write_text(UPPER)
-    return tmp_path
-
-
 async def test_an_agents_model_calls_a_tool_that_a_plugin_answers(folder: Path) -> None:
     async with scripted(calls_the_tool_and_says_what_came_of_it) as model:
-        (folder / "hector.yaml").write_text(CONFIG.format(url=model.url))
-        async with mesh_of(folder / "hector.yaml") as mesh:
-            answer = await followed(mesh, question("shout hello", "helper", ""), Show())
+        llm = f'{{provider: openai, base_url: "{model.url}/v1", model: m, api_key: k}}'
+        text = TOOLS.replace("{provider: local}", llm) + "agents: {helper: {tools: [shout]}}\n"
+        async with asking(folder, text) as ask:
+            answer = await ask("shout hello", "helper")
     assert (answer.good, answer.text) == (True, "It said HELLO")
     first = model.received[0].json
     assert [one["function"]["name"] for one in first["tools"]] == ["shout"]
     assert first["tools"][0]["function"]["description"] == "Uppercase a text"
+
+
+async def test_a_model_and_a_strategy_may_both_be_plugins(folder: Path) -> None:
+    text = f"""
+plugins:
+  llm_providers: {{echo: {{path: "{EXAMPLES}/llm/main.py"}}}}
+  reasoning_strategies: {{once: {{path: "{EXAMPLES}/reasoning/main.py"}}}}
+llms: {{default: {{provider: "plugin:echo"}}}}
+agents:
+  parrot: {{tools: [], reasoning: {{strategy: "plugin:once"}}}}
+  plain: {{tools: []}}
+storage: {{database: inmemory}}
+"""
+    async with asking(folder, text) as ask:
+        for agent in ("parrot", "plain"):
+            answer = await ask("say it again", agent)
+            assert (answer.good, answer.text) == (True, "say it again"), agent
+
+
+async def test_an_agent_may_be_a_plugin(folder: Path) -> None:
+    (folder / "agent.py").write_text(AGENT)
+    text = """
+plugins: {agents: {mine: {path: ./agent.py}}}
+agents: {ada: {type: "plugin:mine"}, bob: {type: "plugin:mine:robert"}}
+storage: {database: inmemory}
+"""
+    async with asking(folder, text) as ask:
+        assert (await ask("hello", "ada")).text == "ada heard hello"
+        assert (await ask("hello", "bob")).text == "robert heard hello"
+        assert (await ask("ask", "ada")).problem == "which one?"
+
+
+async def test_documents_are_read_embedded_and_kept_by_plugins(folder: Path) -> None:
+    (folder / "parser.py").write_text(PARSER)
+    (folder / "docs").mkdir()
+    (folder / "docs" / "shapes.rev").write_text("era selgnairt")
+    (folder / "docs" / "notes.md").write_text("# Notes\n\nNothing of interest.\n")
+    text = f"""
+plugins:
+  embedder_providers: {{hash: {{path: "{EXAMPLES}/embedder/main.py"}}}}
+  document_parsers: {{shapes: {{path: ./parser.py}}}}
+embedders: {{default: {{provider: "plugin:hash"}}}}
+document_stores:
+  manual: {{source: {{path: ./docs, parser: "plugin:shapes"}}, search: {{mode: keyword}}}}
+storage: {{database: inmemory}}
+"""
+    config = await config_of(folder, text)
+    async with asyncio.timeout(55), running(config, ["embedder", "vector", "document"]) as process:
+        await process.ready.wait()
+        found = await DocumentStoreStub(process.mesh).SearchDocuments(
+            SearchDocumentsRequest(query="triangles", document_stores=["manual"])
+        )
+    assert [passage.document for passage in found.passages] == ["shapes.rev"]
+    assert "triangles are" in found.passages[0].content
+    assert found.passages[0].title == "Shapes"
+
+
+async def test_without_a_tools_name_all_tools_of_a_plugin_are_there(folder: Path) -> None:
+    text = TOOLS.replace('shout: {type: "plugin:up", config: {tool_name: upper}}', 'all: {type: "plugin:up"}')
+    async with tools_of(folder, text) as (_, tools):
+        listed = (await tools.ListTools(ListToolsRequest())).tools
+        assert [tool.name for tool in listed] == ["upper", "whisper"]
+        answer = await tools.ExecuteTool(ExecuteToolRequest(tool="whisper", parameters_json='{"text": "HI"}'))
+        assert answer.result == "hi"
+
+
+async def test_a_plugin_that_does_not_start_delays_nobody_and_says_why(folder: Path) -> None:
+    (folder / "broken.py").write_text("raise SystemExit('no licence')\n")
+    text = TOOLS.replace("up: {path: ./upper.py}", "up: {path: ./upper.py}\n    bad: {path: ./broken.py}")
+    text = text.replace("tools:\n", 'tools:\n  other: {type: "plugin:bad", config: {tool_name: x}}\n')
+    async with tools_of(folder, text) as (process, tools):
+        await process.ready.wait()
+        listed = {tool.name: tool for tool in (await tools.ListTools(ListToolsRequest())).tools}
+        assert listed["shout"].description == "Uppercase a text"
+        assert "cannot be asked at present" in listed["other"].description
+        answer = await tools.ExecuteTool(ExecuteToolRequest(tool="shout", parameters_json='{"text": "a"}'))
+        assert answer.result == "A"
+        with pytest.raises(AioRpcError, match=r"(?s)'bad'.*no licence") as failure:
+            await tools.ExecuteTool(ExecuteToolRequest(tool="other"), timeout=20)
+        assert failure.value.code() is StatusCode.UNAVAILABLE
+
+
+async def test_another_config_replaces_plugins_adds_some_and_ends_others(folder: Path) -> None:
+    (folder / "louder.py").write_text(UPPER.format(suffix="!"))
+    async with tools_of(folder, TOOLS) as (process, tools):
+
+        async def said() -> str:
+            request = ExecuteToolRequest(tool="shout", parameters_json='{"text": "a"}')
+            return (await tools.ExecuteTool(request)).result
+
+        assert await said() == "A"
+        other = await config_of(folder, TOOLS.replace("./upper.py", "./louder.py"))
+        (await process.prepare(Renewal(other, "r2", "r1", 60))).commit()
+        while await said() != "A!":
+            pass  # the old one answers until the new one is ready
+        none = await config_of(folder, "tools: {}\nstorage: {database: inmemory}\n")
+        (await process.prepare(Renewal(none, "r3", "r2", 60))).commit()
+        while process.mesh.plugins:
+            await tools.ListTools(ListToolsRequest())
+        back = await config_of(folder, TOOLS)
+        (await process.prepare(Renewal(back, "r4", "r3", 60))).commit()
+        assert await said() == "A"
+
+
+async def test_a_config_that_cannot_be_run_changes_nothing(folder: Path) -> None:
+    async with tools_of(folder, TOOLS) as (process, tools):
+        other = await config_of(folder, TOOLS.replace("./upper.py", "./nowhere.py"))
+        with pytest.raises(Exception, match="there is no file"):
+            await process.prepare(Renewal(other, "r2", "r1", 60))
+        request = ExecuteToolRequest(tool="shout", parameters_json='{"text": "a"}')
+        assert (await tools.ExecuteTool(request)).result == "A"
