@@ -8,7 +8,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 from support.plugin_process import launched, started
 
-from hector.plugin.v1 import ConfigureRequest, GetInfoRequest, PluginStub
+from hector.plugin.v1 import ConfigureRequest, PluginStub
 from hector.tool.v1 import ExecuteToolRequest, ListToolsRequest, ToolProviderStub
 from hector_mesh import wire_channel
 
@@ -30,15 +30,6 @@ async def test_a_host_of_other_versions_is_told_to_try_no_more(example: Example)
     async with launched(example("tool"), PLUGIN_PROTOCOL_VERSIONS="7,8") as plugin:
         assert await plugin.left() == 78
     assert "7,8" in "".join(plugin.printed).replace(", ", ",")
-
-
-async def test_a_plugin_says_what_it_is_before_it_is_configured(example: Example, language: str) -> None:
-    async with started(example("tool")) as plugin:
-        info = await PluginStub(plugin.channel).GetInfo(GetInfoRequest(host_name="hector"))
-    assert (info.name, info.version) == ("example-tool", "1.0.0")
-    (component,) = info.components
-    assert component.service == "hector.tool.v1.ToolProvider"
-    assert sorted(component.rpcs) == ["ExecuteTool", "GetToolSchema", "ListTools", "StreamTool"]
 
 
 @pytest.mark.parametrize("service", ["", "plugin", "hector.tool.v1.ToolProvider"])

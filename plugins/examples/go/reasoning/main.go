@@ -42,8 +42,8 @@ func (oneShot) ProcessIteration(
 	}
 	var results []string
 	for _, seen := range request.Observations {
-		if seen.GetError() != "" {
-			results = append(results, seen.GetError())
+		if why := seen.GetError(); why != "" {
+			results = append(results, why)
 		}
 		for _, part := range seen.GetToolResult().GetParts() {
 			if text, isText := part.Content.(*commonv1.Part_Text); isText {

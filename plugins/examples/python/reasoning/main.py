@@ -26,7 +26,7 @@ def one_shot(memory: Memory, request: ProcessIterationRequest) -> list[Action] |
         if calls:
             memory.step = 2
         return [Action(id=f"tool-{number}", tool_call=call) for number, call in enumerate(calls, 1)] or ""
-    return "\n".join(text_of(seen) for seen in request.observations)
+    return "\n".join(text for seen in request.observations for text in texts_of(seen))
 
 
 @one_shot.ends
@@ -34,8 +34,9 @@ def ends(memory: Memory, truncated: bool) -> str:
     return "The limit was reached before the answer was complete." if truncated else ""
 
 
-def text_of(seen: Observation) -> str:
-    return seen.error or "".join(part.text for part in seen.tool_result.parts)
+def texts_of(seen: Observation) -> list[str]:
+    said = [part.text for part in seen.tool_result.parts if part.HasField("text")]
+    return [seen.error] if seen.error else said
 
 
 if __name__ == "__main__":

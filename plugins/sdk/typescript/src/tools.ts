@@ -62,18 +62,17 @@ export class Tools {
       progress: (progress, total, message) => show({ event: { case: "progress", value: { progress, total, message } } }),
       output: (text) => show({ event: { case: "output", value: { content: { case: "text", value: text } } } }),
     };
+    let over = false;
     const running = this.#find(request.tool)
       .execute(request.parametersJson, request.dryRun, call.forTool(request.context, watcher))
-      .finally(() => wake.resolve());
-    let over = false;
-    running.then(
-      () => (over = true),
-      () => (over = true),
-    );
+      .finally(() => {
+        over = true;
+        wake.resolve();
+      });
+    running.catch(() => {}); // it is awaited below, once everything has been shown
     while (!over || shown.length > 0) {
       await wake.promise;
-      wake = deferred();
-      if (over) wake.resolve();
+      if (!over) wake = deferred();
       yield* shown.splice(0);
     }
     yield { event: { case: "result", value: await running } };
