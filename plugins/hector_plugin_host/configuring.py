@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import grpc.aio
 from grpc import StatusCode
@@ -21,6 +21,7 @@ from hector.plugin.v1 import (
 
 from .clock import Clock
 from .plan import PluginPlan
+from .process import PluginProcess
 from .redacting import redacted
 from .start_failed import PluginStartFailed
 from .watching import serves
@@ -46,18 +47,6 @@ class PluginSilent(PluginStartFailed):
     reason = "PLUGIN_SILENT"
 
 
-class Spoken(Protocol):
-    """As much of a process as one needs to speak to it."""
-
-    @property
-    def channel(self) -> grpc.aio.Channel:
-        """Where it is."""
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What each call carries."""
-
-
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the host tells a plugin, beside its plan."""
@@ -67,10 +56,19 @@ class Told:
     """Where HostServices is; empty if nothing is granted."""
 
 
+class Introduced(NamedTuple):
+    """A process that is ready for calls."""
+
+    info: GetInfoResponse | None
+    """What it says of itself; None: nothing."""
+    channel: grpc.aio.Channel
+    """Where it is called: its own, or what translates for it."""
+
+
 async def introduced(
-    process: Spoken, plan: PluginPlan, told: Told, clock: Clock, limit_s: float
-) -> GetInfoResponse | None:
-    """Make a process ready for calls, and return what it says of itself; None: it says nothing.
+    process: PluginProcess, plan: PluginPlan, told: Told, clock: Clock, limit_s: float
+) -> Introduced:
+    """Make a process ready for calls.
 
     Raises:
         PluginMisconfigured: It does not accept its settings, or is not what they take it for.
@@ -79,6 +77,9 @@ async def introduced(
     try:
         async with clock.timeout(limit_s):
             info = await _info(process, told, limit_s)
+            if info is None and (older := await _older(process, plan)) is not None:
+                check_kinds(plan, older.info)
+                return older
             check_kinds(plan, info)
             await settings(process, plan, told, info, limit_s)
             while not await serves(process.channel, process.metadata, "", limit_s):
@@ -88,11 +89,11 @@ async def introduced(
     except AioRpcError as error:
         said = redacted(error.details() or "", plan.secrets)
         raise PluginSilent(plan.name, f"it answered {error.code().name}: {said}") from None
-    return info
+    return Introduced(info, process.channel)
 
 
 async def settings(
-    process: Spoken, plan: PluginPlan, told: Told, info: GetInfoResponse | None, limit_s: float
+    process: PluginProcess, plan: PluginPlan, told: Told, info: GetInfoResponse | None, limit_s: float
 ) -> None:
     """Give a process its settings, after it and its schema found nothing wrong with them.
 
@@ -127,7 +128,24 @@ async def settings(
             log.warning("plugin takes no settings and got none", extra={"plugin": plan.name})
 
 
-async def _info(process: Spoken, told: Told, limit_s: float) -> GetInfoResponse | None:
+async def _older(process: PluginProcess, plan: PluginPlan) -> Introduced | None:
+    """Return a plugin of v1.9.9's contract, with its settings; None: it is none.
+
+    Raises:
+        PluginMisconfigured: It does not accept them.
+        AioRpcError: It did not answer.
+    """
+    from .legacy import PluginSaidNo, translated
+
+    try:
+        found = await translated(process, plan)
+    except PluginSaidNo as error:
+        said = redacted(str(error), plan.secrets)
+        raise PluginMisconfigured(plan.name, f"it does not accept its config: {said}") from None
+    return Introduced(found.info, found.channel) if found is not None else None
+
+
+async def _info(process: PluginProcess, told: Told, limit_s: float) -> GetInfoResponse | None:
     request = GetInfoRequest(host_name="hector", host_version=told.host_version, host_features=HOST_FEATURES)
     carried: Any = process.metadata
     try:

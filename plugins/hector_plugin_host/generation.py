@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import grpc.aio
+
 from hector.plugin.v1 import GetInfoResponse
 from hector_mesh import HectorError
 
@@ -109,6 +111,7 @@ class Generation:
         """Calls under way, to be broken off if they outlast it; each has `abort`."""
         self._launch, self._clock, self._told, self._on_change = launch, clock, told, on_change
         self._journal = journal
+        self._channel: grpc.aio.Channel | None = None
         self._retiring, self._idle = asyncio.Event(), asyncio.Event()
         self._drain_s = plan.limits.drain_s
         self._starts: dict[tuple[str, str], Any] = {}
@@ -140,8 +143,8 @@ class Generation:
         """Return what starts calls of a method: bytes in, bytes out. `shape`: unary_unary or unary_stream."""
         found = self._starts.get((shape, method))
         if found is None:
-            assert self.process is not None
-            found = self._starts[shape, method] = getattr(self.process.channel, shape)(method)
+            assert self._channel is not None
+            found = self._starts[shape, method] = getattr(self._channel, shape)(method)
         return found
 
     def on_serving(self, function: Callable[[bool], None]) -> None:
@@ -227,7 +230,7 @@ class Generation:
         plan = self.plan
         limit_s = plan.limits.start_timeout_s
         try:
-            self.info = await introduced(process, plan, self._told, self._clock, limit_s)
+            self.info, self._channel = await introduced(process, plan, self._told, self._clock, limit_s)
         except PluginMisconfigured:
             raise
         except PluginStartFailed as error:

@@ -74,6 +74,8 @@ class Behaviour:
     metrics: bytes = b""
     raw: bytes | None = None
     """Sent in the place of messages that are generated."""
+    only: Callable[[], Sequence[grpc.GenericRpcHandler]] | None = None
+    """What it serves in the place of everything else."""
 
 
 class FakeProcess:
@@ -103,7 +105,15 @@ class FakeProcess:
         self.server = grpc.aio.server()
         self.server.add_insecure_port(self.target)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
-        servicer = _Servicer(self)
+        if self.behaviour.only is not None:
+            self.server.add_generic_rpc_handlers(self.behaviour.only())
+        else:
+            self._serve_contracts(_Servicer(self))
+        await self.server.start()
+        options = (("grpc.default_authority", "localhost"), ("grpc.max_receive_message_length", 64 << 20))
+        self.channel = grpc.aio.insecure_channel(self.target, options)
+
+    def _serve_contracts(self, servicer: "_Servicer") -> None:
         if self.behaviour.info is not None:
             add_PluginServicer_to_server(servicer, self.server)
         if self.behaviour.raw is None:
@@ -113,9 +123,6 @@ class FakeProcess:
         add_EmbedderProviderServicer_to_server(servicer, self.server)
         add_ToolProviderServicer_to_server(servicer, self.server)
         add_DocumentParserServicer_to_server(servicer, self.server)
-        await self.server.start()
-        options = (("grpc.default_authority", "localhost"), ("grpc.max_receive_message_length", 64 << 20))
-        self.channel = grpc.aio.insecure_channel(self.target, options)
 
     def _answer_with(self, raw: bytes) -> None:
         async def one(request: bytes, context: Any) -> bytes:
