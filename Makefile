@@ -7,7 +7,7 @@ PORT ?= 8080
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test chaos bench lint types format generate setup lock wheels breaking clean
+.PHONY: help serve test chaos soak bench lint types format generate setup lock wheels breaking clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ chaos: setup ## kill replicas at random, POINTS=50 times at each point on each d
 	@scripts/databases.sh || true
 	HECTOR_CHAOS_SEED=$(SEED) HECTOR_CHAOS_POINTS=$(POINTS) $(CHAOS)
 	HECTOR_CHAOS_SEED=$(SEED) HECTOR_CHAOS_POINTS=1 HECTOR_CHAOS_LEASE=15 $(CHAOS) -k Kills
+
+# What leaks a little leaks visibly when it is done often enough.
+LIVES ?= 1000
+soak: setup ## start and stop a plugin LIVES=1000 times, and look for what is left
+	HECTOR_SOAK_LIVES=$(LIVES) $(BIN)/pytest tests/hector_plugin_host/test_endings.py -k lives --session-timeout 7200
 
 bench: setup ## measure speed and memory against a mock model, some ten minutes (ARGS=--quick: one or two; ARGS=--help)
 	@$(BIN)/python bench $(ARGS)

@@ -5,6 +5,7 @@ none comes for a while, the port on which the process listens is taken, if somet
 """
 
 import asyncio
+import os
 import stat
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -87,12 +88,15 @@ async def _by_line(said: Handshake, reach: Reach) -> Found:
 
 def _check_socket(path: Path) -> None:
     try:
-        mode = path.stat(follow_symlinks=False).st_mode
+        status = path.stat(follow_symlinks=False)
     except OSError:
         why = f"there is no socket at {path}, which its line names"
         raise NoHandshake(why, "listen before you say so, in the folder PLUGIN_UNIX_SOCKET_DIR") from None
-    if not stat.S_ISSOCK(mode):
+    if not stat.S_ISSOCK(status.st_mode):
         raise NoHandshake(f"what is at {path}, which its line names, is no socket", "name the socket")
+    if status.st_uid != os.getuid():  # only outside of its own folder, where nobody else gets in
+        why = f"the socket at {path}, which its line names, is that of another user (uid {status.st_uid})"
+        raise NoHandshake(why, "listen in the folder PLUGIN_UNIX_SOCKET_DIR", final=True)
 
 
 async def _by_looking(plan: PluginPlan, child: Child, reach: Reach) -> str:
