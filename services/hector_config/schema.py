@@ -4,6 +4,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -85,7 +86,8 @@ def field_docs(model: type[BaseModel]) -> dict[str, str]:
     return {name: text for name, text in docs.items() if name in model.model_fields}
 
 
-def _docs_of(owner: type) -> dict[str, str]:
+@cache
+def _docs_of(owner: type) -> Mapping[str, str]:
     try:
         module = ast.parse(textwrap.dedent(inspect.getsource(owner)))
     except (OSError, TypeError, SyntaxError):
