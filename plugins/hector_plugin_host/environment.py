@@ -63,7 +63,7 @@ def environment(
         "TMPDIR": str(scratch),  # go-plugin before 1.5.1 looks here only
         "HECTOR_PLUGIN_TOKEN": token,
         "HECTOR_STDIN_WATCH": "1",
-        "HECTOR_LOG_LEVEL": log_level,
+        "HECTOR_LOG_LEVEL": "warn" if log_level == "warning" else log_level,
         "HECTOR_LOG_FORMAT": "hclog",
         "HECTOR_DRAIN_S": f"{plan.limits.drain_s:g}",
     }

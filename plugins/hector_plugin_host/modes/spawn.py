@@ -136,7 +136,7 @@ async def _connect(process: Spawned, found: Found, until: float) -> None:
         raise PluginStartFailed(plan.name, why, "let it serve grpc.health.v1, or nothing of it") from error
     finally:
         serving.cancel()
-        await asyncio.wait((serving,))
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 async def _gone(process: Spawned) -> PluginStartFailed:
