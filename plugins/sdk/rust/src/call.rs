@@ -7,6 +7,8 @@ use tonic::{Request, Status};
 
 use crate::host::{Calling, Client, Host};
 
+pub(crate) const TIMEOUT: &str = "grpc-timeout";
+
 /// What travels from the call that a plugin serves to the calls that it makes for it.
 const HANDED_ON: [&str; 7] = [
     "hector-call",
@@ -35,7 +37,7 @@ impl Caller {
                 metadata.insert(name, value.clone());
             }
         }
-        let left = told.get("grpc-timeout").and_then(|value| grpc_timeout(value.to_str().ok()?));
+        let left = told.get(TIMEOUT).and_then(|value| grpc_timeout(value.to_str().ok()?));
         Self { metadata, until: left.and_then(|left| Instant::now().checked_add(left)) }
     }
 
@@ -70,7 +72,7 @@ impl Caller {
 }
 
 /// Reads gRPC's own spelling of a duration, as "250m".
-fn grpc_timeout(text: &str) -> Option<Duration> {
+pub(crate) fn grpc_timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let amount: u64 = digits.parse().ok()?;
     Some(match unit {

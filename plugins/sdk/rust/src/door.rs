@@ -5,17 +5,23 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::NamedService;
 use tonic::{Code, Status};
 
+use crate::call::{TIMEOUT, grpc_timeout};
 use crate::ending::Ending;
 
 const TOKEN: &str = "hector-token";
 const HEALTH: &str = "grpc.health.v1.Health";
+
+const TICK: Duration = Duration::from_millis(2);
+const NO_DEADLINE: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 type Request = http::Request<Body>;
 type Response = http::Response<Body>;
@@ -94,9 +100,15 @@ impl Door {
             return Status::unimplemented(format!("the plugin does not serve {path}")).into_http();
         };
         request.headers_mut().remove(TOKEN); // nobody's business behind the door
-        match AssertUnwindSafe(handler(request)).catch_unwind().await {
-            Ok(Ok(response)) => oversize_is_exhaustion(response),
-            Err(_) => Status::internal("the plugin failed; its log says why").into_http(), // the panic hook wrote it
+        let left = request.headers().get(TIMEOUT).and_then(|value| grpc_timeout(value.to_str().ok()?));
+        // tonic watches the deadline as well, and says CANCELLED of it: so ours is a little sooner.
+        let left = left.map_or(NO_DEADLINE, |left| left.saturating_sub(TICK));
+        match timeout(left, AssertUnwindSafe(handler(request)).catch_unwind()).await {
+            Err(_) => {
+                Status::deadline_exceeded("the call's deadline was over before it had an answer").into_http()
+            }
+            Ok(Ok(Ok(response))) => oversize_is_exhaustion(response),
+            Ok(Err(_)) => Status::internal("the plugin failed; its log says why").into_http(), // the panic hook wrote it
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::contracts::hector::plugin::v1::plugin_server::Plugin as PluginService
 use crate::contracts::hector::plugin::v1::*;
 use crate::ending::Ending;
 use crate::host::Host;
+use crate::logging::SDK;
 use crate::plugin::{Metrics, Plugin};
 use crate::settings::Configuration;
 
@@ -56,7 +57,7 @@ impl PluginService for Identity {
         let diagnostics = self.configuration.configure(&request.config_json, request.instances);
         if diagnostics.iter().all(|problem| problem.severity() == Severity::Warning) {
             self.host.is_at(&request.host_target);
-            log::debug!(target: "hector_plugin", "configured");
+            log::debug!(target: SDK, "configured");
         }
         Ok(Response::new(ConfigureResponse { diagnostics }))
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 use std::{env, io};
 
@@ -9,10 +10,16 @@ use log::kv::{Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde_json::{Map, json};
 
+/// The target of what this crate says itself.
+pub(crate) const SDK: &str = "hector_plugin";
+
+static NAME: OnceLock<String> = OnceLock::new();
+
 struct HclogLines;
 
 /// Takes over the `log` macros, unless the author chose another logger; and tells of panics.
-pub(crate) fn begin() {
+pub(crate) fn begin(name: &str) {
+    NAME.get_or_init(|| name.into());
     let level = env::var("HECTOR_LOG_LEVEL").unwrap_or_default();
     let level = LevelFilter::from_str(if level == "warning" { "warn" } else { &level });
     if log::set_logger(&HclogLines).is_ok() {
@@ -21,7 +28,7 @@ pub(crate) fn begin() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let why = panic.payload_as_str().unwrap_or("without words");
-        log::error!(target: "panic", place = place.as_str(); "panicked: {why}");
+        log::error!(target: SDK, place = place.as_str(); "panicked: {why}");
     }));
 }
 
@@ -42,7 +49,10 @@ impl Log for HclogLines {
         let level = record.level().as_str().to_lowercase();
         line.0.insert("@level".into(), level.into());
         line.0.insert("@message".into(), record.args().to_string().into());
-        line.0.insert("@module".into(), record.target().into());
+        line.0.insert("@module".into(), NAME.get().map_or(SDK, String::as_str).into());
+        if record.target() != SDK {
+            line.0.insert("logger".into(), record.target().into());
+        }
         line.0
             .insert("@timestamp".into(), prost_types::Timestamp::from(SystemTime::now()).to_string().into());
         let text = serde_json::Value::Object(line.0).to_string() + "\n";

@@ -41,7 +41,7 @@ pub fn serve(plugin: Plugin) -> ExitCode {
             return ExitCode::from(refused.code);
         }
     };
-    logging::begin();
+    logging::begin(&plugin.info.name);
     let served = stdout.and_then(|stdout| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let served = runtime.block_on(run(plugin, launch, stdout));
@@ -85,13 +85,13 @@ async fn run(plugin: Plugin, launch: Launch, mut stdout: File) -> io::Result<()>
     let (target, line) = (listening.target(), listening.line());
     let served = Served::of(plugin, launch.token, end).await;
     let serving = tokio::spawn(served.on(listening));
+    log::debug!(target: logging::SDK, address = target.as_str(); "serving");
     if launch.handshake {
         stdout.write_all(line.as_bytes())?;
     } else {
         eprintln!("{name} listens on {target}");
     }
     drop(stdout);
-    log::debug!(target: "hector_plugin", address = target.as_str(); "serving");
     serving.await?
 }
 
@@ -152,7 +152,7 @@ impl Served {
         tokio::select! {
             served = serving => served.map_err(io::Error::other),
             () = too_late => {
-                log::warn!(target: "hector_plugin", "left calls unfinished");
+                log::warn!(target: logging::SDK, "left calls unfinished");
                 Ok(())
             }
         }

@@ -40,7 +40,7 @@ impl ReasoningStrategy for OneShot {
                 calls => acting(calls.into_iter().enumerate().map(call).collect(), 2),
             },
             _ => {
-                let results: Vec<String> = request.observations.iter().map(result_of).collect();
+                let results: Vec<String> = request.observations.iter().flat_map(results_of).collect();
                 done(request.state, results.join("\n"))
             }
         };
@@ -96,17 +96,17 @@ fn call((place, call): (usize, ToolCall)) -> Action {
     Action { id: format!("tool-{}", place + 1), action: Some(action::Action::ToolCall(call)) }
 }
 
-fn result_of(observation: &Observation) -> String {
+fn results_of(observation: &Observation) -> Vec<String> {
     match &observation.result {
-        Some(Seen::Error(error)) => error.clone(),
+        Some(Seen::Error(error)) => vec![error.clone()],
         Some(Seen::ToolResult(result)) => {
             let texts = result.parts.iter().filter_map(|part| match &part.content {
-                Some(Content::Text(text)) => Some(text.as_str()),
+                Some(Content::Text(text)) => Some(text.clone()),
                 _ => None,
             });
-            texts.collect::<Vec<_>>().join("\n")
+            texts.collect()
         }
-        _ => String::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -20,6 +20,7 @@ import io.grpc.Status.Code;
 import io.grpc.stub.StreamObserver;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** A reasoning strategy that asks the model once, has its tools called, and finishes. */
 final class Main extends ReasoningStrategyImplBase {
@@ -54,7 +55,7 @@ final class Main extends ReasoningStrategyImplBase {
         }
       }
       default -> {
-        var results = request.getObservationsList().stream().map(Main::result);
+        var results = request.getObservationsList().stream().flatMap(Main::results);
         decision.setResult(results.collect(Collectors.joining("\n")));
       }
     }
@@ -85,12 +86,10 @@ final class Main extends ReasoningStrategyImplBase {
         .toList();
   }
 
-  private static String result(Observation observation) {
-    if (observation.hasError()) {
-      return observation.getError();
-    }
-    var parts = observation.getToolResult().getPartsList().stream().filter(Part::hasText);
-    return parts.map(Part::getText).collect(Collectors.joining("\n"));
+  private static Stream<String> results(Observation observation) {
+    return observation.hasError()
+        ? Stream.of(observation.getError())
+        : observation.getToolResult().getPartsList().stream().filter(Part::hasText).map(Part::getText);
   }
 
   private static State state(int step) {

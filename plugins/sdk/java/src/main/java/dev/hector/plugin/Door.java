@@ -22,7 +22,7 @@ import java.util.logging.Logger;
 final class Door implements ServerInterceptor {
   static final Metadata.Key<String> TOKEN = Caller.key("hector-token");
   private static final String HEALTH = "grpc.health.v1.Health";
-  private static final Logger log = Logger.getLogger("hector_plugin");
+  private static final Logger log = Logger.getLogger(HclogLines.SDK);
 
   private final byte[] token;
   private final Ending end;

@@ -18,6 +18,9 @@ import java.util.stream.Stream;
  * {@code log.log(Level.INFO, "kept a value", Map.of("key", key))}.
  */
 final class HclogLines extends Handler {
+  /** The logger of what this library says itself. */
+  static final String SDK = "hector_plugin";
+
   private static final SimpleFormatter FORMATTER = new SimpleFormatter();
 
   /**
@@ -32,18 +35,20 @@ final class HclogLines extends Handler {
   private static final Logger LIBRARY = Logger.getLogger("io.grpc");
 
   private final PrintStream stderr;
+  private final String name;
 
-  private HclogLines(PrintStream stderr) {
+  private HclogLines(PrintStream stderr, String name) {
     this.stderr = stderr;
+    this.name = name;
   }
 
   /** Takes over the root logger. */
-  static void begin(String level) {
+  static void begin(String name, String level) {
     var root = Logger.getLogger("");
     for (var handler : root.getHandlers()) {
       root.removeHandler(handler);
     }
-    root.addHandler(new HclogLines(System.err));
+    root.addHandler(new HclogLines(System.err, name));
     root.setLevel(named(level));
     LIBRARY.setLevel(Level.INFO); // at finer levels it tells of every frame
   }
@@ -62,7 +67,10 @@ final class HclogLines extends Handler {
     }
     line.addProperty("@level", word(record.getLevel()));
     line.addProperty("@message", FORMATTER.formatMessage(record));
-    line.addProperty("@module", record.getLoggerName());
+    line.addProperty("@module", name);
+    if (!SDK.equals(record.getLoggerName())) {
+      line.addProperty("logger", record.getLoggerName());
+    }
     line.addProperty("@timestamp", record.getInstant().toString());
     if (record.getThrown() != null) {
       var trace = new StringWriter();

@@ -19,7 +19,7 @@ import java.util.logging.Logger;
 
 /** Serves hector.plugin.v1.Plugin: who the plugin is, its configuration, its metrics and its end. */
 final class Identity extends PluginImplBase {
-  private static final Logger log = Logger.getLogger("hector_plugin");
+  private static final Logger log = Logger.getLogger(HclogLines.SDK);
 
   private final GetInfoResponse info;
   private final Settings<?> settings;

@@ -127,12 +127,12 @@ public final class Plugin {
   private int served(String[] arguments, PrintStream stdout) {
     try {
       if (arguments.length == 1 && arguments[0].equals("--rehearse")) {
-        HclogLines.begin("");
+        HclogLines.begin(info.getName(), "");
         Running.start(this, "").close();
         return 0;
       }
       var launch = Launch.told(arguments, System.getenv());
-      HclogLines.begin(System.getenv().getOrDefault("HECTOR_LOG_LEVEL", ""));
+      HclogLines.begin(info.getName(), System.getenv().getOrDefault("HECTOR_LOG_LEVEL", ""));
       var end = new Ending(launch.drain());
       end.onSignals(!launch.handshake());
       if (launch.watchStdin()) {
@@ -141,6 +141,7 @@ public final class Plugin {
       host.isAt(launch.hostTarget());
       var served = new Served(this, launch.address(), launch.token(), end);
       var target = served.start();
+      Logger.getLogger(HclogLines.SDK).log(Level.FINE, "serving", Map.of("address", target));
       if (launch.handshake()) {
         stdout.print(served.line());
         stdout.flush();
@@ -148,7 +149,6 @@ public final class Plugin {
         System.err.println(info.getName() + " listens on " + target);
       }
       stdout.close();
-      Logger.getLogger("hector_plugin").log(Level.FINE, "serving", Map.of("address", target));
       served.finish();
       return 0;
     } catch (Launch.NotStarted refused) {

@@ -14,7 +14,7 @@ import static io.grpc.health.v1.HealthCheckResponse.ServingStatus.SERVING;
 /** A plugin on a socket, from its start to its end. */
 final class Served {
   private static final String GO_PLUGIN = "plugin";
-  private static final Logger log = Logger.getLogger("hector_plugin");
+  private static final Logger log = Logger.getLogger(HclogLines.SDK);
 
   private final Listening listening;
   private final Door door;
