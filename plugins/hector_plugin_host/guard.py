@@ -5,7 +5,7 @@ of each plugin, "+<TAB>pid<TAB>start time<TAB>folder<TAB>note", and when one is 
 of that input is the end of the host, however it came about: a kernel closes the pipes of whatever it kills.
 As it runs as long as its host does, it loads nothing that it can do without.
 """
-# ruff: noqa: PTH101, PTH106, PTH108, PTH123, PTH208, SIM105  # pathlib and contextlib would double its memory
+# ruff: noqa: PTH101, PTH106, PTH110, PTH108, PTH123, PTH208, SIM105  # pathlib and contextlib would double its memory
 
 import os
 import signal
@@ -13,6 +13,8 @@ import sys
 
 MARK = b"PLUGIN_UNIX_SOCKET_DIR"
 """All that a plugin starts has this in its environment, also what left its group, as daemons do."""
+HAS_PROC = os.path.exists("/proc/self/stat")
+"""macOS has none: there the group is all that can be found of a plugin."""
 ROUNDS = 5
 """Looks at all processes until none is found."""
 
@@ -32,6 +34,11 @@ def end_group(pid: int, start: str) -> bool:
     """Kill a process's group, if the process with this number is still the one that is meant."""
     if not start or start_time(pid) != start:
         return False
+    return kill_group(pid)
+
+
+def kill_group(pid: int) -> bool:
+    """Kill a process's group, and say whether there was one."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except OSError:
@@ -103,7 +110,10 @@ def main() -> None:
         else:
             watched.pop(int(pid), None)
     for pid, (start, _, _) in watched.items():
-        end_group(pid, start)
+        if HAS_PROC:
+            end_group(pid, start)
+        else:  # nobody says since when it runs; but its host would have told of its end
+            kill_group(pid)
     end_marked({folder for _, folder, _ in watched.values()})
     for _, folder, note in watched.values():
         remove(folder)

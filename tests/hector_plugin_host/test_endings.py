@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import io
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hector_plugin_host import guard
 from hector_plugin_host.launching import launched
 from hector_plugin_host.orphans import reap
 from hector_plugin_host.plan import PluginPlan
@@ -177,8 +179,8 @@ async def test_what_even_the_guard_left_is_ended_by_the_next_host(
         started = [await number_in(plan.folder / name) for name in ("child", "daemon")]
         assert premises.state_dir is not None
         assert reap(premises.state_dir) == 0  # its host is at work
-        for guard in children_of(host.pid, b"guard.py"):
-            os.kill(guard, signal.SIGKILL)
+        for pid_of_guard in children_of(host.pid, b"guard.py"):
+            os.kill(pid_of_guard, signal.SIGKILL)
         host.kill()
         await host.wait()
         assert [is_running(one) for one in (pid, *started)] == [True, True, True]
@@ -269,3 +271,16 @@ def children_of(parent: int, named: bytes = b"") -> list[int]:
         if stat and int(stat[stat.rindex(b")") + 2 :].split()[1]) == parent and named in command:
             found.append(int(name))
     return found
+
+
+async def test_without_proc_the_guard_ends_groups(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeping = await asyncio.create_subprocess_exec("sleep", "600", start_new_session=True)
+    (short / "private").mkdir()
+    monkeypatch.setattr(guard, "HAS_PROC", False)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    told = f"+\t{sleeping.pid}\t\t{short}/private\t\n+\t999999999\t\t\t\n-\t999999999\n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(told))
+    guard.main()
+    async with asyncio.timeout(30):
+        assert await sleeping.wait() == -signal.SIGKILL
+    assert left_in(short) == []

@@ -44,6 +44,9 @@ async def spawned(
     Raises:
         PluginStartFailed: It did not become ready.
     """
+    if os.name == "nt":
+        why = "Hector starts plugins on Linux and macOS only"
+        raise ExecutableUnusable(plan.name, why, "run it beside Hector, and name its `address`", final=True)
     await asyncio.to_thread(executable.check, plan)
     loop = asyncio.get_running_loop()
     begun = loop.time()
