@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
 from hector_config.explain import Explanation, misfits
+from hector_config.private import is_private
 from hector_config.problem import Misfit, Problem
 from hector_config.scalars import resolve
 from hector_config.shape import Shape
@@ -40,6 +41,7 @@ class Validation:
             "names": self._declared,
             "later": later,
             "filled": self._filled,
+            "private": self._private_texts,
         }
 
     def run(
@@ -100,6 +102,14 @@ class Validation:
     def _filled(self) -> frozenset[str]:
         """Return the texts that came from variables."""
         return frozenset(scalar.text for _, scalar in scalars_of(self._root) if scalar.variables)
+
+    def _private_texts(self) -> frozenset[str]:
+        """Return the texts that came from variables named like secrets, as OPENAI_API_KEY."""
+        return frozenset(
+            scalar.text
+            for _, scalar in scalars_of(self._root)
+            if scalar.text and any(is_private(name) for name in scalar.variables)
+        )
 
 
 def _private(root: Map, shape: Shape, environment: Mapping[str, str]) -> dict[str, str]:

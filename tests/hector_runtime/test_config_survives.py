@@ -1,6 +1,7 @@
 """Whatever a file says, old forms included, the answer is a config or a ConfigInvalid with places in it."""
 
 import random
+from pathlib import Path
 
 import pytest
 from support.documented_keys import rows
@@ -9,6 +10,7 @@ from hector_config import ConfigInvalid, Problem, load
 from hector_runtime.aliases import ALIASES
 from hector_runtime.circles import circles
 from hector_runtime.config import Config, known_names
+from hector_runtime.plugins.references import checked_in
 from hector_tool.config import LATER
 
 ODD = [
@@ -42,7 +44,7 @@ def problems_of(text: str) -> tuple[Problem, ...]:
             aliases=ALIASES,
             known=known_names(),
             later={"tools": LATER},
-            checks=(circles,),
+            checks=(circles, checked_in(Path("/nonexistent"))),
         )
     except ConfigInvalid as error:
         return error.problems

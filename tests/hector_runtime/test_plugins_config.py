@@ -10,7 +10,9 @@ from hector_config import ConfigInvalid, dump
 from hector_plugin_host import PluginPlan
 from hector_runtime.config import Config, load_config
 from hector_runtime.plugins.checking import check_plugins
+from hector_runtime.plugins.manifest import suits
 from hector_runtime.plugins.plans import PluginUnusable, plans_of
+from hector_runtime.plugins.trust import sha256_of
 from hector_runtime.roles import ROLES
 
 TOOL = 'tools: {t: {type: "plugin:up", config: {tool_name: upper, n: 3}}}\n'
@@ -38,7 +40,7 @@ def plan_of(folder: Path, text: str, **environment: str) -> PluginPlan:
 def problems(folder: Path, text: str) -> list[str]:
     (folder / "hector.yaml").write_text(text)
     try:
-        check_plugins(load_config(folder / "hector.yaml", {}))
+        check_plugins(load_config(folder / "hector.yaml", {"API_KEY": "sk-from-outside"}))
     except ConfigInvalid as error:
         return [str(problem).removeprefix(f"{folder}/") for problem in error.problems]
     return []
@@ -160,6 +162,10 @@ def test_how_a_plugin_is_reached(entry: str, mode: str, command: tuple[str, ...]
         (f"plugins: {{tool_providers: {{up: {{path: ./up, python: x}}}}}}\n{TOOL}", "path, or python"),
         (f"plugins: {{tool_providers: {{up: {{path: ./up, env: {{API_KEY: x}}}}}}}}\n{TOOL}",
          "secrets stand in no environment (write it under config"),
+        (f"plugins: {{tool_providers: {{up: {{path: ./up, env: {{X: '${{API_KEY}}'}}}}}}}}\n{TOOL}",
+         "plugins.tool_providers.up.env.X: secrets stand in no environment"),
+        (f"plugins: {{tool_providers: {{up: {{path: ./up, args: ['${{API_KEY}}']}}}}}}\n{TOOL}",
+         "plugins.tool_providers.up.args[0]: secrets stand in no argument"),
         (f"plugins: {{tool_providers: {{up: {{path: ./up, tls: {{}}}}}}}}\n{TOOL}", "with an address alone"),
         ("plugins: {tool_providers: {up: {path: ./up, security: {sandbox: false, allowed_networks: []}}}}\n"
          f"{TOOL}", "only a sandbox can hold it to that (write sandbox: true)"),
@@ -307,3 +313,46 @@ def test_a_process_refuses_what_it_cannot_run_in_one_sentence(folder: Path) -> N
     config = config_of(folder, f"plugins: {{tool_providers: {{up: {{path: ./nope}}}}}}\n{TOOL}")
     with pytest.raises(PluginUnusable, match=r"plugins\.tool_providers\.up\.path: there is no file"):
         plans_of(config, ROLES)
+
+
+def test_only_programs_with_a_badge_for_what_they_are_now_start_where_that_is_required(folder: Path) -> None:
+    text = f"plugins: {{require_conformance: true, tool_providers: {{up: {{path: ./up}}}}}}\n{TOOL}"
+    (told,) = problems(folder, text)
+    assert "has no badge (run hector plugin test --badge" in told
+    badge = {"hector.plugin.v1": "conformant", "sha256": sha256_of(folder / "up"), "kit": "1", "kinds": []}
+    (folder / "up.conformance.json").write_text(json.dumps(badge))
+    assert problems(folder, text) == []
+    (folder / "up").write_text("#!/bin/sh\nexit 1\n")
+    (told,) = problems(folder, text)
+    assert "is not what its badge was given for" in told
+
+
+def test_a_pin_is_part_of_the_plan_wherever_it_stands(folder: Path) -> None:
+    pin = "AB" * 32
+    text = f"plugins: {{tool_providers: {{up: {{path: ./up, sha256: {pin}}}}}}}\n{TOOL}"
+    assert plan_of(folder, text).sha256 == pin.lower()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "version", "suits_it"),
+    [
+        (">=1.0,<2", "1.4.0", True),
+        (">=1.0 <2", "2.0.0", False),
+        ("^1.2", "1.9.9", True),
+        ("^1.2", "2.0.0", False),
+        ("~1.2.3", "1.2.9", True),
+        ("~1.2.3", "1.3.0", False),
+        (">= v0.1", "0.1.0", True),
+        ("1.2", "1.2.7", True),
+        ("1.2.3", "1.2.4", False),
+    ],
+)
+def test_ranges_of_versions_are_read_as_people_write_them(
+    wanted: str, version: str, *, suits_it: bool
+) -> None:
+    assert suits(wanted, version) is suits_it
+
+
+def test_what_is_no_range_is_an_error() -> None:
+    with pytest.raises(ValueError, match="newest"):
+        suits("newest")

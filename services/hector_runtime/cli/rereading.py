@@ -154,13 +154,14 @@ class Rereading:
 
 
 def stamps(loaded: Loaded[Config]) -> list[tuple[int, int]]:
-    """Return what shows that a config has changed: its file, `.env` beside it, the modules of its agents."""
+    """Return what shows that a config has changed: its file, `.env`, modules of agents, programs."""
     file = Path(loaded.file).absolute()
     handlers = [agent.handler for agent in loaded.config.agents.values() if agent.handler]
     modules = [
         one.folder.joinpath(*one.module.split(".")).with_suffix(".py") for one in handlers if one.folder
     ]
-    return [_stamp(one) for one in dict.fromkeys((file, file.parent / ".env", *modules))]
+    programs = [entry.path for _, _, entry in loaded.config.plugins.entries() if entry.path]
+    return [_stamp(one) for one in dict.fromkeys((file, file.parent / ".env", *modules, *programs))]
 
 
 def _stamp(file: Path) -> tuple[int, int]:

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from hector_config import Misfit, ProjectPath, Section, Settings, Text
@@ -101,7 +101,7 @@ class PluginConfig(Section):
         return self.security.timeout or _seconds(self.config.get("timeout"))
 
     @model_validator(mode="after")
-    def _is_one_thing(self) -> Self:
+    def _is_one_thing(self, info: ValidationInfo) -> Self:
         if self.path and self.python:
             raise Misfit("a plugin is one program: path, or python", at=("python",))
         starts = bool(self.path or self.python)
@@ -116,11 +116,19 @@ class PluginConfig(Section):
                     raise Misfit("it belongs to plugins with an address alone", at=(key,))
         if self.sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
             raise Misfit("a SHA-256 has 64 hexadecimal digits", at=("sha256",), hint="see hector plugin pin")
-        for name in self.env:
-            if is_private(name):
-                hint = "write it under config: the plugin gets it once it runs, and nobody else sees it"
-                raise Misfit("secrets stand in no environment", at=("env", name), hint=hint)
+        self._keeps_secrets(info.context or {})
         return self
+
+    def _keeps_secrets(self, context: Mapping[str, Any]) -> None:
+        """See that no secret stands where others can read it."""
+        secrets = context["private"]() if "private" in context else ()
+        hint = "write it under config: the plugin gets it once it runs, and nobody else sees it"
+        for name, value in self.env.items():
+            if is_private(name) or value in secrets:
+                raise Misfit("secrets stand in no environment", at=("env", name), hint=hint)
+        for index, value in enumerate(self.args):
+            if value in secrets:
+                raise Misfit("secrets stand in no argument", at=("args", index), hint=hint)
 
 
 class DiscoveryConfig(Section):

@@ -122,7 +122,7 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
     async def _renew(self, plans: Collection["PluginPlan"]) -> None:
         assert self.host is not None
         await self.host.renew(plans)
-        log.info("plugins go by the new config", extra={"plugins": ", ".join(self.host.channels) or "none"})
+        log.debug("plugins go by the new config", extra={"plugins": ", ".join(self.host.channels) or "none"})
 
 
 def premises(config: "Config", environ: Mapping[str, str] = os.environ) -> "Premises":

@@ -129,8 +129,9 @@ def suits(wanted: str, version: str = VERSION) -> bool:
 def _pythonic(wanted: str) -> str:
     """Return a range as Python writes it: others write `^1.2`, `~1.2`, `v1.2`, `1.2`, and no commas."""
     parts: list[str] = []
-    for part in re.split(r"[\s,]+(?=[<>=!~^v\d])", wanted.strip()):
-        word = re.sub(r"(?<![\w.])v(?=\d)", "", part.replace(" ", ""))
+    together = re.sub(r"(?<=[<>=!~^])\s+", "", wanted.strip())
+    for part in re.split(r"[\s,]+", together):
+        word = re.sub(r"(?<![\w.])v(?=\d)", "", part)
         if word.startswith("^"):
             major = word[1:].split(".")[0]
             parts += [f">={word[1:]}", f"<{int(major) + 1}"] if major.isdecimal() else [word]
