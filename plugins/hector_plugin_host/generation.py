@@ -106,6 +106,8 @@ class Generation:
         self.is_closing = False
         """Whether its connection is being closed: calls that are cancelled with it are lost."""
         self.started: asyncio.Future[None] = loop.create_future()
+        self.called: asyncio.Future[None] = loop.create_future()
+        """Done when it is the one that gets its place's calls."""
         self.over: asyncio.Future[Ended] = loop.create_future()
         self.calls: set[Any] = set()
         """Calls under way, to be broken off if they outlast it; each has `abort`."""

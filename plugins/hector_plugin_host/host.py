@@ -110,7 +110,7 @@ class PluginHost:
         return {
             name: reason or state
             for name, (state, reason) in found.items()
-            if state in ("degraded", "backoff", "failed", "crashed")
+            if state in ("degraded", "backoff", "failed", "crashed") or reason
         }
 
     async def settled(self, name: str = "") -> None:

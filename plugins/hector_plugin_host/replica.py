@@ -58,6 +58,9 @@ class Replica:
         """When the next start is, while it waits for one."""
         self.gives_up = False
         """Whether it is in vain to wait for it: quarantined, or failed for good."""
+        self.failure = ""
+        """Why the last start came to nothing; empty once there was a process that took calls. Callers wait
+        for the first start, and for the one after a crash, but not for one try after the other."""
         self.generations = 0
         self._around, self._clock = around, around.clock
         self._since = self._clock.now()
@@ -81,7 +84,7 @@ class Replica:
         process = current.process if current is not None else None
         return ReplicaStatus(
             state=self.state,
-            reason=self.reason,
+            reason=self.reason or self.failure,
             generation=current.number if current is not None else 0,
             pid=process.pid if process is not None else None,
             target=process.target if process is not None else "",
@@ -183,7 +186,7 @@ class Replica:
 
     async def _live(self, generation: Generation) -> float:
         """Keep one life until it is over, or another's turn; return how long to wait before the next."""
-        self.current, ready_at = generation, 0.0
+        self.current, ready_at = generation, None
         try:
             if await self._until(generation.started) and generation.started.exception() is None:
                 ready_at = self._clock.now()
@@ -198,7 +201,7 @@ class Replica:
             self.current = None
         if ended.wanted:
             return 0.0
-        return self._crashed(ended, self._clock.now() - ready_at if ready_at else 0.0)
+        return self._crashed(ended, None if ready_at is None else self._clock.now() - ready_at)
 
     async def _replaced(self, generation: Generation) -> None:
         """Let a life go whose place another one takes, or nobody."""
@@ -216,11 +219,13 @@ class Replica:
     def _take_calls(self, generation: Generation) -> None:
         if not generation.is_alive:
             return
+        self.failure = ""
         generation.on_serving(lambda serving: self._says(generation, serving=serving))
         self.gives_up = False
         self._around.admission.join(generation)
         self._around.fresh()
         self._become("ready")
+        generation.called.set_result(None)
         self._says(generation, serving=generation.serving)
 
     def _says(self, generation: Generation, *, serving: bool) -> None:
@@ -234,17 +239,23 @@ class Replica:
             self._become("degraded", "it says that it does not serve at the moment")
             self._around.admission.leave(generation)
 
-    def _crashed(self, ended: Ended, well_s: float) -> float:
-        """Take note of the end of a life that nobody had asked for; return how long to wait."""
+    def _crashed(self, ended: Ended, well_s: float | None) -> float:
+        """Take note of the end of a life that nobody had asked for; return how long to wait.
+
+        Args:
+            ended: How it ended.
+            well_s: How long it had taken calls; None: it never did.
+        """
         plan = self.plan
         why = redacted(ended.sentence or ended.reason, plan.secrets)
+        self.failure = why if well_s is None else ""
         RESTARTS.add(plan.name, ended.reason)
         report(_event_of(ended), plan.name, reason=ended.reason, generation=self.generations)
         if ended.final:
             self.give_up(why)
             log.error("plugin failed and is not started again", extra=self._facts(error=why))
             return FOR_GOOD_S
-        follows = self._restarts.crashed(self._clock.now(), well_s=well_s)
+        follows = self._restarts.crashed(self._clock.now(), well_s=well_s or 0.0)
         self.next_start = self._clock.now() + follows.delay_s
         self.gives_up = follows.quarantined
         facts = self._facts(error=why, next_start_s=round(follows.delay_s, 3), reason=ended.reason)
@@ -259,9 +270,10 @@ class Replica:
 
     async def _anew(self, plan: PluginPlan) -> None:
         self.plan, self._restarts = plan, self._new_restarts(plan)
-        self.gives_up = False
+        self.gives_up, self.failure = False, ""
         generation = await self._next_begun()
         await _until_ready(generation)
+        await asyncio.wait((generation.called, generation.over), return_when=asyncio.FIRST_COMPLETED)
 
     async def _next_begun(self) -> Generation:
         self._check_open()

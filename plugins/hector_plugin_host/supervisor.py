@@ -33,6 +33,8 @@ from .way import Way
 
 log = logging.getLogger(__name__)
 
+AGAIN_S = 1.0
+"""When to ask again for a plugin that is being started once more."""
 _UNDER_WAY: frozenset[State] = frozenset({"stopped", "starting", "configuring", "crashed", "draining"})
 
 
@@ -158,7 +160,7 @@ class Supervisor:
     @property
     def reason(self) -> str:
         """Why it is not well, in a sentence; empty when it is."""
-        reasons = dict.fromkeys(replica.reason for replica in self._replicas if replica.reason)
+        reasons = dict.fromkeys(replica.reason or replica.failure for replica in self._replicas)
         told = [self.trouble, *reasons]
         if opened := self._open():
             told.append(f"calls of {', '.join(opened)} fail too often, and are refused for a while")
@@ -268,11 +270,14 @@ class Supervisor:
             return None
         if all(replica.gives_up for replica in replicas):
             return PluginFailed(self.plan.name, redacted(self.reason, self.plan.secrets))
-        if any(replica.state in _UNDER_WAY or replica.is_ready for replica in replicas):
+        if any(_is_worth_waiting_for(replica) for replica in replicas):
             return None
+        if all(replica.state in _UNDER_WAY or replica.gives_up for replica in replicas):
+            return PluginNotReady(self.plan.name, redacted(self.reason, self.plan.secrets), AGAIN_S)
         now = self._means.clock.now()
-        next_start = min(replica.next_start for replica in replicas if not replica.gives_up)
-        if next_start < deadline:
+        waiting = [replica for replica in replicas if not replica.gives_up and replica.state == "backoff"]
+        next_start = min((replica.next_start for replica in waiting), default=now)
+        if next_start < deadline and not all(replica.failure for replica in waiting):
             return None
         why = f"{redacted(self.reason, self.plan.secrets)}; it is started again in {next_start - now:.1f} s"
         return PluginNotReady(self.plan.name, why, next_start - now)
@@ -321,6 +326,10 @@ class Supervisor:
     def _fingerprint(self) -> object:
         lives = [replica.current for replica in self._replicas if replica.current is not None]
         return lives[0].fingerprint if lives else None
+
+
+def _is_worth_waiting_for(replica: Replica) -> bool:
+    return replica.is_ready or (replica.state in _UNDER_WAY and not replica.failure)
 
 
 async def _all(tasks: list[Task[None]]) -> None:

@@ -11,9 +11,25 @@ from time import monotonic
 import pytest
 from grpc.aio import AioRpcError
 
+from hector.llm.v1 import (
+    LLMProviderServicer,
+    StreamTextRequest,
+    StreamTextResponse,
+    add_LLMProviderServicer_to_server,
+)
 from hector.tool.v1 import ExecuteToolRequest, ToolProviderStub
-from hector_mesh import info_of
-from hector_plugin_host import PluginPlan, Restart
+from hector_mesh import (
+    Call,
+    LocalChannel,
+    LocalServer,
+    Mesh,
+    Principal,
+    current_call,
+    info_of,
+    interceptors,
+    scope,
+)
+from hector_plugin_host import Grants, PluginPlan, Restart
 from hector_plugin_host.host import PluginHost
 from hector_plugin_host.premises import Premises
 
@@ -39,9 +55,33 @@ serve(Upper(), name="upper", version="1.2.3")
 """
 
 
+ASKER = """
+from hector_plugin import host, serve, tool
+
+@tool
+async def ask(text: str) -> str:
+    "Ask a model."
+    return await host.ask("fast", text)
+
+serve(name="upper", version="1.2.3")
+"""
+
+
+class Model(LLMProviderServicer):
+    """The host's own, which says as whom it was asked."""
+
+    async def StreamText(
+        self, request: StreamTextRequest, context: object
+    ) -> AsyncIterator[StreamTextResponse]:
+        call = current_call.get()
+        yield StreamTextResponse(text=f"{call.principal.id} asks {call.instance}", done=True)
+
+
 @asynccontextmanager
-async def running(premises: Premises, *plans: PluginPlan) -> AsyncIterator[PluginHost]:
-    host = PluginHost(plans, premises)
+async def running(
+    premises: Premises, *plans: PluginPlan, mesh: Mesh | None = None
+) -> AsyncIterator[PluginHost]:
+    host = PluginHost(plans, premises, mesh=mesh)
     async with asyncio.timeout(100), host.running():
         yield host
 
@@ -86,6 +126,21 @@ async def test_twelve_swaps_of_real_processes_under_thirty_two_callers_fail_no_c
             over.set()
         status = host.status()[0]
         assert (status.generation, status.restarts, status.in_flight) == (13, 0, 0)
+
+
+async def test_a_process_asks_a_model_of_its_host_for_its_caller(
+    program: Write, premises: Premises, short: Path
+) -> None:
+    server = LocalServer(interceptors())
+    add_LLMProviderServicer_to_server(Model(), server)
+    mesh = Mesh({"hector.llm.v1.LLMProvider": LocalChannel(server)})
+    plan = program(ASKER, grants=Grants(llms=("fast",)))
+    async with running(premises, plan, mesh=mesh) as host:
+        tools = ToolProviderStub(Mesh({"hector.tool.v1.ToolProvider": host.channel("upper")}))
+        with scope(Call(principal=Principal("ann"))):
+            asked = ExecuteToolRequest(tool="ask", parameters_json='{"text": "who?"}')
+            answer = await tools.ExecuteTool(asked)
+    assert (answer.result, answer.error) == ("ann asks llms.fast", "")
 
 
 async def test_a_process_that_dies_in_a_call_is_there_again_for_the_next(

@@ -145,6 +145,31 @@ async def test_nobody_waits_for_the_single_try_of_a_plugin_that_was_put_aside(
         launcher.may_start.set()
 
 
+async def test_callers_wait_for_a_start_and_not_for_one_try_after_the_other(
+    host_of: HostOf, launcher: FakeLauncher, clock: FakeClock
+) -> None:
+    launcher.always = Behaviour(does_not_start="it exited with 1")
+    launcher.may_start.clear()
+    host = host_of(UP)
+    async with host.running():
+        asking = asyncio.create_task(failure(_ask(host, timeout=600)))
+        await launcher.started.wait()
+        launcher.may_start.set()
+        told = await asking
+        assert info_of(told).reason == "PLUGIN_NOT_READY"
+        assert "it exited with 1" in (told.details() or "")
+        launcher.may_start.clear()
+        await clock.advance(1)
+        await until(lambda: host.status()[0].state == "starting")
+        assert "it exited with 1" in host.degraded()["up"]
+        assert info_of(await failure(_ask(host, timeout=600))).reason == "PLUGIN_NOT_READY"
+        launcher.always = Behaviour()
+        launcher.may_start.set()
+        await until_moved(clock, lambda: host.status()[0].state == "ready")
+        assert host.degraded() == {}
+        assert await _ask(host) == "hello"
+
+
 async def test_an_exit_code_that_says_so_ends_the_attempts_at_once(
     host_of: HostOf, launcher: FakeLauncher, clock: FakeClock
 ) -> None:
