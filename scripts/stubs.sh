@@ -7,7 +7,8 @@ root=$PWD
 sdk=$root/plugins/sdk/$language
 tools=$root/build/plugins/stubs
 contracts=(common/v1/{message,tool,filter} plugin/v1/{plugin,host} tool/v1/tool llm/v1/llm embedder/v1/embedder
-    reasoning/v1/reasoning document/v1/document vector/v1/vector guardrail/v1/guardrail)
+    reasoning/v1/reasoning document/v1/document vector/v1/vector guardrail/v1/guardrail
+    agent/v1/{provider,agent,artifact,command,event,queue})
 contracts=("${contracts[@]/#/hector/}")
 contracts=("${contracts[@]/%/.proto}")
 mkdir -p "$tools"

@@ -7,6 +7,10 @@ out=$1
 export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -p=2"
 examples=$PWD/plugins/examples/go
 
+scripts/stubs.sh go "$out/stubs"
+diff --recursive --brief plugins/sdk/go/hector "$out/stubs" ||
+    { echo "the stubs are not what proto/ says: scripts/stubs.sh go, then commit"; exit 1; }
+
 (cd plugins/sdk/go && go vet ./... && go test ./...)
 (cd "$examples" && go vet ./... && go test ./...)
 for example in tool llm reasoning embedder; do

@@ -5,6 +5,10 @@
 set -euo pipefail
 out=$1
 
+scripts/stubs.sh typescript "$out/stubs"
+diff --recursive --brief plugins/sdk/typescript/src/gen "$out/stubs" ||
+    { echo "the stubs are not what proto/ says: scripts/stubs.sh typescript, then commit"; exit 1; }
+
 # Where npm and tsc write is no place of ours: the sources are copied, in the same places as seen from each other.
 work=$out/work
 mkdir -p "$work"

@@ -21,10 +21,16 @@ func Instance(ctx context.Context) string {
 	return strings.Join(metadata.ValueFromIncomingContext(ctx, "hector-instance"), "")
 }
 
+// Component says which of the plugin's things the place means that a call is for, for example a model, where its
+// configuration says `plugin:NAME:COMPONENT`.
+func Component(ctx context.Context) string {
+	return setupOf(ctx).instance(Instance(ctx)).GetComponent()
+}
+
 // InstanceConfig reads the settings of the place that a call is for into a value, as json.Unmarshal does. A
 // place that has none leaves the value as it is.
 func InstanceConfig(ctx context.Context, into any) error {
-	text := setupOf(ctx).instance(Instance(ctx))
+	text := setupOf(ctx).instance(Instance(ctx)).GetConfigJson()
 	if text == "" {
 		return nil
 	}
@@ -55,7 +61,7 @@ func Host(ctx context.Context) pluginv1.HostServicesClient {
 // setup is what Configure said beside the plugin's own settings.
 type setup struct {
 	reading   sync.RWMutex
-	instances map[string]string
+	instances map[string]*pluginv1.Instance
 	dataDir   string
 	target    string
 	host      *grpc.ClientConn
@@ -69,9 +75,9 @@ func setupOf(ctx context.Context) *setup {
 }
 
 func (s *setup) take(request *pluginv1.ConfigureRequest) error {
-	instances := map[string]string{}
+	instances := map[string]*pluginv1.Instance{}
 	for _, instance := range request.Instances {
-		instances[instance.Name] = instance.ConfigJson
+		instances[instance.Name] = instance
 	}
 	s.reading.Lock()
 	defer s.reading.Unlock()
@@ -89,7 +95,7 @@ func (s *setup) take(request *pluginv1.ConfigureRequest) error {
 	return nil
 }
 
-func (s *setup) instance(name string) string {
+func (s *setup) instance(name string) *pluginv1.Instance {
 	s.reading.RLock()
 	defer s.reading.RUnlock()
 	return s.instances[name]

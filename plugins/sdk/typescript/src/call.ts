@@ -50,9 +50,14 @@ export class Call {
     return this.header("hector-instance");
   }
 
+  /** Which of the plugin's things the entry means, for example a model, where it says `plugin:NAME:COMPONENT`. */
+  get component(): string {
+    return this.#setup.instances.get(this.instance)?.component ?? "";
+  }
+
   /** That entry's own settings. */
   get instanceConfig(): unknown {
-    return JSON.parse(this.#setup.instances.get(this.instance) || "{}");
+    return JSON.parse(this.#setup.instances.get(this.instance)?.configJson || "{}");
   }
 
   /** A folder that the plugin may write to, and finds again when it is started again. */

@@ -2,21 +2,21 @@
 import { Client as Channel, credentials, status } from "@grpc/grpc-js";
 
 import { PluginError } from "./errors.js";
-import type { ConfigureRequest } from "./gen/hector/plugin/v1/plugin_pb.js";
+import type { ConfigureRequest, Instance } from "./gen/hector/plugin/v1/plugin_pb.js";
 
 /** Message sizes are the host's: what gRPC itself allows is less than a picture. */
 export const MAX_MESSAGE_BYTES = 64 << 20;
 
 /** Where the plugin may write, whom it may ask, and who refers to it. */
 export class Setup {
-  instances: ReadonlyMap<string, string> = new Map();
+  instances: ReadonlyMap<string, Instance> = new Map();
   dataDir = "";
   #target = "";
   #host: Channel | undefined;
 
   /** Take over what the host said. */
   take(request: ConfigureRequest): void {
-    this.instances = new Map(request.instances.map((one) => [one.name, one.configJson]));
+    this.instances = new Map(request.instances.map((one) => [one.name, one]));
     this.dataDir = request.dataDir;
     if (request.hostTarget === this.#target) return;
     this.#target = request.hostTarget;

@@ -16,6 +16,8 @@ import { channel } from "./setup.js";
 export class Running {
   constructor(
     readonly channel: Channel,
+    /** Its socket, for whoever else is to call it. */
+    readonly target: string,
     readonly close: () => Promise<void>,
   ) {}
 
@@ -45,7 +47,7 @@ export async function start(...parts: readonly Part[]): Promise<Running> {
     plugin.server.bindAsync(target, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())),
   );
   const connection = channel(target);
-  return new Running(connection, async () => {
+  return new Running(connection, target, async () => {
     connection.close();
     await plugin.stop(0);
     await rm(folder, { recursive: true, force: true });
