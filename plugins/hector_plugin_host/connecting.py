@@ -51,9 +51,10 @@ def open_channel(
     ]
     if target.startswith("dns:"):
         options.append(("grpc.lb_policy_name", "round_robin"))
-    if credentials is None:
-        # Of a unix socket gRPC would send the path, and servers in Rust and Node refuse that as a name.
+    if target.startswith("unix:"):
+        # gRPC would send the path as the server's name, and servers in Rust and Node refuse that.
         options.append(("grpc.default_authority", "localhost"))
+    if credentials is None:
         return grpc.aio.insecure_channel(target, options)
     if server_name:
         options.append(("grpc.ssl_target_name_override", server_name))

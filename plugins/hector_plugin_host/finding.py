@@ -7,7 +7,7 @@ none comes for a while, the port on which the process listens is taken, if somet
 import asyncio
 import os
 import stat
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from .start_failed import PluginStartFailed
 
 LINE_S = 2.0
 """How long a line may take before it is looked for a port. It may still come later, and then counts."""
-EVERY_S = 0.1
+EVERY_S = 0.2
 PROBE_S = 1.0
 _SPEAKS = (StatusCode.OK, StatusCode.UNIMPLEMENTED, StatusCode.NOT_FOUND, StatusCode.UNAUTHENTICATED)
 
@@ -104,12 +104,15 @@ async def _by_looking(plan: PluginPlan, child: Child, reach: Reach) -> str:
     if plan.address:
         target = await reach(local(plan.address))
         return target if await speaks_grpc(target, plan) else ""
-    pids: Iterable[int] = {*ports.members(child.pid), *child.members()}
-    for port in await asyncio.to_thread(ports.listening, pids):
+    for port in await asyncio.to_thread(_ports_of, child.pid, tuple(child.members())):
         target = await reach(f"127.0.0.1:{port}")
         if await speaks_grpc(target, plan):
             return target
     return ""
+
+
+def _ports_of(group: int, members: Sequence[int]) -> list[int]:
+    return ports.listening({*ports.members(group), *members})
 
 
 def local(address: str) -> str:
