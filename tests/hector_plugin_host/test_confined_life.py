@@ -79,6 +79,39 @@ async def test_a_signal_that_ends_a_confined_plugin_is_named(
     assert (exit_info.signal, exit_info.reason, exit_info.wanted) == (signal.SIGSEGV, "signal", False)
 
 
+ON_TCP = """
+import asyncio, grpc.aio
+from hector.plugin.v1 import GetInfoResponse, PluginServicer, add_PluginServicer_to_server
+
+class Plugin(PluginServicer):
+    async def GetInfo(self, request, context):
+        return GetInfoResponse(name="on tcp")
+
+async def main():
+    server = grpc.aio.server()
+    add_PluginServicer_to_server(Plugin(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    {says}
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("says", ["print(f'1|1|tcp|127.0.0.1:{port}|grpc|', flush=True)", "pass"])
+async def test_a_plugin_on_tcp_is_reached_in_a_network_of_its_own(
+    program: Write, premises: Premises, short: Path, says: str
+) -> None:
+    source = ON_TCP.replace("{says}", says)
+    plan = program(source, "tcp", security=Security(sandbox="bubblewrap", allowed_networks=()))
+    async with asyncio.timeout(30), launched(plan, premises) as process:
+        assert process.target.startswith(f"unix:{short}/hp-")  # a bridge: from outside there is no such port
+        info = await PluginStub(process.channel).GetInfo(GetInfoRequest(), metadata=process.metadata)
+        assert info.name == "on tcp"
+    assert left_in(short) == []
+
+
 async def test_a_plugin_that_needs_too_much_memory_ends_for_that_reason(
     program: Write, premises: Premises
 ) -> None:
