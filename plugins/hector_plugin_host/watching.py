@@ -62,7 +62,13 @@ class Watching:
             if self._busy():
                 missed = 0
                 continue
-            missed = 0 if await self._lives() else missed + 1
+            asked_at = self._clock.now()
+            if await self._lives():
+                missed = 0
+                continue
+            missed += 1
+            # A connection that is refused is so at once, and may be there again a moment later.
+            await self._clock.sleep(asked_at + ANSWER_S - self._clock.now())
 
     async def listen(self) -> None:
         """Hear whether it serves, as long as it says so; returns if it cannot."""

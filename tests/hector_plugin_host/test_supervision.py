@@ -275,6 +275,20 @@ async def until_moved(clock: FakeClock, condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+async def test_a_connection_that_is_away_for_a_moment_is_no_reason_to_kill_a_plugin(
+    host_of: HostOf, launcher: FakeLauncher, clock: FakeClock
+) -> None:
+    host = host_of(UP)
+    async with host.running():
+        await ready(host)
+        launcher.last.health.refuses = True
+        await clock.advance(6)
+        await until(lambda: launcher.last.health.refused >= 1)
+        launcher.last.health.refuses = False
+        await clock.advance(60)
+        assert host.status()[0].restarts == 0
+
+
 async def test_a_plugin_that_answers_calls_is_not_asked_for_signs_of_life(
     host_of: HostOf, launcher: FakeLauncher, clock: FakeClock
 ) -> None:

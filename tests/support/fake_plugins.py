@@ -178,6 +178,8 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc_hea
     def __init__(self, process: FakeProcess) -> None:
         self._process = process
         self._serving, self._left, self._news = True, False, asyncio.Event()
+        self.refuses, self.refused = False, 0
+        """Whether it is away for who asks, and how often it was."""
 
     def say(self, *, serving: bool) -> None:
         self._serving = serving
@@ -188,6 +190,9 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc_hea
         self._news.set()
 
     async def Check(self, request: Any, context: Any) -> Any:
+        if self.refuses:
+            self.refused += 1
+            await context.abort(StatusCode.UNAVAILABLE, "connection refused")
         await self._process.gate.wait()
         return self._answer()
 
