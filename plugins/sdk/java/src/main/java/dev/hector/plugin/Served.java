@@ -4,7 +4,7 @@ import io.grpc.Server;
 import io.grpc.protobuf.services.HealthStatusManager;
 import java.io.IOException;
 import java.net.SocketAddress;
-import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Logger;
@@ -20,7 +20,8 @@ final class Served {
   private final Door door;
   private final Ending end;
   private final HealthStatusManager health = new HealthStatusManager();
-  private final ExecutorService calls = Executors.newCachedThreadPool(Served::thread);
+  /** Never shut down: gRPC has things to run in it to the very end, and its threads keep no process alive. */
+  private final Executor calls = Executors.newCachedThreadPool(Served::thread);
   private final Server server;
 
   Served(Plugin plugin, String address, String token, Ending end) {
@@ -69,7 +70,6 @@ final class Served {
       server.shutdownNow();
       server.awaitTermination(1, TimeUnit.SECONDS);
     }
-    calls.shutdownNow();
     listening.leave();
   }
 
