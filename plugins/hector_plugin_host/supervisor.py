@@ -5,7 +5,7 @@ import logging
 from asyncio import Task, get_running_loop
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grpc.aio import AioRpcError
 
@@ -26,10 +26,12 @@ from .measuring import CIRCUIT_OPEN, IN_FLIGHT, QUEUE_S, SANDBOX_TIER, STATE
 from .plan import PluginPlan
 from .redacting import redacted
 from .replica import Replica, Surroundings
-from .serving import Door
 from .status import STATES, PluginStatus, State, worst
 from .visits import Visits
 from .way import Way
+
+if TYPE_CHECKING:
+    from .serving import Door
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class Supervisor:
         """What its processes print."""
         self._means = means
         self.visits = Visits()
-        self._door = Door(lambda: self.plan, means.mesh, means.state_dir, self.visits, self._tokens)
+        self._door: Door | None = None
         self.admission = Admission[Generation](plan.name, means.clock, queue=plan.limits.queue)
         self.admission.away = self._away
         self.admission.on_waited = self._waited
@@ -73,7 +75,7 @@ class Supervisor:
         self._around = Surroundings(
             means.launch,
             means.clock,
-            lambda: Told(means.host_version, self._door.target),
+            lambda: Told(means.host_version, self._door.target if self._door is not None else ""),
             means.draw,
             self.journal,
             self.admission,
@@ -91,7 +93,7 @@ class Supervisor:
     async def start(self) -> None:
         """Begin all its processes, and return before any of them is ready."""
         try:
-            await self._door.open_for(self.plan)
+            await self._open_door(self.plan)
         except (OSError, HectorError) as error:  # it may do without; who calls it must not
             self.trouble = f"nothing can be granted: {error}"
             facts = {"plugin": self.plan.name, "error": str(error)}
@@ -108,7 +110,8 @@ class Supervisor:
         for replica in self._replicas:
             replica.stop()
         await _all(list(self._tasks.values()))
-        await self._door.close()
+        if self._door is not None:
+            await self._door.close()
         self._stopped = True
         self._changed()
 
@@ -204,7 +207,7 @@ class Supervisor:
         return list(self.admission.workers)
 
     async def _go_by(self, plan: PluginPlan, *, changed: bool) -> None:
-        await self._door.open_for(plan)
+        await self._open_door(plan)
         info, was_well = self.info, self.state in ("ready", "degraded")
         in_place = info is not None and info.reconfigurable and not changed
         if not was_well:
@@ -312,6 +315,17 @@ class Supervisor:
     def _open(self) -> tuple[str, ...]:
         now_open = (m for m, b in self._breakers.items() if b.circuit is not Circuit.CLOSED)
         return tuple(method.rpartition("/")[2] for method in now_open)
+
+    async def _open_door(self, plan: PluginPlan) -> None:
+        """See that a plan's plugin finds what it is granted."""
+        if self._door is None:
+            if plan.grants.nothing:
+                return
+            from .serving import Door  # most plugins are granted nothing
+
+            means = self._means
+            self._door = Door(lambda: self.plan, means.mesh, means.state_dir, self.visits, self._tokens)
+        await self._door.open_for(plan)
 
     def _tokens(self) -> list[str]:
         return [token for replica in self._replicas for token in replica.tokens()]
