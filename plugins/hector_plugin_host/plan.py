@@ -33,7 +33,7 @@ class Security:
     max_cpu: float = 0
     """Cores that it may keep busy; 0: no limit."""
     max_processes: int = 0
-    """Processes and threads together; 0: no limit."""
+    """Processes at once, its own included; threads are not counted. 0: no limit."""
     allowed_networks: tuple[str, ...] | None = None
     """Where it may connect: host, host:port, *.domain, CIDR, localhost[:port], or "*" for anywhere. None, as
     nobody said, is nowhere when there is a sandbox, and anywhere when not."""

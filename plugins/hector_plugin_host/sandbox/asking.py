@@ -1,4 +1,4 @@
-"""Decides for the kernel whether a plugin may make one more process, before it does.
+"""Decides for the kernel whether a plugin may make one more process or connection, before it does.
 
 A limit of the kernel's own counts all processes and threads of a user, whoever runs them, and does not bind
 root at all. So the filter asks here, and what it is told is what a process over its limit is told: try again.
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from .census import Census
+from .mediating import Mediator
 from .syscalls import processor
 
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
@@ -29,7 +30,14 @@ _PATIENCE, _PENALTY_S = 20, 0.05
 class Asking:
     """Answers for one plugin, from the loop that it is made in, until its processes are gone."""
 
-    def __init__(self, descriptor: int, most: int, census: Census, refused: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        most: int,
+        census: Census,
+        refused: Callable[[int], None],
+        mediator: Mediator | None = None,
+    ) -> None:
         """Begin to answer.
 
         Args:
@@ -37,13 +45,15 @@ class Asking:
             most: Processes at once; 0: any number.
             census: Who there is.
             refused: Called with the number of processes when one more was refused.
+            mediator: Who connects in the plugin's place.
         """
         self._descriptor, self._most, self._census, self._refused = descriptor, most, census, refused
         self._loop = asyncio.get_running_loop()
         self._at_most = 1
         """An upper bound of the processes there are: counting takes longer than answering."""
         self._believed_until, self._in_a_row = 0.0, 0
-        self._session_call = _number_of("setsid")
+        self._session_call, self._connect_call = _number_of("setsid"), _number_of("connect")
+        self._mediator = mediator
         self.made_some = False
         """Whether any were made since somebody set this to false."""
         self._poll = select.poll()
@@ -68,8 +78,14 @@ class Asking:
             fcntl.ioctl(self._descriptor, _RECEIVE, buffer)
         except OSError:
             return  # who asked is gone
-        token, pid, _, call, *_ = _REQUEST.unpack(buffer)
+        token, pid, _, call, _, _, *arguments = _REQUEST.unpack(buffer)
         refused = 0
+        if call == self._connect_call:
+            result = -errno.EACCES
+            if self._mediator is not None:
+                result = self._mediator.answer(self._descriptor, token, pid, tuple(arguments))
+            self._answer(_ANSWER.pack(token, 0, result, 0))
+            return
         if call == self._session_call:
             self._census.joined(pid)
         elif not self._may_make_one():

@@ -18,10 +18,11 @@ from .bridging import Bridges
 from .census import Census
 from .control import Control, Met, ShimFailed, ShimGone
 from .errors import SandboxNotHeld
-from .inside import Layout, Relays, layout, write_files, write_users
+from .inside import Layout, OuterGate, Relays, layout, proxy_env, write_files, write_users
 from .machine import Machine, survey
+from .mediating import Mediator
 from .networks import Policy
-from .orders import Sandbox, orders_for
+from .orders import Sandbox, is_mediated, orders_for
 from .runtimes import told
 from .tiers import Tier, networks_of, tier_for, unavailable
 from .verifying import why_not_held
@@ -59,6 +60,7 @@ async def confine(plan: PluginPlan, scratch: Path) -> AsyncIterator["Confined"]:
         )
     confined = Confined(plan, scratch, tier, machine)
     try:
+        await confined.open()
         yield confined
     finally:
         await confined.close()
@@ -86,6 +88,8 @@ class Confined:
         self._asking: Asking | None = None
         self._relays: Relays | None = None
         self._bridges = Bridges(plan.name, scratch)
+        self._gate: OuterGate | None = None
+        self._mediator: Mediator | None = None
         self._pid = 0
         self._refused_at = 0.0
         self.argv: tuple[str, ...] = plan.command
@@ -93,6 +97,17 @@ class Confined:
         """What the process has to have in its environment beside everything else."""
         if machine.linux and (tier != "none" or not self._limits.none):
             self._prepare()
+
+    async def open(self) -> None:
+        """Make what has to be there before anything runs."""
+        if not is_mediated(self._sandbox):
+            return
+        place: tuple[str, int] | None = None
+        if not self._policy.nowhere:
+            self._gate = OuterGate(self._plan.name, self._policy, self._is_ours)
+            place = await self._gate.start()
+            self.env = {**self.env, **proxy_env(place, ())}
+        self._mediator = Mediator(self._scratch, place, self._refused_connection)
 
     async def check(self, pid: int) -> int:
         """Wait until the plugin itself runs, see to it that it is confined, and return its own process id.
@@ -120,7 +135,9 @@ class Confined:
             raise SandboxNotHeld(self._plan.name, f"could not {error}") from None
         self._pid, self._census = met.pid, Census(pid, met.pid)
         if met.asks >= 0:
-            self._asking = Asking(met.asks, self._limits.processes, self._census, self._refused_process)
+            self._asking = Asking(
+                met.asks, self._limits.processes, self._census, self._refused_process, self._mediator
+            )
         if met.listeners:
             self._relays = Relays(self._plan.name, self._policy, self._layout)
             await self._relays.start(met.listeners)
@@ -172,6 +189,8 @@ class Confined:
             self._asking.close()
         if self._relays is not None:
             await self._relays.close()
+        if self._gate is not None:
+            await self._gate.close()
         await self._bridges.close()
         if self._group is not None:
             self._group.remove()
@@ -242,6 +261,16 @@ class Confined:
                         place, name, memory_bytes=self._limits.memory_bytes, cores=self._limits.cores
                     )
                     self._group.add(pid)
+
+    def _is_ours(self, port: int) -> bool:
+        """Say whether a connection to the proxy was made for the plugin, which is said once of each."""
+        if self._mediator is None or port not in self._mediator.ours:
+            return False
+        self._mediator.ours.discard(port)
+        return True
+
+    def _refused_connection(self, host: str, port: int) -> None:
+        report("network_refused", self._plan.name, host=host, port=port, why="it is not its proxy")
 
     def _refused_process(self, found: int) -> None:
         now = asyncio.get_running_loop().time()

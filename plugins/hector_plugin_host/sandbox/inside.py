@@ -101,6 +101,44 @@ def write_users(folder: Path, uid: int, gid: int) -> None:
     (folder / "group").write_text(f"plugin:x:{gid}:\n")
 
 
+class OuterGate:
+    """The proxy of a plugin in the host's own network: it serves only whom the host has connected to it."""
+
+    def __init__(self, plugin: str, policy: Policy, is_ours: Callable[[int], bool]) -> None:
+        self._gate, self._is_ours = Gate(plugin, policy), is_ours
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> tuple[str, int]:
+        """Listen, and return where."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()
+        return host, port
+
+    async def close(self) -> None:
+        """Serve nobody any more."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            if self._is_ours(writer.get_extra_info("peername")[1]):
+                await self._gate.serve(reader, writer)
+            else:
+                await hang_up(writer)
+        except asyncio.CancelledError:
+            writer.close()  # the plugin is gone, and nobody waits for this task
+        finally:
+            self._tasks.discard(task)
+
+
 class Relays:
     """Serves what listens inside of one plugin's network."""
 

@@ -59,7 +59,7 @@ def orders_for(sandbox: Sandbox) -> dict[str, Any]:
         "addresses": list(sandbox.layout.addresses),
         "listeners": sandbox.layout.places,
         "filter": b"",
-        "asks": counts,
+        "asks": counts or is_mediated(sandbox),
         "ruleset": b"",
     }
     if here is None or not (confine or counts):
@@ -76,14 +76,24 @@ def orders_for(sandbox: Sandbox) -> dict[str, Any]:
 def _filter(sandbox: Sandbox, *, counts: bool, pinned: bool) -> seccomp.Filter:
     if sandbox.tier != "landlock" or sandbox.policy.anywhere:
         return seccomp.Filter(confined=sandbox.tier != "none", counts_processes=counts, pinned=pinned)
-    internet = (seccomp.AF_INET, seccomp.AF_INET6) if _listens(sandbox) else ()
+    reaches = not sandbox.policy.nowhere
+    internet = (seccomp.AF_INET, seccomp.AF_INET6) if _listens(sandbox) or reaches else ()
+    mediated = is_mediated(sandbox)
     return seccomp.Filter(
         families=(seccomp.AF_UNIX, *internet),
         streams_only=True,
         connects=not sandbox.plan.grants.nothing,
+        asks_connects=mediated,
         counts_processes=counts,
         pinned=pinned,
     )
+
+
+def is_mediated(sandbox: Sandbox) -> bool:
+    """Say whether the host connects in the plugin's place: it may connect to something, and not to all."""
+    if sandbox.tier != "landlock" or sandbox.policy.anywhere or not sandbox.machine.asks:
+        return False
+    return not sandbox.policy.nowhere or not sandbox.plan.grants.nothing
 
 
 def _listens(sandbox: Sandbox) -> bool:
@@ -97,7 +107,7 @@ def _rules(sandbox: Sandbox) -> dict[str, Any]:
     readable = [*outside(view), *_PUBLIC, *(_NAMES if sandbox.policy.anywhere else ())]
     rules = landlock.rules(abi, readable, [*view.writable, *_DEVICES])
     return {
-        "ruleset": landlock.ruleset(abi, tcp=not sandbox.policy.anywhere and _listens(sandbox)),
+        "ruleset": landlock.ruleset(abi, tcp=not sandbox.policy.anywhere),
         "rules": [*rules, *((str(place), landlock.READ_DIR) for place in listable(view))],
         "own_rules": [("/proc/self", landlock.READ)],
     }

@@ -61,6 +61,8 @@ class Filter:
     """No sockets but TCP's and streams between processes: where no namespace keeps packets in."""
     connects: bool = True
     """Whether it may connect to anything; listening is another matter."""
+    asks_connects: bool = False
+    """Whether the host connects in its place."""
     counts_processes: bool = False
     """Whether the host is asked before a process is made."""
     pinned: bool = False
@@ -101,7 +103,9 @@ def _rules(wanted: Filter) -> Iterable[tuple[tuple[str, ...], list[Instruction]]
                 ("setsockopt",),
                 [*_load(1), (_EQUAL, 0, 3, _TCP), *_load(2), (_EQUAL, 0, 1, _FAST_OPEN_CONNECT), *_either()],
             )
-        if not wanted.connects:
+        if wanted.asks_connects:
+            yield ("connect",), [_ret(_NOTIFY)]
+        elif not wanted.connects:
             yield ("connect",), [_refuse(errno.EACCES)]
     if wanted.pinned:
         yield ("sched_setaffinity",), [_refuse(errno.EPERM)]

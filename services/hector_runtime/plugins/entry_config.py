@@ -37,7 +37,7 @@ class SecurityConfig(Section):
     max_cpu: Annotated[float, Field(ge=0, le=1024)] = 0.0
     """Cores that it may keep busy. 0: no limit."""
     max_processes: Annotated[int, Field(ge=0)] = 0
-    """Processes and threads that it may have. 0: no limit."""
+    """Processes that it may have at once, its own included; threads are not counted. 0: no limit."""
     allowed_networks: list[str] | None = None
     """Where it may connect to: host, host:port, *.domain, a CIDR, localhost[:port] (this machine), or "*". []
     and left out in a sandbox: nowhere."""

@@ -97,6 +97,10 @@ def test_who_may_connect_to_nobody_connects_to_nobody(here: Processor) -> None:
     assert said(Filter(connects=False), here, "connect", 3) == DENIED
 
 
+def test_the_host_is_asked_to_connect_in_its_place(here: Processor) -> None:
+    assert said(Filter(asks_connects=True), here, "connect", 3) == ASKED
+
+
 def test_terminals_get_no_input_from_plugins(here: Processor) -> None:
     assert said(Filter(), here, "ioctl", 0, 0x5412) == REFUSED
     assert said(Filter(), here, "ioctl", 0, 0x541C) == REFUSED

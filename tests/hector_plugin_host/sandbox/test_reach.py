@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from support.confinement import confined
 
+from hector_plugin_host.plan import Grants
 from hector_plugin_host.sandbox import SandboxRefused, networks, outward
+from hector_plugin_host.sandbox.inside import OuterGate
 
 from .conftest import Run, needs
 
@@ -224,6 +226,85 @@ async def test_sockets_of_this_machine_with_a_file_are_out_of_reach(run: Run, tm
             """
         )
     assert str(outcome.told["file"])[0] == "!"
+
+
+async def test_landlock_leaves_a_list_of_hosts_to_a_proxy_where_that_is_meant(
+    tmp_path: Path, port: int, other_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    needs("landlock")
+    security = {"sandbox": "landlock", "allowed_networks": (f"localhost:{port}",), "proxy_only": True}
+    outcome = await confined(
+        f"""
+        from urllib.parse import urlsplit
+        proxy = urlsplit(os.environ["HTTPS_PROXY"])
+        def by_proxy(port):
+            with socket.create_connection((proxy.hostname, proxy.port), 5) as line:
+                line.sendall(b"CONNECT localhost:%d HTTP/1.1\\r\\n\\r\\n" % port)
+                answer = b""
+                while piece := line.recv(1000):
+                    answer += piece
+                return answer.decode().split("\\r\\n")[-1]
+        attempt("allowed", lambda: by_proxy({port}))
+        attempt("other", lambda: by_proxy({other_port}))
+        attempt("around", lambda: greeted("127.0.0.1", {port}))
+        attempt("elsewhere", lambda: greeted("203.0.113.7", proxy.port))
+        attempt("datagram", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        tell()
+        """,
+        tmp_path,
+        security=security,
+    )
+    assert outcome.tier == "landlock"
+    assert outcome.told["allowed"] == THERE
+    assert outcome.told["other"] == f"localhost:{other_port} is not in allowed_networks of plugin tried\n"
+    assert {outcome.told[name] for name in ("around", "elsewhere", "datagram")} == {"!PermissionError"}
+    refused = [record.__dict__ for record in caplog.records if "event" in record.__dict__]
+    assert [(one["host"], one["port"]) for one in refused][:2] == [
+        ("localhost", other_port),
+        ("127.0.0.1", port),
+    ]
+
+
+async def test_nobody_else_gets_through_a_plugin_s_proxy(port: int) -> None:
+    gate = OuterGate("p", networks.policy((f"localhost:{port}",)), lambda _: False)
+    place = await gate.start()
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection(*place)
+        assert await reader.read() == b""
+        writer.close()
+        await gate.close()
+
+
+async def test_a_plugin_with_grants_connects_to_what_is_in_its_own_folder_alone(
+    run: Run, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        outcome = await run(
+            f"""
+            own = os.environ["TMPDIR"] + "/own"
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(own)
+            listener.listen()
+            os.symlink({str(tmp_path / "socket")!r}, own + "-link")
+            def connect(path):
+                line = socket.socket(socket.AF_UNIX)
+                line.connect(path)
+                line.sendall(b"words")
+                return listener.accept()[0].recv(5).decode()
+            attempt("own", lambda: connect(own))
+            attempt("other", lambda: connect({str(tmp_path / "socket")!r}))
+            attempt("link", lambda: connect(own + "-link"))
+            attempt("abstract", lambda: connect(chr(0) + "x"))
+            attempt("missing", lambda: connect(own + "-missing"))
+            tell()
+            """,
+            {"grants": Grants(log=True)},
+        )
+    assert outcome.told.pop("own") == "words"
+    assert {value[0] for value in outcome.told.values()} == {"!"}
+    assert outcome.told["missing"] == "!FileNotFoundError"
 
 
 async def test_landlock_refuses_a_list_of_hosts(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Which sandbox a plugin gets on which machine, and what is said where it gets none."""
 
+from dataclasses import replace
+
 import pytest
 
 from hector_plugin_host.plan import Sandbox, Security
@@ -92,6 +94,13 @@ def test_landlock_cannot_keep_a_plugin_to_a_list_of_hosts() -> None:
         tier_for("p", security, NO_NAMESPACES)
     assert DOCKER in str(refused.value)
     assert tier_for("p", security, BOTH) == "bubblewrap"
+
+
+def test_landlock_leaves_a_list_of_hosts_to_a_proxy_only_if_that_is_said() -> None:
+    security = Security(sandbox="required", allowed_networks=("api.example.com",), proxy_only=True)
+    assert tier_for("p", security, NO_NAMESPACES) == "landlock"
+    with pytest.raises(SandboxRefused, match="whose filters can ask the host"):
+        tier_for("p", security, replace(NO_NAMESPACES, asks=False))
 
 
 def test_an_entry_that_is_none_is_refused() -> None:
