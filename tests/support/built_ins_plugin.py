@@ -1,5 +1,6 @@
 """A plugin that is Hector's own built-in parts: what they can do, a plugin can."""
 
+import os
 from pathlib import Path
 
 from hector_document.parser import TextParser
@@ -20,7 +21,7 @@ if __name__ == "__main__":
         LocalEmbedder(EmbedderConfig(dimension=64)),
         LocalProvider(LLMConfig(provider="local")),
         ReasoningServicer(),
-        EmbeddedStore("main", Path.cwd() / "vectors"),
+        EmbeddedStore("main", Path(os.environ.get("PLUGIN_UNIX_SOCKET_DIR", ""), "vectors").absolute()),
         BuiltInProvider("todo_write", ToolConfig(type="todo_write"), todo_write()),
         name="built-ins",
         version="1.0.0",

@@ -15,7 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     parser = argparse.ArgumentParser(prog="python -m hector_plugin.conformance", description=__doc__)
     parser.add_argument("--kind", action="append", default=[], help="what it is, as tool_provider")
-    parser.add_argument("--config", type=Path, help="JSON: {config, entry, calls, slow, model, env}")
+    parser.add_argument(
+        "--config", type=Path, help="JSON: {config, entry, calls, slow, model, any_model, env}"
+    )
     parser.add_argument("--endpoint", default="", help="where it listens, in place of a command")
     parser.add_argument("--token", default="", help="what it wants to be shown there")
     parser.add_argument("--sample", type=Path, help="a document that a parser reads")

@@ -64,10 +64,19 @@ class Plugin:
         self.target, self.process, self.timeout_s = target, process, timeout_s
         self.token = token
         self.channel = grpc.aio.insecure_channel(target, OPTIONS)
-        self.sent = "nothing yet"
-        """The last call, for the report."""
+        self._sent: str | tuple[str, Message] = "nothing yet"
         self.info: GetInfoResponse | None = None
         """What it says that it is; None: it does not."""
+
+    @property
+    def sent(self) -> str:
+        """The last call, for the report."""
+        # Put into words only for who reads it: some requests hold thousands of numbers.
+        return self._sent if isinstance(self._sent, str) else f"{self._sent[0]} {short(self._sent[1])}"
+
+    @sent.setter
+    def sent(self, words: str) -> None:
+        self._sent = words
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -154,7 +163,7 @@ class Plugin:
 
     def note(self, rpc: str, request: Message) -> None:
         """Remember what is sent."""
-        self.sent = f"{rpc} {short(request)}"
+        self._sent = rpc, request
 
     async def healthy(self, service: str = "plugin") -> Answer:
         """Ask for its health; OK only if it serves."""

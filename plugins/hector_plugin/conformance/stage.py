@@ -19,6 +19,9 @@ from .launching import Process, launched
 from .samples import sample_of
 from .subject import Subject
 
+EXCLUSIVE = "exclusive"
+"""What GetInfo's features say of a plugin of which no two can run at once."""
+
 
 @dataclass
 class Stage:
@@ -108,7 +111,10 @@ class Stage:
 
     @asynccontextmanager
     async def connected(self, *, configure: bool = True, **how: Any) -> AsyncIterator[Plugin]:
-        """Start it, wait until it is well, and configure it."""
+        """Start it, wait until it is well, and configure it. One that is exclusive runs alone."""
+        if self._shared is not None and self._shared.info and EXCLUSIVE in self._shared.info.features:
+            self._shared = None
+            await self._closing.aclose()
         if self.subject.endpoint:
             plugin = self._at(self.subject.endpoint, self.subject.token, None)
             try:

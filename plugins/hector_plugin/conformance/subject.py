@@ -30,6 +30,8 @@ class Subject:
     """A tool and arguments with which it takes some ten seconds."""
     model: str = ""
     """The model to ask for."""
+    any_model: bool = False
+    """It answers for whatever model is asked for, so that none is unknown."""
     sample: bytes = b""
     """A document that a parser reads."""
     sample_name: str = ""
@@ -53,13 +55,13 @@ def subject_of(told: Mapping[str, Any], **more: Any) -> Subject:
     """Return a subject that goes by a test's configuration file.
 
     Args:
-        told: `config`, `entry`, `calls` ({tool: arguments}), `slow` ({tool: arguments}), `model`, `env`.
+        told: `config`, `entry`, `calls` and `slow` ({tool: arguments}), `model`, `any_model`, `env`.
         more: What the command line says.
 
     Raises:
         ValueError: The file says something else.
     """
-    known = {"config", "entry", "calls", "slow", "model", "env"}
+    known = {"config", "entry", "calls", "slow", "model", "any_model", "env"}
     if unknown := set(told) - known:
         raise ValueError(f"{sorted(unknown)[0]!r} is not known (there are: {', '.join(sorted(known))})")
     slow = told.get("slow")
@@ -74,6 +76,7 @@ def subject_of(told: Mapping[str, Any], **more: Any) -> Subject:
         calls=told.get("calls") or {},
         slow=next(iter(slow.items())) if slow else None,
         model=told.get("model") or "",
+        any_model=bool(told.get("any_model")),
         env=told.get("env") or {},
         **more,
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hector_plugin.conformance import Report, Verdict
 
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-KEYS = "config, entry, calls, slow, model, env"
+KEYS = "config, entry, calls, slow, model, any_model, env"
 EXITS = {
     **USUAL,
     Exit.DONE: "no rule of level MUST is broken",

@@ -58,7 +58,7 @@ async def table(plugin: Plugin, stage: Stage) -> AsyncIterator[Row]:
     not_found, invalid = StatusCode.NOT_FOUND, StatusCode.INVALID_ARGUMENT
     absent = "conformance-no-such-thing"
     for kind in stage.kinds:
-        if kind == PLUGIN_KIND_LLM_PROVIDER:
+        if kind == PLUGIN_KIND_LLM_PROVIDER and not stage.subject.any_model:
             reason = "MODEL_NOT_FOUND"
             whole = GenerateTextRequest(model=absent, prompt="hello")
             yield Row(LLMProviderStub, "GenerateText", whole, not_found, reason)
