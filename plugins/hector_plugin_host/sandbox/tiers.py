@@ -84,5 +84,5 @@ def _why_not_by_landlock(networks: Policy, security: Security, machine: Machine)
     if not security.proxy_only:
         return "security.allowed_networks lists hosts, which only bubblewrap can enforce for every program"
     if not machine.asks:
-        return "security.proxy_only needs a kernel whose filters can ask the host (user_notif), and this one cannot"
+        return "security.proxy_only needs a kernel whose filters can ask the host (user_notif)"
     return ""
