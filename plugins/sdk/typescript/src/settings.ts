@@ -69,9 +69,9 @@ export class Settings<T extends object> implements Part, Checked {
   }
 }
 
-/** A text that is never shown: an API key, a password. */
-export function secret(): z.ZodString {
-  return z.string().meta({ writeOnly: true });
+/** What is never shown, as an API key: `secret()`, or `secret(z.string().min(20))`. */
+export function secret<T extends z.ZodType = z.ZodString>(value?: T): T {
+  return ((value ?? z.string()) as T).meta({ writeOnly: true }); // zod forgets it when anything is added behind it
 }
 
 /**

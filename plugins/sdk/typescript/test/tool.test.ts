@@ -1,7 +1,7 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
 
-import { Problem, service, settings, status, tool, z } from "@hector/plugin";
+import { Problem, secret, service, settings, status, tool, z } from "@hector/plugin";
 import { LLMProvider } from "@hector/plugin/llm";
 import { Plugin } from "@hector/plugin/plugin";
 import { start, type Running } from "@hector/plugin/testing";
@@ -68,6 +68,17 @@ test("settings that are refused leave those before in force", () => {
     const paths = (await plugin.configure({ url: "nowhere", tries: 1.5, more: 1 })).map((one) => one.path);
     deepEqual(paths.sort(), ["/more", "/tries", "/url"]);
     deepEqual(config.value, { url: "http://a/", tries: 3 });
+  });
+});
+
+test("a secret is marked in the schema, and no problem with it shows it", () => {
+  const config = settings({ key: secret(z.string().startsWith("sk-")) });
+  return using(start(config, fails), async (plugin) => {
+    const info = await plugin.client(Plugin).getInfo({});
+    equal(JSON.parse(info.configSchemaJson).properties.key.writeOnly, true);
+    const [problem] = await plugin.configure({ key: "geheim" });
+    equal(problem?.path, "/key");
+    equal(problem?.summary.includes("geheim"), false);
   });
 });
 
