@@ -13,6 +13,7 @@ from .process import ExitInfo, Metadata
 from .sandbox import Confined
 
 WATCHED_S = 0.5
+READ_S = 2.0
 SHELL = 128
 """What is added to a signal's number where an exit code has to say that it was one."""
 
@@ -78,6 +79,12 @@ class Spawned:
     def tail(self) -> tuple[str, ...]:
         """Return the last lines that it printed."""
         return self.printed.tail()
+
+    async def last_words(self) -> tuple[str, ...]:
+        """Return the same, once what an ended process wrote last has been read."""
+        if self.child.ended.done():
+            await asyncio.wait((self.exited,), timeout=READ_S)
+        return self.tail()
 
     def kill(self, reason: str) -> None:
         """Kill it at once, with all that it started."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc.aio
 
+from hector.plugin.v1 import PluginKind
 from hector_plugin_host import executable, orphans, sandbox
 from hector_plugin_host.child import Child
 from hector_plugin_host.connecting import NotServing, Unanswered, open_channel, until_serving
@@ -23,11 +24,7 @@ from hector_plugin_host.process import ExitInfo
 from hector_plugin_host.sandbox import Confined
 from hector_plugin_host.scratch import scratch_folder
 from hector_plugin_host.spawned import Spawned
-from hector_plugin_host.start_failed import (
-    ExecutableUnusable,
-    PluginStartFailed,
-    quoted,
-)
+from hector_plugin_host.start_failed import ExecutableUnusable, PluginStartFailed, quoted
 
 TOKEN_BYTES = 32
 EXIT_S = 1.0
@@ -102,14 +99,13 @@ async def _ready(process: Spawned, confined: Confined, first: FirstLine, until: 
         await _connect(process, found, until)
         process.read_stdio()
     except PluginStartFailed as error:
-        raise error.having_printed(printed.tail()) from error.__cause__
+        raise error.having_printed(await process.last_words()) from error.__cause__
     except OSError as error:
         found_out = executable.not_run(Path(plan.command[0]), error)
-        raise ExecutableUnusable(plan.name, *found_out, printed.tail()) from error
+        raise ExecutableUnusable(plan.name, *found_out, await process.last_words()) from error
     except NoHandshake as error:
-        raise PluginStartFailed(
-            plan.name, printed.hidden(error.why), error.fix, printed.tail(), final=error.final
-        ) from error
+        why, tail = printed.hidden(error.why), await process.last_words()
+        raise PluginStartFailed(plan.name, why, error.fix, tail, final=error.final) from error
 
 
 async def _connect(process: Spawned, found: Found, until: float) -> None:
@@ -163,7 +159,5 @@ def _linked(host_target: str, scratch: Path) -> str:
 
 
 def _kind(plan: PluginPlan) -> str:
-    from hector.plugin.v1 import PluginKind
-
     names = [PluginKind.Name(kind).removeprefix("PLUGIN_KIND_").lower() for kind in plan.kinds]
     return ",".join(names)
