@@ -35,8 +35,13 @@ class FakeTimeout(asyncio.Timeout):  # final for type checkers only
 class FakeClock:
     """As `hector_plugin_host.clock.Clock`."""
 
-    def __init__(self) -> None:
-        self._now = 1_000.0
+    def __init__(self, patience_s: float = 0.0) -> None:
+        """Begin.
+
+        Args:
+            patience_s: How long real sockets get, whenever something was due, to come along.
+        """
+        self._now, self._patience_s = 1_000.0, patience_s
         self._due: list[tuple[float, int, FakeTimer]] = []
         self._numbers = count()
 
@@ -62,15 +67,15 @@ class FakeClock:
     async def advance(self, by_s: float) -> None:
         """Move on; what is due on the way happens in its order, and has a moment to lead to something."""
         until = self._now + by_s
-        await settle()
+        await settle(self._patience_s)
         while self._due and self._due[0][0] <= until:
             at, _, timer = heapq.heappop(self._due)
             self._now = max(self._now, at)
             if timer.function is not None:
                 timer.function()
-                await settle()
+                await settle(self._patience_s)
         self._now = until
-        await settle()
+        await settle(self._patience_s)
 
     @property
     def next_s(self) -> float | None:
@@ -79,7 +84,11 @@ class FakeClock:
         return min(live) - self._now if live else None
 
 
-async def settle() -> None:
+async def settle(patience_s: float = 0.0) -> None:
     """Let tasks go on that need no more than that."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience_s
     for _ in range(30):
         await asyncio.sleep(0)
+    while loop.time() < until:  # noqa: ASYNC110  what sockets do has no event
+        await asyncio.sleep(0.001)

@@ -178,8 +178,8 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc_hea
     def __init__(self, process: FakeProcess) -> None:
         self._process = process
         self._serving, self._left, self._news = True, False, asyncio.Event()
-        self.refuses, self.refused = False, 0
-        """Whether it is away for who asks, and how often it was."""
+        self.refuses, self.refused, self.answered = False, 0, 0
+        """Whether it is away for who asks, how often it was, and how often not."""
 
     def say(self, *, serving: bool) -> None:
         self._serving = serving
@@ -194,6 +194,7 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc_hea
             self.refused += 1
             await context.abort(StatusCode.UNAVAILABLE, "connection refused")
         await self._process.gate.wait()
+        self.answered += 1
         return self._answer()
 
     async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
