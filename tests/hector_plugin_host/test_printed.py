@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hector_plugin_host.logs import Journal, Printed
 from hector_plugin_host.logs.cutting import CUT, LONGEST_BYTES, Lines
 from hector_plugin_host.logs.printed import BURST, TAIL_LINES
+from hector_plugin_host.redacting import redacted
 
 PYTHON = """\
 Traceback (most recent call last):
@@ -244,6 +245,15 @@ def test_a_secret_is_in_no_record_tail_journal_or_report(
     for spelling in ("s3cr3t", "quotes", base64.b64encode(SECRET.encode()).decode()[:16]):
         assert spelling not in shown
     assert "***" in shown
+
+
+def test_errors_hide_the_same_spellings_as_the_log() -> None:
+    for spelling in (SECRET, json.dumps(SECRET), base64.b64encode(SECRET.encode()).decode()):
+        assert (
+            redacted(f"bad key {spelling} here", frozenset({SECRET})).replace('"', "") == "bad key *** here"
+        )
+    assert redacted("ab and abc", frozenset({"ab", ""})) == "ab and abc"
+    assert redacted("", frozenset({SECRET})) == ""
 
 
 def test_a_secret_across_the_place_where_a_line_is_cut_is_hidden(
