@@ -46,8 +46,18 @@ build() {
 }
 
 [ $# -gt 0 ] || set -- $(cd scripts/plugins && printf '%s\n' *.sh | sed 's/\.sh$//')
+if [ $# = 1 ]; then
+    build "$1"
+    exit
+fi
+building=()
+for language in "$@"; do # two at a time: while one waits for its registry, the other compiles
+    [ "$(jobs -rp | wc -l)" -lt 2 ] || wait -n
+    scripts/plugins.sh "$language" &
+    building+=($!)
+done
 code=0
-for language in "$@"; do
-    build "$language" || { left=$?; [ $code = 1 ] || code=$left; }
+for one in "${building[@]}"; do
+    wait "$one" || { left=$?; [ $code = 1 ] || code=$left; }
 done
 exit $code
