@@ -1,6 +1,7 @@
 """`hector plugin list`: the plugins of a server, or of a config file."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,13 @@ def _row(one: Found) -> tuple[str, ...]:
         str(one["generation"]),
         str(one["restarts"]),
         ", ".join(tiers) or "-",
-        one["reason"],
+        " ".join(one["reason"].split()),
     )
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
-    room = max(columns(), sum(widths) + 2 * len(widths) + 60)
+    room = max(columns(), sum(widths) + 2 * len(widths) + 60) if sys.stdout.isatty() else 1 << 20
     cells = (
         [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]] for row in rows
     )
