@@ -11,6 +11,7 @@ from typing import Any
 from grpc import StatusCode
 
 from hector_mesh import HectorError
+from hector_plugin import protos
 
 LANGUAGES = ("python", "go", "typescript", "rust", "java")
 KINDS: Mapping[str, str] = {
@@ -24,11 +25,13 @@ SDK = "hector-sdk"
 """The folder of a new project that holds the SDK, in languages in which it is installed from nowhere else."""
 LEFT_OUT = frozenset(
     {
-        *("__pycache__", "node_modules", "target", "build", "dist", "test", "tests", "commands.json"),
-        *("Cargo.lock", "package-lock.json", "tests.rs"),
+        *("__pycache__", "node_modules", "target", "build", "dist", "commands.json"),
+        *("Cargo.lock", "package-lock.json"),
     }
 )
 """Files and folders that are made again, or are not for authors."""
+TESTS = frozenset({"test", "tests"})
+"""Folders of an SDK that are nothing to who uses it."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -86,6 +89,8 @@ def make(name: str, language: str, kind: str, folder: Path) -> Made:
     commands = _commands(sdk / "project", name)
     if commands.get("sdk", language != "python"):
         _copy_sdk(sdk, folder / SDK)
+    if contracts := commands.get("contracts"):
+        protos.write_to(folder / contracts)
     for file_name, text in (
         ("plugin.yaml", _manifest(name, kind, commands)),
         ("hector.yaml", _config(name, kind)),
@@ -128,7 +133,7 @@ def _renamed(text: str, name: str) -> str:
 def _copy_sdk(sdk: Path, place: Path) -> None:
     for file in _files(sdk):
         inside = file.relative_to(sdk)
-        if not inside.parts[0].startswith("project"):
+        if not inside.parts[0].startswith("project") and TESTS.isdisjoint(inside.parts):
             target = place / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
