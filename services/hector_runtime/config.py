@@ -77,7 +77,7 @@ class Config(
         "config": "the config is a file: hector serve --config FILE",
         "databases": 'everything is kept in one: storage: {database: "postgresql://USER:PASSWORD@HOST/NAME"}',
         "global": "what stood in it is now in logger, server and observability; the rest is not there yet",
-        "guardrails": "",
+        "guardrails": "plugins of this kind can be written and tested, and nothing asks them yet",
         "rate_limiting": "let a proxy in front limit requests",
         "session_stores": "sessions are kept in storage.database",
     }

@@ -120,6 +120,12 @@ def test_what_nobody_refers_to_does_not_run(folder: Path) -> None:
     assert plans_of(config_of(folder, "plugins: {tool_providers: {up: {path: ./nowhere}}}\n"), ROLES) == ()
 
 
+def test_a_tool_that_is_switched_off_starts_nothing(folder: Path) -> None:
+    off = TOOL.replace("type:", "enabled: false, type:")
+    config = config_of(folder, f"plugins: {{tool_providers: {{up: {{path: ./up}}}}}}\n{off}")
+    assert plans_of(config, ROLES) == ()
+
+
 def test_only_roles_of_this_process_have_plugins(folder: Path) -> None:
     config = config_of(
         folder,

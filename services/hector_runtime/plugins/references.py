@@ -63,7 +63,7 @@ def references(config: "Config") -> Iterator[Reference]:
     """Yield every reference of a config to a plugin."""
     for place in PLACES:
         for path, text in _texts(config, place.path, ()):
-            if (word := plugin_word(text)) is not None:
+            if (word := plugin_word(text)) is not None and _is_used(config, path):
                 yield Reference(path, place, word, _settings(config, path, place))
 
 
@@ -155,6 +155,12 @@ def _texts(holder: Any, pattern: tuple[str, ...], path: Path) -> Iterator[tuple[
     below = holder.get(step) if isinstance(holder, Mapping) else getattr(holder, step, None)
     if below is not None:
         yield from _texts(below, rest, (*path, step))
+
+
+def _is_used(config: "Config", path: Path) -> bool:
+    """Return whether the entry that refers is there at all: tools can be switched off."""
+    section: Mapping[str, Any] = getattr(config, str(path[0]))
+    return bool(getattr(section[str(path[1])], "enabled", True))
 
 
 def _settings(config: "Config", path: Path, place: Place) -> Settings:
