@@ -17,8 +17,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 KITS = "hector_runtime/kits"
 """Where examples and SDKs of plugins stand in the wheel; in the clone that is plugins/."""
-MADE = {"__pycache__", "node_modules", "target", "build", "dist", "test", "tests", "bin", "obj"}
-"""Folders that are made again, or are of no use to who writes a plugin."""
+MADE = {"__pycache__", "node_modules", "target", "build", "dist"}
+"""Folders that are made again."""
+TESTS = {"test", "tests"}
+"""Folders of an SDK that are nothing to who uses it."""
 STAMP = "hector_runtime/build.json"
 """Where it stands in the wheel; in an sdist below services/."""
 
@@ -47,7 +49,8 @@ def kits(plugins: Path) -> Iterator[tuple[Path, str]]:
     """Give the files of examples and SDKs, and their names below plugins/."""
     for room in ("examples", "sdk"):
         for folder, inside, names in os.walk(plugins / room):
-            inside[:] = sorted(name for name in inside if name not in MADE and not name.startswith("."))
+            left_out = MADE | TESTS if room == "sdk" else MADE
+            inside[:] = sorted(name for name in inside if name not in left_out and not name.startswith("."))
             for name in sorted(names):
                 path = Path(folder, name)
                 if name not in ("Cargo.lock", "package-lock.json") and not name.startswith("."):

@@ -1,17 +1,22 @@
 """`hector plugin new`: what it writes is conformant at once, and an agent can use it."""
 
 import asyncio
+import os
+import re
+import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.processes import HECTOR
 
 from hector_plugin.conformance import Outcome, Subject, run
 from hector_runtime.cli.plugin import command
 from hector_runtime.cli.plugin_here import plugin_here
 from hector_runtime.config import load_config
-from hector_runtime.new_plugin import KINDS, PluginNotMade, make
+from hector_runtime.new_plugin import KINDS, LANGUAGES, PluginNotMade, make
 from hector_runtime.plugins.manifest import read
 
 
@@ -44,6 +49,49 @@ async def test_the_tests_of_a_new_plugin_pass(tmp_path: Path, kind: str) -> None
             process.kill()
     assert process.returncode == 0, said.decode()
     assert b"Ran 0 tests" not in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_bears_its_name_in_every_language(tmp_path: Path, language: str, kind: str) -> None:
+    made = make("my-thing", language, kind, tmp_path / "new")
+    written = {file: (made.folder / file).read_text() for file in made.files}
+    own = re.compile(r"hector[-_]example|HectorExample|example-(tool|llm|reasoning|embedder)")
+    assert [file for file, text in written.items() if own.search(f"{file}\n{text}")] == []
+    assert any("my-thing" in text for file, text in written.items() if file.suffix not in {".yaml", ".md"})
+    assert read(made.folder / "plugin.yaml").name == "my-thing"
+    assert (made.folder / "hector-sdk").is_dir() is (language != "python")
+
+
+async def test_a_plugin_in_the_making_is_started_anew_when_a_file_is_saved(tmp_path: Path) -> None:
+    made = make("my-thing", "python", "tool", tmp_path / "new")
+    with tempfile.TemporaryDirectory(prefix="hector-") as short:  # a socket's path is short
+        process = await asyncio.create_subprocess_exec(
+            *(HECTOR, "plugin", "dev", "--listen", f"unix:{short}/p.sock"),
+            cwd=made.folder,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(60):
+                await said(process, "my-thing listens on")
+                main = made.folder / "main.py"
+                main.write_text(main.read_text().replace('name="my-thing"', 'name="renamed"'))
+                await said(process, "changed: main.py")
+                await said(process, "renamed listens on")
+                process.send_signal(signal.SIGINT)
+                await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+        assert process.returncode == 130
+        assert os.listdir(short) == []  # noqa: PTH208  in an async test
+
+
+async def said(process: asyncio.subprocess.Process, words: str) -> None:
+    assert process.stderr is not None
+    while words not in (line := (await process.stderr.readline()).decode()):
+        assert line, "it ended"
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
