@@ -42,7 +42,7 @@ class Echo(LLMProviderServicer):
 class FakeRole(Role):
     room: Callable[[Any], Room] | None = None
 
-    def build(self, config: Config, mesh: Any) -> Room:
+    def build(self, config: Config, mesh: Any, **more: object) -> Room:
         assert self.room is not None
         return self.room(mesh)
 
