@@ -1,7 +1,7 @@
 """Which processes belong to a plugin, and what they use: read from /proc."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,15 +60,15 @@ def descendants_of(pid: int) -> list[int]:
     return list(found)
 
 
-def in_sessions(sessions: Iterable[int]) -> list[int]:
-    """Return all processes of some sessions. Looks at every process there is."""
+def in_sessions(sessions: Iterable[int]) -> dict[int, int]:
+    """Return all processes of some sessions, with their sessions. Looks at every process there is."""
     wanted = frozenset(sessions)
-    found = []
+    found: dict[int, int] = {}
     for place in Path("/proc").iterdir():
         if place.name.isdecimal():
             stat = stat_of(int(place.name))
             if stat is not None and stat.session in wanted:
-                found.append(int(place.name))
+                found[int(place.name)] = stat.session
     return found
 
 
@@ -92,24 +92,27 @@ def proportional_bytes(pid: int) -> int:
 class Census:
     """The processes of one plugin, from its beginning on."""
 
-    def __init__(self, root: int, plugin: int) -> None:
+    def __init__(self, root: int, plugin: int, *, filtered: bool = False) -> None:
         """Begin with the process that was started.
 
         Args:
             root: The child of this process: the plugin, or bubblewrap.
             plugin: The plugin's own process.
+            filtered: Whether its system calls are filtered, and so are those of all that it starts.
         """
-        self.plugin = plugin
-        self._around: set[int] = set() if root == plugin else _between(root, plugin)
-        self._root = root
+        self._filtered = filtered
+        self._new_sessions: set[int] = set()
+        self._around = {} if root == plugin else _between(root, plugin)
+        """Processes of bubblewrap's, with when they began, as of all that are kept here."""
         self._sessions = {stat.session for pid in (root, plugin) if (stat := stat_of(pid)) is not None}
-        self._known: dict[int, int] = {}
+        self._known = _alive((plugin,))
         self._is_closed = bool(self._around)
         """Whether nothing can leave the tree, as in a process namespace."""
 
     def joined(self, pid: int) -> None:
         """Take note of a process that begins a session of its own, and would be lost when its parent ends."""
         self._sessions.add(pid)
+        self._new_sessions.add(pid)
 
     def members(self, *, thoroughly: bool = True) -> list[int]:
         """Return what lives, bubblewrap itself left out.
@@ -117,25 +120,44 @@ class Census:
         Args:
             thoroughly: Whether to look for processes whose parents have ended, at the cost of a look at all.
         """
-        found = dict.fromkeys([self.plugin, *descendants_of(self._root)])
-        for pid, begun in self._known.items():
+        found: dict[int, None] = {}
+        for pid, begun in (self._around | self._known).items():
             if pid not in found and (stat := stat_of(pid)) is not None and stat.begun == begun:
                 found |= dict.fromkeys((pid, *descendants_of(pid)))
         if thoroughly and not self._is_closed:
-            found |= dict.fromkeys(in_sessions(self._sessions))
-        self._known = {
-            pid: stat.begun
-            for pid in found
-            if pid not in self._around and (stat := stat_of(pid)) is not None and stat.state not in "ZX"
-        }
+            found |= dict.fromkeys(self._elsewhere(found))
+        self._known = _alive(pid for pid in found if pid not in self._around)
         return list(self._known)
 
+    def _elsewhere(self, found: Container[int]) -> list[int]:
+        """Return processes that are in the plugin's sessions and not below it any more.
 
-def _between(root: int, plugin: int) -> set[int]:
-    """Return the processes from a root down to the plugin, without it."""
-    found = {root}
+        The number of a session that has ended can become that of somebody else's: sessions without processes
+        are forgotten, and what is not filtered as the plugin is, is not the plugin's.
+        """
+        there = in_sessions(self._sessions)
+        self._sessions &= {*there.values(), *self._new_sessions}
+        self._new_sessions.clear()
+        return [pid for pid in there if pid in found or not self._filtered or _is_filtered(pid)]
+
+
+def _is_filtered(pid: int) -> bool:
+    try:
+        return b"\nSeccomp:\t2\n" in Path(f"/proc/{pid}/status").read_bytes()
+    except OSError:
+        return False
+
+
+def _alive(pids: Iterable[int]) -> dict[int, int]:
+    """Return those that live, with when they began."""
+    return {pid: stat.begun for pid in pids if (stat := stat_of(pid)) is not None and stat.state not in "ZX"}
+
+
+def _between(root: int, plugin: int) -> dict[int, int]:
+    """Return the processes from a root down to the plugin, without it, and when they began."""
+    found = [root]
     pid = plugin
     while (stat := stat_of(pid)) is not None and stat.parent not in (0, root):
         pid = stat.parent
-        found.add(pid)
-    return found
+        found.append(pid)
+    return _alive(found)

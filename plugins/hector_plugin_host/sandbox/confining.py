@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -35,6 +36,7 @@ SHIM = Path(__file__).with_name("shim.py")
 FOLDER = ".sandbox"
 """Of the plugin's private folder: what the sandbox needs itself."""
 CHECK_S = 30.0
+END_S = 2.0
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -91,6 +93,7 @@ class Confined:
         self._gate: OuterGate | None = None
         self._mediator: Mediator | None = None
         self._pid = 0
+        self._filtered = False
         self._refused_at = 0.0
         self.argv: tuple[str, ...] = plan.command
         self.env: Mapping[str, str] = {}
@@ -133,7 +136,8 @@ class Confined:
             if error.step == "execute":
                 raise OSError(error.number, error.words, error.filename) from None
             raise SandboxNotHeld(self._plan.name, f"could not {error}") from None
-        self._pid, self._census = met.pid, Census(pid, met.pid)
+        self._filtered = self._wanted != "none" or met.asks >= 0
+        self._pid, self._census = met.pid, Census(pid, met.pid, filtered=self._filtered)
         if met.asks >= 0:
             self._asking = Asking(
                 met.asks, self._limits.processes, self._census, self._refused_process, self._mediator
@@ -185,6 +189,7 @@ class Confined:
         """Let go of everything that is the host's; the plugin has been ended."""
         if self._control is not None:
             self._control.close()
+        await self._end_all()
         if self._asking is not None:
             self._asking.close()
         if self._relays is not None:
@@ -194,6 +199,18 @@ class Confined:
         await self._bridges.close()
         if self._group is not None:
             self._group.remove()
+
+    async def _end_all(self) -> None:
+        """See that nothing is left of a plugin that has been ended: what left it, and what takes its time."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + END_S
+        while self._filtered and self._census is not None and (left := self._census.members()):
+            for pid in left:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if loop.time() > until:
+                break
+            await asyncio.sleep(0.01)
 
     def _prepare(self) -> None:
         plan = self._plan

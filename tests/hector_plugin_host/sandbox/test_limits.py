@@ -203,7 +203,7 @@ async def test_a_plugin_that_computes_is_held_to_its_share(sandbox: str, tmp_pat
         """
         import time
         began, used = time.monotonic(), time.process_time()
-        while time.monotonic() - began < 2:
+        while time.monotonic() - began < 4:
             pass
         told["cores"] = (time.process_time() - used) / (time.monotonic() - began)
         told["processors"] = len(os.sched_getaffinity(0))
@@ -213,8 +213,8 @@ async def test_a_plugin_that_computes_is_held_to_its_share(sandbox: str, tmp_pat
         sandbox,
         max_cpu=0.25,
     )
-    # Half a second's worth may be used at once; a machine that is busy gives less than the share.
-    assert outcome.told["cores"] < 0.25 * 2.5 / 2 + 0.2
+    # Somewhat more than its share, as half a second's worth may be used at once; without a limit it were 1.
+    assert outcome.told["cores"] < 0.6
     assert outcome.told["processors"] == 1
     assert [limit for limit, _ in outcome.hits] in (["cpu"], [])
 
@@ -225,7 +225,7 @@ async def test_several_processes_share_what_one_plugin_may_compute(sandbox: str,
         import time
         began = time.monotonic()
         children = [os.fork() for _ in range(2)]
-        while time.monotonic() - began < 2:
+        while time.monotonic() - began < 4:
             pass
         if 0 in children:
             os._exit(0)
@@ -238,7 +238,7 @@ async def test_several_processes_share_what_one_plugin_may_compute(sandbox: str,
         sandbox,
         max_cpu=0.5,
     )
-    assert outcome.told["cores"] < 0.5 * 2.5 / 2 + 0.25
+    assert outcome.told["cores"] < 0.8
 
 
 def test_processors_are_those_of_the_limit_rounded_up() -> None:
