@@ -1,8 +1,8 @@
 """Records what plugins of version 1 send and are sent, in tests/contracts/recorded_v1.jsonl.
 
-Part of `make generate`. Every later version has to read each line as this one did. So lines are only ever added:
-for messages and rpcs that are new, and for messages that have got a field. Never change one, unless its
-contract was never released.
+Part of `make generate`. Every later version has to read each line as this one did. So lines are only ever
+added: for messages and rpcs that are new, and for messages that have got a field. Never change one, unless
+its contract was never released.
 """
 
 import base64

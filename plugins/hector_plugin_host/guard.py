@@ -48,10 +48,9 @@ def kill_group(pid: int) -> bool:
 
 def end_marked(folders: set[str]) -> list[int]:
     """Kill every process whose environment names one of these private folders, and return which they were."""
-    wanted = {folder.encode() for folder in folders if folder}
     ended: list[int] = []
-    for _ in range(ROUNDS if wanted else 0):
-        found = [pid for pid in _others() if pid not in ended and _folder_of(pid) in wanted]
+    for _ in range(ROUNDS):
+        found = [pid for pid in marked(folders) if pid not in ended]
         if not found:
             break
         for pid in found:
@@ -61,6 +60,12 @@ def end_marked(folders: set[str]) -> list[int]:
             except OSError:
                 continue
     return ended
+
+
+def marked(folders: set[str]) -> list[int]:
+    """Return every process whose environment names one of these private folders."""
+    wanted = {folder.encode() for folder in folders if folder}
+    return [pid for pid in _others() if start_time(pid) and _folder_of(pid) in wanted] if wanted else []
 
 
 def remove(folder: str) -> None:

@@ -19,6 +19,8 @@ from . import guard
 log = logging.getLogger(__name__)
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
+LOOKS, LOOK_S = 4, 0.05
+"""How often, and how far apart, is looked for what is only just being ended."""
 FOLDER = "running"
 """Below the state folder: where the notes are."""
 
@@ -38,9 +40,17 @@ def watched(pid: int, name: str, folder: Path, state_dir: Path | None) -> Iterat
 
 
 async def end_escaped(folder: Path) -> None:
-    """End what a plugin that is gone had started and put out of its group."""
+    """End what a plugin that is gone had started and put out of its group; returns when it is gone too."""
+    for _ in range(LOOKS):  # what was killed with it may take a moment to be gone
+        if not await asyncio.to_thread(guard.marked, {str(folder)}):
+            return
+        await asyncio.sleep(LOOK_S)
     for pid in await asyncio.to_thread(guard.end_marked, {str(folder)}):
         log.warning("process of a plugin that had ended was killed", extra={"pid": pid})
+    for _ in range(10 * LOOKS):
+        if not await asyncio.to_thread(guard.marked, {str(folder)}):
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 def reap(state_dir: Path) -> int:
