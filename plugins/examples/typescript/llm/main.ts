@@ -37,7 +37,6 @@ function answer(request: GenerateTextRequest | StreamTextRequest) {
   }
   const read = texts.length > 0 ? texts.reduce((sum, one) => sum + words(one), 0n) : words(text);
   const written = words(text);
-  
   return { text, usage: { promptTokens: read, completionTokens: written, totalTokens: read + written } };
 }
 

@@ -17,14 +17,14 @@ export interface Watcher {
 /** One call, as a handler gets it. */
 export class Call {
   readonly #setup: Setup;
+  readonly #leaving: Leaving;
   readonly #watcher: Watcher | undefined;
 
   constructor(
     setup: Setup,
     /** What travelled with the call beside its message. */
     readonly metadata: Metadata,
-    /** Aborts when the caller has left or the call's time is over: hand it on to whatever waits. */
-    readonly signal: AbortSignal,
+    leaving: Leaving,
     /** When the call's time is over. */
     readonly deadline: Date | undefined,
     /** For whom a tool runs: session, run, agent, the effect's id, state. */
@@ -32,12 +32,18 @@ export class Call {
     watcher?: Watcher,
   ) {
     this.#setup = setup;
+    this.#leaving = leaving;
     this.#watcher = watcher;
+  }
+
+  /** Aborts when the caller has left or the call's time is over: hand it on to whatever waits. */
+  get signal(): AbortSignal {
+    return this.#leaving.signal;
   }
 
   /** The same call, for a tool. */
   forTool(tool: ToolContext | undefined, watcher?: Watcher): Call {
-    return new Call(this.#setup, this.metadata, this.signal, this.deadline, tool, watcher);
+    return new Call(this.#setup, this.metadata, this.#leaving, this.deadline, tool, watcher);
   }
 
   /** One header, empty if it is not there. */
@@ -97,12 +103,26 @@ interface Incoming extends EventEmitter {
   getDeadline(): Date | number;
 }
 
+/** The signal of one call, made when somebody wants it: most calls are over before, and a signal costs more than they do. */
+class Leaving {
+  #signal: AbortSignal | undefined;
+
+  constructor(readonly incoming: Incoming) {}
+
+  get signal(): AbortSignal {
+    if (this.#signal) return this.#signal;
+    const controller = new AbortController();
+    if (this.incoming.cancelled) controller.abort(LEFT);
+    else this.incoming.once("cancelled", () => controller.abort(LEFT)); // grpc-js says so of calls that have ended, too
+    return (this.#signal = controller.signal);
+  }
+}
+
+const LEFT = new DOMException("the caller has left, or the call's time is over", "AbortError");
+
 /** Make a Call of what grpc-js gives a handler. */
 export function callOf(setup: Setup, incoming: Incoming): Call {
-  const gone = new AbortController();
-  if (incoming.cancelled) gone.abort();
-  else incoming.once("cancelled", () => gone.abort());
   const until = incoming.getDeadline();
   const deadline = until instanceof Date ? until : Number.isFinite(until) ? new Date(until) : undefined;
-  return new Call(setup, incoming.metadata, gone.signal, deadline);
+  return new Call(setup, incoming.metadata, new Leaving(incoming), deadline);
 }

@@ -73,7 +73,7 @@ export function streaming(plugin: Plugin, whole: (answer: object) => object, pat
       plugin.admit(call, path);
       await serving.run(facts(call), async () => {
         for await (const message of handle(incoming.request, call)) {
-          if (call.signal.aborted) return; // leaving the loop ends the generator too
+          if (incoming.cancelled) return; // leaving the loop ends the generator too
           if (!incoming.write(whole(message))) await once(incoming, "drain", { signal: call.signal });
         }
       });
