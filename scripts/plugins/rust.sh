@@ -8,7 +8,7 @@ out=$1
 cargo=(--release --jobs 2 --manifest-path plugins/Cargo.toml --target-dir "$out/target")
 
 cargo build --workspace --bins "${cargo[@]}"
-cargo test --workspace --quiet "${cargo[@]}"
+cargo test --package hector-plugin --package example-tool --quiet "${cargo[@]}"
 for example in tool llm reasoning embedder; do
     cp "$out/target/release/example-$example" "$out/$example"
 done
