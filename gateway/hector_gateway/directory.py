@@ -38,6 +38,12 @@ class Directory:
         """Ask anew before anything else is said: the agents of this process have changed."""
         self._until, self._asking = 0.0, None  # whoever waits for an older answer gets that
 
+    def known(self, name: str, principal: Principal) -> Agent | None:
+        """Return an agent that the caller may see, where that can be told without asking anybody."""
+        if time.monotonic() >= self._until:
+            return None
+        return _seen(self._agents, name, principal)
+
     async def agent(self, name: str, principal: Principal) -> Agent:
         """Return an agent that the caller may see; "" is the default one.
 
@@ -94,10 +100,15 @@ class Directory:
 
 
 def _found(agents: Mapping[str, Agent], name: str, principal: Principal) -> Agent:
-    found = agents.get(name) if name else next((one for one in agents.values() if one.default), None)
-    if found is None or not may_see(principal, found):
+    found = _seen(agents, name, principal)
+    if found is None:
         raise NoSuchAgent(name, (one.name for one in agents.values() if may_see(principal, one)))
     return found
+
+
+def _seen(agents: Mapping[str, Agent], name: str, principal: Principal) -> Agent | None:
+    found = agents.get(name) if name else next((one for one in agents.values() if one.default), None)
+    return found if found is not None and may_see(principal, found) else None
 
 
 def _heard(asking: "asyncio.Task[Mapping[str, Agent]]") -> None:

@@ -49,6 +49,8 @@ class Exchange:
         self.verb: str = scope["method"]
         self.path: str = scope["path"]
         self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.traceparent = traceparent_of(self.header(b"traceparent"))
+        """The client's trace, if it sends one that makes sense."""
         self.request_id = request_id_of(self.header(b"x-request-id"))
         """Names the request in logs and errors; the client's own, if it sends one."""
         self.started = False
@@ -68,11 +70,6 @@ class Exchange:
         if b"%2F" not in raw and b"%2f" not in raw:
             return self.path.removesuffix("/").split("/")[1:]
         return [unquote(step) for step in raw.decode("ascii").removesuffix("/").split("/")[1:]]
-
-    @property
-    def traceparent(self) -> str:
-        """The client's trace, if it sends one that makes sense."""
-        return traceparent_of(self.header(b"traceparent"))
 
     @property
     def from_here(self) -> bool:

@@ -81,6 +81,9 @@ class Operations:
         Raises:
             NoSuchAgent: There is none, or it is not for this caller.
         """
+        known = self._directory.known(name, call.principal)
+        if known is not None:
+            return known
         with scope(call):
             return await self._directory.agent_or_gone(name, call.principal)
 

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import grpc.aio
 
-from hector.agent.v1 import RunState, StepRetried, ToolFinished, ToolStarted
+from hector.agent.v1 import RUN_STATE_CANCELED, RUN_STATE_COMPLETED, StepRetried, ToolFinished, ToolStarted
 from hector.common.v1 import Message, TokenUsage, Tool
 from hector.llm.v1 import GenerationOptions, LLMProviderStub
 from hector_mesh import Call, HectorError, info_of, metrics
@@ -72,7 +72,7 @@ _TYPES = (
 )
 TOLD = ("llm", "base_url", "status", "phase", "retry_after_s", "limit", "database", "tool", "role", "target")
 """Facts of a failure that are logged: they name things. Others may hold what somebody said."""
-OUTCOMES = {"RUN_STATE_COMPLETED": "completed", "RUN_STATE_CANCELED": "canceled"}
+OUTCOMES = {RUN_STATE_COMPLETED: "completed", RUN_STATE_CANCELED: "canceled"}
 
 
 async def ask(
@@ -168,7 +168,7 @@ def buried(place: Place, dead: Dead) -> None:
 def run_ended(run: Run, call: Call, begun: float) -> None:
     """Take note of a run that is over, or that this process lets go of."""
     place = run.place
-    outcome = OUTCOMES.get(RunState.Name(run.state), "failed")
+    outcome = OUTCOMES.get(run.state, "failed")
     RUNS.add(place.agent, outcome)
     RUN_S.since(begun, place.agent)
     if outcome == "failed":

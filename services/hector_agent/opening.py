@@ -9,7 +9,6 @@ from hector.agent.v1 import (
     RUN_STATE_SUBMITTED,
     RUN_STATE_WORKING,
     RunEvent,
-    RunState,
     StatusChanged,
 )
 from hector_mesh import Call, HectorError
@@ -26,9 +25,10 @@ from .ledger import events_of, state_of
 from .run import IN_DOUBT, Also, Place, Run, row_of
 from .sessions.errors import TurnInProgress
 from .tail import Reader
-from .view import INTERRUPTED, TASK_STATES, fold, listed, new_task
+from .view import INTERRUPTED, NAMES, TASK_STATES, fold, listed, new_task
 
-WAITING = frozenset(RunState.Name(state) for state in INTERRUPTED)
+_NUMBERS = {name: number for number, name in NAMES.items()}
+WAITING = frozenset(NAMES[state] for state in INTERRUPTED)
 """States of runs that wait for somebody, as their rows have them."""
 
 
@@ -115,7 +115,7 @@ def _run(
 ) -> Run:
     place = Place(new.id, new.app, new.owner, new.agent, new.context_id, position, epoch)
     run = Run(log, place, task, events + 1)
-    run.state, run.is_task, run.lease = RunState.Value(new.state), new.is_task, lease
+    run.state, run.is_task, run.lease = _NUMBERS[new.state], new.is_task, lease
     return run
 
 
@@ -144,7 +144,7 @@ def _drafted(
         agent=agent.name,
         context_id=message.context_id,
         new_context=new_context,
-        state=RunState.Name(state),
+        state=NAMES[state],
         is_task=not agent.answers_plainly,
         revision=agent.revision or call.revision,
         priority=agent.config.priority,

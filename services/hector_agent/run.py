@@ -7,7 +7,7 @@ committed every quarter of a second and with whatever happens next.
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -43,7 +43,7 @@ from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
 from .growing import OpenText
 from .sessions.scopes import OF_USER, kept_of, lasting, tells
-from .view import FINAL, INTERRUPTED, fold, listed, listed_after, state_of
+from .view import FINAL, INTERRUPTED, NAMES, fold, listed, listed_after, state_of
 
 if TYPE_CHECKING:
     from .lease import Lease
@@ -278,7 +278,10 @@ class Run:
                 somebody else owns the run now. STORAGE_IN_DOUBT: it may have been written; the next write
                 finds out first, and writes nothing when the run was over with it.
         """
-        await asyncio.shield(self.begin(events, strategy, last=last, is_task=is_task, also=also))
+        write = self.begin(events, strategy, last=last, is_task=is_task, also=also)
+        outcome: asyncio.Future[None] = write.get_loop().create_future()
+        write.add_done_callback(partial(_tell, outcome))  # asyncio.shield does the same in six calls
+        await outcome
 
     async def still_here(self) -> None:
         """Return if what was written down may be done: as far as anybody can know, nobody else has the run.
@@ -398,8 +401,7 @@ class Run:
                     self._doubted_chars = text.size if text is not None else 0
                 self._reopen(text)
                 raise
-            time = Timestamp()
-            time.FromMicroseconds(committed.time_us)
+            time = _time_of(committed.time_us)
             for seq, event in enumerate(events, self._next_seq):
                 event.run, event.seq = self.place.run, seq
                 event.time.CopyFrom(time)
@@ -418,26 +420,43 @@ class Run:
     async def _commit(
         self, rows: Sequence[NewEvent], changes: RunChanges, also: Also, kept: Kept
     ) -> Appended:
-        place, draft = self.place, self.draft
-        append = partial(self._log.append, consume=also.consume, effects=also.effects, pushes=also.pushes)
-        if also.dead is not None:
-            append = partial(append, dead=also.dead)
+        draft = self.draft
         if draft is None:
-            return await append(place.run, place.epoch, rows, changes, kept=kept)
+            return await self._append(rows, changes, also, kept)
         new, first = draft
-        changed = {name: value for name, value in changes._asdict().items() if value is not None}
+        changed: dict[str, Any] = {}
+        for name, value in zip(changes._fields, changes, strict=True):
+            if value is not None:
+                changed[name] = value
         whole = new._replace(**{"view": listed(self.task), **changed})
         created = await self._log.create(whole, [*first, *rows], kept)
         self._written_down(created.time_us)
         if also is not NOTHING_ELSE:
-            await append(place.run, place.epoch, (), changes)
+            await self._append((), changes, also, NOTHING_KEPT)
         return Appended(created.last_seq, created.time_us)
+
+    async def _append(
+        self, rows: Sequence[NewEvent], changes: RunChanges, also: Also, kept: Kept
+    ) -> Appended:
+        return await self._log.append(
+            self.place.run,
+            self.place.epoch,
+            rows,
+            changes,
+            consume=also.consume,
+            effects=also.effects,
+            pushes=also.pushes,
+            kept=kept,
+            dead=also.dead,
+        )
 
     def _written_down(self, time_us: int) -> None:
         """Be no draft any more, and let whoever waits for that know."""
         self.draft = None
-        for task in (self.task, *(self.begun or ())[:1]):
-            task.status.timestamp.FromMicroseconds(time_us)
+        time = _time_of(time_us)
+        self.task.status.timestamp.CopyFrom(time)
+        if self.begun is not None:
+            self.begun[0].status.timestamp.CopyFrom(time)
         opened, self.opened = self.opened, None  # it knows the run: a circle, if it were kept
         if opened is not None:
             opened()
@@ -492,7 +511,7 @@ class Run:
     ) -> RunChanges:
         name, version, data = strategy or (None, None, None)
         return RunChanges(
-            state=None if state is None else RunState.Name(state),
+            state=None if state is None else NAMES[state],
             is_task=is_task,
             view=listed_after(self.task, events),
             strategy_name=name,
@@ -519,6 +538,10 @@ class Run:
             self._flushing = None
 
 
+def _time_of(time_us: int) -> Timestamp:
+    return Timestamp(seconds=time_us // 1_000_000, nanos=time_us % 1_000_000 * 1000)
+
+
 def event_of(row: EventRow) -> RunEvent:
     """Return a stored event whole again."""
     event = RunEvent.FromString(row.payload)
@@ -530,3 +553,15 @@ def event_of(row: EventRow) -> RunEvent:
 def row_of(event: RunEvent) -> NewEvent:
     """Return a new event as the log keeps it. It has no place yet: that stands in columns, not in here."""
     return NewEvent(kind=event.WhichOneof("event") or "", payload=event.SerializeToString())
+
+
+def _tell(outcome: "asyncio.Future[None]", write: "asyncio.Task[None]") -> None:
+    """Let whoever waits for a write know what came of it, unless they have left."""
+    if outcome.done():
+        return
+    if write.cancelled():
+        outcome.cancel()
+    elif (error := write.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(None)

@@ -1,6 +1,6 @@
 """Tasks and streams: what A2A shows of a run's events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -34,6 +34,8 @@ TASK_STATES = {
     RUN_STATE_INPUT_REQUIRED: a2a.TASK_STATE_INPUT_REQUIRED,
     RUN_STATE_AUTH_REQUIRED: a2a.TASK_STATE_AUTH_REQUIRED,
 }
+NAMES: "Mapping[RunState.ValueType, str]" = {number: name for name, number in RunState.items()}
+"""What states are called in rows; RunState.Name says the same, slowly."""
 FINAL = frozenset({RUN_STATE_COMPLETED, RUN_STATE_FAILED, RUN_STATE_CANCELED, RUN_STATE_REJECTED})
 INTERRUPTED = frozenset({RUN_STATE_INPUT_REQUIRED, RUN_STATE_AUTH_REQUIRED})
 
@@ -65,7 +67,7 @@ def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
             _append_text(task, event.text_appended)
         elif kind == "status_changed":
             _keep_question(task)
-            task.status.CopyFrom(_status(event.status_changed, task, event.time))
+            task.status.CopyFrom(_status(event.status_changed, task.id, task.context_id, event.time))
             if event.status_changed.HasField("metadata"):
                 task.metadata.MergeFrom(event.status_changed.metadata)
         elif kind == "message_received":
@@ -125,14 +127,14 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
         saved.task_id, saved.context_id = run, context
         if event.artifact_saved.HasField("metadata"):
             saved.metadata.CopyFrom(event.artifact_saved.metadata)
-        saved.metadata[PLACE] = place(event)
+        saved.metadata.fields[PLACE].string_value = place(event)
         return response
     if kind == "message_sent":
         event.message_sent.message.Unpack(response.message)
         return response
     status = response.status_update
     if kind == "status_changed":
-        status.status.CopyFrom(_status(event.status_changed, new_task(run, context), event.time))
+        status.status.CopyFrom(_status(event.status_changed, run, context, event.time))
         if event.status_changed.HasField("metadata"):
             status.metadata.CopyFrom(event.status_changed.metadata)
     elif kind == "tool_started":
@@ -150,7 +152,7 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
     else:
         return None
     status.task_id, status.context_id = run, context
-    status.metadata[PLACE] = place(event)
+    status.metadata.fields[PLACE].string_value = place(event)
     return response
 
 
@@ -185,11 +187,11 @@ def _tells(event: RunEvent, task: "a2a.Task") -> bool:
     return kind in TOLD
 
 
-def _status(changed: StatusChanged, task: "a2a.Task", time: Timestamp) -> "a2a.TaskStatus":
+def _status(changed: StatusChanged, run: str, context: str, time: Timestamp) -> "a2a.TaskStatus":
     status = a2a.TaskStatus(state=TASK_STATES.get(changed.state, a2a.TASK_STATE_UNSPECIFIED), timestamp=time)
     if changed.HasField("message"):
         changed.message.Unpack(status.message)
-        status.message.task_id, status.message.context_id = task.id, task.context_id
+        status.message.task_id, status.message.context_id = run, context
     return status
 
 

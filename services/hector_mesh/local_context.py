@@ -86,9 +86,9 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
                 self._raise_for_termination()
             else:
                 answer = await handler.unary_unary(message, self)
-                self._raise_for_termination()
-                if self._code in (None, StatusCode.OK):
-                    self._say_initial_metadata(())
+                if self._aborted is not None or self._status_sent:
+                    self._raise_for_termination()
+                if self._code is None or self._code is StatusCode.OK:
                     self._caller.take(self._serialize(answer))
             self._say_status(self._code or StatusCode.OK, self._details)
         except AbortError as error:
@@ -207,7 +207,8 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
         """Does nothing: nothing is sent anywhere."""
 
     def _say(self, message: Any) -> asyncio.Future[None] | None:
-        self._raise_for_termination()
+        if self._aborted is not None or self._status_sent:
+            self._raise_for_termination()
         if self._caller.done():
             text = "the caller has left"
             raise InternalError(text)

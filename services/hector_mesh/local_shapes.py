@@ -102,7 +102,8 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
 
     def take(self, message: bytes) -> asyncio.Future[None] | None:
         self._queue.append(message)
-        self._wake_reader()
+        if self._reader is not None:
+            self._wake_reader()
         if len(self._queue) < WINDOW:
             return None
         self._writer = self._loop.create_future()

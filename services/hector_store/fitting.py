@@ -1,6 +1,7 @@
 """Whether values fit their columns, asked before they are queued: SQLite would take anything."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from .errors import InvalidValue
 from .schema import APP, CONTEXT_ID, HASH, NAME, OWNER, RUN_ID, TARGET, WORD
@@ -24,30 +25,49 @@ def fit(name: str, value: str, longest: int, *, empty: bool = True) -> None:
         raise InvalidValue(name, repr(value), "no NUL, no space at the end")
 
 
+_RUN = (
+    ("app", "app", APP),
+    ("owner", "owner", OWNER),
+    ("agent", "agent", NAME),
+    ("context id", "context_id", CONTEXT_ID),
+    ("kind", "kind", WORD),
+    ("parent", "parent", RUN_ID),
+    ("state", "state", WORD),
+    ("revision", "revision", HASH),
+    ("worker", "worker", NAME),
+    ("worker target", "worker_target", TARGET),
+    ("idempotency key", "idempotency_key", CONTEXT_ID),
+    ("idempotency hash", "idempotency_hash", HASH),
+    ("strategy name", "strategy_name", NAME),
+)
+"""The texts of a run: what messages call them, the fields, and their longest."""
+_RUN_LIMITS = tuple((name, longest, field in ("app", "kind", "state")) for name, field, longest in _RUN)
+_texts_of_run = attrgetter(*(field for _, field, _ in _RUN))
+
+
 def fit_run(run: NewRun, run_id: str) -> int:
     """Check a new run and return the size of its parts without a limit."""
     fit("run id", run_id, RUN_ID, empty=False)
-    fit("app", run.app, APP, empty=False)
-    fit("owner", run.owner, OWNER)
-    fit("agent", run.agent, NAME)
-    fit("context id", run.context_id, CONTEXT_ID)
-    fit("kind", run.kind, WORD, empty=False)
-    fit("parent", run.parent, RUN_ID)
-    fit("state", run.state, WORD, empty=False)
-    fit("revision", run.revision, HASH)
-    fit("worker", run.worker, NAME)
-    fit("worker target", run.worker_target, TARGET)
-    fit("idempotency key", run.idempotency_key, CONTEXT_ID)
-    fit("idempotency hash", run.idempotency_hash, HASH)
-    fit("strategy name", run.strategy_name, NAME)
+    # Every answer goes through here: a text that fits, or is not there, is not worth a call.
+    for (name, longest, needed), text in zip(_RUN_LIMITS, _texts_of_run(run), strict=True):
+        if needed or (text and (len(text) > longest or "\0" in text or text[-1] == " ")):
+            fit(name, text, longest, empty=not needed)
     return len(run.view) + len(run.strategy_state)
+
+
+_fitting: set[str] = set()
+_MOST_KINDS = 256
+"""Kinds of events that fit; there are a few dozen."""
 
 
 def fit_events(events: Iterable[NewEvent]) -> int:
     """Check new events and return the size of their payloads."""
     size_bytes = 0
     for event in events:
-        fit("event kind", event.kind, WORD)
+        if event.kind not in _fitting:
+            fit("event kind", event.kind, WORD)
+            if len(_fitting) < _MOST_KINDS:
+                _fitting.add(event.kind)
         size_bytes += len(event.payload)
     return size_bytes
 

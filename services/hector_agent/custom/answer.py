@@ -57,7 +57,7 @@ class Answer:
     def __init__(self, run: Run, turn: Turn, limit_bytes: int, leg: Leg) -> None:
         self._run, self._turn, self._limit_bytes = run, turn, limit_bytes
         self._leg, self._unnamed = leg, 0
-        before = sum(artifact.startswith(ANSWER) for artifact in leg.known)
+        before = sum(artifact.startswith(ANSWER) for artifact in leg.known) if leg.known else 0
         self._id = f"{ANSWER}{before + 1}"
         self._begun = False
         """There is text, or there are parts, outside other artifacts."""

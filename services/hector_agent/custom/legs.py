@@ -89,7 +89,7 @@ def leg_of(run: Run, own: Sequence[RunEvent]) -> Leg:
         leg.known = frozenset(artifact.artifact_id for artifact in run.task.artifacts)
         return leg
     if waits:
-        _answer(leg, doubted, _last_said(run))
+        _answer(leg, doubted, last_said(run))
     leg.attempt += 1
     _take_back(leg, own[:start], own[start:], run)
     return leg
@@ -132,5 +132,9 @@ def _message(event: RunEvent) -> "a2a.Message":
     return message
 
 
-def _last_said(run: Run) -> "a2a.Message":
-    return next(message for message in reversed(run.task.history) if message.role == a2a.ROLE_USER)
+def last_said(run: Run) -> "a2a.Message":
+    """Return the last message of the user's."""
+    for message in reversed(run.task.history):
+        if message.role == a2a.ROLE_USER:
+            return message
+    raise AssertionError("every run begins with a message of its user's")

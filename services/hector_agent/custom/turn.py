@@ -13,7 +13,7 @@ from hector_agent.run import Run
 from hector_agent.sessions.scopes import complaint
 from hector_mesh import Call, Principal
 
-from .legs import Leg
+from .legs import Leg, last_said
 from .once import Policy, Steps
 from .rests import Rests
 
@@ -42,9 +42,7 @@ class Turn:
         self.message = a2a.Message()
         """What was said: parts, metadata, extensions, references."""
         leg = leg or Leg()
-        told = reversed(run.task.history)
-        last = (message for message in told if message.role == a2a.ROLE_USER)
-        self.message.CopyFrom(leg.message or next(last))
+        self.message.CopyFrom(leg.message or last_said(run))
         self.agent: str = run.place.agent
         """The agent's name, as the config has it."""
         self.history: Sequence[a2a.Message] = history
@@ -66,7 +64,8 @@ class Turn:
     @property
     def text(self) -> str:
         """The message's text, all parts of it."""
-        return "".join(part.text for part in self.message.parts)
+        parts = self.message.parts
+        return parts[0].text if len(parts) == 1 else "".join([part.text for part in parts])
 
     @property
     def data(self) -> list[Any]:

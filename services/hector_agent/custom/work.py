@@ -93,7 +93,7 @@ async def answer(
 
 
 def _artifacts(run: Run) -> frozenset[str]:
-    return frozenset(artifact.artifact_id for artifact in run.task.artifacts)
+    return frozenset([artifact.artifact_id for artifact in run.task.artifacts])
 
 
 async def _ask_about(
