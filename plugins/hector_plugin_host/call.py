@@ -149,7 +149,8 @@ class PluginCall:
         task.add_done_callback(self._spawned)
 
     def _spawned(self, task: Task[None]) -> None:
-        self._task = None
+        if self._task is task:
+            self._task = None
         if task.cancelled():
             self._cancelled = True
             self._finish()
@@ -188,6 +189,11 @@ class PluginCall:
 
     def _begin(self, worker: Generation) -> None:
         way = self._way
+        if worker.is_closing:  # it ended at the moment at which it was handed over: nothing was asked of it
+            way.admission.leave(worker)
+            way.admission.release(worker)
+            self._enter()
+            return
         self._worker, self._begun = worker, way.now()
         metadata = (*self._metadata, *worker.metadata) if self._metadata else worker.metadata
         if way.visits.wanted:

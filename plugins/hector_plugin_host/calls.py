@@ -9,6 +9,7 @@ import grpc.aio
 from grpc.aio import EOF, AioRpcError, UsageError
 
 from .call import PluginCall
+from .closing import is_being_cancelled
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -37,7 +38,7 @@ class PluginUnaryCall(PluginCall, grpc.aio.UnaryUnaryCall[Request, Response]):
                 rpc = self._rpc
                 wire = yield from rpc.__await__()
             except asyncio.CancelledError:
-                if _is_being_cancelled() or self._cancelled:
+                if is_being_cancelled() or self._cancelled:
                     self.cancel()  # the caller's cancellation is the plugin's
                     raise
                 if self._rpc is not rpc or not self._over:
@@ -95,7 +96,7 @@ class PluginStreamCall(PluginCall, grpc.aio.UnaryStreamCall[Request, Response]):
                     self._seen = True
                     yield self._decoded(wire)
             except asyncio.CancelledError:
-                if _is_being_cancelled() or self._cancelled:
+                if is_being_cancelled() or self._cancelled:
                     self.cancel()  # the reader's cancellation is the plugin's
                     raise
                 if self._rpc is not rpc or not self._over:
@@ -110,8 +111,3 @@ class PluginStreamCall(PluginCall, grpc.aio.UnaryStreamCall[Request, Response]):
             if self._error is not None:
                 raise self._error
             return
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

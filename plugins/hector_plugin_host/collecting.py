@@ -16,6 +16,7 @@ from grpc.aio import AioRpcError
 from hector.plugin.v1 import CollectMetricsRequest, PluginStub
 
 from .clock import Clock
+from .closing import ConnectionClosed, connected
 from .generation import Generation
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,10 @@ class PluginMetrics:
             CollectMetricsRequest(), metadata=carried, timeout=ANSWER_S
         )
         try:
-            answer = await asking
+            with connected():
+                answer = await asking
+        except ConnectionClosed:
+            return ""
         except AioRpcError as error:
             if error.code() is StatusCode.UNIMPLEMENTED:
                 self._have_none.add(life)

@@ -13,7 +13,8 @@ from hector.plugin.v1 import GetInfoResponse
 from hector_mesh import HectorError
 
 from .clock import Clock
-from .configuring import PluginMisconfigured, Told, introduced, settings
+from .closing import ConnectionClosed, connected
+from .configuring import PluginMisconfigured, PluginSilent, Told, introduced, settings
 from .fingerprint import fingerprint
 from .idempotent import tool_may_repeat
 from .logs import Journal
@@ -139,7 +140,11 @@ class Generation:
     async def tool_may_repeat(self, wire: bytes) -> bool:
         """Say whether the tool that a request calls may be called twice."""
         assert self.process is not None
-        return await tool_may_repeat(self.process.channel, self.metadata, wire)
+        try:
+            with connected():
+                return await tool_may_repeat(self.process.channel, self.metadata, wire)
+        except ConnectionClosed:
+            return False
 
     def start(self, shape: str, method: str) -> Any:
         """Return what starts calls of a method: bytes in, bytes out. `shape`: unary_unary or unary_stream."""
@@ -172,10 +177,15 @@ class Generation:
 
         Raises:
             PluginMisconfigured: It keeps to those that it has.
+            PluginSilent: It ended meanwhile.
             AioRpcError: It did not answer.
         """
         assert self.process is not None
-        await settings(self.process, plan, self._told, self.info, plan.limits.start_timeout_s)
+        try:
+            with connected():
+                await settings(self.process, plan, self._told, self.info, plan.limits.start_timeout_s)
+        except ConnectionClosed:
+            raise PluginSilent(plan.name, "it ended while it was given other settings") from None
         self.plan = plan
 
     async def stop(self) -> None:
