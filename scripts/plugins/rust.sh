@@ -10,5 +10,5 @@ cargo=(--release --jobs 2 --manifest-path plugins/Cargo.toml --target-dir "$out/
 cargo build --workspace --bins "${cargo[@]}"
 cargo test --package hector-plugin --package example-tool --quiet "${cargo[@]}"
 for example in tool llm reasoning embedder; do
-    cp "$out/target/release/example-$example" "$out/$example"
+    install "$out/target/release/example-$example" "$out/$example" # also while the old one runs
 done
