@@ -36,6 +36,14 @@ async def test_a_new_plugin_is_conformant_and_its_config_loads(tmp_path: Path, k
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_may_be_called_as_manifests_call_it(tmp_path: Path, kind: str) -> None:
+    into = tmp_path / "new"
+    done = CliRunner().invoke(command, ["new", "my-thing", "--kind", KINDS[kind], "--into", str(into)])
+    assert (done.exit_code, done.exception) == (0, None)
+    assert read(into / "plugin.yaml").says.kinds == (KINDS[kind],)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_the_tests_of_a_new_plugin_pass(tmp_path: Path, kind: str) -> None:
     made = make("my-thing", "python", kind, tmp_path / "new")
     process = await asyncio.create_subprocess_exec(

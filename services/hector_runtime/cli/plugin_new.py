@@ -1,5 +1,6 @@
 """`hector plugin new`: a plugin that works at once."""
 
+import re
 from pathlib import Path
 
 import click
@@ -9,6 +10,13 @@ from .running import attempt
 
 LANGUAGES = ("python", "go", "typescript", "rust", "java")
 KINDS = ("tool", "llm", "reasoning", "embedder")
+
+
+class Kind(click.Choice[str]):
+    """A kind; what manifests call it is understood, too: tool_provider."""
+
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
+        return super().convert(re.sub(r"_(provider|strategy)$", "", value), param, context)
 
 
 @click.command(
@@ -22,7 +30,7 @@ KINDS = ("tool", "llm", "reasoning", "embedder")
 )
 @click.argument("name", metavar="NAME")
 @flag("-l", "--lang", type=click.Choice(LANGUAGES), default="python", help="The language to write it in.")
-@flag("-k", "--kind", type=click.Choice(KINDS), default="tool", help="What it is to be.")
+@flag("-k", "--kind", type=Kind(KINDS), default="tool", help="What it is to be.")
 @flag(
     "--into",
     "folder",
