@@ -26,6 +26,8 @@ from .start_failed import PluginStartFailed
 
 LINE_S = 2.0
 """How long a line may take before it is looked for a port. It may still come later, and then counts."""
+LAST_LINE_S = 0.5
+"""How long the line of a process that ended may take to be read."""
 EVERY_S = 0.2
 PROBE_S = 1.0
 _SPEAKS = (StatusCode.OK, StatusCode.UNIMPLEMENTED, StatusCode.NOT_FOUND, StatusCode.UNAUTHENTICATED)
@@ -67,6 +69,10 @@ async def find(plan: PluginPlan, child: Child, first: FirstLine, reach: Reach, u
                     raise
                 stray = error
         if child.ended.done():
+            if stray is None and not first.line.done():
+                await asyncio.wait((first.line,), timeout=LAST_LINE_S)  # printed, and not read yet
+                if first.line.done():
+                    continue
             raise stray or _ended(plan, child)
         now = loop.time()
         if now >= look_from or stray is not None:

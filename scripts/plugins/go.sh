@@ -4,7 +4,8 @@
 # sources: plugins/sdk/go plugins/examples/go proto
 set -euo pipefail
 out=$1
-export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -p=2"
+# The same flags for all: with others, every dependency would be compiled once more.
+export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -p=2 -trimpath"
 examples=$PWD/plugins/examples/go
 
 scripts/stubs.sh go "$out/stubs"
@@ -14,6 +15,6 @@ diff --recursive --brief plugins/sdk/go/hector "$out/stubs" ||
 (cd plugins/sdk/go && go vet ./... && go test ./...)
 (cd "$examples" && go vet ./... && go test ./...)
 for example in tool llm reasoning embedder; do
-    (cd "$examples" && go build -trimpath -ldflags='-s -w' -o "$out/$example" "./$example")
+    (cd "$examples" && go build -ldflags='-s -w' -o "$out/$example" "./$example")
 done
-(cd "$examples/stock" && go vet ./... && go build -trimpath -ldflags='-s -w' -o "$out/stock" .)
+(cd "$examples/stock" && go vet ./... && go build -ldflags='-s -w' -o "$out/stock" .)

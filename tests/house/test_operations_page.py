@@ -13,6 +13,7 @@ import pytest
 from hector_mesh.metrics import declared
 
 PAGE = "docs/operations.md"
+OF_PLUGINS, PLUGINS_PAGE = "hector_plugin_", "docs/plugins/operating.md"
 FROM_PYTHON = {"time", "level", "logger", "message"}
 SUFFIXES = ("_bucket", "_sum", "_count")
 
@@ -34,6 +35,7 @@ def series(root: Path) -> set[str]:
         ):
             inside = path.relative_to(root).with_suffix("").parts[1:]
             importlib.import_module(".".join(inside))
+    importlib.import_module("hector_plugin_host.measuring")
     return {name for name in declared() if name.startswith("hector_")}
 
 
@@ -43,9 +45,17 @@ def test_every_series_stands_in_the_table_as_it_is_declared(page: str, series: s
     wanted = [
         (name, known[name].kind, ", ".join(known[name].labels) or "none", known[name].about)
         for name in sorted(series)
+        if not name.startswith(OF_PLUGINS)
     ]
     lines = "\n".join(f"| `{name}` | {kind} | {labels} | {about} |" for name, kind, labels, about in wanted)
     assert rows == wanted, f"the table in {PAGE} should be:\n{lines}"
+
+
+def test_every_series_of_plugins_stands_on_their_page_with_its_labels(root: Path, series: set[str]) -> None:
+    text = (root / PLUGINS_PAGE).read_text()
+    rows = dict(re.findall(r"^\| `(hector_plugin_\w+)` \| (.+?) \| .+ \|$", text, re.MULTILINE))
+    known = declared()
+    assert rows == {name: ", ".join(known[name].labels) for name in series if name.startswith(OF_PLUGINS)}
 
 
 def test_names_follow_prometheus(series: set[str]) -> None:

@@ -105,7 +105,7 @@ async def _run(around: Any, plan: Any, scratch: Path, outcome: Outcome) -> None:
             outcome.hits.append((hit.limit, hit.fatal))
         outcome.printed = (await process.stdout.read()).decode()
         outcome.code = await process.wait()
-        outcome.left = len(around.members())
+        outcome.left = await _left(around)
     finally:
         if process.returncode is None:
             os.killpg(process.pid, 9)
@@ -113,6 +113,15 @@ async def _run(around: Any, plan: Any, scratch: Path, outcome: Outcome) -> None:
     for line in outcome.printed.splitlines():
         if line.startswith("{"):
             outcome.told = json.loads(line)
+
+
+async def _left(around: Any) -> int:
+    """Return how many outlive the program by five seconds; who was killed may take a moment to go."""
+    for _ in range(250):
+        if not around.members():
+            return 0
+        await asyncio.sleep(0.02)
+    return len(around.members())
 
 
 def main() -> None:
