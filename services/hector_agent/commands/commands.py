@@ -154,7 +154,7 @@ class Commands:
         return row
 
     async def _known(self, row: RunRow) -> None:
-        """Wait until who has a run here knows what was committed of it: it is asked what became of the run."""
+        """Wait until who has a run here knows what was committed of it, and would tell of it otherwise."""
         live = self._runs.live(row.app, row.owner, row.id)
         if live is not None:
             await live.finished.happens_within(KNOWN_S)
