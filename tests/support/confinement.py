@@ -87,10 +87,10 @@ async def confined(source: str, folder: Path, *, command: tuple[str, ...] = (), 
 
 
 async def _run(around: Any, plan: Any, scratch: Path, outcome: Outcome) -> None:
-    environment = {"PATH": os.environ["PATH"], "TMPDIR": str(scratch), **plan.env, **around.env}
+    environment = {"PATH": os.environ["PATH"], "TMPDIR": str(scratch), **plan.env}
     process = await asyncio.create_subprocess_exec(
         *around.argv,
-        env=environment,
+        env=around.environment(environment),
         cwd=plan.folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -82,7 +82,7 @@ def _started(
         return Child(
             confined.argv,
             folder=plan.folder,
-            env=env | dict(confined.env),
+            env=confined.environment(env),
             stdout=first.feed,
             stderr=printed.stderr,
         )

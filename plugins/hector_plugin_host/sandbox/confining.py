@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from hector_plugin_host.guard import MARK
 from hector_plugin_host.plan import PluginPlan
 from hector_plugin_host.security_events import report
 
@@ -37,6 +38,8 @@ FOLDER = ".sandbox"
 """Of the plugin's private folder: what the sandbox needs itself."""
 CHECK_S = 30.0
 END_S = 2.0
+_OURS = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+"""What our own Python may need to be found a second time."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -96,8 +99,9 @@ class Confined:
         self._filtered = False
         self._refused_at = 0.0
         self.argv: tuple[str, ...] = plan.command
-        self.env: Mapping[str, str] = {}
-        """What the process has to have in its environment beside everything else."""
+        self._env: Mapping[str, str] = {}
+        """What the plugin has to have in its environment beside everything else."""
+        self._given: Mapping[str, str] = {}
         if machine.linux and (tier != "none" or not self._limits.none):
             self._prepare()
 
@@ -109,8 +113,22 @@ class Confined:
         if not self._policy.nowhere:
             self._gate = OuterGate(self._plan.name, self._policy, self._is_ours)
             place = await self._gate.start()
-            self.env = {**self.env, **proxy_env(place, ())}
+            self._env = {**self._env, **proxy_env(place, ())}
         self._mediator = Mediator(self._scratch, place, self._refused_connection)
+
+    def environment(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables with which `argv` is to be started.
+
+        What stands around a plugin runs unconfined, and variables as LD_PRELOAD would have it load what the
+        plugin brought along. So the plugin's are handed over at the last moment, and none of them before.
+
+        Args:
+            env: What the plugin is to have, from its host.
+        """
+        self._given = {**env, **self._env}
+        if self._control is None:
+            return dict(self._given)
+        return _OURS | {MARK.decode(): str(self._scratch)}
 
     async def check(self, pid: int) -> int:
         """Wait until the plugin itself runs, see to it that it is confined, and return its own process id.
@@ -231,7 +249,7 @@ class Confined:
             around = [*self._bubblewrap(own), "--"]
         self._control = Control(own)
         shim = (sys.executable, "-I", "-S", "-B", str(SHIM), str(self._control.path))
-        self.argv, self.env = (*around, *shim, *plan.command), env
+        self.argv, self._env = (*around, *shim, *plan.command), env
 
     def _bubblewrap(self, own: Path) -> list[str]:
         files = own / "etc"
@@ -256,7 +274,8 @@ class Confined:
 
     async def _meet(self, control: Control, pid: int) -> Met:
         """Wait for the shim, or for the end of what was to lead to it."""
-        meeting = asyncio.ensure_future(control.meet(orders_for(self._sandbox), self._place))
+        orders = orders_for(self._sandbox) | {"environment": dict(self._given)}
+        meeting = asyncio.ensure_future(control.meet(orders, self._place))
         ended = asyncio.ensure_future(_end_of(pid))
         try:
             await asyncio.wait((meeting, ended), return_when=asyncio.FIRST_COMPLETED)

@@ -73,7 +73,7 @@ class _Shim:
         listener = self.filter_calls() if orders["filter"] else -1
         _write(self.control, {"confined": True}, [listener] if listener >= 0 else [])
         self.step = "execute"
-        os.execve(self.command[0], self.command, os.environ)
+        os.execve(self.command[0], self.command, orders["environment"])
 
     def listen(self) -> None:
         """Listen inside the plugin's network, on behalf of the host: a socket stays where it was made."""

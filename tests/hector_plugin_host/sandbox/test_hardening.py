@@ -1,6 +1,7 @@
 """What no confined plugin may do, whatever its configuration says."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,12 @@ async def test_nothing_of_the_host_s_is_open_in_it(run: Run) -> None:
         os.close(write)
     opened = [place for place in outcome.told.values() if not place.startswith("!")]
     assert [place for place in opened if not place.startswith("/proc/")] == []
+
+
+async def test_nothing_that_it_brings_along_is_loaded_by_what_confines_it(run: Run, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    told.mkdir()
+    env = {"LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": str(told / "by")}
+    await run("tell()", {"env": env}, allowed_paths=(f"{told}:rw",))
+    words = "".join(file.read_text() for file in told.iterdir())
+    assert words.count("initialize program: ") == 1  # the plugin's, and no other

@@ -204,7 +204,7 @@ async def test_a_plugin_that_needs_no_sandbox_is_run_as_it_is(tmp_path: Path) ->
     with scratch_folder() as scratch:
         async with confine(plan, scratch) as confined:
             assert confined.argv == plan.command
-            assert confined.env == {}
+            assert confined.environment({"GIVEN": "ours"}) == {"GIVEN": "ours"}
             assert list(scratch.iterdir()) == []
 
 
