@@ -16,6 +16,7 @@ APP_VERSION = "1"
 LINE_BYTES = 64 * 1024
 """A first line that is longer is none of a handshake; certificates make the longest that are."""
 UNIX_PATH_BYTES = 107
+PORT_DIGITS = 5
 
 
 class Handshake(NamedTuple):
@@ -107,7 +108,8 @@ def _path(address: str, text: str) -> str:
 
 def _loopback(address: str, text: str) -> str:
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isascii() or not port.isdecimal() or not 0 < int(port[:6]) < 65536:
+    is_number = port.isascii() and port.isdecimal() and len(port) <= PORT_DIGITS
+    if not colon or not is_number or not 0 < int(port) < 65536:
         raise NoHandshake(
             f"it listens at {quoted(address)}, in its line {quoted(text)}",
             "say host and port, as 127.0.0.1:4711, and the port that it was given where it asked for port 0",

@@ -67,6 +67,9 @@ def test_a_stray_line_is_quoted(line: bytes, said: str) -> None:
         (b"1|1|tcp|127.0.0.1|grpc|", "say host and port", False),
         (b"1|1|tcp|127.0.0.1:0|grpc|", "the port that it was given", False),
         (b"1|1|tcp|127.0.0.1:70000|grpc|", "say host and port", False),
+        (b"1|1|tcp|127.0.0.1:000080000|grpc|", "say host and port", False),
+        (b"1|1|tcp|127.0.0.1:" + b"0" * 5 + b"1" * 5000 + b"|grpc|", "say host and port", False),
+        (b"1|1|tcp|127.0.0.1:00001" + b"1" * 5000 + b"|grpc|", "say host and port", False),
         ("1|1|tcp|127.0.0.1:²|grpc|".encode(), "say host and port", False),
     ],
 )

@@ -53,13 +53,12 @@ class Gate:
             if beyond is not None:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             return beyond
-        url = urlsplit(target)
-        if url.scheme != "http" or not url.hostname:
+        scheme, name, port, path = _page(target)
+        if scheme != "http" or not name:
             await _answer(writer, 400, "this is a proxy; ask for http://HOST/PATH, or CONNECT HOST:PORT")
             return None
-        beyond = await self._connect_http(writer, url.hostname, url.port or 80)
+        beyond = await self._connect_http(writer, name, port)
         if beyond is not None:
-            path = (url.path or "/") + (f"?{url.query}" if url.query else "")
             # One request for each connection: the next one might be meant for another host.
             kept = [one for one in headers.split("\r\n") if one and not _is_between_hops(one)]
             lines = [f"{method} {path} {version}", *kept, "Connection: close", "", ""]
@@ -131,6 +130,17 @@ def _place(target: str, usual: int) -> tuple[str, int]:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise _Nonsense
     return host.strip("[]"), int(port)
+
+
+def _page(address: str) -> tuple[str, str, int, str]:
+    """Return scheme, host, port and path."""
+    try:
+        url = urlsplit(address)
+        port = url.port or 80
+    except ValueError:
+        raise _Nonsense from None
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    return url.scheme, url.hostname or "", port, path
 
 
 def _is_between_hops(header: str) -> bool:

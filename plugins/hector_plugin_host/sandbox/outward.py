@@ -105,4 +105,6 @@ async def _addresses(policy: Policy, host: str, port: int) -> list[Address]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise Unreachable(f"{host} has no address: {error.strerror}") from None
+    except ValueError:  # a part of it is empty, too long, or has characters that names cannot have
+        raise Unreachable(f"{host} is no name of a host") from None
     return [ipaddress.ip_address(str(place[0]).split("%")[0]) for *_, place in found]

@@ -29,8 +29,7 @@ async def serving(serve: Serve) -> AsyncIterator[int]:
     server = await asyncio.start_server(kept, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-    if served:
-        await asyncio.wait(served)
+    await asyncio.gather(*served)  # none of them with an error
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -155,7 +154,16 @@ async def test_socks_refuses_as_well(request_bytes: bytes, answer: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "nonsense", [b"\0\0\0\0", b"GET\r\n\r\n", b"\x05\xff", b"CONNECT x:99999 HTTP/1.1\r\n\r\n"]
+    "nonsense",
+    [
+        b"\0\0\0\0",
+        b"GET\r\n\r\n",
+        b"\x05\xff",
+        b"CONNECT x:99999 HTTP/1.1\r\n\r\n",
+        b"GET http://[::1/ HTTP/1.1\r\n\r\n",
+        b"GET http://x:99999/ HTTP/1.1\r\n\r\n",
+        b"GET http://x:one/ HTTP/1.1\r\n\r\n",
+    ],
 )
 async def test_nonsense_is_hung_up_on(nonsense: bytes) -> None:
     async with asyncio.timeout(10):
@@ -166,6 +174,19 @@ async def test_nonsense_is_hung_up_on(nonsense: bytes) -> None:
             writer.write_eof()
             assert await reader.read() == b""
             writer.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"a..example.com", b"x" * 64 + b".example.com", b"\0.example.com", b"\xe9\xe9" * 40 + b".example.com"],
+)
+async def test_a_name_that_is_none_cannot_be_reached(name: bytes) -> None:
+    async with asyncio.timeout(10):
+        gate = Gate("p", policy(("*.example.com",)))
+        async with serving(gate.serve) as port:
+            answer, (_, writer) = await asked(port, b"CONNECT %s:443 HTTP/1.1\r\n\r\n" % name)
+            writer.close()
+    assert answer.startswith(b"HTTP/1.1 502")
 
 
 async def test_a_page_that_is_asked_of_the_proxy_itself_is_refused() -> None:
