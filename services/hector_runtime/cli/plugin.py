@@ -21,10 +21,12 @@ COMMANDS = {
     "protos": "Write the contracts into a folder, for gRPC code generators.",
 }
 """Name and purpose; `list` is in plugin_list.py, and so on."""
+TOGETHER = {"reload": "renew", "restart": "renew"}
+"""Commands that share a module, and its name."""
 
 
 class LazyPluginCommands(click.Group):
-    """A group whose commands live in modules plugin_NAME.py."""
+    """A group whose commands live in modules plugin_NAME.py, under `command` or their own name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -32,8 +34,8 @@ class LazyPluginCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = f".plugin_{cmd_name.replace('-', '_')}"
-        found: click.Command = importlib.import_module(module, __package__).command
+        module = importlib.import_module(f".plugin_{TOGETHER.get(cmd_name, cmd_name)}", __package__)
+        found: click.Command = getattr(module, cmd_name if cmd_name in TOGETHER else "command")
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
