@@ -1,11 +1,14 @@
 """Reaches a TCP port inside of a plugin's network, by a process that has entered it."""
 
 import asyncio
+import logging
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import SandboxNotHeld
+
+log = logging.getLogger(__name__)
 
 _SCRIPT = Path(__file__).with_name("bridge.py")
 _START_S = 10.0
@@ -18,6 +21,8 @@ class Bridges:
     def __init__(self, plugin: str, scratch: Path) -> None:
         self._plugin, self._scratch = plugin, scratch
         self._processes: list[asyncio.subprocess.Process] = []
+        self._paths: dict[int, str] = {}
+        """By port: who looks for a plugin that is slow to listen asks again and again."""
 
     async def to(self, pid: int, port: int) -> str:
         """Return the path of a socket that leads to a port of the network that a process is in.
@@ -25,6 +30,8 @@ class Bridges:
         Raises:
             SandboxNotHeld: The network cannot be entered.
         """
+        if port in self._paths:
+            return self._paths[port]
         path = self._scratch / f"tcp-{port}.sock"
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", "-B", str(_SCRIPT), str(pid), str(port), str(path)),
@@ -39,6 +46,7 @@ class Bridges:
         try:
             async with asyncio.timeout(_START_S):
                 if await process.stdout.readline():
+                    self._paths[port] = str(path)
                     return str(path)
                 words = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
         except TimeoutError:
@@ -53,5 +61,8 @@ class Bridges:
             with suppress(ProcessLookupError):
                 process.kill()
         for process in self._processes:
-            async with asyncio.timeout(_END_S):
-                await process.wait()
+            try:
+                async with asyncio.timeout(_END_S):
+                    await process.wait()
+            except TimeoutError:  # in the hands of the kernel: nobody is to wait for it
+                log.warning("helper of a plugin's network survived being killed", extra={"pid": process.pid})

@@ -2,15 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .connections import Connections
 from .gate import Gate
 from .networks import USUAL_PORTS, Entry, Policy, unusual
 from .outward import Refused, Unreachable, connect, hang_up, splice
-
-_Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 GATE = ("127.77.0.1", 3128)
 """Where the proxy is, inside."""
@@ -107,11 +106,12 @@ class OuterGate:
     def __init__(self, plugin: str, policy: Policy, is_ours: Callable[[int], bool]) -> None:
         self._gate, self._is_ours = Gate(plugin, policy), is_ours
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Connections(plugin)
 
     async def start(self) -> tuple[str, int]:
         """Listen, and return where."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        serve = self._connections.served_by(self._serve)
+        self._server = await asyncio.start_server(serve, "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()
         return host, port
 
@@ -119,24 +119,13 @@ class OuterGate:
         """Serve nobody any more."""
         if self._server is not None:
             self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._connections.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            if self._is_ours(writer.get_extra_info("peername")[1]):
-                await self._gate.serve(reader, writer)
-            else:
-                await hang_up(writer)
-        except asyncio.CancelledError:
-            writer.close()  # the plugin is gone, and nobody waits for this task
-        finally:
-            self._tasks.discard(task)
+        if self._is_ours(writer.get_extra_info("peername")[1]):
+            await self._gate.serve(reader, writer)
+        else:
+            await hang_up(writer)
 
 
 class Relays:
@@ -145,7 +134,7 @@ class Relays:
     def __init__(self, plugin: str, policy: Policy, shown: Layout) -> None:
         self._plugin, self._policy, self._shown = plugin, policy, shown
         self._servers: list[asyncio.Server] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Connections(plugin)
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Take sockets as `Layout.places` lists them."""
@@ -155,16 +144,14 @@ class Relays:
                 one = self._shown.listeners[number]
                 await self._serve(listener, one)
             else:
-                self._servers.append(await asyncio.start_server(self._owned(gate.serve), sock=listener))
+                serve = self._connections.served_by(gate.serve)
+                self._servers.append(await asyncio.start_server(serve, sock=listener))
 
     async def close(self) -> None:
         """Serve nobody any more."""
         for server in self._servers:
             server.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._connections.close()
 
     async def _serve(self, listener: socket.socket, one: Listener) -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -175,21 +162,7 @@ class Relays:
                 return
             await splice((reader, writer), beyond)
 
-        self._servers.append(await asyncio.start_server(self._owned(serve), sock=listener))
-
-    def _owned(self, serve: _Serve) -> _Serve:
-        async def kept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._tasks.add(task)
-            try:
-                await serve(reader, writer)
-            except asyncio.CancelledError:
-                writer.close()  # the plugin is gone, and nobody waits for this task
-            finally:
-                self._tasks.discard(task)
-
-        return kept
+        self._servers.append(await asyncio.start_server(self._connections.served_by(serve), sock=listener))
 
 
 def _address_inside(entry: Entry, names: dict[str, str], addresses: dict[str, None]) -> str | None:

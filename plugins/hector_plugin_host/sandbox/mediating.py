@@ -12,7 +12,7 @@ import stat
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from errno import EACCES, ECONNREFUSED
+from errno import EACCES, ECONNREFUSED, EFAULT
 from pathlib import Path
 
 _ADD_DESCRIPTOR, _STILL_VALID = 0x40182103, 0x40082102
@@ -97,7 +97,7 @@ class Mediator:
                 raise PermissionError(EACCES, "not in its own folder")
             line = socket.socket(socket.AF_UNIX)
             with _closed_if_it_fails(line):
-                line.settimeout(_CONNECT_S)
+                line.setblocking(False)  # who lets others wait in its line does not let the host wait
                 line.connect(f"/proc/self/fd/{descriptor}")
             return line
         finally:
@@ -119,7 +119,10 @@ class _closed_if_it_fails:  # noqa: N801 - a context manager, as contextlib has 
 
 def _read(thread: int, place: int, length: int) -> bytes:
     with Path(f"/proc/{thread}/mem").open("rb", buffering=0) as memory:
-        memory.seek(place)
+        try:
+            memory.seek(place)
+        except (OverflowError, ValueError):  # no place in a memory
+            raise PermissionError(EFAULT, "no address") from None
         data = memory.read(length)
     if data is None or len(data) < 2 or len(data) < length:
         raise PermissionError(EACCES, "no address")

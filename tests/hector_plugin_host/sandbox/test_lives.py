@@ -18,7 +18,7 @@ from hector.plugin.v1 import GetInfoRequest, PluginStub
 from hector_plugin_host.launching import launched
 from hector_plugin_host.plan import Limits, PluginPlan, Security
 from hector_plugin_host.premises import Premises
-from hector_plugin_host.sandbox import SandboxUnavailable, confine, refusal, warning
+from hector_plugin_host.sandbox import SandboxUnavailable, bridging, confine, refusal, warning
 from hector_plugin_host.sandbox.machine import Machine
 from hector_plugin_host.sandbox.verifying import why_not_held
 from hector_plugin_host.scratch import scratch_folder
@@ -66,6 +66,24 @@ async def test_a_plugin_that_listens_on_tcp_is_reached_in_its_own_network(tmp_pa
         info = await PluginStub(process.channel).GetInfo(GetInfoRequest(), metadata=process.metadata)
         assert (info.name, process.tier) == ("tcp", "bubblewrap")
         assert process.target.startswith("unix:")
+
+
+async def test_one_helper_leads_to_a_port_however_often_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper, begun = tmp_path / "helper.py", tmp_path / "begun"
+    helper.write_text(
+        f"import time\nopen({str(begun)!r}, 'a').write('.')\nprint('listening', flush=True)\ntime.sleep(60)\n"
+    )
+    monkeypatch.setattr(bridging, "_SCRIPT", helper)
+    bridges = bridging.Bridges("tried", tmp_path)
+    async with asyncio.timeout(LIMIT_S):
+        try:
+            places = [await bridges.to(os.getpid(), port) for port in (4711, 4711, 4712)]
+        finally:
+            await bridges.close()
+    assert [Path(place).name for place in places] == ["tcp-4711.sock", "tcp-4711.sock", "tcp-4712.sock"]
+    assert begun.read_text() == ".."
 
 
 @pytest.mark.parametrize("tier", ["bubblewrap", "landlock"])

@@ -12,7 +12,7 @@ import pytest
 from support.confinement import confined
 
 from hector_plugin_host.plan import Grants
-from hector_plugin_host.sandbox import SandboxRefused, networks, outward
+from hector_plugin_host.sandbox import SandboxRefused, connections, networks, outward
 from hector_plugin_host.sandbox.inside import OuterGate
 
 from .conftest import Run, needs
@@ -305,6 +305,55 @@ async def test_a_plugin_with_grants_connects_to_what_is_in_its_own_folder_alone(
     assert outcome.told.pop("own") == "words"
     assert {value[0] for value in outcome.told.values()} == {"!"}
     assert outcome.told["missing"] == "!FileNotFoundError"
+
+
+async def test_a_plugin_keeps_nobody_waiting_with_sockets_and_addresses_of_its_own(tmp_path: Path) -> None:
+    needs("landlock")
+    outcome = await confined(
+        """
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(os.environ["TMPDIR"] + "/own")
+        listener.listen(0)
+        lines = [socket.socket(socket.AF_UNIX) for _ in range(4)]
+        def connect(line):
+            line.connect(os.environ["TMPDIR"] + "/own")
+        for number, line in enumerate(lines):
+            attempt(number, lambda: connect(line))
+        def connect_to(place):
+            result = libc.connect(lines[-1].fileno(), ctypes.c_void_p(place), 16)
+            return (result, os.strerror(ctypes.get_errno()))
+        attempt("place", lambda: connect_to(2**64 - 4096))
+        tell()
+        """,
+        tmp_path,
+        security={"sandbox": "landlock"},
+        grants=Grants(log=True),
+    )
+    assert outcome.told.pop("place") == [-1, "Bad address"]
+    assert outcome.told["0"] is None
+    assert outcome.told["3"] == "!BlockingIOError"  # its line is full, and that is told at once
+
+
+async def test_a_plugin_has_only_so_many_connections_at_once(
+    port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connections, "MOST", 2)
+    gate = OuterGate("p", networks.policy((f"localhost:{port}",)), lambda _: True)
+    place = await gate.start()
+    async with asyncio.timeout(10):
+        lines = [await asyncio.open_connection(*place) for _ in range(3)]
+        assert await lines[2][0].read() == b""
+        for reader, writer in lines[:2]:
+            writer.write(b"\x05\x01\x00")
+            assert await reader.readexactly(2) == b"\x05\x00"
+        for _, writer in lines:
+            await outward.hang_up(writer)
+        await gate.close()
+    assert [record.__dict__["limit"] for record in caplog.records if "event" in record.__dict__] == [
+        "connections"
+    ]
 
 
 async def test_landlock_refuses_a_list_of_hosts(tmp_path: Path) -> None:
