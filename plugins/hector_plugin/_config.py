@@ -123,7 +123,7 @@ class Config(Generic[Settings]):
             return self._made(told), entries, []
         except ConfigRefused as refused:
             return None, {}, [_diagnostic(str(refused), refused.path, refused.fix)]
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             return None, {}, [_diagnostic(str(error), "")]
 
     def _made(self, told: dict[str, Any]) -> Settings:

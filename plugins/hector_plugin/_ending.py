@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+from contextlib import suppress
 
 
 class Ending:
@@ -34,8 +35,10 @@ class Ending:
         loop = asyncio.get_running_loop()
 
         def watch() -> None:
-            while os.read(0, 4096):
-                pass
-            loop.call_soon_threadsafe(self.ask)
+            with suppress(OSError):  # who started it closed it, and is no host then
+                while os.read(0, 4096):
+                    pass
+            with suppress(RuntimeError):  # it is over already, and the loop closed
+                loop.call_soon_threadsafe(self.ask)
 
         threading.Thread(target=watch, name="watch-stdin", daemon=True).start()

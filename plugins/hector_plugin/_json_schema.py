@@ -18,10 +18,8 @@ TYPES: Mapping[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "integer": lambda value: (
-        isinstance(value, int | float) and not isinstance(value, bool) and value == math.floor(value)
-    ),
+    "number": lambda value: _is_number(value),
+    "integer": lambda value: _is_number(value) and value == math.floor(value),
 }
 
 
@@ -53,7 +51,7 @@ def kind_of(value: Any) -> str:
     for name in ("object", "array", "string", "boolean", "null", "integer", "number"):
         if TYPES[name](value):
             return name
-    return type(value).__name__
+    return "no number" if isinstance(value, float) else type(value).__name__
 
 
 def _check(value: Any, schema: Schema | bool, path: str, root: Schema, depth: int) -> Iterator[Wrong]:
@@ -138,10 +136,26 @@ def _number(value: float, schema: Schema, path: str) -> Iterator[Wrong]:
         ("maximum", "at most", lambda limit: value <= limit),
         ("exclusiveMinimum", "more than", lambda limit: value > limit),
         ("exclusiveMaximum", "less than", lambda limit: value < limit),
-        ("multipleOf", "a multiple of", lambda limit: math.isclose(value / limit, round(value / limit))),
+        ("multipleOf", "a multiple of", lambda limit: _is_multiple(value, limit)),
     ):
         if keyword in schema and not good(schema[keyword]):
             yield Wrong(path, f"found {value}, allowed: {word} {schema[keyword]}")
+
+
+def _is_number(value: Any) -> bool:
+    # JSON has no NaN and no infinity, but Python reads them, and 1e999 as one.
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_multiple(value: float, of: float) -> bool:
+    if isinstance(value, int) and isinstance(of, int):
+        return value % of == 0  # a number of any length: it may be none that a float can hold
+    try:
+        return math.isclose(value / of, round(value / of))
+    except OverflowError:
+        return False
 
 
 def _combined(value: Any, schema: Schema, path: str, root: Schema, depth: int) -> Iterator[Wrong]:
@@ -174,9 +188,10 @@ def _resolved(reference: Any, root: Schema) -> Any:
     if not isinstance(reference, str) or not reference.startswith("#"):
         return None
     for name in filter(None, reference[1:].split("/")):
-        if not isinstance(found, Mapping) or name not in found:
+        plain = name.replace("~1", "/").replace("~0", "~")
+        if not isinstance(found, Mapping) or plain not in found:
             return None
-        found = found[name.replace("~1", "/").replace("~0", "~")]
+        found = found[plain]
     return found
 
 

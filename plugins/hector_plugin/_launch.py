@@ -3,6 +3,7 @@
 This is hashicorp/go-plugin's handshake, version 1, so that Go plugins need nothing of ours.
 """
 
+import math
 import os
 import secrets
 import sys
@@ -57,7 +58,7 @@ class Launch:
             NotStartedByHector: The cookie is missing, or the host speaks no version that we do.
         """
         arguments = sys.argv[1:] if arguments is None else arguments
-        drain_s = float(environment.get("HECTOR_DRAIN_S", "5"))
+        drain_s = _seconds(environment.get("HECTOR_DRAIN_S", "5"))
         token = environment.get("HECTOR_PLUGIN_TOKEN") or None
         if arguments[:1] == ["--standalone"]:
             if len(arguments) != 2:
@@ -88,6 +89,16 @@ class Launch:
             log_level=environment.get("HECTOR_LOG_LEVEL", "info"),
             log_format=environment.get("HECTOR_LOG_FORMAT", "hclog"),
         )
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1
+    if not 0 <= found < math.inf:
+        raise NotStartedByHector(f"HECTOR_DRAIN_S: found {text!r}, allowed: a number of seconds", EXIT_USAGE)
+    return found
 
 
 def line_for(address: str) -> str:

@@ -22,7 +22,7 @@ from hector_mesh import Context
 from ._json_schema import problems
 from ._parts import Servable
 from ._registry import declare
-from ._types import schema_of, value_of
+from ._types import schema_of, value_of, written
 from .errors import StateUnreadable
 
 Decides = Callable[[Any, ProcessIterationRequest], Any]
@@ -103,7 +103,7 @@ class _Servicer(ReasoningStrategyServicer):
         return FinalizeResponse(success=True, result=text)
 
     def _written(self, memory: Any) -> State:
-        data = json.dumps(dataclasses.asdict(memory), separators=(",", ":")).encode()
+        data = written(memory, separators=(",", ":")).encode()
         return State(data=data, content_type=JSON, version=self._version)
 
     def _read(self, state: State) -> Any:
@@ -118,7 +118,7 @@ class _Servicer(ReasoningStrategyServicer):
             raise StateUnreadable(f"the state is none of this strategy: {wrong[0]}")
         try:
             return value_of(self._memory, remembered)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise StateUnreadable(f"the state is none of this strategy: {error}") from None
 
 

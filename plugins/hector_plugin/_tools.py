@@ -18,7 +18,7 @@ from ._docstring import documented
 from ._json_schema import problems
 from ._registry import declare
 from ._threads import in_thread
-from ._types import object_schema, schema_of, value_of
+from ._types import object_schema, schema_of, value_of, written
 from .errors import ArgumentsInvalid
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -116,7 +116,10 @@ class Tool:
         wrong = problems(found, self.schema)
         if wrong:
             raise ArgumentsInvalid(f"{self.name}: {'; '.join(map(str, wrong))}", tool=self.name)
-        return {name: value_of(self._hints[name], value) for name, value in found.items()}
+        try:
+            return {name: value_of(self._hints[name], value) for name, value in found.items()}
+        except (ValueError, OverflowError) as error:
+            raise ArgumentsInvalid(f"{self.name}: {error}", tool=self.name) from None
 
     async def run(self, arguments: dict[str, Any], invocation: Invocation) -> ExecuteToolResponse:
         """Call the function; what it raises is the caller's."""
@@ -257,7 +260,5 @@ def _response(returned: Any) -> ExecuteToolResponse:
         returned = [returned]
     if isinstance(returned, list) and returned and all(isinstance(one, Part) for one in returned):
         return ExecuteToolResponse(success=True, parts=returned)
-    if dataclasses.is_dataclass(returned) and not isinstance(returned, type):
-        returned = dataclasses.asdict(returned)
-    text = json.dumps(returned, ensure_ascii=False)
+    text = written(returned, ensure_ascii=False)
     return ExecuteToolResponse(success=True, result=text, structured_json=text)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import json
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +59,9 @@ def schema_of(hint: Any, what: str = "a value") -> dict[str, Any]:
         return {"type": "string", "writeOnly": True}
     if hint in _PLAIN:
         return dict(_PLAIN[hint])
+    if origin is tuple and inside and inside[1:] != (...,):
+        places = [schema_of(one, what) for one in inside]
+        return {"type": "array", "prefixItems": places, "minItems": len(places), "maxItems": len(places)}
     if origin in (list, Sequence, tuple, set, frozenset):
         return {"type": "array", **({"items": schema_of(inside[0], what)} if inside else {})}
     if origin in (dict, Mapping):
@@ -83,7 +87,12 @@ def object_schema(properties: Mapping[str, dict[str, Any]], required: Sequence[s
 
 
 def value_of(hint: Any, value: Any) -> Any:
-    """Return a JSON value, which the hint's schema has found good, as the hint promises."""
+    """Return a JSON value, which the hint's schema has found good, as the hint promises.
+
+    Raises:
+        ValueError: A dataclass refuses it in its `__post_init__`.
+        OverflowError: It is a number that no float holds.
+    """
     origin, inside = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return value_of(inside[0], value)
@@ -93,6 +102,8 @@ def value_of(hint: Any, value: Any) -> Any:
         return int(value)
     if hint is Secret:
         return Secret(value)
+    if origin is tuple and inside and inside[1:] != (...,):
+        return tuple(map(value_of, inside, value))
     if origin in (list, Sequence, tuple, set, frozenset) and inside:
         make: Callable[[Any], Any] = list if origin is Sequence else typing.cast("Any", origin)
         return make(value_of(inside[0], one) for one in value)
@@ -106,6 +117,21 @@ def value_of(hint: Any, value: Any) -> Any:
         hints = typing.get_type_hints(hint, include_extras=True)
         return typing.cast("type", hint)(**{name: value_of(hints[name], one) for name, one in value.items()})
     return value
+
+
+def written(value: Any, **how: Any) -> str:
+    """Return as JSON what a hint can say: enums by their values, sets as lists."""
+    return json.dumps(value, default=_plain, **how)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)  # the same each time
+    raise TypeError(f"{type(value).__name__} is nothing that JSON can say")
 
 
 def _one_of(hints: Sequence[Any], what: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import dataclasses
 import struct
 from collections.abc import AsyncIterator, Sequence
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -146,6 +147,32 @@ async def test_a_strategys_memory_travels_with_each_call() -> None:
                 await stub.ProcessIteration(ProcessIterationRequest(state=bad))
             assert refused.value.code() is StatusCode.FAILED_PRECONDITION
             assert info_of(refused.value).reason == "STATE_UNREADABLE"
+
+
+class Mood(Enum):
+    CALM = "calm"
+    ALERT = "alert"
+
+
+@dataclasses.dataclass
+class Moods:
+    now: Mood = Mood.CALM
+    seen: set[str] = dataclasses.field(default_factory=set)
+
+
+async def test_a_memory_may_hold_whatever_hints_can_say() -> None:
+    @reasoning(Moods)
+    def moody(memory: Moods, request: ProcessIterationRequest) -> str:
+        before, memory.now = memory.now, Mood.ALERT
+        memory.seen.add(before.value)
+        return f"{before} {memory.seen}"
+
+    async with running(moody) as plugin:
+        stub = plugin.stub(ReasoningStrategyStub)
+        state = (await stub.Initialize(InitializeRequest())).state
+        first = await stub.ProcessIteration(ProcessIterationRequest(state=state))
+        again = await stub.ProcessIteration(ProcessIterationRequest(state=first.state))
+    assert (first.result, again.result[:10]) == ("Mood.CALM {'calm'}", "Mood.ALERT")
 
 
 @parser(".lines")

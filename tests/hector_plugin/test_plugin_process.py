@@ -24,7 +24,7 @@ from hector.plugin.v1 import (
     ValidateConfigRequest,
 )
 from hector_mesh import wire_channel
-from hector_plugin import serve
+from hector_plugin import Launch, NotStartedByHector, serve
 
 SOURCE = """
 import os
@@ -201,6 +201,13 @@ async def test_a_plugin_can_be_tried_without_a_host(start: Start, folder: str, b
         process.send_signal(signal.Signals[by])
         printed, _ = await process.communicate()
     assert (process.returncode, printed) == (0, b"")
+
+
+@pytest.mark.parametrize("told", ["soon", "-1", "nan", "inf"])
+def test_a_time_that_is_none_is_said_and_not_traced(told: str) -> None:
+    with pytest.raises(NotStartedByHector) as refused:
+        Launch.read(HOST | {"HECTOR_DRAIN_S": told}, [])
+    assert refused.value.sentence == f"HECTOR_DRAIN_S: found {told!r}, allowed: a number of seconds"
 
 
 async def test_standalone_wants_an_address(start: Start) -> None:

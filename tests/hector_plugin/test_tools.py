@@ -151,6 +151,81 @@ async def test_arguments_that_do_not_fit_are_refused_before_the_function_is_call
     assert place in (refused.value.details() or "")
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "-1e999"])
+async def test_a_number_that_is_none_is_refused_and_breaks_nothing(number: str) -> None:
+    async with running(everything) as plugin:
+        for argument in ("count", "share"):
+            request = ExecuteToolRequest(
+                tool="everything", parameters_json=f'{{"text": "a", "{argument}": {number}}}'
+            )
+            with pytest.raises(AioRpcError) as refused:
+                await plugin.stub(ToolProviderStub).ExecuteTool(request)
+            assert refused.value.code() is StatusCode.INVALID_ARGUMENT
+            assert info_of(refused.value).reason == "TOOL_ARGUMENTS_INVALID"
+
+
+async def test_a_number_too_large_for_its_hint_is_refused() -> None:
+    async with running(everything) as plugin:
+        request = ExecuteToolRequest(
+            tool="everything", parameters_json=f'{{"text": "a", "share": {10**400}}}'
+        )
+        with pytest.raises(AioRpcError) as refused:
+            await plugin.stub(ToolProviderStub).ExecuteTool(request)
+    assert refused.value.code() is StatusCode.INVALID_ARGUMENT
+
+
+async def test_what_a_dataclass_refuses_is_an_argument_that_is_refused() -> None:
+    @dataclasses.dataclass
+    class Span:
+        begin: int
+        end: int
+
+        def __post_init__(self) -> None:
+            if self.end < self.begin:
+                raise ValueError("a span does not end before it begins")
+
+    @tool
+    def measured(span: Span) -> str:
+        """Measures."""
+        return str(span.end - span.begin)
+
+    async with running(measured) as plugin:
+        assert (await plugin.call("measured", span={"begin": 1, "end": 3})).result == "2"
+        with pytest.raises(AioRpcError, match="measured: a span does not end before it begins") as refused:
+            await plugin.call("measured", span={"begin": 3, "end": 1})
+    assert refused.value.code() is StatusCode.INVALID_ARGUMENT
+
+
+async def test_what_a_hint_can_say_can_be_returned() -> None:
+    @dataclasses.dataclass
+    class Painted:
+        colour: Colour
+        tags: set[str]
+
+    @tool
+    def paint() -> Painted:
+        """Paints."""
+        return Painted(Colour.GREEN, {"new"})
+
+    async with running(paint) as plugin:
+        painted = await plugin.call("paint")
+    assert json.loads(painted.structured_json) == {"colour": "green", "tags": ["new"]}
+
+
+async def test_a_tuple_has_its_places() -> None:
+    @tool
+    def placed(at: tuple[float, str], many: tuple[int, ...] = ()) -> str:
+        """Places."""
+        return f"{at!r} {many!r}"
+
+    async with running(placed) as plugin:
+        assert (await plugin.call("placed", at=[1, "m"], many=[1, 2, 3])).result == "(1.0, 'm') (1, 2, 3)"
+        for wrong in (["m", 1], [1], [1, "m", 2]):
+            with pytest.raises(AioRpcError) as refused:
+                await plugin.call("placed", at=wrong)
+            assert refused.value.code() is StatusCode.INVALID_ARGUMENT
+
+
 async def test_what_a_tool_raises_for_the_model_is_an_answer() -> None:
     @tool
     async def fails(why: str) -> str:
