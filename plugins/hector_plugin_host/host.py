@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from types import MappingProxyType
@@ -59,7 +59,6 @@ class PluginHost:
         self._channels = {name: one.channel for name, one in self._supervisors.items()}
         self._leaving: set[asyncio.Task[None]] = set()
         self._is_running = self._is_begun = False
-        self._renewing = asyncio.Lock()
 
     @property
     def channels(self) -> Mapping[str, PluginChannel]:
@@ -140,20 +139,26 @@ class PluginHost:
         await supervisor.restart()
         return supervisor.status()
 
-    async def renew(self, plans: Iterable[PluginPlan]) -> None:
-        """Go by other plans. What did not change is not touched, and one that fails is said by `status`."""
-        async with self._renewing:
-            wanted = {plan.name: plan for plan in plans}
-            for name in self._supervisors.keys() - wanted.keys():
-                self._let_go(self._supervisors.pop(name))
-                del self._channels[name]
-            known = set(self._supervisors)
-            for name in wanted.keys() - known:
-                self._supervisors[name] = supervisor = Supervisor(wanted[name], self._means)
-                self._channels[name] = supervisor.channel
-                if self._is_begun and self._is_running:
-                    await supervisor.start()
-            await asyncio.gather(*(self._supervisors[name].renew(wanted[name]) for name in known))
+    def renew(self, plans: Iterable[PluginPlan]) -> asyncio.Task[None]:
+        """Go by other plans. What did not change is not touched, and one that fails is said by `status`.
+
+        When this returns, what is new can be called and what is gone cannot, though neither has happened yet;
+        what it returns is for those who want to wait until all of it has.
+        """
+        wanted = {plan.name: plan for plan in plans}
+        for name in self._supervisors.keys() - wanted.keys():
+            self._let_go(self._supervisors.pop(name))
+            del self._channels[name]
+        under_way: list[Callable[[], Awaitable[None]]] = []
+        for name, plan in wanted.items():
+            if name in self._supervisors:
+                under_way.append(partial(self._supervisors[name].renew, plan))
+                continue
+            self._supervisors[name] = supervisor = Supervisor(plan, self._means)
+            self._channels[name] = supervisor.channel
+            if self._is_begun and self._is_running:
+                under_way.append(supervisor.start)
+        return asyncio.get_running_loop().create_task(_all(under_way), name="renew plugins")
 
     async def drain(self, limit_s: float) -> None:
         """Return when no call is under way, or after so many seconds."""
@@ -188,3 +193,7 @@ class PluginHost:
             return self._supervisors[name]
         except KeyError:
             raise NoSuchPlugin(name, tuple(self._supervisors)) from None
+
+
+async def _all(work: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    await asyncio.gather(*(each() for each in work))

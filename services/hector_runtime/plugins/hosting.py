@@ -1,7 +1,6 @@
 """Runs the plugins that a process needs, and replaces them as the config changes."""
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from hector_plugin_host.plan import PluginPlan
     from hector_plugin_host.premises import Premises
     from hector_runtime.config import Config
-
-log = logging.getLogger(__name__)
 
 
 class Plugins(Mapping[str, grpc.aio.Channel]):
@@ -95,7 +92,8 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
             await self._begin(config, (), mesh)
 
         def commit() -> None:
-            task = asyncio.get_running_loop().create_task(self._renew(plans), name="renew plugins")
+            assert self.host is not None
+            task = self.host.renew(plans)
             self._renewing.add(task)
             task.add_done_callback(self._renewing.discard)
 
@@ -118,11 +116,6 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
 
         self.host = PluginHost(plans, premises(config), host_version=VERSION, mesh=mesh)
         await self._running.enter_async_context(self.host.running())
-
-    async def _renew(self, plans: Collection["PluginPlan"]) -> None:
-        assert self.host is not None
-        await self.host.renew(plans)
-        log.debug("plugins go by the new config", extra={"plugins": ", ".join(self.host.channels) or "none"})
 
 
 def premises(config: "Config", environ: Mapping[str, str] = os.environ) -> "Premises":
