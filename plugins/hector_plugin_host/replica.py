@@ -111,7 +111,8 @@ class Replica:
                     await sleep_or(self._clock, pause_s, self._signal)
         finally:
             for waiting in self._awaited:
-                waiting.cancel()
+                if not waiting.done():
+                    waiting.set_exception(PluginStartFailed(self.plan.name, "it is being stopped"))
             for life in tuple(self._lives):
                 _retire(life)
             if self._lives:
@@ -277,11 +278,8 @@ class Replica:
 
     async def _next_begun(self) -> Generation:
         self._check_open()
-        begun: Future[Generation] = get_running_loop().create_future()
-        self._awaited.append(begun)
         self._again = True
-        self._signal.set()
-        return await begun
+        return await self._told()
 
     async def _swap_exclusive(self, plan: PluginPlan) -> None:
         """Replace a plugin of which there cannot be two: calls wait meanwhile."""
@@ -302,11 +300,15 @@ class Replica:
         if self._stopping:
             _retire(candidate)
             raise PluginStartFailed(self.plan.name, "it is being stopped")
-        taken: Future[Generation] = get_running_loop().create_future()
-        self._awaited.append(taken)
         self._handed = candidate
+        await self._told()
+
+    async def _told(self) -> Generation:
+        """Give `run` the order that was noted, and return the life that it began, or took."""
+        begun: Future[Generation] = get_running_loop().create_future()
+        self._awaited.append(begun)
         self._signal.set()
-        await taken
+        return await begun
 
     def _begin(self, plan: PluginPlan) -> Generation:
         self.generations += 1

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from asyncio import Task, get_running_loop
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,8 +214,7 @@ class Supervisor:
         if not was_well:
             await self._restart_as(plan)
         elif in_place and same_process(plan, self.plan):
-            for replica in self._replicas:
-                await replica.reconfigure(plan)
+            await self._each(plan, Replica.reconfigure)
         else:
             await self._swap(plan)
         self.plan, self.trouble = plan, ""
@@ -227,15 +227,37 @@ class Supervisor:
             await replica.restart(plan)
 
     async def _swap(self, plan: PluginPlan) -> None:
-        for replica in self._replicas:
-            try:
-                await replica.swap(plan)
-            except HectorError as error:
-                self.trouble = redacted(f"another one could not take its place: {error}", plan.secrets)
-                self._changed()
-                raise
+        try:
+            await self._each(plan, Replica.swap)
+        except HectorError as error:
+            self.trouble = redacted(f"another one could not take its place: {error}", plan.secrets)
+            self._changed()
+            raise
         self.trouble = ""
         self._changed()
+
+    async def _each(
+        self, plan: PluginPlan, change: Callable[[Replica, PluginPlan], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Have all of its processes go by a plan, or none of them.
+
+        Raises:
+            HectorError: One of them cannot.
+            AioRpcError: Likewise.
+        """
+        changed: list[Replica] = []
+        try:
+            for replica in tuple(self._replicas):
+                await change(replica, plan)
+                changed.append(replica)
+        except (HectorError, AioRpcError):
+            for replica in changed if plan != self.plan else ():
+                try:
+                    await change(replica, self.plan)
+                except (HectorError, AioRpcError) as error:
+                    facts = {"plugin": self.plan.name, "error": redacted(str(error), plan.secrets)}
+                    log.warning("plugin's process could not go back to its plan", extra=facts)
+            raise
 
     def _resize(self) -> None:
         """Have as many processes as the plan says."""

@@ -93,6 +93,27 @@ async def test_a_stream_that_outlasts_its_process_is_broken_off_after_the_drain(
         assert info_of(failed.value).reason == "PLUGIN_DRAINED"
 
 
+async def test_whoever_replaces_a_plugin_that_is_being_stopped_is_told_so(host_of: HostOf) -> None:
+    async with asyncio.timeout(60):
+        async with running(host_of(UP)) as host:
+            restarting = asyncio.ensure_future(host.restart("up"))
+            await asyncio.sleep(0)  # it has begun
+        with pytest.raises(PluginStartFailed, match="it is being stopped"):
+            await restarting
+
+
+async def test_all_processes_of_a_plugin_go_by_another_plan_or_none(
+    host_of: HostOf, launcher: FakeLauncher
+) -> None:
+    plan = replace(UP, limits=Limits(drain_s=30, replicas=2))
+    async with running(host_of(plan)) as host:
+        launcher.behaviours = [Behaviour(), Behaviour(refuses=[Diagnostic(summary="no")])]
+        await host.renew([replace(plan, env={"NEW": "1"})])
+        assert "no" in host.status()[0].reason
+        await until(lambda: sum(not process.exited.done() for process in launcher.processes) == 2)
+        assert [dict(one.plan.env) for one in launcher.processes if not one.exited.done()] == [{}, {}]
+
+
 async def test_a_candidate_that_is_no_good_leaves_the_old_one_in_its_place(
     host_of: HostOf, launcher: FakeLauncher
 ) -> None:
