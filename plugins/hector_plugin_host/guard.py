@@ -5,7 +5,7 @@ of each plugin, "+<TAB>pid<TAB>start time<TAB>folder<TAB>note", and when one is 
 of that input is the end of the host, however it came about: a kernel closes the pipes of whatever it kills.
 As it runs as long as its host does, it loads nothing that it can do without.
 """
-# ruff: noqa: PTH101, PTH106, PTH110, PTH108, PTH123, PTH208, SIM105  # pathlib and contextlib would double its memory
+# ruff: noqa: PTH101, PTH104, PTH106, PTH110, PTH108, PTH123, PTH208, SIM105  # pathlib and contextlib would double its memory
 
 import os
 import signal
@@ -15,6 +15,8 @@ MARK = b"PLUGIN_UNIX_SOCKET_DIR"
 """All that a plugin starts has this in its environment, also what left its group, as daemons do."""
 HAS_PROC = os.path.exists("/proc/self/stat")
 """macOS has none: there the group is all that can be found of a plugin."""
+REMOVED = ".hector-removed-"
+"""What folders are called on the way out."""
 ROUNDS = 5
 """Looks at all processes until none is found."""
 
@@ -69,17 +71,32 @@ def marked(folders: set[str]) -> list[int]:
 
 
 def remove(folder: str) -> None:
-    """Remove a folder and all that is in it, whatever a plugin did to the modes of its folders."""
+    """Remove a folder and all that is in it, whatever a plugin did to modes, and however deep it went."""
     try:
         os.chmod(folder, 0o700)
-        for entry in os.scandir(folder):
-            if entry.is_dir(follow_symlinks=False):
-                remove(entry.path)
-            else:
-                os.unlink(entry.path)
+        number = 0
+        while folders := _emptied(folder):
+            for inner in folders:
+                os.chmod(inner, 0o700)
+                for deeper in _emptied(inner):  # up: a path has a longest length, and a stack too
+                    os.chmod(deeper, 0o700)
+                    number += 1
+                    os.rename(deeper, f"{folder}/{REMOVED}{number}")
+                os.rmdir(inner)
         os.rmdir(folder)
     except OSError:
         pass  # gone, or somebody else's: the folder above is private all the same
+
+
+def _emptied(folder: str) -> list[str]:
+    """Remove the files of a folder, and return the folders in it."""
+    folders = []
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            folders.append(entry.path)
+        else:
+            os.unlink(entry.path)
+    return folders
 
 
 def _others() -> list[int]:

@@ -27,11 +27,15 @@ FOLDER = "running"
 
 @contextmanager
 def watched(pid: int, name: str, folder: Path, state_dir: Path | None) -> Iterator[None]:
-    """Have a plugin's process ended, with all it started, if this process is gone before this is left."""
+    """Have a plugin's process ended, with all it started, if this process is gone before this is left.
+
+    Raises:
+        OSError: The guard cannot be started.
+    """
     start = guard.start_time(pid)
     note = _write_note(pid, start, name, folder, state_dir) if state_dir else None
-    _guarded(f"+\t{pid}\t{start}\t{folder}\t{note or ''}\n", pid)
     try:
+        _guarded(f"+\t{pid}\t{start}\t{folder}\t{note or ''}\n", pid)
         yield
     finally:
         _guarded(f"-\t{pid}\n", pid)
@@ -116,7 +120,12 @@ class _Guard:
         if not self.lines:
             self._dismiss()
         elif self.popen is None or not self._write(line):
-            self._begin()
+            try:
+                self._begin()
+            except OSError as error:
+                if line.startswith("+"):
+                    raise
+                log.error("guard of plugins could not be started again", extra={"why": str(error)})
 
     def _begin(self) -> None:
         self._dismiss()

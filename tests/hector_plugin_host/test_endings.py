@@ -1,6 +1,7 @@
 """However a plugin ends, nothing of it is left: no process, no socket, no folder, no note."""
 
 import asyncio
+import errno
 import gc
 import io
 import os
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from hector_plugin_host import guard
+from hector_plugin_host import guard, orphans
 from hector_plugin_host.launching import launched
 from hector_plugin_host.orphans import reap
 from hector_plugin_host.plan import PluginPlan
 from hector_plugin_host.premises import Premises
 from hector_plugin_host.process import ExitInfo
+from hector_plugin_host.start_failed import PluginStartFailed
 
 from .conftest import UPPER, Write, is_running, number_in
 
@@ -284,3 +286,45 @@ async def test_without_proc_the_guard_ends_groups(short: Path, monkeypatch: pyte
     async with asyncio.timeout(30):
         assert await sleeping.wait() == -signal.SIGKILL
     assert left_in(short) == []
+
+
+async def test_a_plugin_that_nobody_would_watch_over_does_not_stay(
+    program: Write, premises: Premises, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+
+    def begin(guard: object) -> None:
+        begun.extend(children_of(os.getpid(), b"upper.py"))
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(orphans._Guard, "_begin", begin)
+    async with asyncio.timeout(30):
+        with pytest.raises(PluginStartFailed, match="does not outlive Hector could not be started: Resource"):
+            async with launched(program(), premises):
+                pass
+    assert len(begun) == 1
+    assert not is_running(begun[0])
+    assert files_below(short) == []
+    assert premises.state_dir is not None
+    assert files_below(premises.state_dir) == []
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if not path.is_dir()]
+
+
+def test_a_folder_is_removed_however_deep_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "hp-x"
+    folder.mkdir()
+    own = os.open("/", os.O_RDONLY)
+    where = os.open(folder, os.O_RDONLY)
+    for _ in range(2_000):  # deeper than a path can name, and than Python calls itself
+        os.mkdir("d" * 100, mode=0o700, dir_fd=where)
+        inner = os.open("d" * 100, os.O_RDONLY, dir_fd=where)
+        os.close(where)
+        where = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=where))
+    os.close(where)
+    os.close(own)
+    guard.remove(str(folder))
+    assert list(tmp_path.iterdir()) == []

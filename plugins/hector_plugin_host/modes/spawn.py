@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import grpc.aio
@@ -63,10 +63,11 @@ async def spawned(
         first = FirstLine(printed.stdout)
         async with sandbox.confine(plan, scratch) as confined:
             child = _started(plan, confined, env, first, printed)
-            with orphans.watched(child.pid, plan.name, scratch, premises.state_dir):
-                process = Spawned(plan, generation, child, printed, (("hector-token", token),))
-                process.host_target = reached
+            process = Spawned(plan, generation, child, printed, (("hector-token", token),))
+            process.host_target = reached
+            with ExitStack() as guarded:
                 try:
+                    _watch(process, guarded, scratch, premises)
                     await _ready(process, confined, first, begun + plan.limits.start_timeout_s)
                     process.ready_s = loop.time() - begun
                     yield process
@@ -88,6 +89,16 @@ def _started(
         )
     except OSError as error:
         raise ExecutableUnusable(plan.name, *executable.not_run(Path(plan.command[0]), error)) from error
+
+
+def _watch(process: Spawned, guarded: ExitStack, scratch: Path, premises: Premises) -> None:
+    plan = process.plan
+    try:
+        guarded.enter_context(orphans.watched(process.child.pid, plan.name, scratch, premises.state_dir))
+    except OSError as error:
+        why = f"what sees that it does not outlive Hector could not be started: {error.strerror or error}"
+        fix = "see to the limits of processes and descriptors (ulimit -u, ulimit -n)"
+        raise PluginStartFailed(plan.name, why, fix) from error
 
 
 async def _ready(process: Spawned, confined: Confined, first: FirstLine, until: float) -> None:

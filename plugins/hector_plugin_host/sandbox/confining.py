@@ -19,7 +19,7 @@ from .asking import Asking
 from .bridging import Bridges
 from .census import Census
 from .control import Control, Met, ShimFailed, ShimGone
-from .errors import SandboxNotHeld
+from .errors import SandboxNotHeld, SandboxRefused
 from .inside import Layout, OuterGate, Relays, layout, proxy_env, write_files, write_users
 from .machine import Machine, survey
 from .mediating import Mediator
@@ -193,11 +193,28 @@ class Confined:
             yield hit
 
     async def reach(self, address: str) -> str:
-        """Return where the host reaches an address at which the plugin listens, as "127.0.0.1:50051"."""
+        """Return where the host reaches an address at which the plugin listens, as "127.0.0.1:50051".
+
+        Raises:
+            SandboxRefused: It is a socket that the plugin cannot have made.
+        """
+        self._check_socket(address)
         host, colon, port = address.rpartition(":")
         if not self._own_network or not colon or not port.isdecimal() or host.startswith("unix"):
             return address
         return f"unix:{await self._bridges.to(self._pid, int(port))}"
+
+    def _check_socket(self, address: str) -> None:
+        """Refuse to be led to somebody else's socket: we are not in the plugin's sandbox."""
+        view = self._sandbox.view
+        if view is None or not address.startswith("unix:"):
+            return
+        path = Path(os.path.realpath(address.removeprefix("unix:")))
+        if not any(path.is_relative_to(os.path.realpath(place)) for place in view.writable):
+            why = f"it says that it listens at {path}, where it may not write"
+            fix = "listen in the folder that PLUGIN_UNIX_SOCKET_DIR names"
+            report("refused_call", self._plan.name, why=why)
+            raise SandboxRefused(self._plan.name, why, fix)
 
     def members(self) -> list[int]:
         """Return all processes that belong to the plugin, its own included."""

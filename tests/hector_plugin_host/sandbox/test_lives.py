@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,25 @@ async def test_a_plugin_that_listens_on_tcp_is_reached_in_its_own_network(tmp_pa
         info = await PluginStub(process.channel).GetInfo(GetInfoRequest(), metadata=process.metadata)
         assert (info.name, process.tier) == ("tcp", "bubblewrap")
         assert process.target.startswith("unix:")
+
+
+@pytest.mark.parametrize("tier", ["bubblewrap", "landlock"])
+async def test_a_plugin_does_not_lead_its_host_to_somebody_else_s_socket(tmp_path: Path, tier: str) -> None:
+    needs(tier)
+    with socket.socket(socket.AF_UNIX) as theirs, tempfile.TemporaryDirectory(prefix="h-") as folder:
+        theirs.bind(f"{folder}/s")
+        theirs.listen()
+        source = f"""
+            import os, time
+            os.symlink({folder!r}, os.environ["TMPDIR"] + "/own")
+            print("1|1|unix|" + os.environ["TMPDIR"] + "/own/s|grpc|", flush=True)
+            time.sleep(60)
+        """
+        plan = plan_of(tmp_path, textwrap.dedent(source), security=Security(sandbox=tier))  # type: ignore[arg-type]
+        async with asyncio.timeout(40):
+            with pytest.raises(PluginStartFailed, match=f"it listens at {folder}/s, where it may not write"):
+                async with launched(plan, Premises()):
+                    pass
 
 
 async def test_one_helper_leads_to_a_port_however_often_it_is_asked_for(
