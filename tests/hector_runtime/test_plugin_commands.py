@@ -64,7 +64,22 @@ def test_a_plugin_of_the_config_gets_its_configuration(folder: Path) -> None:
     assert json.loads(answer.output) == {"success": True, "result": "QUIET!"}
     unknown = hector_does("call op ListTools")
     assert unknown.exit_code == 2
-    assert "nothing in the config refers to a plugin 'op'" in unknown.output
+    assert "the config declares no plugin 'op', nor was one found; there are: up" in unknown.output
+
+
+def test_a_plugin_that_nothing_refers_to_may_be_asked_all_the_same(folder: Path) -> None:
+    program, embedder = command("python", "tool")[1], command("python", "embedder")[1]
+    (folder / "hector.yaml").write_text(
+        f"plugins:\n  discovery: {{enabled: true}}\n  tool_providers: {{up: {{path: {program}}}}}\n"
+    )
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "hash.plugin.yaml").write_text(
+        "plugin: {name: hash, version: 1.0.0, type: embedder_provider, "
+        f"command: [{sys.executable}, {embedder}]}}\n"
+    )
+    declared = hector_does("""call up ExecuteTool '{"tool": "upper", "parameters_json": {"text": "a"}}'""")
+    assert json.loads(declared.output) == {"success": True, "result": "A"}
+    assert "embedder_provider" in hector_does("inspect hash").output
 
 
 def test_of_a_stream_each_message_is_a_line() -> None:
@@ -94,6 +109,11 @@ def test_without_an_rpc_all_are_listed() -> None:
         ("inspect", "name a plugin of the config, or what starts one behind --, or --endpoint"),
         ("inspect --endpoint unix:/x -- ./y", "a plugin runs already, at --endpoint, or is started"),
         (f"inspect --settings {{ -- {LLM}", "--settings is no JSON"),
+        (f"inspect --settings 7 -- {LLM}", "--settings is no JSON object"),
+        ("inspect up --settings '{\"a\": 1}'", "--settings is for what no config has"),
+        (f"inspect up -- {LLM}", "'up' would be of the config, and what is behind -- names another"),
+        (f"inspect -c hector.yaml -- {LLM}", "--config is for a plugin that it names"),
+        (f"inspect --token t -- {LLM}", "--token is for --endpoint"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(line: str, said: str) -> None:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     "inspect",
     cls=AboutPlugin,
     examples=(
-        ("hector plugin inspect search", "One of the config, with its configuration."),
+        (
+            "hector plugin inspect search",
+            "One that the config declares, or discovery finds, with its settings.",
+        ),
         ("hector plugin inspect -- ./my-plugin", "Any program."),
         ("hector plugin inspect --endpoint unix:/tmp/plugin.sock", "One that runs already."),
         ("hector plugin inspect -f json -- ./my-plugin", "For a script."),

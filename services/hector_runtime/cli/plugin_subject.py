@@ -23,6 +23,7 @@ AGAIN_S = 3600.0
 THERE_S = 5.0
 """How long one that runs already may take to say that it does."""
 WHICH = "Which plugin"
+NO_SETTINGS = "{}"
 
 
 class AboutPlugin(Documented):
@@ -63,7 +64,7 @@ def subject_options(command: F) -> F:
             "--settings",
             metavar="JSON",
             section=WHICH,
-            default="{}",
+            default=NO_SETTINGS,
             help="Its configuration, where no config file has it.",
         ),
     )(command)
@@ -98,15 +99,26 @@ def plan_of(subject: Subject) -> "PluginPlan":
 
     if subject.command and subject.endpoint:
         raise click.UsageError("a plugin runs already, at --endpoint, or is started by what is behind --")
+    if subject.token and not subject.endpoint:
+        raise click.UsageError("--token is for --endpoint: what Hector starts itself is given another one")
     if subject.is_named:
+        if subject.settings != NO_SETTINGS:
+            raise click.UsageError("--settings is for what no config has: these stand in the config")
         return _of_config(subject)
+    if subject.name:
+        where = "--endpoint" if subject.endpoint else "what is behind --"
+        raise click.UsageError(f"{subject.name!r} would be of the config, and {where} names another: say one")
+    if subject.config_file:
+        raise click.UsageError("--config is for a plugin that it names: name it, or leave --config out")
     from hector_plugin_host.executable import pinned
     from hector_plugin_host.plan import Limits, PluginPlan
 
     try:
-        json.loads(subject.settings)
+        settings = json.loads(subject.settings)
     except ValueError as error:
         raise click.UsageError(f"--settings is no JSON: {error}") from None
+    if not isinstance(settings, dict):
+        raise click.UsageError('--settings is no JSON object, as {"level": 3}')
     here: dict[str, Any] = {"config_json": subject.settings, "folder": Path.cwd()}
     if subject.endpoint:
         token = subject.token or ""
@@ -143,20 +155,21 @@ def _of_config(subject: Subject) -> "PluginPlan":
     """Return the plan of a plugin that the config names."""
     from hector_config.words import did_you_mean, nearest
     from hector_runtime.flags import Flags
-    from hector_runtime.plugins.plans import PluginUnusable, planned
+    from hector_runtime.plugins.plans import PluginUnusable, names_of, planned
 
     from .settings import read_config
 
     if not subject.name:
         raise click.UsageError("name a plugin of the config, or what starts one behind --, or --endpoint")
-    plans, troubles = planned(read_config(subject.config_file, Flags()).config)
-    if found := next((plan for plan in plans if plan.name == subject.name), None):
-        return found
-    if own := [trouble for trouble in troubles if trouble.plugin == subject.name]:
-        raise PluginUnusable(own)
-    near = did_you_mean(nearest(subject.name, [plan.name for plan in plans]))
-    message = f"nothing in the config refers to a plugin {subject.name!r}"
-    raise click.UsageError(f"{message}; {near}" if near else message)
+    config = read_config(subject.config_file, Flags()).config
+    names = names_of(config)
+    if subject.name not in names:
+        near = did_you_mean(nearest(subject.name, names)) or f"there are: {', '.join(names) or 'none'}"
+        raise click.UsageError(f"the config declares no plugin {subject.name!r}, nor was one found; {near}")
+    plans, troubles = planned(config, (), named=[subject.name])
+    if troubles:
+        raise PluginUnusable(troubles)
+    return plans[0]
 
 
 def _found(command: tuple[str, ...]) -> tuple[str, ...]:

@@ -66,13 +66,21 @@ def plans_of(config: "Config", roles: Collection[str]) -> tuple[PluginPlan, ...]
 
 
 def planned(
-    config: "Config", roles: Collection[str] | None = None
+    config: "Config", roles: Collection[str] | None = None, *, named: Collection[str] = ()
 ) -> tuple[tuple[PluginPlan, ...], list[Trouble]]:
-    """Return the plans, and what is in the way of others; without roles, for all that the config needs."""
-    wanted: dict[str, list[Reference]] = {}
+    """Return the plans, and what is in the way of others; without roles, for all that the config needs.
+
+    Args:
+        config: What refers to plugins, and declares them.
+        roles: Whose plugins are meant.
+        named: Plugins that are meant though nothing may refer to them: declared ones, or some that discovery
+            finds.
+    """
+    wanted: dict[str, list[Reference]] = {name: [] for name in named}
     for reference in references(config):
-        if roles is None or reference.place.role in roles:
-            wanted.setdefault(reference.word.plugin, []).append(reference)
+        plugin = reference.word.plugin
+        if roles is None or reference.place.role in roles or plugin in named:
+            wanted.setdefault(plugin, []).append(reference)
     if not wanted:
         return (), []
     entries = {name: (kind, entry) for kind, name, entry in reversed(list(config.plugins.entries()))}
@@ -80,21 +88,35 @@ def planned(
     plans: list[PluginPlan] = []
     troubles: list[Trouble] = []
     for name, uses in wanted.items():
-        kind, entry = entries.get(name, (uses[0].place.kind, PluginConfig()))
-        path: Path = ("plugins", kind, name) if name in entries else uses[0].path
-        kinds = [key for key, other, _ in config.plugins.entries() if other == name] or [
-            use.place.kind for use in uses
-        ]
+        kinds = _kinds(config, name, uses, found)
+        _, entry = entries.get(name, ("", PluginConfig()))
+        path: Path = ("plugins", kinds[0], name) if name in entries or not uses else uses[0].path
         try:
             program = program_of(name, entry, found, vouched=config.plugins.require_conformance)
         except ProgramUnusable as error:
             troubles.append(Trouble(name, (*path, *error.at), str(error), error.hint))
             continue
         lacking = missing(entry, program.manifest)
-        troubles += [Trouble(name, path, *_said(name, kind, one)) for one in lacking]
+        troubles += [Trouble(name, path, *_said(name, kinds[0], one)) for one in lacking]
         if not lacking:
             plans.append(_plan(name, kinds, entry, program, uses, config.plugins.folder))
     return tuple(plans), troubles
+
+
+def names_of(config: "Config") -> list[str]:
+    """Return the plugins that a config declares, that it refers to, or that discovery finds for it."""
+    declared = [name for _, name, _ in config.plugins.entries()]
+    referred = [reference.word.plugin for reference in references(config)]
+    return list(dict.fromkeys([*declared, *referred, *catalogue(config.plugins.discovery).manifests]))
+
+
+def _kinds(config: "Config", name: str, uses: Sequence[Reference], found: Catalogue) -> list[str]:
+    """Return the keys under `plugins:` for what a plugin is: as declared, as referred to, or as it says."""
+    declared = [key for key, other, _ in config.plugins.entries() if other == name]
+    if declared or uses:
+        return declared or [use.place.kind for use in uses]
+    said = found.manifests[name].says.kinds if name in found.manifests else ()
+    return [key for key, kind in KINDS.items() if kind in said] or ["tool_providers"]
 
 
 def _catalogue(
