@@ -45,7 +45,7 @@ def view_of(plan: PluginPlan, scratch: Path) -> View:
     granted, writable = allowed_paths(plan)
     own = [plan.folder] if not is_too_wide(plan.folder) else []
     program = Path(plan.command[0])
-    runtimes = homes_of(plan.command, plan.env.get("PATH") or os.environ.get("PATH", os.defpath))
+    runtimes = homes_of(plan.command, plan.env.get("PATH") or os.environ.get("PATH", os.defpath), plan.folder)
     if not any(program.is_relative_to(place) for place in (*own, *SYSTEM)):
         own.append(
             program.parent if not is_too_wide(program.parent) and not _is_of(program, runtimes) else program

@@ -1,11 +1,13 @@
 """What a confined plugin sees of the machine's files, in both kinds of sandbox."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from hector_plugin_host.sandbox import SandboxRefused
+from hector_plugin_host.sandbox.runtimes import homes_of
 
 from .conftest import Run
 
@@ -165,3 +167,37 @@ async def test_its_data_may_lie_in_what_is_hidden(run: Run, tmp_path: Path) -> N
 async def test_programs_of_an_environment_run_with_their_packages(run: Run) -> None:
     outcome = await run("attempt('package', lambda: __import__('grpc').__name__); tell()")
     assert outcome.told == {"package": "grpc"}
+
+
+async def test_what_it_brings_along_shows_it_nothing_of_others(run: Run, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    (theirs / "bin").mkdir(parents=True)
+    (theirs / "secret").write_text("theirs")
+    (theirs / "bin" / "tool").write_text(f"#!{sys.executable}\n")
+    environment = tmp_path / "plugin" / "environment"
+    packages = environment / "lib" / "python3" / "site-packages"
+    packages.mkdir(parents=True)
+    (environment / "bin").mkdir()
+    (environment / "bin" / "python").symlink_to(sys.executable)
+    (environment / "pyvenv.cfg").write_text(f"home = {theirs / 'bin'}\n")
+    (packages / "links.pth").write_text(f"{theirs}\n")
+    program = tmp_path / "plugin" / "plugin.py"
+    source = f"attempt('secret', lambda: open({str(theirs / 'secret')!r}).read()); tell()"
+    outcome = await run(source, {"command": (str(environment / "bin" / "python"), str(program))})
+    assert outcome.told["secret"].startswith("!")
+
+
+def test_a_first_line_or_a_link_shows_the_home_of_an_interpreter_alone(tmp_path: Path) -> None:
+    folder, theirs = tmp_path / "plugin", tmp_path / "theirs"
+    for place in (folder, theirs / "app" / "bin", theirs / "node" / "bin"):
+        place.mkdir(parents=True)
+    tool, node = theirs / "app" / "bin" / "tool", theirs / "node" / "bin" / "node"
+    script, link = folder / "script", folder / "link"
+    link.symlink_to(tool)
+    for interpreter, shown in ((tool, tool), (node, theirs / "node")):
+        interpreter.touch()
+        script.write_text(f"#!{interpreter}\n")
+        assert shown in homes_of((str(script),), "", folder)
+    assert tool in homes_of((str(link),), "", folder)
+    assert theirs / "app" not in {*homes_of((str(script),), "", folder), *homes_of((str(link),), "", folder)}
+    assert theirs / "app" in homes_of((str(tool),), "", folder)  # named by the configuration
