@@ -9,6 +9,8 @@ from hector_config import Section
 from hector_mesh import HectorError
 
 from .config import Config
+from .plugins.config import KINDS
+from .plugins.references import described, references
 from .roles import ROLES
 
 
@@ -25,18 +27,43 @@ class WaitsForRestart(HectorError):
         )
 
 
+class PluginStillNeeded(HectorError):
+    """A plugin is gone from the config, and what only a restart changes goes on using it."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "PLUGIN_STILL_NEEDED"
+
+    def __init__(self, place: str, plugin: str, kind: str) -> None:
+        super().__init__(
+            f"{place} uses plugin {plugin!r} until the server is restarted, and it is not in this config: "
+            f"leave it under plugins.{kind} until then, or restart the server now",
+            plugin=plugin,
+        )
+
+
 def held(running: Config, wanted: Config) -> Config:
     """Return a wanted config with what runs in the place of all that a running process cannot change.
 
     Raises:
         WaitsForRestart: An agent needs what it cannot have then.
+        PluginStillNeeded: Something else needs a plugin that it cannot have then.
     """
     found: Config = _held(running, wanted, ())
     for name, agent in found.agents.items():
         for store in agent.document_stores or ():
             if store not in found.document_stores:
                 raise WaitsForRestart(name, store)
+    _check_plugins(found, wanted)
     return found
+
+
+def _check_plugins(found: Config, wanted: Config) -> None:
+    """See that what goes on using a plugin does not lose it."""
+    asked = {reference.word.plugin for reference in references(wanted)}
+    declared = {name for _, name, entry in wanted.plugins.entries() if entry.enabled}
+    for reference in references(found):
+        plugin = reference.word.plugin
+        if plugin not in asked | declared and not wanted.plugins.discovery.enabled:
+            raise PluginStillNeeded(described(reference), plugin, reference.place.kind)
 
 
 def waiting(running: Config, wanted: Config, here: Collection[str]) -> list[str]:
@@ -88,7 +115,9 @@ def _steps(keys: Iterable[str]) -> list[Path]:
     return [tuple(key.split(".")) for key in keys]
 
 
-_TAKEN_OVER = _steps([*SAID_ONLY, "plugins", *(key for role in ROLES.values() for key in role.takes_over)])
+_OF_PLUGINS = [f"plugins.{key}" for key in ("discovery", "require_conformance", *KINDS)]
+"""Not their folder: processes that run have theirs in it."""
+_TAKEN_OVER = _steps([*SAID_ONLY, *_OF_PLUGINS, *(key for role in ROLES.values() for key in role.takes_over)])
 
 
 def _concerns(path: Path, here: Collection[str]) -> bool:

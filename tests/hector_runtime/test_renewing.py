@@ -6,7 +6,7 @@ import pytest
 
 from hector_config import load
 from hector_runtime.config import Config
-from hector_runtime.renewing import WaitsForRestart, changes, held, waiting
+from hector_runtime.renewing import PluginStillNeeded, WaitsForRestart, changes, held, waiting
 from hector_runtime.roles import ROLES
 
 ALL = tuple(ROLES)
@@ -95,6 +95,34 @@ def test_an_agent_that_needs_what_waits_is_refused_by_name():
     )
     with pytest.raises(WaitsForRestart, match=r"agents\.gone searches document_stores\.more"):
         held(config(BEFORE), wanted)
+
+
+PLUGINS = """
+plugins:
+  folder: .hector/plugins
+  embedder_providers: {old: {address: "unix:/run/old"}, new: {address: "unix:/run/new"}}
+embedders: {default: {provider: "plugin:old"}}
+document_stores: {docs: {source: {path: .}}}
+"""
+
+
+def test_an_embedder_keeps_its_plugin_until_a_restart_and_that_is_said():
+    before = config(PLUGINS)
+    wanted = config(PLUGINS.replace("plugin:old", "plugin:new").replace(".hector/plugins", "elsewhere"))
+    taken = held(before, wanted)
+    assert taken.embedders["default"].provider == "plugin:old"
+    assert taken.plugins.folder == before.plugins.folder
+    assert waiting(before, wanted, ALL) == ["embedders.default.provider", "plugins.folder"]
+
+
+@pytest.mark.parametrize(
+    "change", [("old: {address", "gone: {address"), ("old: {", "old: {enabled: false, ")]
+)
+def test_a_plugin_that_is_needed_until_a_restart_cannot_leave_before(change: tuple[str, str]):
+    wanted = config(PLUGINS.replace("plugin:old", "plugin:new").replace(*change))
+    why = r"embedders\.default\.provider uses plugin 'old' until the server is restarted.*embedder_providers"
+    with pytest.raises(PluginStillNeeded, match=why):
+        held(config(PLUGINS), wanted)
 
 
 def test_the_operations_page_names_everything_that_is_taken_over():
