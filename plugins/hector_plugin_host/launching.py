@@ -11,6 +11,7 @@ from .modes.watch import watched
 from .plan import PluginPlan
 from .premises import Premises
 from .process import PluginProcess
+from .security_events import report
 
 
 @asynccontextmanager
@@ -35,6 +36,8 @@ async def launched(
         PluginStartFailed: It did not become ready; says why, what it printed, and what to do.
     """
     if address := premises.attach.get(plan.name):
+        if plan.security.sandbox != "off":
+            report("sandbox_missing", plan.name, sandbox=plan.security.sandbox, attached_to=address)
         plan = replace(plan, mode="attach", address=address, insecure=False, tls=None)
     if plan.mode == "attach":
         async with attached(plan, generation) as process:

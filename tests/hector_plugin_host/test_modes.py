@@ -18,7 +18,7 @@ from support.certificates import Authority
 from hector.plugin.v1 import GetInfoRequest, PluginStub
 from hector_plugin_host.launching import launched
 from hector_plugin_host.modes.attach import is_local
-from hector_plugin_host.plan import Limits, PluginPlan, Tls
+from hector_plugin_host.plan import Limits, PluginPlan, Security, Tls
 from hector_plugin_host.premises import Premises, attachments
 from hector_plugin_host.process import PluginProcess
 from hector_plugin_host.start_failed import AddressRefused, PluginStartFailed
@@ -136,15 +136,16 @@ async def test_a_plugin_that_somebody_runs_is_used_and_left_alone(
         assert running.returncode is None
 
 
-async def test_a_debugger_takes_the_place_of_any_plugin(
-    program: Write, premises: Premises, short: Path
+async def test_a_debugger_takes_the_place_of_any_plugin_and_of_its_sandbox_not_in_silence(
+    program: Write, premises: Premises, short: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     address = f"unix:{short}/debugged.sock"
-    plan = program()
+    plan = replace(program(), security=Security(sandbox="required"))
     debugged = replace(premises, attach=attachments(f" upper = {address} , other=dns:///x:1"))
     async with asyncio.timeout(30), standalone(plan, address), launched(plan, debugged) as process:
         assert (process.pid, process.target) == (None, address)
         assert await name_of(process) == "upper"
+    assert "sandbox_missing" in [getattr(one, "event", "") for one in caplog.records]
 
 
 def test_what_says_no_address_is_refused() -> None:

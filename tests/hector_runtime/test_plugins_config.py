@@ -214,6 +214,44 @@ def test_confinement_is_as_it_is_said_and_implied_by_what_only_it_can_hold(folde
     ] == ["off", "required", "off", "required", "landlock"]
 
 
+HELD = {
+    "security: {sandbox: true}": "security.sandbox",
+    "security: {sandbox: best-effort}": "security.sandbox",
+    "security: {max_memory: 100MB}": "security.max_memory",
+    "security: {max_cpu: 1}": "security.max_cpu",
+    "security: {max_processes: 4}": "security.max_processes",
+    "security: {allowed_networks: ['a.b:1']}": "security.allowed_networks",
+    "security: {allowed_paths: ['./out:rw']}": "security.allowed_paths",
+    "security: {proxy_only: true}": "security.proxy_only",
+    "env: {A: b}": "env",
+    "args: [-v]": "args",
+    "working_directory: .": "working_directory",
+    f"sha256: {'a' * 64}": "sha256",
+}
+
+
+@pytest.mark.parametrize("said", HELD)
+@pytest.mark.parametrize("place", ["address: 'unix:/run/x.sock'", "address: /run/sockets, mode: watch"])
+def test_a_plugin_that_somebody_else_starts_is_not_said_to_be_held(
+    said: str, place: str, folder: Path
+) -> None:
+    told = problems(folder, f"plugins:\n  tool_providers: {{up: {{{place}, {said}}}}}\n{TOOL}")
+    assert len(told) == 1, told
+    assert told[0].startswith("hector.yaml:2:")
+    assert (
+        f"plugins.tool_providers.up.{HELD[said]}: Hector does not start what has an address alone" in told[0]
+    )
+
+
+def test_all_that_cannot_hold_is_told_at_once_and_a_deadline_always_holds(folder: Path) -> None:
+    held = "{sandbox: true, max_memory: 1GB, allowed_networks: [], timeout: 3s}"
+    text = f"plugins: {{tool_providers: {{up: {{address: 'unix:/run/x.sock', security: {held}}}}}}}\n{TOOL}"
+    assert len(problems(folder, text)) == 3
+    held = "{sandbox: false, max_memory: 0, timeout: 3s}"
+    text = f"plugins: {{tool_providers: {{up: {{address: 'unix:/run/x.sock', security: {held}}}}}}}\n{TOOL}"
+    assert plan_of(folder, text).security.timeout_s == 3
+
+
 def test_allowed_paths_belong_to_the_project_folder(folder: Path) -> None:
     security = "{allowed_paths: [data, 'out:rw']}"
     text = f"plugins: {{tool_providers: {{up: {{path: ./up, security: {security}}}}}}}\n{TOOL}"

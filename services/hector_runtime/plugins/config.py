@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from hector_config import Misfit, ProjectPath, Section, Settings, Text
-from hector_config.private import is_private
 from hector_config.units import parse_duration
 
 from .entry_config import AuthConfig, GrantsConfig, LimitsConfig, RestartConfig, SecurityConfig, TLSConfig
+from .entry_rules import misfits
 
 KINDS: Mapping[str, str] = {
     "llm_providers": "llm_provider",
@@ -101,34 +101,13 @@ class PluginConfig(Section):
         return self.security.timeout or _seconds(self.config.get("timeout"))
 
     @model_validator(mode="after")
-    def _is_one_thing(self, info: ValidationInfo) -> Self:
-        if self.path and self.python:
-            raise Misfit("a plugin is one program: path, or python", at=("python",))
-        starts = bool(self.path or self.python)
-        if self.mode in ("attach", "watch") and (starts or not self.address):
-            why = "what runs already is named by its address alone"
-            raise Misfit(why, at=("mode",), hint="write address, and neither path nor python")
-        if self.mode in ("spawn", "listen") and self.address and not starts:
-            raise Misfit("there is no program to start", at=("mode",), hint="write path, or python")
-        if starts or not self.address:
-            for key in ("tls", "auth", "insecure"):
-                if key in self.model_fields_set:
-                    raise Misfit("it belongs to plugins with an address alone", at=(key,))
-        if self.sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
-            raise Misfit("a SHA-256 has 64 hexadecimal digits", at=("sha256",), hint="see hector plugin pin")
-        self._keeps_secrets(info.context or {})
+    def _holds_together(self, info: ValidationInfo) -> Self:
+        context: Mapping[str, Any] = info.context or {}
+        found = list(misfits(self, context["private"]() if "private" in context else ()))
+        if found:
+            first, *others = found
+            raise Misfit(first.message, at=first.at, hint=first.hint, also=others)
         return self
-
-    def _keeps_secrets(self, context: Mapping[str, Any]) -> None:
-        """See that no secret stands where others can read it."""
-        secrets = context["private"]() if "private" in context else ()
-        hint = "write it under config: the plugin gets it once it runs, and nobody else sees it"
-        for name, value in self.env.items():
-            if is_private(name) or value in secrets:
-                raise Misfit("secrets stand in no environment", at=("env", name), hint=hint)
-        for index, value in enumerate(self.args):
-            if value in secrets:
-                raise Misfit("secrets stand in no argument", at=("args", index), hint=hint)
 
 
 class DiscoveryConfig(Section):

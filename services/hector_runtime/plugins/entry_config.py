@@ -56,6 +56,16 @@ class SecurityConfig(Section):
             return "required" if self.sandbox else "off"
         return self.sandbox
 
+    def of_a_process(self) -> tuple[str, ...]:
+        """Return the keys said here that only whoever starts the process can enforce."""
+        keys = ("max_memory", "max_cpu", "max_processes", "proxy_only")
+        lists = ("allowed_networks", "allowed_paths")
+        return (
+            *(("sandbox",) if self.sandbox not in (None, False, "off") else ()),
+            *(key for key in keys if getattr(self, key)),
+            *(key for key in lists if getattr(self, key) is not None),
+        )
+
     def paths(self) -> tuple[tuple[Path, bool], ...]:
         """Return what it may use of the disk, each with whether it may write there."""
         return tuple(
