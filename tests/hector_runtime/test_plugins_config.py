@@ -178,11 +178,45 @@ def test_how_a_plugin_is_reached(entry: str, mode: str, command: tuple[str, ...]
         ("plugins: {tool_providers: {a: {path: ./up}}, llm_providers: {a: {path: ./up.py}}}\n",
          "plugins.llm_providers.a is another plugin of that name"),
         ("plugins: {tool_providers: {up: {pth: ./up}}}\n", 'did you mean "path"?'),
+        ("plugins: {tool_providers: {up: {python: ./up.py}}}\n",
+         '"./up.py" is no name of a Python module, as "package.module" (for a file write path: ./up.py)'),
+        ("plugins: {tool_providers: {up: {address: embed}}}\n",
+         'up.address: "embed" is no address: write "unix:/run/up.sock", "127.0.0.1:8081" or "dns:///'),
+        ("plugins: {tool_providers: {up: {address: 'http://a:80'}}}\n", '"http://a:80" is a web address'),
+        ("plugins: {tool_providers: {up: {address: 'a:99999'}}}\n", "has no port between 1 and 65535"),
+        ("plugins: {tool_providers: {up: {address: ':81'}}}\n", '":81" names no host: write 127.0.0.1:81'),
+        ("plugins: {tool_providers: {up: {address: 'unix:/a', mode: watch}}}\n", "a folder (write /a)"),
+        ("plugins: {tool_providers: {up: {path: ./up, env: {A=B: x}}}}\n", "no variable can have this name"),
+        ("plugins: {tool_providers: {up: {path: ./up, args: [--api-key=x]}}}\n",
+         "up.args[0]: secrets stand in no argument"),
+        ("plugins: {tool_providers: {up: {path: ./up, args: [--token, x]}}}\n", "up.args[1]: secrets stand"),
+        ("plugins: {tool_providers: {up: {path: ./up, args: ['db://u:p@h/x']}}}\n", "up.args[0]: secrets"),
+        ("plugins: {tool_providers: {up: {path: ./up, env: {DB: 'db://u:p@h/x'}}}}\n", "up.env.DB: secrets"),
         ("guardrails: {g: {type: 'plugin:x'}}\n", "known, but not available in this version"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_at_its_place_with_what_would_be_right(text: str, says: str, folder: Path) -> None:
     assert any(says in problem for problem in problems(folder, text)), problems(folder, text)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "address: 'unix:run/up.sock'",
+        "address: 'dns:///embed.internal:7443', insecure: true",
+        "address: '[::1]:81'",
+        "path: ./up, address: ':8081'",
+        "path: ./up, args: [--token-limit, 5, -v, --max-tokens=7]",
+        "path: ./up, env: {TOKENS: 'https://a.b/c?d=e'}",
+    ],
+)
+def test_what_only_looks_like_a_mistake_is_none(entry: str, folder: Path) -> None:
+    assert problems(folder, f"plugins: {{tool_providers: {{up: {{{entry}}}}}}}\n{TOOL}") == []
+
+
+def test_all_mistakes_of_an_entry_are_told_at_once(folder: Path) -> None:
+    wrong = "{path: ./up, sha256: x, args: [--token=x], tls: {}}"
+    assert len(problems(folder, f"plugins: {{tool_providers: {{up: {wrong}}}}}\n{TOOL}")) == 3
 
 
 def test_a_program_that_everybody_may_write_is_not_run(folder: Path) -> None:
