@@ -1,5 +1,6 @@
 """What a plugin may do: what its manifest asks for and its entry in the config grants, and nothing else."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -44,7 +45,7 @@ def missing(entry: PluginConfig, manifest: Manifest | None) -> list[Missing]:
         return []
     asks = manifest.says.permissions
     lacks = [*_of_host(entry, asks)]
-    if entry.security.confines != "off":
+    if entry.security.sandbox not in (False, "off"):  # said so, it grants the whole machine
         lacks += _of_machine(entry, asks, manifest.file.parent)
     return [Missing(manifest.file, what, yaml) for what, yaml in lacks]
 
@@ -66,20 +67,26 @@ def _of_host(entry: PluginConfig, asks: Permissions) -> Iterator[tuple[str, str]
 
 
 def _of_machine(entry: PluginConfig, asks: Permissions, folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield what a sandbox would keep from it; without one nothing is kept from it."""
+    """Yield what it wants of the machine and is not allowed, each with what allows it beside the rest."""
     allowed = entry.security.allowed_networks or []
     if lacking := [one for one in asks.network if not _covered(one, allowed)]:
-        names = ", ".join(f'"{one}"' for one in [*allowed, *lacking])
-        yield f"to connect to {', '.join(lacking)}", f"{{security: {{allowed_networks: [{names}]}}}}"
+        yield f"to connect to {', '.join(lacking)}", _allowing("allowed_networks", [*allowed, *lacking])
     paths = entry.security.paths()
+    lacks: list[tuple[str, Path]] = []
     for wanted, writing in ((asks.files.read, False), (asks.files.write, True)):
         for one in wanted:
             path = (folder / one).resolve()
             fits = [may for place, may in paths if path.is_relative_to(place.resolve())]
             if not fits or (writing and not any(fits)):
-                verb = "write" if writing else "read"
-                value = f'"{path}:rw"' if writing else f'"{path}"'
-                yield f"to {verb} {path}", f"{{security: {{allowed_paths: [{value}]}}}}"
+                lacks.append(("write" if writing else "read", path))
+    if lacks:
+        added = [f"{path}:rw" if verb == "write" else str(path) for verb, path in lacks]
+        what = " and ".join(f"to {verb} {path}" for verb, path in lacks)
+        yield what, _allowing("allowed_paths", [*(entry.security.allowed_paths or []), *added])
+
+
+def _allowing(key: str, values: list[str]) -> str:
+    return f"{{security: {{{key}: [{', '.join(map(json.dumps, values))}]}}}}"
 
 
 def _covered(wanted: str, allowed: list[str]) -> bool:
