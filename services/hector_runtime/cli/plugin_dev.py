@@ -6,12 +6,13 @@ import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from .dev_edits import LEFT_OUT, Edits, built_in
 from .documented import Documented, flag
 from .running import run
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 6.0
 """How long a plugin may take to end before it is made to."""
-LEFT_OUT = ("target", "build", "dist", "node_modules", "__pycache__", "venv")
-"""Folders of what is built: to write there is no reason to build."""
+BUILDS_IN_A_ROW = 3
+"""How often it is built for what changed while it was built, before that is taken for the build's own."""
 
 
 @click.command(
@@ -42,8 +43,10 @@ LEFT_OUT = ("target", "build", "dist", "node_modules", "__pycache__", "venv")
 def command(argv: tuple[str, ...], listen: str | None, where: bool) -> None:
     """Run the plugin without a host, and start it anew when a file in this folder is saved.
 
-    What builds it, by `build` of plugin.yaml, is done before each start. A server that is told its address
-    uses it: HECTOR_PLUGIN_ATTACH=NAME=ADDRESS takes the place of what the config starts under that name.
+    What builds it, by `build` of plugin.yaml, is done before each start. What .gitignore leaves out is no
+    reason to, nor are hidden files, lock files, databases and the built program. A server that is told its
+    address uses it: HECTOR_PLUGIN_ATTACH=NAME=ADDRESS takes the place of what the config starts under that
+    name.
     """
     from .plugin_here import Here, plugin_here
 
@@ -53,7 +56,7 @@ def command(argv: tuple[str, ...], listen: str | None, where: bool) -> None:
     if where:
         click.echo(f"{here.name}={address}")
         return
-    run(_developed(here, address, is_named=bool(argv)))
+    run(developed(here, address, is_named=bool(argv)))
 
 
 def address_of(here: "Here") -> str:
@@ -64,35 +67,75 @@ def address_of(here: "Here") -> str:
     return f"unix:{Path(tempfile.gettempdir(), f'hector-dev-{mark}', 'plugin.sock')}"
 
 
-async def _developed(here: "Here", address: str, *, is_named: bool) -> None:
+async def developed(here: "Here", address: str, *, is_named: bool) -> None:
+    """Build a plugin and run it, anew for each edit, until this is cancelled.
+
+    Args:
+        here: The plugin.
+        address: Where it is to listen.
+        is_named: Whether its command was named, and is not the manifest's.
+    """
     changes = _changes(here.folder)
+    woken: asyncio.Future[Any] = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0)  # so that the watcher stands before the sources are looked at
+    edits = Edits(here.folder)
     click.echo(f"{here.name} will be at {address}; save a file to start it anew, Ctrl-C to end", err=True)
     click.echo(f"use it: HECTOR_PLUGIN_ATTACH={here.name}={address} hector serve", err=True)
-    while True:
-        if await _built(here):
-            async with _running(here, address, is_named=is_named) as process:
-                ended = asyncio.ensure_future(process.wait())
-                changed = asyncio.ensure_future(anext(changes))
-                await asyncio.wait({ended, changed}, return_when=asyncio.FIRST_COMPLETED)
-                if ended.done():
-                    click.echo(f"it ended with {ended.result()}; waiting for a change", err=True)
-                ended.cancel()
-                files = await changed
-        else:
-            click.echo("it could not be built; waiting for a change", err=True)
-            files = await anext(changes)
-        click.echo(f"changed: {', '.join(sorted(files)[:3])}", err=True)
+    try:
+        while True:
+            command = _command(here, is_named=is_named) if await _built_with_edits(here, edits) else ()
+            if not command:
+                click.echo("it could not be built; waiting for a change", err=True)
+            running = _running(command, here.folder, address) if command else nullcontext()
+            async with running as process:
+                ended = asyncio.ensure_future(process.wait()) if process else None
+                try:
+                    while not (files := edits.since()):
+                        waited = {woken} if ended is None else {woken, ended}
+                        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+                        if woken.done():
+                            woken.result()
+                            woken = asyncio.ensure_future(anext(changes))
+                        if ended is not None and ended.done():
+                            click.echo(f"it ended with {ended.result()}; waiting for a change", err=True)
+                            ended = None
+                finally:
+                    if ended is not None:
+                        ended.cancel()
+            _say_changed(files)
+    finally:
+        woken.cancel()
+        await asyncio.wait({woken})
 
 
-async def _changes(folder: Path) -> AsyncIterator[set[str]]:
-    """Give the names of files that were saved, once they are all there."""
-    from watchfiles import DefaultFilter, awatch
+async def _built_with_edits(here: "Here", edits: Edits) -> bool:
+    """Build until nothing that was edited meanwhile is missing in what was built."""
+    for turn in range(BUILDS_IN_A_ROW):
+        is_built = await _built(here)
+        edits.leave_out(built_in(here.folder) if here.build else frozenset())
+        if not (files := edits.since()):
+            return is_built
+        if turn + 1 < BUILDS_IN_A_ROW:
+            _say_changed(files)
+    names = ", ".join(sorted(files)[:3])
+    click.echo(f"the build writes {names} each time: name what it makes in .gitignore", err=True)
+    return is_built
 
-    class Sources(DefaultFilter):
-        ignore_dirs = (*DefaultFilter.ignore_dirs, *LEFT_OUT)
 
-    async for changes in awatch(folder, watch_filter=Sources(), debounce=200):
-        yield {Path(path).name for _, path in changes}
+def _say_changed(files: set[str]) -> None:
+    click.echo(f"changed: {', '.join(sorted(files)[:3])}", err=True)
+
+
+async def _changes(folder: Path) -> AsyncIterator[None]:
+    """Wake up when something may have been saved."""
+    from watchfiles import Change, awatch
+
+    def may_count(_: Change, path: str) -> bool:
+        parts = Path(path).relative_to(folder).parts
+        return LEFT_OUT.isdisjoint(parts) and not any(part.startswith(".") for part in parts)
+
+    async for _ in awatch(folder, watch_filter=may_count, debounce=200):
+        yield
 
 
 async def _built(here: "Here") -> bool:
@@ -111,17 +154,27 @@ async def _built(here: "Here") -> bool:
     return True
 
 
-@asynccontextmanager
-async def _running(
-    here: "Here", address: str, *, is_named: bool
-) -> AsyncIterator[asyncio.subprocess.Process]:
+def _command(here: "Here", *, is_named: bool) -> tuple[str, ...]:
+    """Return what starts it, as the manifest says now; empty, and the reason is said, if nothing does."""
     from .plugin_here import plugin_here
 
-    command = here.command if is_named else plugin_here(here.folder).command
+    if is_named:
+        return here.command
+    try:
+        return plugin_here(here.folder).command
+    except click.UsageError as error:
+        click.echo(error.message, err=True)
+        return ()
+
+
+@asynccontextmanager
+async def _running(
+    command: tuple[str, ...], folder: Path, address: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     if address.startswith("unix:"):
         Path(address.removeprefix("unix:")).parent.mkdir(mode=0o700, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
-        *command, "--standalone", address, cwd=here.folder, stdin=asyncio.subprocess.DEVNULL
+        *command, "--standalone", address, cwd=folder, stdin=asyncio.subprocess.DEVNULL
     )
     try:
         yield process
