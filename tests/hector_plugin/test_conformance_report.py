@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -84,9 +85,15 @@ def test_a_broken_plugins_badge_stands_for_nothing(tmp_path: Path) -> None:
         ({"cofnig": {}}, "'cofnig' is not known (there are: any_model, calls"),
         ({"slow": {"a": {}, "b": {}}}, "`slow` names one tool"),
         ({"calls": ["a"]}, "`calls` is no mapping"),
+        ({"slow": 5}, "`slow` is no mapping: 5"),
+        ({"slow": {"wait": 3}}, "`slow.wait` is no mapping: 3"),
+        ({"calls": {"shout": 3}}, "`calls.shout` is no mapping: 3"),
+        ({"env": {"A": 1}}, "`env.A` is no text: 1"),
+        ({"model": 3}, "`model` is no text: 3"),
+        (["config"], "is no mapping"),
     ],
 )
-def test_what_a_test_is_told_is_checked(told: dict[str, object], said: str) -> None:
+def test_what_a_test_is_told_is_checked(told: Any, said: str) -> None:
     with pytest.raises(ValueError, match=r".") as refused:
         subject_of(told)
     assert said in str(refused.value)
@@ -100,6 +107,22 @@ def test_kinds_go_by_their_names_in_the_config() -> None:
     ]
     with pytest.raises(ValueError, match="there is no kind 'tol'"):
         kinds_named(["tol"])
+
+
+@pytest.mark.parametrize("program", ["plugin", "main.py"])
+def test_a_badge_is_about_the_program_and_not_about_what_it_is_given(tmp_path: Path, program: str) -> None:
+    (tmp_path / program).write_text("the program")
+    (tmp_path / "settings.json").write_text("{}")
+    command = (str(tmp_path / program), "--settings", str(tmp_path / "settings.json"))
+    started = (sys.executable, "-u", *command) if program == "main.py" else command
+    assert file_of(started) == tmp_path / program
+
+
+def test_what_cannot_be_written_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    command = [sys.executable, str(PLUGIN), "tool"]
+    told = ["--only", "H1", "--junit", str(tmp_path / "absent/out.xml"), "--", *command]
+    assert main(told) == 2
+    assert "No such file or directory" in capsys.readouterr().err
 
 
 async def test_a_command_that_is_none_is_no_verdict() -> None:

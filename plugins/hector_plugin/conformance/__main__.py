@@ -49,13 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
             call_timeout_s=options.timeout,
         )
         report = asyncio.run(run(subject, None if options.json else _say))
+        if options.junit:
+            options.junit.write_text(report.junit(), encoding="utf-8")
+        if options.badge and options.command:
+            write_badge(report, file_of(options.command))
     except (OSError, ValueError, CannotStart) as error:
         sys.stderr.write(f"Error: {error}\n")
         return 2
-    if options.junit:
-        options.junit.write_text(report.junit(), encoding="utf-8")
-    if options.badge and options.command:
-        write_badge(report, file_of(options.command))
+    except KeyboardInterrupt:
+        return 130
     sys.stdout.write((report.json() if options.json else report.text().rsplit("\n", 1)[-1]) + "\n")
     return 1 if report.failed else 0
 

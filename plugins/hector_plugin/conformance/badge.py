@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ CONTRACT = "hector.plugin.v1"
 KIT = "1"
 """Which rules were tried; raised when rules are added."""
 ENDING = ".conformance.json"
+_RUNS_OTHERS = re.compile(
+    r"(python|node|java|deno|bun|ruby|perl|php|lua|dotnet|env|sh|bash|uv|npx|tsx)[\d.]*(\.exe)?$"
+)
+"""Programs that run the one that is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,11 @@ def place_of(executable: Path) -> Path:
 
 def file_of(command: Sequence[str]) -> Path:
     """Return the file that a badge is about: the program itself, or the script or archive that it runs."""
-    for part in reversed(command):
-        if (path := Path(part)).is_file() and not part.startswith("-"):
-            return path
-    return Path(shutil.which(command[0]) or command[0])
+    program = Path(command[0])
+    behind = [Path(part) for part in command[1:] if not part.startswith("-") and Path(part).is_file()]
+    if behind and _RUNS_OTHERS.match(program.name):
+        return behind[0]
+    return program if program.is_file() else Path(shutil.which(command[0]) or program)
 
 
 def badge_for(executable: Path) -> Badge | None:

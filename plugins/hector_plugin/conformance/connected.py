@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import grpc
 import grpc.aio
 from google.protobuf import text_format
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -228,7 +228,7 @@ def answer_of(error: grpc.aio.AioRpcError) -> Answer:
     """Return a failed call as what it came to."""
     try:
         reason = info_of(error).reason
-    except Exception:  # somebody else's trailers may hold anything
+    except (DecodeError, UnicodeDecodeError):  # its trailers hold something else under that name
         reason = ""
     return Answer(error.code(), error.details() or "", reason)
 

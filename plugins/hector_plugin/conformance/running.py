@@ -1,6 +1,7 @@
 """Runs the checks, one after the other, and turns what they raise into verdicts."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
@@ -13,6 +14,8 @@ from .launching import CannotStart
 from .stage import Stage
 from .subject import Subject, name_of
 from .verdicts import Outcome, Report, Verdict
+
+log = logging.getLogger(__name__)
 
 FIRST = "H2"
 """What comes before everything else: it starts."""
@@ -108,6 +111,9 @@ async def _judged(check: Check, stage: Stage) -> Verdict:
         outcome, came = Outcome.FAIL, f"no end within {CHECK_S:g} s"
     except CannotStart:
         raise
+    except Exception as error:  # the border: a stranger may send anything, and a check may trip over it
+        log.debug("a check could not read an answer", extra={"check": check.id}, exc_info=error)
+        outcome, came = Outcome.FAIL, f"an answer that cannot be read ({type(error).__name__}: {error})"
     if outcome is Outcome.FAIL and not sent and stage.last is not None:
         sent = stage.last.sent
     took_s = time.monotonic() - begun

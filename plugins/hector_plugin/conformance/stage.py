@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc.aio
+from google.protobuf.message import DecodeError
 from grpc import StatusCode
 
 from hector.plugin.v1 import Diagnostic, PluginKind
@@ -16,7 +17,7 @@ from .checks import Broken, NotApplicable, Unconfigured
 from .connected import Plugin
 from .kinds import KINDS, detected
 from .launching import Process, launched
-from .samples import sample_of
+from .samples import sample_of, schema_in
 from .subject import Subject
 
 EXCLUSIVE = "exclusive"
@@ -43,7 +44,7 @@ class Stage:
 
     async def meet(self) -> None:
         """Find out what the plugin is; a plugin that cannot be reached stays unknown."""
-        with suppress(Broken, NotApplicable, grpc.aio.AioRpcError):
+        with suppress(Broken, NotApplicable, grpc.aio.AioRpcError, DecodeError):
             plugin = await self.shared()
             if plugin.info is not None:
                 self.name, self.version = plugin.info.name, plugin.info.version
@@ -181,9 +182,4 @@ class Stage:
 
 def schema_of(plugin: Plugin) -> Mapping[str, Any]:
     """Return the schema of a plugin's configuration; empty if it has none that can be read."""
-    text = plugin.info.config_schema_json if plugin.info else ""
-    try:
-        found = json.loads(text) if text else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return schema_in(plugin.info.config_schema_json if plugin.info else "")

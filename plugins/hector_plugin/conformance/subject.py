@@ -61,15 +61,23 @@ def subject_of(told: Mapping[str, Any], **more: Any) -> Subject:
     Raises:
         ValueError: The file says something else.
     """
+    _mapping("the file", told)
     known = {"config", "entry", "calls", "slow", "model", "any_model", "env"}
     if unknown := set(told) - known:
-        raise ValueError(f"{sorted(unknown)[0]!r} is not known (there are: {', '.join(sorted(known))})")
+        raise ValueError(
+            f"{sorted(map(str, unknown))[0]!r} is not known (there are: {', '.join(sorted(known))})"
+        )
+    for name in ("config", "entry", "calls", "slow", "env"):
+        _mapping(f"`{name}`", told.get(name))
     slow = told.get("slow")
     if slow is not None and len(slow) != 1:
         raise ValueError("`slow` names one tool and its arguments: {wait: {seconds: 30}}")
-    for name in ("config", "entry", "calls", "slow", "env"):
-        if told.get(name) is not None and not isinstance(told[name], Mapping):
-            raise ValueError(f"`{name}` is no mapping: {json.dumps(told[name])}")
+    for name in ("calls", "slow"):
+        for tool, arguments in (told.get(name) or {}).items():
+            _mapping(f"`{name}.{tool}`", arguments)
+    _text("`model`", told.get("model"))
+    for name, value in (told.get("env") or {}).items():
+        _text(f"`env.{name}`", value)
     return Subject(
         config=told.get("config"),
         entry=told.get("entry") or {},
@@ -80,6 +88,16 @@ def subject_of(told: Mapping[str, Any], **more: Any) -> Subject:
         env=told.get("env") or {},
         **more,
     )
+
+
+def _mapping(name: str, found: object) -> None:
+    if found is not None and not isinstance(found, Mapping):
+        raise ValueError(f"{name} is no mapping: {json.dumps(found, default=str)}")
+
+
+def _text(name: str, found: object) -> None:
+    if found is not None and not isinstance(found, str):
+        raise ValueError(f"{name} is no text: {json.dumps(found, default=str)} (put it into quotes)")
 
 
 def kinds_named(names: Sequence[str]) -> tuple["PluginKind.ValueType", ...]:

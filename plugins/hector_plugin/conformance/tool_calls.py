@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hector.common.v1 import Tool
 from hector.tool.v1 import ExecuteToolRequest, ListToolsRequest, ToolProviderStub
 
-from .samples import sample_of
+from .samples import sample_of, schema_in
 
 if TYPE_CHECKING:
     from .connected import Plugin
@@ -45,7 +45,8 @@ async def slow(plugin: "Plugin", subject: "Subject") -> ExecuteToolRequest | Non
         schema = schema_of(tool)
         properties = schema.get("properties", {})
         for name in SECONDS:
-            kind = properties.get(name, {}).get("type")
+            below = properties.get(name)
+            kind = below.get("type") if isinstance(below, dict) else None
             alone = set(schema.get("required", ())) <= {name}
             if tool.annotations.read_only and alone and kind in ("number", "integer"):
                 return _request(tool.name, {name: SLOW_S})
@@ -54,11 +55,7 @@ async def slow(plugin: "Plugin", subject: "Subject") -> ExecuteToolRequest | Non
 
 def schema_of(tool: Tool) -> Mapping[str, Any]:
     """Return the schema of a tool's arguments; empty if it cannot be read."""
-    try:
-        found = json.loads(tool.parameters_json) if tool.parameters_json else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return schema_in(tool.parameters_json)
 
 
 def _arguments(tool: Tool) -> Mapping[str, Any]:
@@ -67,8 +64,13 @@ def _arguments(tool: Tool) -> Mapping[str, Any]:
     arguments = made if isinstance(made, dict) else {}
     for name in SECONDS:
         if name in arguments and not isinstance(arguments[name], str):
-            arguments[name] = 0.01 if schema["properties"][name].get("type") == "number" else 0
+            arguments[name] = 0.01 if isinstance(arguments[name], float) or _is_a_number(schema, name) else 0
     return arguments
+
+
+def _is_a_number(schema: Mapping[str, Any], name: str) -> bool:
+    below = schema.get("properties", {}).get(name)
+    return isinstance(below, dict) and below.get("type") == "number"
 
 
 def _request(name: str, arguments: Mapping[str, Any]) -> ExecuteToolRequest:

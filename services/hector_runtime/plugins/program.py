@@ -174,7 +174,7 @@ def _check(said: Manifest) -> None:
 
 def _require_badge(name: str, program: Program) -> None:
     """See that the program as it is now has passed its conformance test."""
-    from hector_plugin.conformance import badge_for
+    from hector_plugin.conformance import badge_for, file_of
 
     how = f"hector plugin test --badge -- {' '.join(program.command)}"
     if not program.command:
@@ -182,9 +182,7 @@ def _require_badge(name: str, program: Program) -> None:
             f"plugins.require_conformance: {name!r} is no program of this machine, so nothing vouches for it"
         )
         raise ProgramUnusable(why, hint="take require_conformance out, or start it as a program")
-    executable = Path(
-        next((word for word in reversed(program.command) if Path(word).is_file()), program.command[0])
-    )
+    executable = file_of(program.command)
     badge = badge_for(executable)
     if badge is None:
         raise ProgramUnusable(f"plugins.require_conformance: {executable} has no badge", hint=f"run {how}")

@@ -160,13 +160,23 @@ class Parser(Servicer, DocumentParserServicer):
     async def ParseDocument(self, request, context):
         if request.content.startswith(b"PK\x03\x04") and len(request.content) > 1000 and "PA5" in self.broken:
             await asyncio.sleep(60)
+        if "PA7" in self.broken and not request.file_name.endswith(".txt"):
+            await self.refuse(context, StatusCode.INVALID_ARGUMENT, "DOCUMENT_UNREADABLE", "no .txt")
+        content = self.content = request.content
+        if "PA8" in self.broken:
+            await asyncio.sleep(0.02)
+            content = self.content
         try:
-            text = request.content.decode()
+            text = content.decode()
         except UnicodeDecodeError:
             if "PA4" in self.broken:
                 raise
             await self.refuse(context, StatusCode.INVALID_ARGUMENT, "DOCUMENT_UNREADABLE", "no text")
-        return ParseDocumentResponse(success=True, content="" if "PA2" in self.broken else text)
+        return ParseDocumentResponse(
+            success=True,
+            content="" if "PA2" in self.broken else text,
+            metadata_json="[1]" if "PA6" in self.broken else '{"lines": 2}',
+        )
 
     async def StreamParseDocument(self, request, context):
         result = await self.ParseDocument(request.document, context)
@@ -178,18 +188,33 @@ class Parser(Servicer, DocumentParserServicer):
 class TheAgent(Servicer, AgentProviderServicer):
     def __init__(self, broken, refuse):
         super().__init__(broken, refuse)
-        self.runs = 0
+        self.runs = self.busy = 0
 
     async def DescribeAgents(self, request, context):
-        return DescribeAgentsResponse(agents=[Agent(name="" if "AG1" in self.broken else "greeter")])
+        return DescribeAgentsResponse(
+            agents=[
+                Agent(
+                    name="" if "AG1" in self.broken else "greeter",
+                    description="" if "AG6" in self.broken else "Greets.",
+                )
+            ]
+        )
 
     async def RunAgent(self, request, context):
         if request.agent not in ("", "greeter") or (not request.agent and "AG1" not in self.broken):
             await self.refuse(context, StatusCode.NOT_FOUND, "AGENT_NOT_FOUND", request.agent, self.broken)
+        if "AG4" in self.broken and not request.message.parts:
+            raise IndexError("no message")
         self.runs += 1
+        mixed = False
         if "AG3" in self.broken and request.checkpoint and self.runs == 1:
             await context.abort(StatusCode.INTERNAL, "not my run")
-        if "AG2" not in self.broken:
+        if "AG5" in self.broken:
+            self.busy += 1
+            await asyncio.sleep(0.02)
+            mixed = self.busy > 1
+            self.busy -= 1
+        if "AG2" not in self.broken and not mixed:
             yield RunAgentResponse(text="hello")
         yield RunAgentResponse(checkpoint=b"1")
 
@@ -209,6 +234,8 @@ class Guard(Servicer, GuardrailServicer):
             await self.refuse(context, StatusCode.INVALID_ARGUMENT, "NO_STAGE", "say the stage", self.broken)
         self.seen += 1
         text = "".join(part.text for part in request.parts)
+        if "GU6" in self.broken and any(part.HasField("blob") for part in request.parts):
+            raise KeyError("text")
         state = b"x" * (100_000 if "GU4" in self.broken and request.more else 10)
         if "ignore all" in text:
             message = "" if "GU5" in self.broken else "That is not allowed here."

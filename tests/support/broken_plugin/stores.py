@@ -96,6 +96,10 @@ class Store(DatabaseProviderServicer):
         kept = self.kept[request.collection]
         for name in request.ids if "DB6" not in self.broken else ():
             kept.pop(name, None)
+        if request.HasField("filter"):
+            for name, record in tuple(kept.items()):
+                if holds(request.filter, json.loads(record.metadata_json or "{}")):
+                    del kept[name]
         return DeleteVectorsResponse(success=True, deleted=len(request.ids))
 
 

@@ -15,9 +15,8 @@ from hector.embedder.v1 import (
     GetDimensionsResponse,
 )
 from hector.plugin.v1 import PLUGIN_KIND_EMBEDDER_PROVIDER as EMBEDDER
-
-from ..checks import MUST, Broken, NotApplicable, check  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, Broken, NotApplicable, check
+from hector_plugin.conformance.stage import Stage
 
 TEXTS = [
     "the cat sat on the mat",
@@ -136,7 +135,7 @@ async def both_forms(stage: Stage) -> None:
     MUST,
     "texts that are empty or long do no harm",
     kind=EMBEDDER,
-    rule="an empty text and one of 100 kB get a vector or are INVALID_ARGUMENT; an empty batch is no error",
+    rule="an empty text and one of 100 kB get a vector or are INVALID_ARGUMENT, and so is an empty batch",
     mend="check the length first; cut what is too long and say `truncated`, or refuse it",
 )
 async def empty_and_long(stage: Stage) -> None:

@@ -7,13 +7,12 @@ from grpc import StatusCode
 
 from hector.plugin.v1 import PLUGIN_KIND_TOOL_PROVIDER
 from hector.tool.v1 import ToolProviderStub
-
-from ..checks import MUST, SHOULD, Broken, NotApplicable, check  # noqa: TID252
-from ..connected import Answer, Plugin  # noqa: TID252
-from ..kinds import quick, work  # noqa: TID252
-from ..launching import Process  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
-from ..tool_calls import SECONDS, schema_of, slow  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, SHOULD, Broken, NotApplicable, check
+from hector_plugin.conformance.connected import Answer, Plugin
+from hector_plugin.conformance.kinds import quick, work
+from hector_plugin.conformance.launching import Process
+from hector_plugin.conformance.stage import Stage
+from hector_plugin.conformance.tool_calls import SECONDS, listed, schema_of, slow
 
 
 @check(
@@ -162,8 +161,6 @@ async def _in_flight(stage: Stage, plugin: Plugin) -> "asyncio.Task[Answer] | No
     request = await slow(plugin, stage.subject)
     if request is None or stage.subject.slow is not None:
         return None
-    from ..tool_calls import listed  # noqa: TID252
-
     tool = next(tool for tool in await listed(plugin) if tool.name == request.tool)
     argument = next(name for name in SECONDS if name in schema_of(tool).get("properties", {}))
     request.parameters_json = f'{{"{argument}": 1}}'

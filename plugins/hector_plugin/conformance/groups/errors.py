@@ -30,11 +30,10 @@ from hector.reasoning.v1 import (
 )
 from hector.tool.v1 import ExecuteToolRequest, GetToolSchemaRequest, ToolProviderStub
 from hector.vector.v1 import DatabaseProviderStub, DeleteVectorsRequest, SearchVectorsRequest
-
-from ..checks import MUST, SHOULD, Broken, NotApplicable, check  # noqa: TID252
-from ..connected import Answer, Plugin  # noqa: TID252
-from ..kinds import KINDS, Stub, quick  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, SHOULD, Broken, NotApplicable, check
+from hector_plugin.conformance.connected import Answer, Plugin
+from hector_plugin.conformance.kinds import KINDS, Stub, quick
+from hector_plugin.conformance.stage import Stage
 
 MIB = 1 << 20
 STRANGE = "\x00\u202e\U0001f680 ﷽ 日本語 e\u0301 \u2028 '\"\\; DROP --"

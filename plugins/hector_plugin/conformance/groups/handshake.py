@@ -6,9 +6,8 @@ from pathlib import Path
 from grpc import StatusCode
 
 from hector.plugin.v1 import GetInfoRequest
-
-from ..checks import MUST, SHOULD, Broken, NotApplicable, check  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, SHOULD, Broken, NotApplicable, check
+from hector_plugin.conformance.stage import Stage
 
 GET_INFO = "/hector.plugin.v1.Plugin/GetInfo"
 

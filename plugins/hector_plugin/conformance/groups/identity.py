@@ -12,13 +12,12 @@ from grpc.aio import AioRpcError
 
 from hector.plugin.v1 import Diagnostic, PluginStub, ValidateConfigRequest
 from hector_plugin._json_schema import pointed, problems_of_schema
-
-from ..checks import MUST, SHOULD, Broken, NotApplicable, Unconfigured, check  # noqa: TID252
-from ..connected import Plugin, answer_of, short  # noqa: TID252
-from ..kinds import KINDS, quick  # noqa: TID252
-from ..samples import of_another_type, sample_of  # noqa: TID252
-from ..stage import Stage, schema_of  # noqa: TID252
-from ..subject import name_of  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, SHOULD, Broken, NotApplicable, Unconfigured, check
+from hector_plugin.conformance.connected import Plugin, answer_of, short
+from hector_plugin.conformance.kinds import KINDS, quick
+from hector_plugin.conformance.samples import of_another_type, sample_of
+from hector_plugin.conformance.stage import Stage, schema_of
+from hector_plugin.conformance.subject import name_of
 
 SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)([-+][0-9A-Za-z.+-]+)?")
 
@@ -97,7 +96,7 @@ async def schema_is_one(stage: Stage) -> None:
         raise NotApplicable("it has no schema")
     try:
         schema = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Broken(f"config_schema_json is no JSON: {error}", "GetInfo {}") from None
     wrong = problems_of_schema(schema)
     if wrong:

@@ -11,12 +11,11 @@ from grpc.aio import AioRpcError
 
 from hector.plugin.v1 import PLUGIN_KIND_TOOL_PROVIDER, PluginKind
 from hector.tool.v1 import ToolProviderStub
-
-from ..checks import MUST, SHOULD, Broken, NotApplicable, check  # noqa: TID252
-from ..connected import Plugin  # noqa: TID252
-from ..kinds import quick, stream_of, work  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
-from ..tool_calls import slow  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, SHOULD, Broken, NotApplicable, check
+from hector_plugin.conformance.connected import Plugin
+from hector_plugin.conformance.kinds import quick, stream_of, work
+from hector_plugin.conformance.stage import Stage
+from hector_plugin.conformance.tool_calls import slow
 
 AT_ONCE = 64
 CANCELLED = 100

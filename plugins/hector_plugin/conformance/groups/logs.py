@@ -2,9 +2,9 @@
 
 import json
 
-from ..checks import MUST, SHOULD, Broken, NotApplicable, check  # noqa: TID252
-from ..kinds import quick  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, SHOULD, Broken, NotApplicable, check
+from hector_plugin.conformance.kinds import quick
+from hector_plugin.conformance.stage import Stage
 
 LEVELS = ("@level", "level", "severity", "lvl")
 MESSAGES = ("@message", "msg", "message")

@@ -28,11 +28,10 @@ from hector.llm.v1 import (
     ToolChoice,
 )
 from hector.plugin.v1 import PLUGIN_KIND_LLM_PROVIDER as LLM
-
-from ..checks import MUST, SHOULD, Broken, NotApplicable, check  # noqa: TID252
-from ..connected import Plugin  # noqa: TID252
-from ..kinds import user  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, SHOULD, Broken, NotApplicable, check
+from hector_plugin.conformance.connected import Plugin
+from hector_plugin.conformance.kinds import user
+from hector_plugin.conformance.stage import Stage
 
 SEARCH = Tool(
     name="search",
@@ -214,8 +213,10 @@ async def tool_calls(stage: Stage) -> None:
         options=options,
     )
     found = await plugin.streamed(LLMProviderStub, "StreamText", request)
-    if found.code is not StatusCode.OK:
+    if found.code in (StatusCode.INVALID_ARGUMENT, StatusCode.UNIMPLEMENTED):
         raise NotApplicable(f"it asks for no tools: {found}")
+    if found.code is not StatusCode.OK:
+        raise Broken(str(found))
     calls: dict[int, ToolCall] = {}
     for piece in found.response:
         for delta in piece.tool_calls:

@@ -1,5 +1,6 @@
 """PA: document parsers."""
 
+import asyncio
 import functools
 import io
 import time
@@ -16,14 +17,17 @@ from hector.document.v1 import (
     StreamParseDocumentRequest,
 )
 from hector.plugin.v1 import PLUGIN_KIND_DOCUMENT_PARSER as PARSER
-
-from ..checks import MUST, Broken, NotApplicable, check  # noqa: TID252
-from ..kinds import SAMPLES, document  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, SHOULD, Broken, NotApplicable, check
+from hector_plugin.conformance.kinds import SAMPLES, document
+from hector_plugin.conformance.samples import read
+from hector_plugin.conformance.stage import Stage
 
 LINES = "".join(f'<!ENTITY x{n} "{f"&x{n - 1};" * 10}">' for n in range(1, 10))
 XML_BOMB = f'<?xml version="1.0"?><!DOCTYPE b [<!ENTITY x0 "lol">{LINES}]><b>&x9;</b>'.encode()
 """A thousand million times "lol"."""
+
+REFUSED = (StatusCode.OK, StatusCode.INVALID_ARGUMENT, StatusCode.UNIMPLEMENTED)
+"""What a document that cannot be read may come to; OK is what could be read of it."""
 
 
 @check(
@@ -105,7 +109,7 @@ async def nonsense(stage: Stage) -> None:
             )
             found = await plugin.answer(DocumentParserStub, "ParseDocument", request)
             plugin.sent = f"ParseDocument broken{extension} with {content[:12]!r}"
-            if found.code not in (StatusCode.OK, StatusCode.INVALID_ARGUMENT, StatusCode.UNIMPLEMENTED):
+            if found.code not in REFUSED:
                 raise Broken(str(found))
     await plugin.still_lives("documents that are none")
 
@@ -135,6 +139,82 @@ async def bombs(stage: Stage) -> None:
             if found.code is StatusCode.DEADLINE_EXCEEDED:
                 raise Broken(f"nothing within {time.monotonic() - begun:.0f} s")
             await plugin.still_lives(plugin.sent)
+            if found.code not in (*REFUSED, StatusCode.RESOURCE_EXHAUSTED):
+                raise Broken(str(found))
+
+
+@check(
+    "PA6",
+    MUST,
+    "what it says about a document can be used",
+    kind=PARSER,
+    rule="metadata_json is empty or a JSON object, of the document and of each section; end_line is not "
+    "before start_line, and no page is behind the last; where it worked, `error` is empty",
+    mend="look at the answer as it is printed by `hector plugin call`",
+)
+async def facts(stage: Stage) -> None:
+    found = await _parsed(stage)
+    for what, text in (
+        ("metadata_json", found.metadata_json),
+        *(
+            (f"metadata_json of section {at}", section.metadata_json)
+            for at, section in enumerate(found.sections)
+        ),
+    ):
+        if not isinstance(read(text), dict):
+            raise Broken(f"{what} is no JSON object: {text[:120]!r}")
+    for at, section in enumerate(found.sections):
+        if section.end_line and section.end_line < section.start_line:
+            raise Broken(f"section {at} is on the lines {section.start_line} to {section.end_line}")
+        if found.pages and section.page > found.pages:
+            raise Broken(f"section {at} is on page {section.page} of {found.pages}")
+
+
+@check(
+    "PA7",
+    SHOULD,
+    "a name in capitals is the same document",
+    kind=PARSER,
+    rule="SAMPLE.TXT is read as sample.txt is: hosts choose a parser by the ending in lower case",
+    mend="compare the ending in lower case",
+)
+async def capitals(stage: Stage) -> None:
+    request = await _document(stage)
+    whole = await _parsed(stage)
+    request.file_name = request.file_name.upper()
+    found = await (await stage.shared()).answer(DocumentParserStub, "ParseDocument", request)
+    if found.code is not StatusCode.OK or found.response.error:
+        raise Broken(str(found), f"ParseDocument of {request.file_name}")
+    if _text(found.response) != _text(whole):
+        raise Broken("another text", f"ParseDocument of {request.file_name}")
+
+
+@check(
+    "PA8",
+    MUST,
+    "documents that are read at once do not mix",
+    kind=PARSER,
+    rule="sixteen documents at once, good ones and broken ones, each come to what they come to alone",
+    mend="keep what belongs to a document in its call; libraries that are not thread-safe want a lock",
+)
+async def side_by_side(stage: Stage) -> None:
+    plugin = await stage.shared()
+    good = await _document(stage)
+    half = ParseDocumentRequest()
+    half.CopyFrom(good)
+    half.content = good.content[: len(good.content) // 2]
+    half.size_bytes = len(half.content)
+
+    async def come_to(request: ParseDocumentRequest) -> tuple[StatusCode, str]:
+        found = await plugin.answer(DocumentParserStub, "ParseDocument", request)
+        return found.code, _text(found.response) if found.code is StatusCode.OK else ""
+
+    alone = [await come_to(good), await come_to(half)]
+    together = await asyncio.gather(*(come_to((good, half)[number % 2]) for number in range(16)))
+    for number, found in enumerate(together):
+        if found != alone[number % 2]:
+            came = f"{found[0].name} {found[1][:80]!r}; alone it was {alone[number % 2][0].name}"
+            raise Broken(f"{came} {alone[number % 2][1][:80]!r}", "ParseDocument, sixteen at once")
 
 
 @functools.cache

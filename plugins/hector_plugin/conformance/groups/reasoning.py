@@ -18,11 +18,10 @@ from hector.reasoning.v1 import (
     ReasoningStrategyStub,
     State,
 )
-
-from ..checks import MUST, Broken, NotApplicable, check  # noqa: TID252
-from ..connected import Plugin, short  # noqa: TID252
-from ..kinds import user  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, Broken, NotApplicable, check
+from hector_plugin.conformance.connected import Plugin, short
+from hector_plugin.conformance.kinds import user
+from hector_plugin.conformance.stage import Stage
 
 MIB = 1 << 20
 LIMIT = 8

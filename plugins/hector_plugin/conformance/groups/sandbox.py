@@ -2,8 +2,8 @@
 
 import shutil
 
-from ..checks import SHOULD, Broken, NotApplicable, check  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
+from hector_plugin.conformance.checks import SHOULD, Broken, NotApplicable, check
+from hector_plugin.conformance.stage import Stage
 
 BUBBLEWRAP = (
     "bwrap",

@@ -17,12 +17,11 @@ from hector.tool.v1 import (
     ToolProviderStub,
 )
 from hector_plugin._json_schema import problems_of_schema
-
-from ..checks import MUST, SHOULD, Broken, NotApplicable, check  # noqa: TID252
-from ..connected import short  # noqa: TID252
-from ..samples import of_another_type, sample_of  # noqa: TID252
-from ..stage import Stage  # noqa: TID252
-from ..tool_calls import harmless, listed, schema_of  # noqa: TID252
+from hector_plugin.conformance.checks import MUST, SHOULD, Broken, NotApplicable, check
+from hector_plugin.conformance.connected import short
+from hector_plugin.conformance.samples import of_another_type, sample_of
+from hector_plugin.conformance.stage import Stage
+from hector_plugin.conformance.tool_calls import harmless, listed, schema_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NO_OBJECTS = ("{", "[]", "3", '"text"', "null")
@@ -118,8 +117,8 @@ async def says_that_it_worked(stage: Stage) -> None:
     MUST,
     "a streamed call ends in exactly one result",
     kind=TOOL,
-    rule="StreamTool is UNIMPLEMENTED, or its last message and no other is the result, the same as "
-    "ExecuteTool's",
+    rule="StreamTool is UNIMPLEMENTED, or its last message and no other is the result; it works where "
+    "ExecuteTool does",
     mend="send progress and output first, and one `result` at the end",
 )
 async def streamed(stage: Stage) -> None:
@@ -134,6 +133,9 @@ async def streamed(stage: Stage) -> None:
     events = [message.WhichOneof("event") for message in found.response]
     if events.count("result") != 1 or events[-1] != "result":
         raise Broken(f"the messages are {', '.join(map(str, events)) or 'none'}")
+    streamed, whole = found.response[-1].result, await _called(stage)
+    if (streamed.success, bool(streamed.error)) != (whole.success, bool(whole.error)):
+        raise Broken(f"streamed {short(streamed)}, and whole {short(whole)}", "StreamTool, then ExecuteTool")
 
 
 @check(
@@ -213,7 +215,7 @@ def _is_schema(tool: Tool, field: str, text: str) -> None:
         return
     try:
         schema = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Broken(f"{field} of {tool.name} is no JSON: {error}") from None
     if wrong := problems_of_schema(schema):
         raise Broken(f"{field} of {tool.name}: {wrong[0]}")
@@ -222,15 +224,17 @@ def _is_schema(tool: Tool, field: str, text: str) -> None:
 
 
 def _wrong(tool: Tool) -> list[dict[str, object]]:
+    """Give arguments that lack one that is required, and some of which one has another type."""
     schema = schema_of(tool)
     good = sample_of(schema)
-    found: list[dict[str, object]] = []
-    for name in schema.get("required", ()):
-        found.append({key: value for key, value in good.items() if key != name})
-        other = of_another_type(schema.get("properties", {}).get(name))
+    if not isinstance(good, dict):
+        return []
+    required = list(schema.get("required", ()))
+    found = [{key: value for key, value in good.items() if key != name} for name in required]
+    for name, below in schema.get("properties", {}).items():
+        other = of_another_type(below)
         if other is not None:
             found.append({**good, name: other})
-        break
     return found
 
 
