@@ -21,6 +21,7 @@ from .logs import Journal
 from .orphans import reap
 from .plan import PluginPlan
 from .premises import Premises
+from .renewed_programs import RenewedPrograms
 from .status import PluginStatus
 from .supervisor import Means, Supervisor
 
@@ -40,6 +41,7 @@ class PluginHost:
         draw: Draw = random.uniform,
         host_version: str = "",
         mesh: Mesh | None = None,
+        watches: bool = False,
     ) -> None:
         """Prepare; `running` begins.
 
@@ -51,6 +53,7 @@ class PluginHost:
             draw: Chooses between two numbers.
             host_version: What plugins are told.
             mesh: Where they reach models, tools and embedders that they are granted; None: nowhere.
+            watches: Whether a plugin is replaced when its program has become another one.
         """
         self._premises = premises
         start = partial(launched, premises=premises) if launch is None else launch
@@ -58,6 +61,9 @@ class PluginHost:
         self._supervisors = {plan.name: Supervisor(plan, self._means) for plan in plans}
         self._channels = {name: one.channel for name, one in self._supervisors.items()}
         self._leaving: set[asyncio.Task[None]] = set()
+        self.programs = RenewedPrograms(self._means.clock, self._supervisors.values)
+        """Looks after the files that plugins are run from, while `watch` is on."""
+        self._watches, self._watching = watches, set[asyncio.Task[None]]()
         self._is_running = self._is_begun = False
 
     @property
@@ -73,12 +79,14 @@ class PluginHost:
         metric_sources.join(own_metrics)
         try:
             self._is_running = True
+            self.watch(on=self._watches)
             yield
         finally:
+            self.watch(on=False)
             self._is_running = False
             metric_sources.leave(own_metrics)
             reaping.cancel()
-            await asyncio.wait((reaping,))
+            await asyncio.wait((reaping, *self._watching))
             for supervisor in self._supervisors.values():
                 self._let_go(supervisor)
             await asyncio.gather(*self._leaving)
@@ -159,6 +167,19 @@ class PluginHost:
             if self._is_begun and self._is_running:
                 under_way.append(supervisor.start)
         return asyncio.get_running_loop().create_task(_all(under_way), name="renew plugins")
+
+    def watch(self, *, on: bool) -> None:
+        """Replace plugins whose program has become another one, or do so no longer."""
+        self._watches = on
+        if not on:
+            for task in self._watching:
+                task.cancel()
+        elif self._is_running and all(task.cancelling() for task in self._watching):
+            task = asyncio.get_running_loop().create_task(
+                self.programs.run(), name="watch programs of plugins"
+            )
+            self._watching.add(task)
+            task.add_done_callback(self._watching.discard)
 
     async def drain(self, limit_s: float) -> None:
         """Return when no call is under way, or after so many seconds."""

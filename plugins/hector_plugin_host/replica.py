@@ -140,6 +140,8 @@ class Replica:
             except BaseException as error:
                 _retire(candidate)
                 SWAPS.add(plan.name, "failed")
+                if isinstance(error, ChecksumMismatch):
+                    report("checksum_mismatch", plan.name, reason=error.reason.lower())
                 log.warning("plugin was not replaced", extra=self._facts(error=str(error)))
                 raise
             self.plan = plan

@@ -20,7 +20,7 @@ from .call_errors import PluginFailed, PluginNotReady
 from .channel import PluginChannel
 from .clock import Clock
 from .configuring import Told
-from .fingerprint import fingerprint
+from .fingerprint import Fingerprint, fingerprint
 from .generation import Generation, Launch, same_process
 from .logs import Journal
 from .measuring import CIRCUIT_OPEN, IN_FLIGHT, QUEUE_S, SANDBOX_TIER, STATE
@@ -141,7 +141,7 @@ class Supervisor:
     async def renew(self, plan: PluginPlan) -> None:
         """Go by another plan, with as little noise as that allows. What fails is said by `status`."""
         async with self._changing:
-            changed = fingerprint(plan) != self._fingerprint()
+            changed = fingerprint(plan) != self.fingerprint()
             if plan == self.plan and not changed and self.state not in ("failed", "backoff"):
                 self.trouble = ""
                 return
@@ -202,6 +202,11 @@ class Supervisor:
         while self.state in _UNDER_WAY and not self._stopped:
             self._news.clear()
             await self._news.wait()
+
+    def fingerprint(self) -> Fingerprint | None:
+        """Return which files run; None: there is no process."""
+        lives = [replica.current for replica in self._replicas if replica.current is not None]
+        return lives[0].fingerprint if lives else None
 
     def ready(self) -> list[Generation]:
         """Return the processes that take calls."""
@@ -358,10 +363,6 @@ class Supervisor:
             if life.process is not None:
                 return tuple(life.process.tail())
         return ()
-
-    def _fingerprint(self) -> object:
-        lives = [replica.current for replica in self._replicas if replica.current is not None]
-        return lives[0].fingerprint if lives else None
 
 
 def _is_worth_waiting_for(replica: Replica) -> bool:

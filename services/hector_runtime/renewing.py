@@ -115,7 +115,7 @@ def _steps(keys: Iterable[str]) -> list[Path]:
     return [tuple(key.split(".")) for key in keys]
 
 
-_OF_PLUGINS = [f"plugins.{key}" for key in ("discovery", "require_conformance", *KINDS)]
+_OF_PLUGINS = [f"plugins.{key}" for key in ("discovery", "require_conformance", "watch", *KINDS)]
 """Not their folder: processes that run have theirs in it."""
 _TAKEN_OVER = _steps([*SAID_ONLY, *_OF_PLUGINS, *(key for role in ROLES.values() for key in role.takes_over)])
 

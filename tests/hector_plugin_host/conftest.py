@@ -27,7 +27,7 @@ from hector_plugin import serve
 class Upper(ToolProviderServicer):
     async def ExecuteTool(self, request, context):
         print("shouting")
-        return ExecuteToolResponse(success=True, result_json='"LOUD"')
+        return ExecuteToolResponse(success=True, result="LOUD")
 
 
 serve(Upper(), name="upper", version="1.2.3")

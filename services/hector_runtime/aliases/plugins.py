@@ -48,7 +48,7 @@ def _security(root: Map, path: Path, node: Node) -> bool | Path:
     return False
 
 
-_OTHERS = ("discovery", "require_conformance", "folder", *KINDS)
+_OTHERS = ("discovery", "require_conformance", "folder", "watch", *KINDS)
 _SECTIONS = {
     "llms": "llm_providers",
     "databases": "database_providers",

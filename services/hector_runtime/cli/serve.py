@@ -56,7 +56,8 @@ server_flags = together(
     later("--studio", is_flag=True),
     later("--studio-roles"),
     flag("--watch", is_flag=True, section=SERVER,
-         help="Read the config file again whenever it has changed, as at SIGHUP."),
+         help="Read the config file again whenever it has changed, as at SIGHUP, and replace plugins whose "
+         "program has."),
 )  # fmt: skip
 
 storage_flags = together(
@@ -142,6 +143,8 @@ def command(
         from .serving import Start
         from .settings import read_config
 
+        if watch:
+            overrides.setdefault("plugins", {})["watch"] = True
         loaded = read_config(config_file, flags)
         for warning in loaded.warnings:
             click.echo(f"warning: {warning}", err=True)

@@ -128,6 +128,10 @@ class PluginsConfig(Section):
     """Finds plugins by their manifests."""
     require_conformance: bool = False
     """Start only programs that have passed `hector plugin test --badge` as they are now."""
+    watch: bool = False
+    """Replace a running plugin when its program, or the script it runs, has become another file, as `hector
+    plugin reload` does: once it is written, only by one that answers, and without a failed call. So does
+    `hector serve --watch`."""
     folder: ProjectPath = Path(".hector/plugins")
     """Where plugins keep what they write, and Hector what it knows of their processes."""
     llm_providers: dict[PluginName, PluginConfig] = {}

@@ -94,6 +94,7 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
         def commit() -> None:
             assert self.host is not None
             task = self.host.renew(plans)
+            self.host.watch(on=config.plugins.watch)
             self._renewing.add(task)
             task.add_done_callback(self._renewing.discard)
 
@@ -114,7 +115,8 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
     async def _begin(self, config: "Config", plans: Collection["PluginPlan"], mesh: Mesh) -> None:
         from hector_plugin_host.host import PluginHost
 
-        self.host = PluginHost(plans, premises(config), host_version=VERSION, mesh=mesh)
+        watches = config.plugins.watch
+        self.host = PluginHost(plans, premises(config), host_version=VERSION, mesh=mesh, watches=watches)
         await self._running.enter_async_context(self.host.running())
 
 
