@@ -26,6 +26,7 @@ from .detect import detected
 from .extended_cards import unheard
 from .logger_config import LoggerSection
 from .mesh_config import MeshSection
+from .plugins.checking import passed_over
 from .plugins.config import PluginsSection
 from .plugins.references import checked_in
 from .tracing_config import ObservabilitySection
@@ -98,7 +99,13 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
         later={"tools": LATER},
         checks=(circles, checked_in(project_dir_for(path))),
     )
-    warnings = (*loaded.warnings, *unheard(loaded), *shadowed(loaded), *undeclared(loaded))
+    warnings = (
+        *loaded.warnings,
+        *unheard(loaded),
+        *shadowed(loaded),
+        *undeclared(loaded),
+        *passed_over(loaded),
+    )
     return replace(loaded, warnings=warnings)
 
 

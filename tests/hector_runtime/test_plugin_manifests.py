@@ -71,3 +71,65 @@ def test_who_says_that_there_is_no_sandbox_grants_the_whole_machine(folder: Path
     assert problems(folder, entry) == []
     (plan,), _ = planned(load_config(folder / "hector.yaml", {}).config)
     assert plan.security.sandbox == "off"
+
+
+def warnings(folder: Path, text: str) -> list[str]:
+    (folder / "hector.yaml").write_text(text)
+    return [str(one).removeprefix(f"{folder}/") for one in load_config(folder / "hector.yaml", {}).warnings]
+
+
+HERE = "plugins: {discovery: {enabled: true}}\n"
+
+
+def test_an_unknown_kind_in_a_manifest_is_told_to_who_refers_to_it_and_to_who_does_not(folder: Path) -> None:
+    bad = manifest(folder, "other", type="tool_providr")
+    bad.rename(folder / "plugins" / "pdf.plugin.yaml")
+    (warning,) = warnings(folder, HERE)
+    assert warning.startswith("hector.yaml:1:")
+    assert 'pdf.plugin.yaml:4:9: plugin.type: wrong value: found "tool_providr"' in warning
+    assert 'did you mean "tool_provider"?' in warning
+    (told,) = problems(folder, HERE + TOOL.replace("plugin:up", "plugin:other"))
+    assert 'the manifest of "other" cannot be used' in told
+    assert "tool_providr" in told
+
+
+def test_a_folder_that_everybody_may_write_is_told_though_its_name_is_none_of_its_plugins(
+    folder: Path,
+) -> None:
+    manifest(folder)
+    (folder / "plugins").chmod(0o777)
+    assert any(
+        f"may put something else into {folder}/plugins: chmod o-w" in one for one in warnings(folder, HERE)
+    )
+    (told,) = problems(folder, HERE + TOOL)
+    assert f"may put something else into {folder}/plugins: chmod o-w" in told
+
+
+def test_a_folder_of_discovery_that_is_not_there_is_told_if_somebody_has_written_it(folder: Path) -> None:
+    text = "plugins:\n  discovery:\n    enabled: true\n    paths: [./plugins, ./nopl]\n"
+    (warning,) = warnings(folder, text)
+    assert warning.startswith("hector.yaml:4:24: plugins.discovery.paths[1]: passed over: there is no folder")
+    (told,) = problems(folder, text + TOOL)
+    assert f"discovery passed over what may be it: there is no folder {folder}/nopl" in told
+    declared = text + "  tool_providers: {up: {}}\n" + TOOL
+    assert any(f"there is no folder {folder}/nopl" in one for one in problems(folder, declared))
+
+
+def test_what_is_no_folder_and_what_was_found_before_is_told(folder: Path) -> None:
+    (folder / "other").mkdir()
+    first = manifest(folder)
+    second = folder / "other" / "up.plugin.yaml"
+    second.write_text(first.read_text())
+    text = "plugins: {discovery: {enabled: true, paths: [plugins, other, plugins/up]}}\n"
+    told = warnings(folder, text)
+    assert any(
+        f"{second} is passed over: {first} is called 'up', too, and was found first" in one for one in told
+    )
+    assert any(f"{folder}/plugins/up cannot be looked through: Not a directory" in one for one in told)
+
+
+def test_usual_folders_need_not_be_there_and_nothing_is_looked_for_unless_it_is_on(folder: Path) -> None:
+    (folder / "plugins" / "up").unlink()
+    (folder / "plugins").rmdir()
+    assert warnings(folder, HERE) == []
+    assert warnings(folder, "plugins: {discovery: {enabled: false, paths: [./nopl]}}\n") == []

@@ -34,6 +34,17 @@ def check_plugins(loaded: "Loaded[Config]", roles: Collection[str] | None = None
         raise ConfigInvalid(in_order(problems), loaded.warnings)
 
 
+def passed_over(loaded: "Loaded[Config]") -> Iterator[Problem]:
+    """Yield a warning for each manifest and folder that discovery cannot use."""
+    if not loaded.config.plugins.discovery.enabled:
+        return
+    from .discovery import catalogue
+
+    for one in catalogue(loaded.config.plugins.discovery).rejected:
+        path: Path = ("plugins", "discovery", "paths", one.folder)
+        yield problem_at(loaded.marks[path], path, f"passed over: {one.why}")
+
+
 def _troubles(loaded: "Loaded[Config]", roles: Collection[str] | None) -> Iterator[Problem]:
     from .plans import planned
 

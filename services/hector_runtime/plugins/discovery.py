@@ -16,46 +16,72 @@ DEEPEST = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Rejected:
+    """A manifest, or a folder, that is of no use."""
+
+    why: str
+    """A sentence that names it."""
+    name: str = ""
+    """The plugin's, as far as that can be told."""
+    folder: int = 0
+    """In which of discovery's folders it is, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """What was found."""
 
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     """By the plugin's name; of several, that in the first folder."""
-    problems: Mapping[Path, str] = field(default_factory=dict)
-    """Manifests that are of no use, and why. Nobody has asked for them, so they are in nobody's way."""
+    rejected: tuple[Rejected, ...] = ()
+    """What is of no use. Where nobody has asked for it, it is in nobody's way."""
 
     def problem_of(self, name: str) -> str:
         """Return why the manifest of a plugin is of no use; empty if there seems to be none."""
-        for file, why in self.problems.items():
-            if file.name.startswith(f"{name}.") or file.parent.name == name:
-                return why
-        return ""
+        return next((one.why for one in self.rejected if one.name == name), "")
+
+    @property
+    def nameless(self) -> str:
+        """What was rejected without anybody knowing which plugins that were; empty if there is nothing."""
+        return "; ".join(one.why for one in self.rejected if not one.name)
 
 
 def catalogue(config: DiscoveryConfig) -> Catalogue:
     """Look through the folders that discovery names."""
     found: dict[str, Manifest] = {}
-    problems: dict[Path, str] = {}
-    for folder in config.paths if config.enabled else ():
+    rejected: list[Rejected] = []
+    for index, folder in enumerate(config.paths if config.enabled else ()):
         for file in _manifests(folder, deep=config.scan_subdirectories):
+            if isinstance(file, FileNotFoundError):
+                if "paths" in config.model_fields_set:  # the usual ones need not be there
+                    rejected.append(Rejected(f"there is no folder {folder}", folder=index))
+                continue
+            if isinstance(file, OSError):
+                why = f"{file.filename} cannot be looked through: {file.strerror}"
+                rejected.append(Rejected(why, folder=index))
+                continue
             if why := untrustworthy(file):
-                problems[file] = why
+                rejected.append(Rejected(why, manifest.name_in(file), index))
                 continue
             try:
                 read = manifest.read(file)
             except ConfigInvalid as error:
-                problems[file] = "; ".join(map(str, error.problems))
+                why = "; ".join(map(str, error.problems))
+                rejected.append(Rejected(why, manifest.name_in(file), index))
                 continue
-            if found.setdefault(read.name, read) is not read:
-                problems[file] = f"{found[read.name].file} is called {read.name!r} too, and was found first"
-    return Catalogue(found, problems)
+            first = found.setdefault(read.name, read)
+            if first is not read:
+                why = f"{file} is passed over: {first.file} is called {read.name!r}, too, and was found first"
+                rejected.append(Rejected(why, read.name, index))
+    return Catalogue(found, tuple(rejected))
 
 
-def _manifests(folder: Path, *, deep: bool, depth: int = 0) -> Iterator[Path]:
+def _manifests(folder: Path, *, deep: bool, depth: int = 0) -> Iterator[Path | OSError]:
     try:
         entries = sorted(folder.iterdir())
-    except OSError:
-        return  # folders that are not there are passed over
+    except OSError as error:
+        yield error
+        return
     for entry in entries:
         if entry.name in manifest.NAMES or entry.name.endswith(manifest.SUFFIXES):
             if entry.is_file():

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hector_config import Alias, load
+from hector_config import Alias, ConfigInvalid, load
 from hector_config.version import VERSION
 
-from .manifest_config import ManifestFile, Platform, PluginManifest
+from .manifest_config import ManifestFile, NamedFile, Platform, PluginManifest
 
 NAMES = ("plugin.yaml", "plugin.yml")
 SUFFIXES = (".plugin.yaml", ".plugin.yml")
@@ -75,6 +75,15 @@ def read(file: Path) -> Manifest:
     """
     loaded = load(file, ManifestFile, environment={}, aliases=_FLAT, project_dir=file.absolute().parent)
     return Manifest(file.absolute(), loaded.config.plugin)
+
+
+def name_in(file: Path) -> str:
+    """Return the name of a plugin whose manifest may be of no use otherwise; empty if that cannot be told."""
+    try:
+        found = load(file, NamedFile, environment={}, aliases=_FLAT, project_dir=file.absolute().parent)
+    except ConfigInvalid:
+        return ""
+    return found.config.plugin.name
 
 
 def beside(path: Path) -> Path | None:

@@ -86,3 +86,15 @@ class ManifestFile(Section, extra="ignore"):
     """A manifest, from the top."""
 
     plugin: PluginManifest
+
+
+class Named(Section, extra="ignore"):
+    """What is read of a manifest that is of no use."""
+
+    name: str = ""
+
+
+class NamedFile(Section, extra="ignore"):
+    """Such a manifest, from the top."""
+
+    plugin: Named = Named()

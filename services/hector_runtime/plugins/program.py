@@ -95,10 +95,9 @@ def _not_found(name: str, found: Catalogue) -> tuple[str]:
     if why := found.problem_of(name):
         return (f"its manifest cannot be used: {why}",)
     near = did_you_mean(nearest(name, sorted(found.manifests)))
-    return (
-        "it says neither path, python nor address, and discovery found no manifest of that name"
-        + (f"; {near}" if near else ""),
-    )
+    passed = f"it passed over what may be it: {found.nameless}" if found.nameless else ""
+    said = "it says neither path, python nor address, and discovery found no manifest of that name"
+    return ("; ".join(filter(None, (said, near, passed))),)
 
 
 def _manifest(path: Path) -> Manifest | None:

@@ -103,6 +103,7 @@ def unknown(data: Mapping[str, Data], found: Callable[[], "Catalogue"]) -> Itera
                     continue
                 names = sorted({*declared, *manifests})
                 hint = did_you_mean(nearest(word.plugin, names)) or f"plugins: {listed(names)}"
+                hint += f"; discovery passed over what may be it: {there.nameless}" if there.nameless else ""
                 message = f"no plugin is called {quoted(word.plugin)}"
                 yield Misfit(f"{message}: declare it under plugins.{place.kind}", at=path, hint=hint)
             elif place.kind not in (kinds_of := declared[word.plugin]):
