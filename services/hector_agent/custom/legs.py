@@ -17,6 +17,10 @@ from hector_agent.ledger import packed
 from hector_agent.run import Run
 from hector_agent.view import INTERRUPTED, fold, new_task
 
+CHECKPOINT = "checkpoint of a plugin"
+"""The step under which an agent that is a plugin has its state kept. It goes on from there, so what it had
+said before that stays said."""
+
 
 @dataclass(slots=True)
 class Leg:
@@ -84,6 +88,8 @@ def leg_of(run: Run, own: Sequence[RunEvent]) -> Leg:
         elif kind == "step_finished":
             leg.begun.pop(event.step_finished.name, None)
             leg.done[event.step_finished.name] = event.step_finished.result_json
+            if event.step_finished.name == CHECKPOINT:
+                start = index + 1
     if not own or (waits and not doubted):  # a leg begins here
         leg.attempt, leg.message = 1, None
         leg.known = frozenset(artifact.artifact_id for artifact in run.task.artifacts)

@@ -85,6 +85,22 @@ class Steps:
             result = await asyncio.to_thread(function, *args)
         return await self._finish(name, result, "done")
 
+    @property
+    def known(self) -> frozenset[str]:
+        """The artifacts that stand, whatever is said from here on."""
+        return self._leg.known
+
+    def kept(self, name: str) -> Any:
+        """Return what was kept last under a name in this run; None: nothing was."""
+        written = self._leg.done.get(name)
+        return None if written is None else json.loads(written)
+
+    async def keep(self, name: str, value: object) -> None:
+        """Write down what is to be known when the handler is called again, with what was said before it."""
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        await self._commit(RunEvent(step_finished=StepFinished(name=name, result_json=written)))
+        self._leg.done[name] = written
+
     def _verdict(self, name: str, after_crash: Policy) -> Verdict:
         verdict = self._leg.verdicts.get(name)
         effect_id = self.effect_id(name)

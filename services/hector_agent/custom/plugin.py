@@ -1,6 +1,7 @@
 """An agent that is a plugin: what it says becomes the answer, as with code of the operator's own."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -14,18 +15,13 @@ from hector_agent.conversation import from_a2a
 from hector_config.plugin_word import PluginWord
 from hector_mesh import Mesh, streaming
 
+from .a2a_plugin import asked_by_a2a
+from .legs import CHECKPOINT
 from .loading import Handler
 from .saying import Said, failed, input_required, working
 from .turn import Turn
 
-ENDS = (
-    a2a.TASK_STATE_COMPLETED,
-    a2a.TASK_STATE_FAILED,
-    a2a.TASK_STATE_REJECTED,
-    a2a.TASK_STATE_INPUT_REQUIRED,
-    a2a.TASK_STATE_AUTH_REQUIRED,
-)
-"""States that an agent may come to rest in; the others of A2A are not its own to say."""
+MOST_CHECKPOINT_BYTES = 1 << 20
 
 
 def handler_of(name: str, word: PluginWord, mesh: Mesh) -> Handler:
@@ -43,7 +39,7 @@ def handler_of(name: str, word: PluginWord, mesh: Mesh) -> Handler:
             except AioRpcError as error:
                 if error.code() is not StatusCode.UNIMPLEMENTED or said_something:
                     raise
-                async for said in _asked_by_a2a(a2a_agents, turn, word.component):
+                async for said in asked_by_a2a(a2a_agents, turn, word.component):
                     yield said
         except AioRpcError as error:
             yield failed(f"{error.details() or error.code().name}")
@@ -52,61 +48,57 @@ def handler_of(name: str, word: PluginWord, mesh: Mesh) -> Handler:
 
 
 async def _asked(agents: AgentProviderStub, turn: Turn, agent: str) -> AsyncIterator[Said]:
+    """Ask an agent, and yield what it says; one that is gone after a checkpoint is asked to go on from it."""
     request = RunAgentRequest(
         agent=agent,
         run=turn.task_id,
         session=turn.context_id,
         message=from_a2a(turn.message),
         history=[from_a2a(message) for message in turn.history],
-        state_json=json.dumps(turn.state),
     )
-    artifacts = 0
-    async with streaming(agents.RunAgent(request)) as events:
-        async for event in events:
-            kind = event.WhichOneof("event")
-            if kind == "text":
-                yield event.text
-            elif kind == "status":
-                yield working(event.status)
-            elif kind == "artifact":
-                artifacts += 1
-                yield _artifact(event, f"{agent}-{artifacts}")
-            elif kind == "state_delta_json":
-                if wrong := _changed(turn, event.state_delta_json):
-                    yield failed(f"the agent's plugin wants to keep what cannot be kept: {wrong}")
-                    return
-            elif kind == "require_input":
-                yield input_required(event.require_input)
-                return
+    artifacts = sum(known.startswith(f"{agent}-") for known in turn._known())
+    while True:
+        request.state_json = json.dumps(turn.state)
+        request.checkpoint = b64decode(turn._kept(CHECKPOINT) or "")
+        is_kept = False
+        """Nothing has come since the last checkpoint."""
+        try:
+            async with streaming(agents.RunAgent(request)) as events:
+                async for event in events:
+                    kind = event.WhichOneof("event")
+                    if kind == "checkpoint":
+                        if wrong := await _keep(turn, event.checkpoint):
+                            yield failed(f"the agent's plugin wants to keep what cannot be kept: {wrong}")
+                            return
+                        is_kept = True
+                        continue
+                    is_kept = False
+                    if kind == "text":
+                        yield event.text
+                    elif kind == "status":
+                        yield working(event.status)
+                    elif kind == "artifact":
+                        artifacts += 1
+                        yield _artifact(event, f"{agent}-{artifacts}")
+                    elif kind == "state_delta_json":
+                        if wrong := _changed(turn, event.state_delta_json):
+                            yield failed(f"the agent's plugin wants to keep what cannot be kept: {wrong}")
+                            return
+                    elif kind == "require_input":
+                        yield input_required(event.require_input)
+                        return
+            return
+        except AioRpcError as error:
+            if error.code() is not StatusCode.UNAVAILABLE or not is_kept:
+                raise
 
 
-async def _asked_by_a2a(agents: "a2a.A2AServiceStub", turn: Turn, agent: str) -> AsyncIterator[Said]:
-    message = a2a.Message()
-    message.CopyFrom(turn.message)
-    message.ClearField("task_id")  # ours, which it does not know
-    asked = agents.SendStreamingMessage(a2a.SendMessageRequest(tenant=agent, message=message))
-    async with streaming(asked) as events:
-        async for event in events:
-            kind = event.WhichOneof("payload")
-            if kind == "message":
-                for part in event.message.parts:
-                    yield part
-            elif kind == "task":
-                for artifact in event.task.artifacts:
-                    yield artifact
-            elif kind == "artifact_update":
-                yield event.artifact_update
-            elif kind == "status_update" and event.status_update.status.state in (
-                *ENDS,
-                a2a.TASK_STATE_WORKING,
-            ):
-                status = a2a.TaskStatusUpdateEvent(metadata=event.status_update.metadata)
-                status.status.state = event.status_update.status.state
-                if event.status_update.status.HasField("message"):
-                    status.status.message.parts.extend(event.status_update.status.message.parts)
-                    status.status.message.role = a2a.ROLE_AGENT
-                    status.status.message.message_id = event.status_update.status.message.message_id
-                yield status
+async def _keep(turn: Turn, checkpoint: bytes) -> str:
+    """Keep a checkpoint; return what is wrong with it, if anything."""
+    if len(checkpoint) > MOST_CHECKPOINT_BYTES:
+        return f"a checkpoint of {len(checkpoint):,} bytes (allowed: {MOST_CHECKPOINT_BYTES:,})"
+    await turn._keep(CHECKPOINT, b64encode(checkpoint).decode())
+    return ""
 
 
 def _artifact(event: RunAgentResponse, artifact_id: str) -> "a2a.Artifact":

@@ -209,6 +209,18 @@ class Turn:
         assert self._steps is not None
         return self._steps.effect_id(name)
 
+    def _known(self) -> frozenset[str]:
+        assert self._steps is not None
+        return self._steps.known
+
+    def _kept(self, name: str) -> Any:
+        assert self._steps is not None
+        return self._steps.kept(name)
+
+    async def _keep(self, name: str, value: object) -> None:
+        assert self._steps is not None
+        await self._steps.keep(name, value)
+
     def _changes(self) -> tuple[str, str]:
         """Return what changed in the state since this was asked last, and how that was; "" for nothing.
 
