@@ -3,6 +3,7 @@
 import base64
 import gzip
 import io
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -256,6 +257,83 @@ def test_a_folder_with_links_is_not_packed(folder: Path, tmp_path: Path) -> None
         pack(folder, tmp_path / "p.tar.gz")
 
 
+def names_packed(folder: Path) -> set[str]:
+    packed = pack(folder, folder / "upper-1.2.0.tar.gz", dry=True)
+    assert not packed.file.exists()
+    return set(packed.files)
+
+
+def test_what_git_ignores_is_not_packed_but_for_what_the_manifest_starts(folder: Path) -> None:
+    (folder / ".gitignore").write_text("*.log\n/bin/\n")
+    (folder / "src" / "made").mkdir(parents=True)
+    (folder / "src" / ".gitignore").write_text("made/*\n!made/kept.txt\n")
+    for name in ("a.log", "bin/other", "src/main.c", "src/made/x", "src/made/kept.txt"):
+        (folder / name).write_text("")
+    (folder / "bin" / "upper.conformance.json").write_text("{}")
+    assert names_packed(folder) == {
+        *("plugin.yaml", "words.txt", "bin/upper", "bin/upper-mips", "bin/upper.conformance.json"),
+        *("src/main.c", "src/made/kept.txt"),
+    }
+
+
+def test_a_server_s_config_and_earlier_packages_are_not_packed(folder: Path) -> None:
+    (folder / "hector.yaml").write_text("")
+    (folder / "upper-1.1.0.tar.gz").write_text("")
+    assert names_packed(folder) == {"plugin.yaml", "words.txt", "bin/upper", "bin/upper-mips"}
+
+
+def test_a_manifest_may_say_which_files_are_packed(folder: Path) -> None:
+    manifest = folder / "plugin.yaml"
+    (folder / ".gitignore").write_text("data/\n")
+    (folder / "data").mkdir()
+    for name in ("data/a.txt", "data/b.bin", "data/large.txt"):
+        (folder / name).write_text("")
+    started = {"plugin.yaml", "bin/upper", "bin/upper-mips"}
+    manifest.write_text(manifest.read_text() + "  files: []\n")
+    assert names_packed(folder) == started
+    manifest.write_text(manifest.read_text().replace("[]", '["data/*.txt", "!data/large.txt"]'))
+    assert names_packed(folder) == {*started, "data/a.txt"}
+    manifest.write_text(manifest.read_text().replace("data/*", "date/*"))
+    with pytest.raises(PackageRefused, match=r"`files` has 'date/\*.txt', and nothing there is named so"):
+        names_packed(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["id_ed25519", "prod.env", "keys/tls.key", "store.p12", "maker.pem", "a.txt"]
+)
+def test_what_looks_like_a_secret_is_not_packed(folder: Path, name: str) -> None:
+    kept = folder / name
+    kept.parent.mkdir(exist_ok=True)
+    keys_in(kept.parent, "made")
+    (kept.parent / "made.pem").rename(kept)
+    with pytest.raises(PackageRefused, match=rf"{name} looks like a secret, and a package is handed on"):
+        names_packed(folder)
+    (folder / ".gitignore").write_text(f"/{name}\n")
+    assert name not in names_packed(folder)
+
+
+def test_a_certificate_may_be_packed_and_the_key_that_signs_stays_where_it_is(folder: Path) -> None:
+    (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    private, _ = keys_in(folder, "maker")
+    packed = pack(folder, folder / "p.tar.gz", private)
+    assert {"ca.pem", "maker.pub.pem"} <= set(packed.files)
+    assert "maker.pem" not in packed.files
+
+
+def test_a_script_that_was_not_built_yet_is_not_packed(folder: Path) -> None:
+    manifest = folder / "plugin.yaml"
+    manifest.write_text(manifest.read_text() + "  command: [node, dist/main.cjs]\n")
+    with pytest.raises(PackageRefused, match=r"starts 'dist/main\.cjs', which is not there; build it first"):
+        names_packed(folder)
+
+
+def test_what_would_be_packed_is_listed_with_its_sizes(folder: Path, tmp_path: Path) -> None:
+    (folder / "words.txt").write_bytes(bytes(2500))
+    listed = CliRunner().invoke(pack_command, [str(folder), "--dry-run", "-o", str(tmp_path / "p.tar.gz")])
+    assert "    2.5 kB  words.txt\n" in listed.output
+    assert not (tmp_path / "p.tar.gz").exists()
+
+
 def test_a_folder_without_a_manifest_is_not_packed(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(PackageRefused, match=r"has no plugin.yaml; write one"):
@@ -273,7 +351,9 @@ def test_the_commands_say_what_was_done_and_what_comes_next(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     packed = CliRunner().invoke(pack_command, [str(folder)])
-    assert packed.output == "upper-1.2.0.tar.gz: upper 1.2.0, 4 files, not signed\n"
+    assert re.fullmatch(
+        r"upper-1.2.0.tar.gz: upper 1.2.0, 4 files, 1\d\d B, packed \d+ B, not signed\n", packed.output
+    )
     installed = CliRunner().invoke(install_command, ["upper-1.2.0.tar.gz"])
     assert installed.output == (
         "plugins/upper: upper 1.2.0, not signed\n"

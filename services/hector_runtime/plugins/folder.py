@@ -10,21 +10,24 @@ if TYPE_CHECKING:
 IGNORE = ".gitignore"
 
 
-def walk(folder: Path, left_out: Set[str] = frozenset()) -> Iterator[tuple[str, Path]]:
+def walk(
+    folder: Path, left_out: Set[str] = frozenset(), *, all_of_it: bool = False
+) -> Iterator[tuple[str, Path]]:
     """Yield what is no folder, in order, with its name from the folder on; links are not followed.
 
     Args:
         folder: Where to begin. Its .gitignore counts, and those of folders in it; one above does not.
         left_out: Names of folders and files that are passed over wherever they stand.
+        all_of_it: Whether what .gitignore leaves out comes along.
     """
-    yield from _walk(folder, "", (), left_out)
+    yield from _walk(folder, "", None if all_of_it else (), left_out)
 
 
 _Specs = tuple[tuple[str, "GitIgnoreSpec"], ...]
 
 
-def _walk(folder: Path, inside: str, specs: _Specs, left_out: Set[str]) -> Iterator[tuple[str, Path]]:
-    specs = (*_spec(folder, inside), *specs)
+def _walk(folder: Path, inside: str, specs: _Specs | None, left_out: Set[str]) -> Iterator[tuple[str, Path]]:
+    specs = None if specs is None else (*_spec(folder, inside), *specs)
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in left_out:
             continue
@@ -47,7 +50,7 @@ def _spec(folder: Path, inside: str) -> _Specs:
     return ((inside, GitIgnoreSpec.from_lines(file.read_text(errors="replace").splitlines())),)
 
 
-def _is_ignored(name: str, specs: _Specs) -> bool:
+def _is_ignored(name: str, specs: _Specs | None) -> bool:
     """Ask the nearest .gitignore that says something about it."""
-    said = (spec.check_file(name.removeprefix(inside)).include for inside, spec in specs)
+    said = (spec.check_file(name.removeprefix(inside)).include for inside, spec in specs or ())
     return next((include for include in said if include is not None), False)

@@ -16,7 +16,7 @@ from .manifest_config import ManifestFile, NamedFile, Platform, PluginManifest
 NAMES = ("plugin.yaml", "plugin.yml")
 SUFFIXES = (".plugin.yaml", ".plugin.yml")
 _TOP = ("name", "version", "type", "types", "protocol", "hector_version", "command", "platforms", "sha256",
-        "config_schema", "permissions", "resources", "description")  # fmt: skip
+        "config_schema", "permissions", "resources", "description", "files")  # fmt: skip
 _FLAT = tuple(Alias(key, f"plugin.{key}") for key in _TOP)
 """A manifest may have its keys at the top, too."""
 

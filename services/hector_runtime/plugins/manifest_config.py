@@ -67,6 +67,7 @@ class PluginManifest(Section, extra="ignore"):
     permissions: Permissions | None = None
     resources: Resources = Resources()
     description: str = ""
+    files: list[str] | None = None
 
     @model_validator(mode="after")
     def _says_what_it_is(self) -> Self:

@@ -6,7 +6,7 @@ import io
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -97,23 +97,6 @@ def read_sums(text: str) -> dict[str, str]:
             raise PackageRefused(f"line {number} of {SUMS} is not as sha256sum writes it")
         found[name] = digest.lower()
     return found
-
-
-def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield what is to be packed of a plugin's folder; what begins with a dot, and caches, are not.
-
-    Raises:
-        PackageRefused: Something there is no plain file.
-    """
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name == "__pycache__":
-            continue
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise PackageRefused(f"{path} is no plain file: packages have no links; put a copy in its place")
-        if path.is_dir():
-            yield from ((f"{path.name}/{name}", inner) for name, inner in files_of(path))
-        else:
-            yield path.name, path
 
 
 def _safe(entry: tarfile.TarInfo) -> str:
