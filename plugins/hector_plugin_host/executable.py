@@ -40,8 +40,37 @@ def check(plan: PluginPlan) -> None:
         raise ExecutableUnusable(plan.name, why, "make it, or mend `path`", final=True)
     if found := unusable(program):
         raise ExecutableUnusable(plan.name, *found, final=True)
-    if plan.sha256:
-        _check_sum(plan, pinned(plan))
+    check_pin(plan)
+
+
+def check_pin(plan: PluginPlan) -> None:
+    """See that what a plan pins, if it does, is what is there.
+
+    Raises:
+        ExecutableUnusable: It cannot be read.
+        ChecksumMismatch: It is another one.
+    """
+    if not plan.sha256:
+        return
+    file = pinned(plan)
+    try:
+        with file.open("rb") as opened:
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        why = f"{file}, which sha256 pins, cannot be read: {error.strerror}"
+        raise ExecutableUnusable(plan.name, why, f"chmod +r {file}", final=True) from None
+    if found != plan.sha256.lower():
+        raise mismatch(plan, found)
+
+
+def mismatch(plan: PluginPlan, found: str) -> ChecksumMismatch:
+    """Return what is to be said of a file with another checksum than its plan's."""
+    return ChecksumMismatch(
+        plan.name,
+        f"{pinned(plan)} has the SHA-256 {found}, and the configuration pins {plan.sha256}",
+        "find out who changed it; if that was you: hector plugin pin " + plan.name,
+        final=True,
+    )
 
 
 def pinned(plan: PluginPlan) -> Path:
@@ -126,15 +155,3 @@ def _wrong_interpreter(program: Path, head: bytes) -> tuple[str, str] | None:
     if words and not Path(words[0]).exists():
         return f"the interpreter of {program}, {words[0]}, is not there", "install it, or mend the first line"
     return None
-
-
-def _check_sum(plan: PluginPlan, file: Path) -> None:
-    with file.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
-    if found != plan.sha256.lower():
-        raise ChecksumMismatch(
-            plan.name,
-            f"{file} has the SHA-256 {found}, and the configuration pins {plan.sha256}",
-            "find out who changed it; if that was you: hector plugin pin " + plan.name,
-            final=True,
-        )

@@ -11,9 +11,9 @@ import pytest
 from hector_plugin_host.launching import launched
 from hector_plugin_host.plan import Limits, PluginPlan
 from hector_plugin_host.premises import Premises
-from hector_plugin_host.start_failed import PluginStartFailed
+from hector_plugin_host.start_failed import ChecksumMismatch, PluginStartFailed
 
-from .conftest import Write, number_in
+from .conftest import UPPER, Write, number_in
 
 SHORT = Limits(start_timeout_s=1.5)
 
@@ -189,6 +189,14 @@ async def test_a_program_with_another_checksum_is_not_run(program: Write, premis
     assert f"and the configuration pins {good}" in str(error)
     assert "this ran" not in str(error)
     assert (error.reason, error.final) == ("PLUGIN_CHECKSUM_MISMATCH", True)
+
+
+async def test_a_script_that_is_another_one_once_it_runs_gets_no_settings(
+    program: Write, premises: Premises
+) -> None:
+    source = "open(__file__, 'a').write('#')\n" + UPPER
+    plan = program(source, sha256=hashlib.sha256(source.encode()).hexdigest())
+    assert isinstance(await failure(plan, premises), ChecksumMismatch)
 
 
 async def test_a_start_that_is_cancelled_leaves_nothing(

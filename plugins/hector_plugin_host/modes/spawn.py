@@ -69,6 +69,7 @@ async def spawned(
                 try:
                     _watch(process, guarded, scratch, premises)
                     await _ready(process, confined, first, begun + plan.limits.start_timeout_s)
+                    await asyncio.to_thread(executable.check_pin, plan)  # an interpreter opens by name
                     process.ready_s = loop.time() - begun
                     yield process
                 finally:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from hector_plugin_host.executable import mismatch
 from hector_plugin_host.guard import MARK
 from hector_plugin_host.plan import PluginPlan
 from hector_plugin_host.security_events import report
@@ -102,7 +103,7 @@ class Confined:
         self._env: Mapping[str, str] = {}
         """What the plugin has to have in its environment beside everything else."""
         self._given: Mapping[str, str] = {}
-        if machine.linux and (tier != "none" or not self._limits.none):
+        if machine.linux and (tier != "none" or not self._limits.none or plan.sha256):
             self._prepare()
 
     async def open(self) -> None:
@@ -138,6 +139,7 @@ class Confined:
 
         Raises:
             SandboxNotHeld: It runs, but not as it should; it has to be ended.
+            ChecksumMismatch: It is not what the plan pins, and does not run.
             OSError: The plugin's program cannot be executed.
         """
         if self._control is None:
@@ -153,6 +155,8 @@ class Confined:
         except ShimFailed as error:
             if error.step == "execute":
                 raise OSError(error.number, error.words, error.filename) from None
+            if error.step == "checksum" and not error.number:
+                raise mismatch(self._plan, error.words) from None
             raise SandboxNotHeld(self._plan.name, f"could not {error}") from None
         self._filtered = self._wanted != "none" or met.asks >= 0
         self._pid, self._census = met.pid, Census(pid, met.pid, filtered=self._filtered)

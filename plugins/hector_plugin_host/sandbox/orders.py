@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hector_plugin_host import executable
 from hector_plugin_host.plan import PluginPlan
 
 from . import landlock, seccomp
@@ -61,6 +62,7 @@ def orders_for(sandbox: Sandbox) -> dict[str, Any]:
         "filter": b"",
         "asks": counts or is_mediated(sandbox),
         "ruleset": b"",
+        "checksum": _checksum(sandbox.plan),
     }
     if here is None or not (confine or counts):
         return orders
@@ -71,6 +73,10 @@ def orders_for(sandbox: Sandbox) -> dict[str, Any]:
         orders["landlock_calls"] = [here.numbers[name] for name in names]
         orders |= _rules(sandbox)
     return orders
+
+
+def _checksum(plan: PluginPlan) -> tuple[str, ...]:
+    return (str(executable.pinned(plan)), plan.sha256.lower()) if plan.sha256 else ()
 
 
 def _filter(sandbox: Sandbox, *, counts: bool, pinned: bool) -> seccomp.Filter:
