@@ -51,7 +51,10 @@ class PluginPages:
         match exchange.steps[2:]:
             case []:
                 check_verb(exchange, "GET", "HEAD")
-                found: object = {"plugins": source.plugins()}
+                whole: dict[str, object] = {"plugins": source.plugins()}
+                if exchange.path == PATH:
+                    whole["passed_over"] = source.passed_over()
+                found: object = whole
             case [name]:
                 check_verb(exchange, "GET", "HEAD")
                 found = next((one for one in source.plugins() if one["name"] == name), None)

@@ -12,6 +12,9 @@ class PluginSource(Protocol):
     def plugins(self) -> Sequence[Shown]:
         """Return how each of them is."""
 
+    def passed_over(self) -> Sequence[str]:
+        """Return what was found and cannot be a plugin, each in a sentence that says why."""
+
     def unwell(self) -> Mapping[str, str]:
         """Return the state of those that are not well, in a word that anybody may know."""
 

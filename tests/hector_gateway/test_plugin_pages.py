@@ -23,6 +23,9 @@ class FakePlugins:
     def plugins(self):
         return [{"name": "up", "state": "failed"}]
 
+    def passed_over(self):
+        return ["there is no folder nopl"]
+
     def unwell(self):
         return {"up": "failed"}
 
@@ -47,7 +50,7 @@ async def asked(gateway: Any, verb: str, path: str, headers: dict[str, str]) -> 
 
 async def test_the_admin_sees_plugins_and_what_they_print(start_gateway: Any) -> None:
     gateway = await start_gateway(auth=KEYS, plugins=FakePlugins())
-    listed = {"plugins": [{"name": "up", "state": "failed"}]}
+    listed = {"plugins": [{"name": "up", "state": "failed"}], "passed_over": ["there is no folder nopl"]}
     assert await asked(gateway, "GET", "/admin/plugins", ADMIN) == (200, listed)
     assert await asked(gateway, "GET", "/admin/plugins/up", ADMIN) == (200, listed["plugins"][0])
     lines = {"lines": [{"text": "last words"}]}

@@ -1,13 +1,21 @@
 """What a manifest asks for, and what becomes of one that cannot be used."""
 
+import json
+import logging
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from click.testing import CliRunner, Result
 
 from hector_config import ConfigInvalid
+from hector_runtime.cli import hector
 from hector_runtime.config import load_config
 from hector_runtime.plugins.checking import check_plugins
+from hector_runtime.plugins.hosting import Plugins
 from hector_runtime.plugins.plans import planned
+from hector_runtime.plugins.showing import ShownPlugins
+from hector_runtime.plugins.trust import sha256_of
 
 TOOL = "tools: {t: {type: 'plugin:up'}}\n"
 FOUND = "plugins: {discovery: {enabled: true}, tool_providers: {up: {config: {level: 3}}}}\n" + TOOL
@@ -133,3 +141,42 @@ def test_usual_folders_need_not_be_there_and_nothing_is_looked_for_unless_it_is_
     (folder / "plugins").rmdir()
     assert warnings(folder, HERE) == []
     assert warnings(folder, "plugins: {discovery: {enabled: false, paths: [./nopl]}}\n") == []
+
+
+def hector_plugin(folder: Path, text: str, *words: str) -> Result:
+    (folder / "hector.yaml").write_text(text)
+    return CliRunner().invoke(hector, ["plugin", *words, "-c", str(folder / "hector.yaml")])
+
+
+async def test_a_process_says_at_its_start_what_it_passed_over_and_shows_it_to_the_admin(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest(folder, type="tool_providr")
+    (folder / "hector.yaml").write_text(HERE)
+    plugins = Plugins(["tool"])
+    with caplog.at_level(logging.WARNING):
+        async with plugins.running(load_config(folder / "hector.yaml", {}).config, cast(Any, None)):
+            (why,) = ShownPlugins(plugins).passed_over()
+    assert "tool_providr" in why
+    (line,) = [one for one in caplog.records if one.msg == "discovery passed over a plugin"]
+    assert line.__dict__["why"] == why
+
+
+def test_what_was_passed_over_stands_below_the_list(folder: Path) -> None:
+    manifest(folder)
+    manifest(folder, "other", type="tool_providr")
+    told = hector_plugin(folder, HERE, "list")
+    assert "tool_providr" in told.stderr.partition("passed over: ")[2], told.output
+    assert "tool_providr" not in told.stdout
+    whole = json.loads(hector_plugin(folder, HERE, "list", "-f", "json").stdout)
+    assert [one["name"] for one in whole["plugins"]] == ["up"]
+    assert "tool_providr" in whole["passed_over"][0]
+
+
+def test_the_pin_of_a_plugin_that_was_found_can_be_pasted(folder: Path) -> None:
+    manifest(folder)
+    printed = hector_plugin(folder, HERE + TOOL, "pin").stdout
+    pinned = f"plugins:\n  tool_providers:\n    up: {{sha256: {sha256_of(folder / 'plugins' / 'up')}}}\n"
+    assert printed == pinned
+    whole = pinned.replace("plugins:\n", "plugins:\n  discovery: {enabled: true}\n") + TOOL
+    assert problems(folder, whole) == []

@@ -32,32 +32,36 @@ Found = dict[str, Any]
 def command(config_file: Path | None, form: str, **options: Any) -> None:
     """List plugins: state, version, restarts, what confines them, and what is wrong with those not well.
 
-    With a config file: those that it declares or that discovery finds, and what refers to them.
+    With a config file: those that it declares or that discovery finds, and what refers to them. What
+    discovery found and cannot use is told after them, each with the reason.
     """
     if config_file is not None:
-        found = attempt(lambda: _declared(config_file))
+        found, passed_over = attempt(lambda: _declared(config_file))
         rows = [("PLUGIN", "KIND", "RUNS", "USED BY"), *map(_declared_row, found)]
     else:
-        found = run(_running(source_of(options)))
+        found, passed_over = run(_running(source_of(options)))
         rows = [("PLUGIN", "STATE", "VERSION", "GEN", "CRASHES", "SANDBOX", "WHY"), *map(_row, found)]
     if form == "json":
-        click.echo(json.dumps({"plugins": found}, ensure_ascii=False, indent=2))
+        both = {"plugins": found, "passed_over": passed_over}
+        click.echo(json.dumps(both, ensure_ascii=False, indent=2))
         return
     for line in _table(rows) if found else ():
         click.echo(line)
     if not found:
         click.echo("No plugins.", err=True)
+    for why in passed_over:
+        click.echo(f"passed over: {why}", err=True)
 
 
-async def _running(source: Source) -> list[Found]:
+async def _running(source: Source) -> tuple[list[Found], list[str]]:
     from .server import client
 
     async with client(source) as server:
-        plugins: list[Found] = (await server.page("/admin/plugins"))["plugins"]
-        return plugins
+        page = await server.page("/admin/plugins")
+        return page["plugins"], page.get("passed_over", [])
 
 
-def _declared(file: Path) -> list[Found]:
+def _declared(file: Path) -> tuple[list[Found], list[str]]:
     """Return what a file says of plugins, without starting any."""
     from hector_config.problem import spelled
     from hector_runtime.config import load_config
@@ -78,12 +82,13 @@ def _declared(file: Path) -> list[Found]:
         for kind, name, _ in config.plugins.entries()
     ]
     declared = {one["name"] for one in found}
-    for name, manifest in catalogue(config.plugins.discovery).manifests.items():
+    there = catalogue(config.plugins.discovery)
+    for name, manifest in there.manifests.items():
         if name not in declared:
             kinds = ", ".join(manifest.says.kinds)
             entry = {"name": name, "kind": kinds, "runs": runs.get(name, ""), "used_by": users.get(name, [])}
             found.append({**entry, "manifest": str(manifest.file)})
-    return found
+    return found, [one.why for one in there.rejected]
 
 
 def _declared_row(one: Found) -> tuple[str, ...]:
@@ -99,7 +104,7 @@ def _row(one: Found) -> tuple[str, ...]:
         str(one["generation"]),
         str(one["restarts"]),
         ", ".join(tiers) or "-",
-        " ".join(one["reason"].split()),
+        " | ".join(line.strip() for line in one["reason"].splitlines()),
     )
 
 

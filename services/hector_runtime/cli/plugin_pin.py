@@ -45,7 +45,7 @@ def command(names: tuple[str, ...], config_file: Path | None, form: str) -> None
 def _pins(config_file: Path | None, names: tuple[str, ...]) -> list[dict[str, Any]]:
     from hector_plugin_host.executable import pinned
     from hector_runtime.config import load_config
-    from hector_runtime.plugins.plans import PluginUnusable, planned
+    from hector_runtime.plugins.plans import VALUES, PluginUnusable, planned
     from hector_runtime.plugins.trust import sha256_of
 
     from .settings import usual_file
@@ -66,7 +66,7 @@ def _pins(config_file: Path | None, names: tuple[str, ...]) -> list[dict[str, An
     return [
         {
             "name": plan.name,
-            "kind": kinds.get(plan.name, ""),
+            "kind": kinds.get(plan.name) or next(key for key, kind in VALUES.items() if kind in plan.kinds),
             "program": str(pinned(plan)),
             "sha256": sha256_of(pinned(plan)),
             "pinned": plan.sha256,
@@ -79,6 +79,6 @@ def _pins(config_file: Path | None, names: tuple[str, ...]) -> list[dict[str, An
 def _lines(found: list[dict[str, Any]]) -> list[str]:
     lines = ["plugins:"] if found else []
     for kind in dict.fromkeys(one["kind"] for one in found):
-        lines.append(f"  {kind or '<kind>'}:")
+        lines.append(f"  {kind}:")
         lines += [f"    {one['name']}: {{sha256: {one['sha256']}}}" for one in found if one["kind"] == kind]
     return lines

@@ -1,6 +1,7 @@
 """Runs the plugins that a process needs, and replaces them as the config changes."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from hector_runtime.config import Config
 
 
+log = logging.getLogger(__name__)
+
+
 class Plugins(Mapping[str, grpc.aio.Channel]):
     """The plugins of a process, as channels by name. Where nothing refers to one, no host is even imported.
 
@@ -31,6 +35,8 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
         self._roles = tuple(roles)
         self.host: PluginHost | None = None
         """None while nothing refers to a plugin."""
+        self.passed_over: tuple[str, ...] = ()
+        """What discovery cannot use, and why."""
         self._running = AsyncExitStack()
         self._renewing: set[asyncio.Task[None]] = set()
 
@@ -64,6 +70,7 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
             PluginUnusable: Something cannot be run as the config has it.
         """
         try:
+            await self._look(config)
             if self._needed(config):
                 from .plans import plans_of
 
@@ -83,6 +90,7 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
             PluginUnusable: Something cannot be run as that config has it.
         """
         config: Config = renewal.config
+        await self._look(config)
         if self.host is None and not self._needed(config):
             return Prepared(_nothing)
         from .plans import plans_of
@@ -108,6 +116,19 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
         """Wait until no plugin has anything under way."""
         if self.host is not None:
             await self.host.drain(limit_s)
+
+    async def _look(self, config: "Config") -> None:
+        """Take note of what discovery finds and cannot use: nobody else might ever hear of it."""
+        before, self.passed_over = self.passed_over, ()
+        if not config.plugins.discovery.enabled:
+            return
+        from .discovery import catalogue
+
+        found = await asyncio.to_thread(catalogue, config.plugins.discovery)
+        self.passed_over = tuple(one.why for one in found.rejected)
+        for why in self.passed_over:
+            if why not in before:
+                log.warning("discovery passed over a plugin", extra={"why": why})
 
     def _needed(self, config: "Config") -> bool:
         return any(one.place.role in self._roles for one in references(config))

@@ -24,6 +24,10 @@ class ShownPlugins:
         host = self._plugins.host
         return [_shown(status) for status in host.status()] if host else []
 
+    def passed_over(self) -> Sequence[str]:
+        """Return what discovery cannot use, each in a sentence."""
+        return self._plugins.passed_over
+
     def unwell(self) -> Mapping[str, str]:
         """Return the state of those that are not well."""
         host = self._plugins.host
