@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from support.databases import SERVERS, database_servers, used_databases
+from support.made_tables import made_tables
 
-__all__ = ["database_servers", "used_databases"]
+__all__ = ["database_servers", "made_tables", "used_databases"]
 
 
 @pytest.fixture(params=["sqlite", *SERVERS])

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import grpc.aio
 import pytest
+from support.made_tables import made_tables
 
 import hector_a2a as a2a
 from hector.agent.v1 import (
@@ -38,6 +39,8 @@ from hector_a2a.parameters import Parameters
 from hector_gateway.config import GatewaySection
 from hector_gateway.room import Border
 from hector_mesh import Call, Context, Principal, current_call
+
+__all__ = ["made_tables"]
 
 SEQ = "hector.seq"
 

@@ -4,8 +4,11 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from support.made_tables import made_tables
 
 from hector_runtime.logs import OURS
+
+__all__ = ["made_tables"]
 
 SWITCHES = ("logThreads", "logProcesses", "logMultiprocessing", "raiseExceptions", "_srcfile")
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from support.databases import SERVERS, DatabaseServer, database_servers, used_databases
+from support.made_tables import made_tables
 
 from hector_store import Database, RunLog, opened
 
-__all__ = ["database_servers", "used_databases"]
+__all__ = ["database_servers", "made_tables", "used_databases"]
 
 DATABASES: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite://{folder}/hector.db",

@@ -38,6 +38,7 @@ from hector_store import (
     opened,
 )
 from hector_store.compiled import ManyRows, Rows
+from hector_store.migrate import migrate
 from hector_store.schema import INLINE_BYTES, metadata
 from hector_store.server import server_of, writer_engine
 from hector_store.server_url import ServerPlace
@@ -47,6 +48,12 @@ DIALECTS: dict[str, Any] = {
     "postgresql": postgresql.asyncpg.dialect,
     "mysql": mysql.aiomysql.dialect,
 }
+
+
+@pytest.fixture(autouse=True)
+def _really_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here gets what other tests get instead of migrations: see `support.made_tables`."""
+    monkeypatch.setattr("hector_store.sqlite_backend.migrate", migrate)
 
 
 def test_the_revisions_known_are_those_that_alembic_finds() -> None:
