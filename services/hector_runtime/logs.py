@@ -40,9 +40,10 @@ ALWAYS = tuple(vars(logging.makeLogRecord({})))
 """What every record has, in this order and before what is given as `extra`."""
 STANDARD = {*ALWAYS, "message", "asctime", "taskName"}
 
-_PLAIN = r"[\w.:/+@%#~*;<>?!&$|{}\[\]^'-]+"
-_plain = re.compile(_PLAIN).fullmatch
-_plain_lines = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*").fullmatch
+_plain = re.compile(r"[\w.:/+@%#~*;<>?!&$|{}\[\]^'-]+").fullmatch
+"""Matches what stands for itself beside a name."""
+_doubtful = re.compile(r"[^A-Za-z0-9_.:/+@%#~*;<>?!&$|{}\[\]^'=, -]").search
+"""Finds what may not: all but that, and but what stands between facts."""
 
 log = logging.getLogger(__name__)
 
@@ -186,11 +187,17 @@ def facts_of(record: logging.LogRecord) -> dict[str, object]:
 
 def _told(facts: Mapping[str, object]) -> str:
     """Return facts, none of which can be taken for two, or for a line of its own."""
-    values = [str(value) for value in facts.values()]
-    together = "\n".join(values)  # mostly there is nothing to be careful with: one look at all of them
-    if not (_plain_lines(together) and together.count("\n") == len(values) - 1):
-        values = [text if _plain(text) else json.dumps(text, ensure_ascii=False) for text in values]
-    return ", ".join([f"{name}={value}" for name, value in zip(facts, values, strict=True)])
+    told = ", ".join([f"{name}={value!s}" for name, value in facts.items()])
+    # Mostly there is nothing to be careful with, as one look at all of them shows.
+    between = len(facts) - 1
+    is_clear = told.count("=") - 1 == told.count(",") == told.count(" ") == between and not _doubtful(told)
+    if is_clear and "=," not in told and told[-1] != "=":
+        return told
+    return ", ".join([f"{name}={_quoted(str(value))}" for name, value in facts.items()])
+
+
+def _quoted(text: str) -> str:
+    return text if _plain(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _handler(file: Path | None, form: Form) -> Gathered:
