@@ -1,4 +1,4 @@
-"""The HTTP server as an ASGI application: which path leads where."""
+"""What answers at an HTTP port: which path leads where."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -15,8 +15,9 @@ from .cards import Cards
 from .config_pages import ConfigPages
 from .cors import Cors
 from .cors_config import CorsConfig
+from .cycle import Cycle
 from .errors import Headers, NoHost, NotForYou, NothingHere, Refusal, WrongVerb
-from .exchange import ClientLeft, Exchange, Receive, Scope, Send
+from .exchange import ClientLeft, Exchange
 from .faults import is_lost, public, reason_in, retry_headers, unexpected
 from .history_pages import HistoryPages
 from .measuring import http_served
@@ -85,11 +86,9 @@ class App:
         self._metrics = metrics.path()
         self._probes = {"/live": probes.live, "/ready": probes.ready, "/health": probes.health}
 
-    async def __call__(self, asgi: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection's request, as ASGI asks for it."""
-        if asgi["type"] != "http":
-            return
-        exchange, begun = Exchange(asgi, receive, send), perf_counter()
+    async def __call__(self, cycle: Cycle) -> None:
+        """Answer one request."""
+        exchange, begun = Exchange(cycle), perf_counter()
         exchange.more_headers = (*self._always, *self._cors.headers(exchange.header(b"origin")))
         if self._health.stopping:  # who asks again asks elsewhere
             exchange.more_headers = (*exchange.more_headers, CLOSE)

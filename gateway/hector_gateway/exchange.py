@@ -1,10 +1,9 @@
-"""One HTTP request and its answer, over plain ASGI."""
+"""What one HTTP request says, and its answer in words."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import orjson
@@ -15,12 +14,11 @@ from hector_a2a.parameters import EXTENSIONS, IDEMPOTENCY_KEY, NAMES, OLD_EXTENS
 from hector_mesh import Principal
 
 from .addresses import is_loopback
+from .cycle import ClientLeft, Cycle
 from .errors import BodyTooLarge, BodyTooSlow, Headers
 from .ids import request_id_of, traceparent_of
 
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+__all__ = ["JSON", "ClientLeft", "Exchange"]
 
 JSON = b"application/json"
 
@@ -43,12 +41,10 @@ class Exchange:
     profile: Profile | None = None
     """Which edition of A2A decides the codes of errors, once it is known which agent is meant."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._scope, self._send = scope, send
-        self.receive = receive
-        self.verb: str = scope["method"]
-        self.path: str = scope["path"]
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+    def __init__(self, cycle: Cycle) -> None:
+        self._cycle = cycle
+        self.verb, self.path = cycle.verb, cycle.path
+        self._headers = dict(cycle.headers)
         self.traceparent = traceparent_of(self.header(b"traceparent"))
         """The client's trace, if it sends one that makes sense."""
         self.request_id = request_id_of(self.header(b"x-request-id"))
@@ -66,7 +62,7 @@ class Exchange:
     @property
     def steps(self) -> list[str]:
         """What stands between the path's slashes. A slash within an id comes encoded."""
-        raw: bytes = self._scope.get("raw_path") or b""
+        raw = self._cycle.raw_path
         if b"%2F" not in raw and b"%2f" not in raw:
             return self.path.removesuffix("/").split("/")[1:]
         return [unquote(step) for step in raw.decode("ascii").removesuffix("/").split("/")[1:]]
@@ -74,22 +70,20 @@ class Exchange:
     @property
     def from_here(self) -> bool:
         """The connection comes from this machine."""
-        client = self._scope.get("client")
+        client = self._cycle.connection.client
         return client is not None and is_loopback(client[0])
 
     @property
     def caller(self) -> str:
         """Whose share of the server this takes: the principal's, or without a credential the address's."""
-        return self.principal.id or str((self._scope.get("client") or ("",))[0])
+        return self.principal.id or (self._cycle.connection.client or ("",))[0]
 
     @property
     def time_s(self) -> float:
         """The time that the answer's Date will say, which may be a second behind the clock."""
-        transport = self._scope.get("hector.transport")
-        if transport is not None:
-            for name, value in transport.get_protocol().server_state.default_headers:
-                if name == b"date":
-                    return parsedate_to_datetime(value.decode()).timestamp()
+        for name, value in self._cycle.always:
+            if name == b"date":
+                return parsedate_to_datetime(value.decode()).timestamp()
         return time.time()
 
     def header(self, name: bytes) -> str | None:
@@ -123,14 +117,12 @@ class Exchange:
 
     def _list(self, name: bytes) -> str:
         """Return all values of a header that may be there several times."""
-        return ", ".join(
-            value.decode("latin-1").strip() for key, value in self._scope["headers"] if key == name
-        )
+        return ", ".join(value.decode("latin-1").strip() for key, value in self._cycle.headers if key == name)
 
     @property
     def names_host(self) -> bool:
         """It says whom it is for, as every request of HTTP/1.1 must."""
-        return b"host" in self._headers or self._scope.get("http_version") != "1.1"
+        return b"host" in self._headers or self._cycle.http_version != "1.1"
 
     def version_said(self) -> str | None:
         """Return the version of A2A that the client names, in a header or in the query.
@@ -139,7 +131,7 @@ class Exchange:
             InvalidParams: It names two.
         """
         said = self.header(b"a2a-version")
-        if b"version" not in self._scope["query_string"].lower():
+        if b"version" not in self._cycle.query_string.lower():
             return said
         asked = self.query("A2A-Version")
         if said and asked and said.split(".")[:2] != asked.strip().split(".")[:2]:
@@ -152,12 +144,11 @@ class Exchange:
     @property
     def query_string(self) -> bytes:
         """What stands behind the question mark."""
-        found: bytes = self._scope["query_string"]
-        return found
+        return self._cycle.query_string
 
     def query(self, name: str) -> str | None:
         """Return a query parameter, of any case, as the last one is written."""
-        text = self._scope["query_string"]
+        text = self._cycle.query_string
         if not text:
             return None
         found = {key.lower(): values[-1] for key, values in parse_qs(text.decode("latin-1")).items()}
@@ -171,7 +162,7 @@ class Exchange:
             BodyTooSlow: It took longer than `within_s` seconds.
             ClientLeft: The client left in the middle of it.
         """
-        if self._scope.get("hector.arrived"):  # with its headers, as most do: there is nothing to wait for
+        if self._cycle.is_arrived:  # with its headers, as most do: there is nothing to wait for
             return await self._body(limit)
         try:
             async with asyncio.timeout(within_s):
@@ -180,42 +171,33 @@ class Exchange:
             raise BodyTooSlow(within_s) from None
 
     async def _body(self, limit: int) -> bytes:
+        cycle = self._cycle
         length = self._headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:
             if int(length) <= LINGER * limit and not self.header(b"expect"):
                 await self._discard(LINGER * limit)
             raise BodyTooLarge(limit)
-        pieces, size = [], 0
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientLeft
-            piece = message.get("body", b"")
-            size += len(piece)
-            if size > limit:
-                if message.get("more_body", False):
-                    await self._discard(LINGER * limit)
-                raise BodyTooLarge(limit)
-            pieces.append(piece)
-            if not message.get("more_body", False):
-                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        body = await cycle.piece()
+        if cycle.is_arrived and len(body) <= limit:
+            return body
+        pieces, size = [body], len(body)
+        while size <= limit:
+            if cycle.is_arrived:
+                return b"".join(pieces)
+            pieces.append(await cycle.piece())
+            size += len(pieces[-1])
+        await self._discard(LINGER * limit)
+        raise BodyTooLarge(limit)
 
     async def _discard(self, most: int) -> None:
         """Read on, for those who hear a refusal only when they have sent everything: most clients do."""
-        more = True
-        while more and most > 0:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientLeft
-            most -= len(message.get("body", b""))
-            more = message.get("more_body", False)
+        while not self._cycle.is_arrived and most > 0:
+            most -= len(await self._cycle.piece())
 
     async def reply(self, status: int, body: bytes, *, kind: bytes = JSON, headers: Headers = ()) -> None:
         """Answer as a whole. A HEAD request gets the headers only."""
-        if status not in (204, 304):
-            headers = (*headers, (b"content-length", str(len(body)).encode()))
-        await self.start(status, kind, headers)
-        await self.send(b"" if self.verb == "HEAD" else body, more=False)
+        self.started, self.status = True, status
+        await self._cycle.answer(status, self._said(kind, headers), body)
 
     async def reply_json(self, status: int, found: object, headers: Headers = ()) -> None:
         await self.reply(status, orjson.dumps(found), kind=self.json, headers=headers)
@@ -223,59 +205,37 @@ class Exchange:
     async def start(self, status: int, kind: bytes, headers: Headers = ()) -> None:
         """Send status and headers; the body follows."""
         self.started, self.status = True, status
-        named = ((b"content-type", kind),) if kind else ()
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    *named,
-                    (b"x-request-id", self.request_id.encode()),
-                    _PLAIN,
-                    *self.more_headers,
-                    *headers,
-                ],
-            }
-        )
+        await self._cycle.begin(status, self._said(kind, headers))
 
     async def send(self, body: bytes, *, more: bool) -> None:
-        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        await self._cycle.send(body, more=more)
 
     def send_at_once(self, body: bytes) -> bool:
         """Send a piece of the body if that takes no waiting; false: the client does not read."""
-        sending: Any = self._send({"type": "http.response.body", "body": body, "more_body": True})
-        try:
-            sending.send(None)
-        except StopIteration:
-            return True
-        sending.close()
-        return False
+        return self._cycle.send_at_once(body)
+
+    def _said(self, kind: bytes, headers: Headers) -> Headers:
+        named = ((b"content-type", kind),) if kind else ()
+        asked = (b"x-request-id", self.request_id.encode())
+        return (*named, asked, _PLAIN, *self.more_headers, *headers)
 
     def tell_of_leaving(self, tell: Callable[[], None]) -> None:
         """Call `tell` when the client closes the connection, until `tell_no_more`."""
-        leaving = self._scope.get("hector.leaving")
-        if leaving is None:
-            return
-        leaving.append(tell)
-        if self._scope["hector.transport"].is_closing():
+        cycle = self._cycle
+        cycle.connection.leaving.append(tell)
+        if cycle.transport.is_closing():
             asyncio.get_running_loop().call_soon(tell)
 
     def tell_no_more(self, tell: Callable[[], None]) -> None:
-        leaving = self._scope.get("hector.leaving")
-        if leaving and tell in leaving:
+        leaving = self._cycle.connection.leaving
+        if tell in leaving:
             leaving.remove(tell)
 
     def drop(self) -> None:
         """Cut the connection, whatever is still on its way."""
-        transport = self._scope.get("hector.transport")
-        if transport is not None:
-            transport.abort()
+        self._cycle.transport.abort()
 
 
 def _fits(name: str, text: str) -> bool:
     """Say whether metadata can hold what a header says; an empty key is none that anybody means."""
     return text.isascii() and text.isprintable() and (bool(text) or name != IDEMPOTENCY_KEY)
-
-
-class ClientLeft(Exception):
-    """The client closed the connection; there is nobody to answer."""

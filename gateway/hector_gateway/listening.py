@@ -16,6 +16,7 @@ from uvicorn.server import Server as UvicornServer
 from hector_mesh.occupant import occupant
 
 from .config import LimitsConfig, ServerConfig
+from .cycle import Serve
 from .errors import CannotServe
 from .measuring import CONNECTIONS
 from .protocol import Protocol
@@ -134,7 +135,7 @@ def places(server: ServerConfig, sharing: Sharing = Sharing.NOBODY) -> Iterator[
 
 @asynccontextmanager
 async def serving_http(
-    app: Any,
+    app: Serve,
     place: socket.socket,
     *,
     drain_s: float,
@@ -147,7 +148,7 @@ async def serving_http(
     The server that is given stops as soon as its `should_exit` is set: so several begin to at once.
 
     Args:
-        app: An ASGI application.
+        app: What answers requests.
         place: Where to listen.
         drain_s: How long answers in flight may take at the end.
         limits: What clients may take.
@@ -156,7 +157,7 @@ async def serving_http(
     """
     limits = limits or LimitsConfig()
     config = Config(
-        app,
+        app,  # which Protocol alone calls, and not as ASGI has it
         http=partial(Protocol, limits=limits),  # type: ignore[arg-type]  # called like a class
         ws="none",
         loop="none",

@@ -6,8 +6,11 @@ import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 import orjson
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hector_mesh import status_of
@@ -15,9 +18,9 @@ from hector_mesh.flag import Flag
 from hector_mesh.metrics import ERRORS
 
 from .config import LimitsConfig
+from .cycle import Cycle
 from .errors import Busy, HeadersTooLarge, HeadersTooSlow, NotHttp, Refusal
 from .faults import http_error, retry_headers
-from .joined import Joined
 from .open_files import most_connections
 
 log = logging.getLogger(__name__)
@@ -34,21 +37,25 @@ class Protocol(HttpToolsProtocol):
 
     # Beside them, the dictionary of what uvicorn has takes a fifth: up to thirty share their names.
     __slots__ = (
-        *("_expects_headers", "_header_timer", "_is_last", "_leaving", "_limits"),
-        *("_refused", "_unread_bytes"),
+        *("_expects_headers", "_header_bytes", "_header_timer", "_is_last", "_limits", "_refused"),
+        *("_rested_at", "_unread_bytes", "leaving"),
     )
+
+    cycle: Cycle | None  # type: ignore[assignment]  # ours, as far as uvicorn uses it
 
     def __init__(self, *, limits: LimitsConfig, **more: Any) -> None:
         super().__init__(**more)
         self.pipeline = _Pipeline()  # type: ignore[assignment]  # as far as it is used
         self._limits = limits
         self._header_timer: asyncio.TimerHandle | None = None
-        self._unread_bytes = 0
-        """Of headers that are not complete."""
+        self._unread_bytes = self._header_bytes = 0
+        """Of headers that are not complete, and of those that are."""
+        self._rested_at = 0.0
+        """Since when nothing is asked, in seconds of the loop."""
         self._expects_headers, self._refused = True, False
         self._is_last = False
         """The server leaves: the next answer here is the last one."""
-        self._leaving: list[Callable[[], None]] = []
+        self.leaving: list[Callable[[], None]] = []
         """Who is told when the client closes the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
@@ -62,8 +69,17 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
-        super().connection_lost(exc)
-        for tell in tuple(self._leaving):
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        if self.cycle is not None:
+            self.cycle.leave()
+            self.cycle = None  # they know each other: a circle that only the collector would break
+        self.pipeline.clear()
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does; it knows us
+        for tell in tuple(self.leaving):
             tell()
 
     def data_received(self, data: bytes) -> None:
@@ -71,7 +87,12 @@ class Protocol(HttpToolsProtocol):
             return
         if self._expects_headers:
             self._unread_bytes += len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse(NotHttp())
+        except httptools.HttpParserUpgrade:
+            log.warning("upgrade of a connection was not granted")
         if self._expects_headers and self._unread_bytes and not self._refused:
             # Nobody knows yet how long the header is that does not end.
             if self._unread_bytes > self._limits.max_header_size:
@@ -80,38 +101,89 @@ class Protocol(HttpToolsProtocol):
                 self._wait_for_headers()
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["hector.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
-        self.scope["hector.leaving"] = self._leaving  # type: ignore[typeddict-unknown-key]
+        self.url = b""
+        self.headers, self._header_bytes = [], 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+        self._header_bytes += len(name) + len(value) + 4
 
     def on_headers_complete(self) -> None:
         self._expects_headers, self._unread_bytes = False, 0
-        self._stop_waiting()
-        limits, headers = self._limits, self.headers
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in headers)
-        if size > limits.max_header_size:
+        if self._header_timer is not None:
+            self._stop_waiting()
+        limits = self._limits
+        if len(self.url) + self._header_bytes > limits.max_header_size:
             self._too_large()
-        elif len(headers) > limits.max_headers:
+        elif len(self.headers) > limits.max_headers:
             self._refuse(HeadersTooLarge(f"{limits.max_headers} lines", "max_headers"))
         elif not self._refused:
-            before = self.cycle
-            super().on_headers_complete()
-            if self.cycle is not None and self.cycle is not before:
-                if self._is_last:
-                    self.cycle.keep_alive = False
-                self.cycle.message_event = Flag()  # type: ignore[assignment]  # smaller, and nobody waits yet
-                if self.scope["method"] != "HEAD":
-                    self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]  # as far as used
+            self._begin()
+
+    def _begin(self) -> None:
+        """Let a request be answered, or wait until the one before it is."""
+        parser, before = self.parser, self.cycle
+        url, version = httptools.parse_url(self.url), parser.get_http_version()
+        path = url.path.decode("ascii")
+        cycle = self.cycle = Cycle(
+            self,
+            parser.get_method().decode("ascii"),
+            unquote(path) if "%" in path else path,
+            url.path,
+            url.query or b"",
+            version,
+            self.headers,
+            self.server_state.default_headers,
+            keep_alive=version != "1.0" and parser.should_keep_alive() and not self._is_last,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
+
+    def _start_asgi_task(self, cycle: Cycle, app: Any) -> None:  # type: ignore[override]  # ours
+        task = self.loop.create_task(cycle.run(app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def on_body(self, body: bytes) -> None:
-        if not self._refused:
-            super().on_body(body)
+        cycle = self.cycle
+        if cycle is None or self._refused or cycle.response_complete:
+            return
+        if cycle.take(body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._expects_headers, self._unread_bytes = True, 0
-        self.scope["hector.arrived"] = True  # type: ignore[typeddict-unknown-key]
-        if not self._refused:
-            super().on_message_complete()
+        if self.cycle is not None and not self._refused:
+            self.cycle.arrived()
+
+    def on_response_complete(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())  # type: ignore[arg-type]
+            return
+        self._rested_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._close_after(self.timeout_keep_alive)
+
+    def _close_after(self, seconds: float) -> None:
+        # One timer for many requests: most are followed by another one before it is over.
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self._close_rested)
+
+    def _close_rested(self) -> None:
+        self.timeout_keep_alive_task = None
+        left_s = self._rested_at + self.timeout_keep_alive - self.loop.time()
+        if self._unread_bytes or self.cycle is None or not self.cycle.response_complete:
+            return  # the next answer waits anew
+        if left_s > 0:
+            self._close_after(left_s)
+        else:
+            self.transport.close()
 
     def shutdown(self) -> None:
         """Let the connection end: with its answer, or in a moment, for a request may be on its way.
@@ -122,15 +194,11 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.loop.call_later(LINGER_S, self._close_idle)
         else:
-            super().shutdown()
+            self.cycle.keep_alive = False
 
     def _close_idle(self) -> None:
         if not self._unread_bytes and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        """Say in our own words that this is no request."""
-        self._refuse(NotHttp())
 
     def _wait_for_headers(self) -> None:
         self._header_timer = self.loop.call_later(self._limits.header_timeout, self._too_slow)
@@ -159,12 +227,11 @@ class Protocol(HttpToolsProtocol):
         log.warning("connection was refused", extra={"reason": error.reason, "status": error.status})
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            of_its_body = cycle.scope is self.scope and not self._expects_headers
+            of_its_body = cycle.headers is self.headers and not self._expects_headers
             if not of_its_body or cycle.response_started or self.pipeline:
                 self.transport.close()  # in the middle of another answer, this would be read as a part of it
                 return
-            cycle.disconnected = True  # this is the answer
-            cycle.message_event.set()
+            cycle.leave()  # this is the answer
         status = status_of(error)
         body = orjson.dumps(http_error(status, secrets.token_hex(8), error.status))
         headers = (*error.headers, *retry_headers(status))

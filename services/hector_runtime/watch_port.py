@@ -1,13 +1,16 @@
 """A port for those who watch: probes and metrics of one process, whichever roles it has."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hector_mesh import Health, metrics
 
 from .metrics_config import MetricsConfig
+
+if TYPE_CHECKING:
+    from hector_gateway.cycle import Cycle
 
 Answer = tuple[int, bytes, bytes]
 """Status, content type, body."""
@@ -19,7 +22,7 @@ PLAIN = b"text/plain; charset=utf-8"
 
 
 class WatchPort:
-    """An ASGI application that answers GET and nothing else."""
+    """Answers GET and nothing else."""
 
     def __init__(self, config: MetricsConfig, health: Health) -> None:
         self._health = health
@@ -34,24 +37,17 @@ class WatchPort:
         if config.enabled:
             self._pages[config.endpoint] = self._metrics
 
-    async def __call__(
-        self,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, cycle: "Cycle") -> None:
         """Answer one request."""
-        page = self._pages.get(scope["path"])
+        page = self._pages.get(cycle.path)
         if page is None:
             status, kind, body = 404, PLAIN, f"there is: {', '.join(self._pages)}\n".encode()
-        elif scope["method"] not in ("GET", "HEAD"):
+        elif cycle.verb not in ("GET", "HEAD"):
             status, kind, body = 405, PLAIN, b"use GET\n"
         else:
-            accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+            accept = next((value for name, value in cycle.headers if name == b"accept"), b"")
             status, kind, body = await page(accept.decode("latin-1"))
-        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await cycle.answer(status, ((b"content-type", kind),), body)
 
     def reasons(self) -> Sequence[str] | None:
         """Return why this process should get no requests; None: it is leaving."""

@@ -1,0 +1,254 @@
+"""One request on a connection, and the way of its answer: what uvicorn calls a cycle, without ASGI."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from .errors import Headers
+
+log = logging.getLogger(__name__)
+
+BODILESS = frozenset({204, 304})
+"""Statuses of answers that have no body, and say nothing of its length."""
+
+
+class ClientLeft(Exception):
+    """The client closed the connection; there is nobody to answer."""
+
+
+class Connection(Protocol):
+    """Where a request came from."""
+
+    transport: asyncio.Transport
+    flow: FlowControl
+    client: tuple[str, int] | None
+    leaving: list[Callable[[], None]]
+    """Who is told when the client closes the connection."""
+
+    def on_response_complete(self) -> None:
+        """Go on with what was asked meanwhile."""
+
+
+class Cycle:
+    """What is asked, its body as it arrives, and the means to answer it once, as a whole or piece by piece.
+
+    An answer's head leaves with the beginning of its body, for uvloop makes a system call of each write.
+    """
+
+    __slots__ = (
+        "_body",
+        "_chunked",
+        "_flow",
+        "_head",
+        "_invited",
+        "_waiter",
+        "always",
+        "connection",
+        "disconnected",
+        "headers",
+        "http_version",
+        "is_arrived",
+        "keep_alive",
+        "path",
+        "query_string",
+        "raw_path",
+        "response_complete",
+        "response_started",
+        "transport",
+        "verb",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        verb: str,
+        path: str,
+        raw_path: bytes,
+        query_string: bytes,
+        http_version: str,
+        headers: list[tuple[bytes, bytes]],
+        always: Sequence[tuple[bytes, bytes]],
+        *,
+        keep_alive: bool,
+    ) -> None:
+        self.connection, self.transport, self._flow = connection, connection.transport, connection.flow
+        self.verb, self.path, self.raw_path, self.query_string = verb, path, raw_path, query_string
+        self.http_version, self.headers, self.always = http_version, headers, always
+        self.keep_alive = keep_alive
+        self.is_arrived = self.disconnected = self._invited = False
+        self.response_started = self.response_complete = False
+        self._body = self._head = b""
+        self._chunked = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def run(self, serve: Callable[["Cycle"], Awaitable[None]]) -> None:
+        """Have it answered. An answer that is not whole ends with a broken connection."""
+        try:
+            await serve(self)
+        except Exception as error:  # the border: nobody above could answer, and other requests go on
+            log.error("request could not be served", exc_info=error)
+        finally:
+            if not (self.response_complete or self.disconnected or self.transport.is_closing()):
+                if self.response_started:
+                    self.close()
+                else:
+                    plain = (b"content-type", b"text/plain; charset=utf-8")
+                    await self.answer(500, (plain, (b"connection", b"close")), b"Internal Server Error")
+
+    # What arrives
+
+    def take(self, piece: bytes) -> int:
+        """Keep a piece of the body, and return how many bytes nobody has read yet."""
+        self._body += piece
+        self._wake()
+        return len(self._body)
+
+    def arrived(self) -> None:
+        """Take note that the body is whole."""
+        self.is_arrived = True
+        self._wake()
+
+    def leave(self) -> None:
+        """Take note that the client is gone."""
+        if not self.response_complete:
+            self.disconnected = True
+        self._wake()
+
+    async def piece(self) -> bytes:
+        """Return what has come of the body since the last time; `is_arrived` says whether that is all.
+
+        Raises:
+            ClientLeft: Nothing more comes.
+        """
+        if not (self.is_arrived or self._body or self.disconnected):
+            self._invite()
+            self._flow.resume_reading()
+            waiter = self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+        if self.disconnected or self.response_complete:
+            raise ClientLeft
+        piece, self._body = self._body, b""
+        if self._flow.read_paused:
+            self._flow.resume_reading()
+        return piece
+
+    def _invite(self) -> None:
+        """Let the body come, where the client waits to be told."""
+        expects = any(name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers)
+        if expects and not self._invited:
+            self._invited = True
+            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # The answer
+
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send all of it. A HEAD request gets the headers only."""
+        if self._flow.write_paused:
+            await self._room()
+        if self.disconnected:
+            return
+        if status in BODILESS:
+            self._begin(status, headers, b"\r\n")
+            body = b""
+        else:
+            self._begin(status, headers, b"content-length: %d\r\n\r\n" % len(body))
+        self._write(b"" if self.verb == "HEAD" else body)
+        self._complete()
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        """Begin an answer that comes in pieces."""
+        if self._flow.write_paused:
+            await self._room()
+        if not self.disconnected:
+            self._chunked = self.verb != "HEAD"
+            self._begin(status, headers, b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n")
+
+    async def send(self, piece: bytes, *, more: bool) -> None:
+        """Send a piece, and the end behind the last one."""
+        if self._flow.write_paused:
+            await self._room()
+        if self.disconnected:
+            return
+        self._write(self._chunk(piece, more=more))
+        if not more:
+            self._complete()
+
+    def send_at_once(self, piece: bytes) -> bool:
+        """Send a piece if that takes no waiting; false: the client does not read."""
+        if self._flow.write_paused and not self.disconnected:
+            return False
+        if not self.disconnected:
+            self._write(self._chunk(piece, more=True))
+        return True
+
+    def close(self) -> None:
+        """Close the connection once everything was sent."""
+        if self._head:
+            self._write(b"")
+        self.transport.close()
+
+    async def _room(self) -> None:
+        """Wait until the client reads on, or leaves."""
+        if not self.disconnected:
+            await self._flow.drain()
+
+    def _begin(self, status: int, headers: Headers, end: bytes) -> None:
+        """Make the head, and keep it for what follows."""
+        if self.response_started:
+            raise RuntimeError("the answer has begun already")
+        self.response_started = True
+        lines, said = [STATUS_LINE[status]], b""
+        for name, value in (*self.always, *headers):
+            if name == b"connection":  # which is to be closed: nothing else is said of it
+                self.keep_alive = False
+                continue
+            lines += (name, b": ", value, b"\r\n")
+            said += value
+        if b"\n" in said or b"\r" in said or b"\0" in said:
+            raise RuntimeError("a header holds what would end it")
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines.append(end)
+        self._head = b"".join(lines)
+
+    def _chunk(self, piece: bytes, *, more: bool) -> bytes:
+        if not self._chunked:
+            return b""
+        chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+        return chunk if more else chunk + b"0\r\n\r\n"
+
+    def _write(self, data: bytes) -> None:
+        """Send data behind what was kept for it.
+
+        What is written to a connection that broke is lost, as it would be a moment later: uvloop says so
+        before it says that the connection broke.
+        """
+        if self._head:
+            data, self._head = self._head + data, b""
+        try:
+            self.transport.write(data)
+        except RuntimeError:
+            if not self.transport.is_closing():
+                raise
+
+    def _complete(self) -> None:
+        self.response_complete = True
+        self._wake()
+        if not self.keep_alive:
+            self.transport.close()
+        self.connection.on_response_complete()
+
+
+Serve = Callable[[Cycle], Awaitable[None]]
+"""What answers requests: an application."""
