@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import AsyncIterator, Sequence
 
-from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from hector.common.v1 import Tool
@@ -22,7 +21,7 @@ from hector.tool.v1 import (
     ToolProviderStub,
 )
 from hector_config.plugin_word import PluginWord
-from hector_mesh import Context, Mesh, current_call, streaming
+from hector_mesh import Context, Mesh, current_call, info_of, streaming
 from hector_tool.config import ToolConfig
 from hector_tool.errors import ToolNotFound
 from hector_tool.output import capped
@@ -33,6 +32,8 @@ LIST_S = 5.0
 """How long a list of tools is waited for; agents go on with what was listed before."""
 AWAY_LIST_S = 0.2
 """The same where the last one did not come."""
+STOPPED = "PLUGIN_TIMED_OUT"
+"""The reason that its host gives where it ended a call at its deadline."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -154,8 +155,10 @@ class PluginTools(ToolProviderServicer):
         return response
 
     def _timed_out(self, tool: str, error: AioRpcError) -> ExecuteToolResponse:
-        """Return what the model is told where the entry's own limit ended a call; else let the error pass."""
-        left = current_call.get().remaining()
-        if error.code() is not StatusCode.DEADLINE_EXCEEDED or (left is not None and left <= 0):
+        """Return what the model is told where a limit ended a call, not its caller; else raise the error."""
+        left, info = current_call.get().remaining(), info_of(error)
+        if info.reason != STOPPED or (left is not None and left <= 0):
             raise error
-        return ExecuteToolResponse(error=f"{tool} was stopped after {self._config.timeout:g} s.")
+        # The entry's own limit, or the plugin's security.timeout, whichever came first.
+        limit_s = float(info.metadata["timeout_s"])
+        return ExecuteToolResponse(error=f"{tool} was stopped after {limit_s:g} s.")
