@@ -26,8 +26,6 @@ class Creation(NamedTuple):
     kept: Kept = NOTHING_KEPT
 
 
-_COLUMNS = tuple(column.name for column in runs.columns if column is not runs.c.folded)
-_INSERT = ManyRows(insert(runs).values({name: bindparam(name) for name in _COLUMNS}), _COLUMNS)
 _LAST_POSITION = Rows(
     select(func.max(runs.c.context_position)).where(
         runs.c.app == bindparam("app"),
@@ -85,8 +83,7 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
         written.append(creation)
         position = _next_position(connection, run, positions)
         next_seq = events.add(run.app, creation.run_id, 1, creation.events, time_us)
-        row = _row(creation, position, next_seq, time_us)
-        rows.append(tuple([row[column] for column in _COLUMNS]))
+        rows.append(tuple(_row(creation, position, next_seq, time_us).values()))
         if run.pushes:
             placed.append((creation.run_id, run.pushes))
         if creation.kept is not NOTHING_KEPT:
@@ -129,6 +126,7 @@ def _earlier(connection: Connection, run: NewRun) -> tuple[Created, str] | None:
 
 
 def _row(creation: Creation, position: int, next_seq: int, time_us: int) -> dict[str, object]:
+    """Return a run's columns, in the order of its table: the database's driver gets them like this."""
     run = creation.run
     return {
         "id": creation.run_id,
@@ -151,7 +149,6 @@ def _row(creation: Creation, position: int, next_seq: int, time_us: int) -> dict
         "lease_until": time_us + int(run.lease_s * 1_000_000) if run.lease_s else 0,
         "wake_at": run.wake_at_us,
         "deadline": run.deadline_us,
-        "due": run.due_us or time_us,
         "attempt": 0,
         "next_seq": next_seq,
         "idempotency_key": run.idempotency_key or None,
@@ -161,4 +158,9 @@ def _row(creation: Creation, position: int, next_seq: int, time_us: int) -> dict
         "strategy_version": run.strategy_version,
         "view": run.view,
         "strategy_state": run.strategy_state,
+        "due": run.due_us or time_us,
     }
+
+
+_COLUMNS = tuple(_row(Creation(NewRun("", "", ""), "", ()), 0, 0, 0))
+_INSERT = ManyRows(insert(runs).values({name: bindparam(name) for name in _COLUMNS}), _COLUMNS)

@@ -53,6 +53,16 @@ _LEAST_SPACE_BYTES = 64 * 1024
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
+def _as_it_is(value: bool | bytes | None) -> Any:
+    return value
+
+
+# sqlite3 binds these as they are, but not before it has looked in vain for somebody who converts them: that
+# takes five times as long as being told.
+for _kind in (bool, bytes, type(None)):
+    sqlite3.register_adapter(_kind, _as_it_is)
+
+
 def writer_engine(place: Place, busy_s: float) -> Engine:
     """Return the engine of the one writer: a transaction takes the write lock when it begins."""
     if place.file is None:
