@@ -14,6 +14,7 @@ from .errors import StillAtWork
 from .following import place_in
 from .idempotency import Earlier, Once, heard, once_of
 from .ledger import events_of, state_of, task_of
+from .packing import unpack
 from .run import Run
 from .runs import Runs
 from .subscriptions import Subscriptions
@@ -140,5 +141,5 @@ def _sent(events: Sequence[EventRow]) -> "a2a.Message":
     message = a2a.Message()
     for event in events_of(events):
         if event.WhichOneof("event") == "message_sent":
-            event.message_sent.message.Unpack(message)
+            unpack(event.message_sent.message, message)
     return message

@@ -15,7 +15,7 @@ from hector.reasoning.v1 import Observation, ProcessIterationRequest, ProcessIte
 from hector.tool.v1 import ExecuteToolResponse, RequireInput
 
 from .conversation import result_of
-from .ledger import packed
+from .packing import packed
 
 SCHEMA, DETAILS = "hector.schema", "hector.details"
 """Where a question's message has the JSON Schema of its answer, and what a user interface may show."""

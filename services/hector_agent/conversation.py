@@ -23,6 +23,8 @@ from hector.common.v1 import (
 )
 from hector_a2a.json_out import encode
 
+from .packing import unpack
+
 LOST = "This call was interrupted; nothing is known of its result."
 
 
@@ -43,20 +45,20 @@ def messages_of(events: Iterable[RunEvent]) -> list[Message]:
         if kind == "message_received":
             _break_off(told, text)
             incoming = a2a.Message()
-            event.message_received.message.Unpack(incoming)
+            unpack(event.message_received.message, incoming)
             if not answers_call:  # else it is the result of a tool
                 told.append(from_a2a(incoming))
             answers_call = False
         elif kind == "status_changed" and not answers_call and _asks(event):
             _break_off(told, text)
             question = a2a.Message()
-            event.status_changed.message.Unpack(question)
+            unpack(event.status_changed.message, question)
             told.append(from_a2a(question))
         elif kind == "turn_parked":
             answers_call = bool(event.turn_parked.calls or event.turn_parked.in_doubt)
         elif kind == "message_sent":
             outgoing = a2a.Message()
-            event.message_sent.message.Unpack(outgoing)
+            unpack(event.message_sent.message, outgoing)
             told.append(from_a2a(outgoing))
         elif kind == "text_appended":
             if not event.text_appended.append:

@@ -3,12 +3,11 @@
 import uuid
 from collections.abc import Iterable
 
-from google.protobuf.any_pb2 import Any as AnyMessage
-
 import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_UNSPECIFIED, OwnerChanged, RunError, RunEvent, RunState, StatusChanged
 from hector_store import EventRow, RunChanges, RunLog, RunRow, readable
 
+from .packing import packed
 from .run import event_of, row_of
 from .view import TASK_STATES, fold, listed_after, new_task
 
@@ -62,13 +61,6 @@ def ended(task: "a2a.Task", state: "RunState.ValueType", error: RunError) -> Sta
     told.parts.add(text=error.message)
     changed.message.CopyFrom(packed(told))
     return changed
-
-
-def packed(message: "a2a.Message | a2a.Artifact") -> AnyMessage:
-    """Return an A2A message, or an artifact, as events hold it."""
-    found = AnyMessage()
-    found.Pack(message)
-    return found
 
 
 async def close_abandoned(log: RunLog, row: RunRow, worker: str, change: StatusChanged, reason: str) -> None:

@@ -22,6 +22,7 @@ from .feed import Cursor
 from .idempotency import Once
 from .lease import Lease
 from .ledger import events_of, state_of
+from .packing import pack
 from .run import IN_DOUBT, Also, Place, Run, row_of
 from .sessions.errors import TurnInProgress
 from .tail import Reader
@@ -245,7 +246,7 @@ def received(message: "a2a.Message", call: Call, beside: Beside, once: Once | No
     """
     event = RunEvent()
     said = event.message_received
-    said.message.Pack(message)
+    pack(said.message, message)
     if call.principal.roles:
         said.roles.extend(sorted(call.principal.roles))
     if beside.metadata:

@@ -42,8 +42,8 @@ from .conversation import from_a2a
 from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
 from .growing import OpenText
-from .sessions.scopes import OF_USER, kept_of, lasting, tells
-from .view import FINAL, INTERRUPTED, NAMES, fold, listed, listed_after, state_of
+from .sessions.scopes import CHANGING, KEPT, OF_USER, kept_of, lasting
+from .view import FINAL, INTERRUPTED, NAMES, TOLD, fold, listed, listed_after, state_of
 
 if TYPE_CHECKING:
     from .lease import Lease
@@ -56,6 +56,8 @@ OPENING_ROUNDS = 3
 """Rounds of the event loop that do not count as waiting, as of `asyncio.sleep(0)`."""
 DECIDES_S = 0.001
 """How long an agent may think about whether its answer is a task, where somebody needs to know at once."""
+MOST_UNFOLDED = 64
+"""Events that wait for somebody to look at what they say of artifacts: readers of a stream never do."""
 PARKED = INTERRUPTED | {RUN_STATE_WAITING}
 """States of runs that nobody works on."""
 IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
@@ -102,7 +104,9 @@ class Run:
         self, log: RunLog, place: Place, task: "a2a.Task", next_seq: int, feed: Feed | None = None
     ) -> None:
         self.place = place
-        self.task = task
+        self._task = task
+        self._unfolded: list[RunEvent] = []
+        """What was said since somebody looked at the task, but for its state and its messages."""
         self.feed = feed or Feed(next_seq)
         self.state: RunState.ValueType = RUN_STATE_UNSPECIFIED
         self._log = log
@@ -160,6 +164,13 @@ class Run:
         """Somebody was told that there is a task."""
 
     @property
+    def task(self) -> "a2a.Task":
+        """The task as last committed."""
+        if self._unfolded:
+            self._fold_rest()
+        return self._task
+
+    @property
     def over(self) -> bool:
         """The run has reached a state that it never leaves."""
         return self.state in FINAL
@@ -199,7 +210,7 @@ class Run:
 
     def said(self) -> list[Message]:
         """Return what the user said to start the run."""
-        return [from_a2a(message) for message in self.task.history]
+        return [from_a2a(message) for message in self._task.history]
 
     def snapshot(self) -> tuple["a2a.Task", Cursor]:
         """Return the task as last committed, and the cursor of a reader that has it."""
@@ -379,21 +390,25 @@ class Run:
             elif last and self._growing:
                 ended = TextAppended(artifact_id=self._growing, append=True, last=True)
                 events = [RunEvent(text_appended=ended), *events]
-            telling = tells(events)
-            if telling:
+            kinds = _kinds(events)
+            if not CHANGING.isdisjoint(kinds):
                 events = lasting(events)
+                kinds = _kinds(events)
             if not events and also is NOTHING_ELSE and self.draft is None:
                 return
-            state = state_of(events)
-            changes = self._changes(events, state, strategy, is_task)
+            tells = not TOLD.isdisjoint(kinds)
+            state = state_of(events) if tells else None
+            changes = self._changes(events if tells else (), state, strategy, is_task)
             if state in INTERRUPTED:
                 changes = changes._replace(worker="", due_us=NEVER)
             if also.until_us is not None:
                 changes = changes._replace(worker="", due_us=also.until_us, wake_at_us=also.until_us % NEVER)
-            rows = [row_of(event) for event in events]
+            rows = [
+                NewEvent(kind, event.SerializeToString()) for kind, event in zip(kinds, events, strict=True)
+            ]
             was_draft = self.draft is not None
             try:
-                kept = self._kept(events) if telling else NOTHING_KEPT
+                kept = NOTHING_KEPT if KEPT.isdisjoint(kinds) else self._kept(events)
                 committed = await self._commit(rows, changes, also, kept)
             except HectorError as error:
                 # Of a draft's two transactions the first is done when it is a draft no more.
@@ -428,7 +443,7 @@ class Run:
         for name, value in zip(changes._fields, changes, strict=True):
             if value is not None:
                 changed[name] = value
-        whole = new._replace(**{"view": listed(self.task), **changed})
+        whole = new._replace(**{"view": listed(self._task), **changed})
         created = await self._log.create(whole, [*first, *rows], kept)
         self._written_down(created.time_us)
         if also is not NOTHING_ELSE:
@@ -454,7 +469,7 @@ class Run:
         """Be no draft any more, and let whoever waits for that know."""
         self.draft = None
         time = _time_of(time_us)
-        self.task.status.timestamp.CopyFrom(time)
+        self._task.status.timestamp.CopyFrom(time)
         if self.begun is not None:
             self.begun[0].status.timestamp.CopyFrom(time)
         opened, self.opened = self.opened, None  # it knows the run: a circle, if it were kept
@@ -466,13 +481,22 @@ class Run:
         self._next_seq = next_seq
         if state is not None:
             self.state = state
-        fold(self.task, events)
+        told: list[RunEvent] = []
+        for event in events:
+            (told if event.WhichOneof("event") in TOLD else self._unfolded).append(event)
+        fold(self._task, told)
+        if len(self._unfolded) > MOST_UNFOLDED:
+            self._fold_rest()
         self.feed.publish(events)
         if self._open is not None:
             self.feed.show(self._open)
             self._flush_in(FLUSH_S)  # what came while a draft was written has no timer yet
         if self.committed is not None:
             self.committed(self.place.run)
+
+    def _fold_rest(self) -> None:
+        said, self._unfolded = self._unfolded, []
+        fold(self._task, said)
 
     async def _catch_up(self, doubted_chars: int) -> None:
         """Take what is in the log after all. Nobody else writes there, so it is what was in doubt."""
@@ -513,7 +537,7 @@ class Run:
         return RunChanges(
             state=None if state is None else NAMES[state],
             is_task=is_task,
-            view=listed_after(self.task, events),
+            view=listed_after(self._task, events),
             strategy_name=name,
             strategy_version=version,
             strategy_state=data,
@@ -552,7 +576,11 @@ def event_of(row: EventRow) -> RunEvent:
 
 def row_of(event: RunEvent) -> NewEvent:
     """Return a new event as the log keeps it. It has no place yet: that stands in columns, not in here."""
-    return NewEvent(kind=event.WhichOneof("event") or "", payload=event.SerializeToString())
+    return NewEvent(event.WhichOneof("event") or "", event.SerializeToString())
+
+
+def _kinds(events: Sequence[RunEvent]) -> list[str]:
+    return [event.WhichOneof("event") or "" for event in events]
 
 
 def _tell(outcome: "asyncio.Future[None]", write: "asyncio.Task[None]") -> None:

@@ -33,9 +33,10 @@ from .commands.wishes import wishes_of
 from .elsewhere import Elsewhere
 from .ends import is_fenced
 from .lease import Lease
-from .ledger import ended, events_of, packed
+from .ledger import ended, events_of
 from .measuring import CLAIMED, TAKEN_OVER, buried
 from .opening import owned
+from .packing import packed
 from .recovery import Fate, end_of, fate
 from .resuming import void_text
 from .run import Also, Run

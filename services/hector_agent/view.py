@@ -22,6 +22,7 @@ from hector.agent.v1 import (
 )
 
 from .conversation import result_of
+from .packing import unpack
 
 TASK_STATES = {
     RUN_STATE_SUBMITTED: a2a.TASK_STATE_SUBMITTED,
@@ -73,11 +74,11 @@ def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
         elif kind == "message_received":
             _keep_question(task)
             message = a2a.Message()
-            event.message_received.message.Unpack(message)
+            unpack(event.message_received.message, message)
             task.history.append(message)
         elif kind == "artifact_saved":
             artifact = a2a.Artifact()
-            event.artifact_saved.artifact.Unpack(artifact)
+            unpack(event.artifact_saved.artifact, artifact)
             _save(task, artifact, event.artifact_saved.append)
     return task
 
@@ -122,7 +123,7 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
         return response
     if kind == "artifact_saved":
         saved = response.artifact_update
-        event.artifact_saved.artifact.Unpack(saved.artifact)
+        unpack(event.artifact_saved.artifact, saved.artifact)
         saved.append, saved.last_chunk = event.artifact_saved.append, event.artifact_saved.last
         saved.task_id, saved.context_id = run, context
         if event.artifact_saved.HasField("metadata"):
@@ -130,7 +131,7 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
         saved.metadata.fields[PLACE].string_value = place(event)
         return response
     if kind == "message_sent":
-        event.message_sent.message.Unpack(response.message)
+        unpack(event.message_sent.message, response.message)
         return response
     status = response.status_update
     if kind == "status_changed":
@@ -190,7 +191,7 @@ def _tells(event: RunEvent, task: "a2a.Task") -> bool:
 def _status(changed: StatusChanged, run: str, context: str, time: Timestamp) -> "a2a.TaskStatus":
     status = a2a.TaskStatus(state=TASK_STATES.get(changed.state, a2a.TASK_STATE_UNSPECIFIED), timestamp=time)
     if changed.HasField("message"):
-        changed.message.Unpack(status.message)
+        unpack(changed.message, status.message)
         status.message.task_id, status.message.context_id = run, context
     return status
 

@@ -17,7 +17,7 @@ from hector_agent.compacting import compacted
 from hector_agent.errors import HistoryPruned
 from hector_agent.feed import Cursor
 from hector_agent.following import as_of, place_in
-from hector_agent.ledger import packed
+from hector_agent.packing import packed
 from hector_agent.run import row_of
 from hector_agent.tail import Reader
 from hector_agent.view import fold

@@ -30,7 +30,8 @@ from hector_agent.elsewhere import Elsewhere
 from hector_agent.errors import HistoryPruned, RunLost, ShuttingDown
 from hector_agent.feed import Cursor, Feed
 from hector_agent.following import as_of, first, place_in, place_of, updates
-from hector_agent.ledger import events_of, packed
+from hector_agent.ledger import events_of
+from hector_agent.packing import packed
 from hector_agent.run import Place, Run, row_of
 from hector_agent.tail import Reader
 from hector_agent.view import PLACE, new_task, update

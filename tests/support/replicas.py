@@ -22,7 +22,8 @@ from hector.common.v1 import ToolCall
 from hector_agent.agent_servicer import AgentServicer
 from hector_agent.elsewhere import Elsewhere
 from hector_agent.feed import Cursor, Feed
-from hector_agent.ledger import events_of, packed, state_of, task_of
+from hector_agent.ledger import events_of, state_of, task_of
+from hector_agent.packing import packed
 from hector_agent.run import Place, Run, row_of
 from hector_agent.subscriptions import Subscriptions
 from hector_agent.tail import Reader

@@ -17,7 +17,7 @@ from hector.agent.v1 import (
     StatusChanged,
     TimerSet,
 )
-from hector_agent.ledger import packed
+from hector_agent.packing import packed
 from hector_agent.run import PARKED
 from hector_store import NEVER, Dead
 

@@ -65,4 +65,6 @@ def __getattr__(name: str) -> object:
     # A config's keys are read with this package; what answers is loaded where something does.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_ELSEWHERE.get(name, "hector_agent.custom.saying")), name)
+    module = importlib.import_module(_ELSEWHERE.get(name, "hector_agent.custom.saying"))
+    found = globals()[name] = getattr(module, name)  # once: handlers ask for it with every word
+    return found

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Mapping
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
+from google.protobuf.struct_pb2 import Struct
+
 import hector_a2a as a2a
 from hector.agent.v1 import (
     RUN_STATE_AUTH_REQUIRED,
@@ -26,7 +28,7 @@ from hector.agent.v1 import (
     StatusChanged,
     TextAppended,
 )
-from hector_agent.ledger import packed
+from hector_agent.packing import pack, packed
 from hector_agent.run import Also, Run
 
 from .errors import HandlerSaidNonsense, HandlerSaysTooMuch
@@ -87,10 +89,10 @@ class Answer:
         if isinstance(said, str):
             self._say_text(said)
         elif isinstance(said, a2a.Part):
-            answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=[self._checked(said)])
-            self._say_artifact(answer, ArtifactSaved(append=self._begun))
+            answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=[said])
+            self._say_artifact(answer, append=self._begun)
         elif isinstance(said, a2a.Artifact):
-            self._say_artifact(said, ArtifactSaved(last=True))
+            self._say_artifact(said, last=True)
         elif isinstance(said, a2a.TaskArtifactUpdateEvent):
             self._say_piece(said)
         elif isinstance(said, a2a.TaskStatusUpdateEvent):
@@ -181,37 +183,47 @@ class Answer:
                 self._tail = event.text_appended
         self._begun = True
 
-    def _say_artifact(self, said: "a2a.Artifact", saved: ArtifactSaved) -> None:
-        artifact = a2a.Artifact()
-        artifact.CopyFrom(said)
-        if not artifact.artifact_id:
-            if saved.append:
+    def _say_artifact(
+        self,
+        said: "a2a.Artifact",
+        *,
+        append: bool = False,
+        last: bool = False,
+        metadata: Struct | None = None,
+    ) -> None:
+        artifact = said
+        if not said.artifact_id:
+            if append:
                 raise self._nonsense("it added to an artifact without an id")
-            artifact.artifact_id = self._unnamed_id()
-        if not artifact.parts:
-            raise self._nonsense(f"its artifact {artifact.artifact_id!r} has no parts")
-        for part in artifact.parts:
-            self._checked(part)
-        if artifact.artifact_id == self._id:
+            artifact = a2a.Artifact(artifact_id=self._unnamed_id())
+            artifact.MergeFrom(said)
+        artifact_id, parts = artifact.artifact_id, artifact.parts
+        if not parts:
+            raise self._nonsense(f"its artifact {artifact_id!r} has no parts")
+        for part in parts[:]:  # a list: the end of protobuf's own costs as much as a check
+            self._check(part)
+        if artifact_id == self._id:
             known, self._begun = self._begun, True
         else:
-            known = artifact.artifact_id in self._known
-        if saved.append and not known:
-            raise self._nonsense(f"it added to artifact {artifact.artifact_id!r}, which it had not begun")
-        self._known.add(artifact.artifact_id)
-        self._run.takes_back(artifact.artifact_id)
-        saved.artifact.CopyFrom(packed(artifact))
-        event = RunEvent(artifact_saved=saved)
-        if artifact.artifact_id == self._id:
-            self._tail = event.artifact_saved
+            known = artifact_id in self._known
+        if append and not known:
+            raise self._nonsense(f"it added to artifact {artifact_id!r}, which it had not begun")
+        self._known.add(artifact_id)
+        self._run.takes_back(artifact_id)
+        event = RunEvent()
+        saved = event.artifact_saved
+        pack(saved.artifact, artifact)
+        saved.append, saved.last = append, last
+        if metadata is not None:
+            saved.metadata.CopyFrom(metadata)
+        if artifact_id == self._id:
+            self._tail = saved
         self._say(event)
 
     def _say_piece(self, said: "a2a.TaskArtifactUpdateEvent") -> None:
         self._belongs(said)
-        saved = ArtifactSaved(append=said.append, last=said.last_chunk)
-        if said.HasField("metadata"):
-            saved.metadata.CopyFrom(said.metadata)
-        self._say_artifact(said.artifact, saved)
+        metadata = said.metadata if said.HasField("metadata") else None
+        self._say_artifact(said.artifact, append=said.append, last=said.last_chunk, metadata=metadata)
 
     def _say_status(self, said: "a2a.TaskStatusUpdateEvent") -> bool:
         self._belongs(said)
@@ -240,7 +252,7 @@ class Answer:
         message.context_id = self._run.place.context
         if self._run.taken_for_task or self._turn.resumes:  # too late: somebody was told that there is a task
             answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=message.parts)
-            self._say_artifact(answer, ArtifactSaved(last=True))
+            self._say_artifact(answer, last=True)
             return
         self._run.plain = True
         self._end = message
@@ -252,18 +264,17 @@ class Answer:
         message = a2a.Message()
         message.CopyFrom(said)
         for part in message.parts:
-            self._checked(part)
+            self._check(part)
         message.message_id = message.message_id or str(uuid4())
         message.role = a2a.ROLE_AGENT
         message.ClearField("task_id")
         message.ClearField("context_id")
         return message
 
-    def _checked(self, part: "a2a.Part") -> "a2a.Part":
+    def _check(self, part: "a2a.Part") -> None:
         if part.WhichOneof("content") is None:
             raise self._nonsense("a part of it has no text, file or data")
         self._spend(part.ByteSize())
-        return part
 
     def _belongs(self, said: "a2a.TaskArtifactUpdateEvent | a2a.TaskStatusUpdateEvent") -> None:
         place = self._run.place

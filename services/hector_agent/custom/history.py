@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import hector_a2a as a2a
 from hector.agent.v1 import RunEvent
+from hector_agent.packing import unpack
 from hector_agent.view import INTERRUPTED, SHOWN, fold, new_task
 
 
@@ -18,16 +19,16 @@ def messages_said(events: Iterable[RunEvent]) -> list["a2a.Message"]:
             _tell(told, answer, run)
             run, answer = event.run, new_task(event.run, "")
         if kind == "message_received":
-            event.message_received.message.Unpack(message := a2a.Message())
+            unpack(event.message_received.message, message := a2a.Message())
             told.append(message)
         elif kind == "message_sent":
-            event.message_sent.message.Unpack(message := a2a.Message())
+            unpack(event.message_sent.message, message := a2a.Message())
             told.append(message)
         elif kind == "status_changed" and event.status_changed.state in INTERRUPTED:
             _tell(told, answer, run)
             answer = new_task(event.run, "")
             if event.status_changed.HasField("message"):
-                event.status_changed.message.Unpack(message := a2a.Message())
+                unpack(event.status_changed.message, message := a2a.Message())
                 message.task_id = event.run
                 told.append(message)
         elif kind in SHOWN:

@@ -13,7 +13,7 @@ import hector_a2a as a2a
 from hector.agent.v1 import ArtifactSaved, RunEvent, StateChanged
 from hector_agent.conversation import from_a2a
 from hector_agent.in_doubt import Verdict, understood
-from hector_agent.ledger import packed
+from hector_agent.packing import packed, unpack
 from hector_agent.run import Run
 from hector_agent.view import INTERRUPTED, fold, new_task
 
@@ -111,7 +111,7 @@ def _take_back(leg: Leg, before: Sequence[RunEvent], void: Sequence[RunEvent], r
         if kind == "text_appended":
             touched.add(event.text_appended.artifact_id)
         elif kind == "artifact_saved":
-            event.artifact_saved.artifact.Unpack(artifact := a2a.Artifact())
+            unpack(event.artifact_saved.artifact, artifact := a2a.Artifact())
             touched.add(artifact.artifact_id)
         elif kind == "state_changed" and event.state_changed.before_json:
             was = json.loads(event.state_changed.before_json)
@@ -134,7 +134,7 @@ def _answer(leg: Leg, doubted: Sequence[str], said: "a2a.Message") -> None:
 
 
 def _message(event: RunEvent) -> "a2a.Message":
-    event.message_received.message.Unpack(message := a2a.Message())
+    unpack(event.message_received.message, message := a2a.Message())
     return message
 
 

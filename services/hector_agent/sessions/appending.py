@@ -18,7 +18,7 @@ from hector.agent.v1 import (
     StatusChanged,
 )
 from hector.common.v1 import ROLE_ASSISTANT, ROLE_USER, Message
-from hector_agent.ledger import packed
+from hector_agent.packing import packed
 from hector_agent.run import row_of
 from hector_mesh import Call
 from hector_store import Created, NewRun, RunLog

@@ -13,6 +13,7 @@ from hector.agent.v1 import ArtifactSaved, RunEvent
 from hector.common.v1 import Artifact, Part
 from hector_a2a.json_out import encode
 from hector_agent.conversation import from_a2a
+from hector_agent.packing import unpack
 from hector_store import NOTHING_KEPT, Kept, NewArtifact, Scopes, StateChange
 from hector_store.kept import Scope
 
@@ -23,7 +24,10 @@ MOST_KEY = 128
 """Characters of a key, without the word that names its scope."""
 MOST_VALUE_BYTES = 1 << 20
 
-_TELLING = frozenset({"state_changed", "tool_finished", "artifact_saved"})
+CHANGING = frozenset({"state_changed", "tool_finished"})
+"""Kinds of events that say more than is written."""
+KEPT = frozenset({"state_changed", "artifact_saved"})
+"""Kinds of events that say what is kept beside the log."""
 
 
 def complaint(delta: Mapping[str, object]) -> str:
@@ -39,14 +43,6 @@ def complaint(delta: Mapping[str, object]) -> str:
         if len(json.dumps(value)) > MOST_VALUE_BYTES:
             return f"the value of {key!r} is larger than {MOST_VALUE_BYTES:,} bytes; make it an artifact"
     return ""
-
-
-def tells(events: Sequence[RunEvent]) -> bool:
-    """Return whether events say anything of state or artifacts; most do not."""
-    for event in events:  # noqa: SIM110  a generator costs more than the loop
-        if event.WhichOneof("event") in _TELLING:
-            return True
-    return False
 
 
 def merged(scopes: Scopes) -> dict[str, object]:
@@ -108,8 +104,10 @@ def kept_of(events: Sequence[RunEvent], app: str, owner: str, context: str, firs
         if kind == "state_changed":
             delta = json.loads(event.state_changed.delta_json or "{}")
             states += changes_of(delta, owner, context, first + index)
-        elif kind == "artifact_saved" and (made := _version_of(event.artifact_saved, owner, context)):
-            artifacts.append(made)
+        elif kind == "artifact_saved" and event.artifact_saved.last and not event.artifact_saved.append:
+            made = _version_of(event.artifact_saved, owner, context)
+            if made is not None:
+                artifacts.append(made)
     return Kept(tuple(states), tuple(artifacts), app) if states or artifacts else NOTHING_KEPT
 
 
@@ -129,11 +127,9 @@ def new_artifact(artifact: Artifact, owner: str, context: str) -> NewArtifact:
 
 
 def _version_of(saved: ArtifactSaved, owner: str, context: str) -> NewArtifact | None:
-    """Return the version that a whole artifact with a name becomes; None: it is none."""
-    if saved.append or not saved.last:
-        return None
+    """Return the version that a whole artifact becomes; None: it has no name that it could be kept by."""
     shown = a2a.Artifact()
-    saved.artifact.Unpack(shown)
+    unpack(saved.artifact, shown)
     name = shown.name
     if not name or len(name) > MOST_KEY or "\0" in name or name.endswith(" "):
         return None
