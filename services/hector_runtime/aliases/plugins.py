@@ -26,10 +26,13 @@ def _by_name(root: Map, path: Path, node: Node, *, kind: str) -> bool | Path:
     made = node if isinstance(node, Map) else Map(node.mark)
     for item in node.items if isinstance(node, Seq) else []:
         name = child_of(item, "name")
-        if not isinstance(item, Map) or not isinstance(name, Scalar):
-            return False
-        mark, _ = item.take("name")
-        made.put(name.text, mark, item)
+        # What has no name is told as the wrong name that it then has, and what is no mapping as what it is.
+        key = name.text if isinstance(name, Scalar) else item.text if isinstance(item, Scalar) else ""
+        if key in made.entries:
+            return ("plugins", kind, key)
+        made.put(key, item.mark, item)
+        if isinstance(item, Map) and name is not None:
+            made.keys[key], _ = item.take("name")
     mark, _ = plugins.take(str(path[-1]))
     return put_at(root, ("plugins", kind), mark, made) or True
 
