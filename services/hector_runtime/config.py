@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PrivateAttr
 
 from hector_agent.config import AgentConfig, AgentSection
 from hector_config import Loaded, Misfit, Secret, Section, Text, load, project_dir_for
@@ -74,6 +74,13 @@ class Config(
 ):
     """One YAML file."""
 
+    _file: Path | None = PrivateAttr(None)
+
+    @property
+    def file(self) -> Path | None:
+        """Where it was read from; None: from no file."""
+        return self._file
+
     later = {
         "config": "the config is a file: hector serve --config FILE",
         "databases": 'everything is kept in one: storage: {database: "postgresql://USER:PASSWORD@HOST/NAME"}',
@@ -99,6 +106,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Loa
         later={"tools": LATER},
         checks=(circles, checked_in(project_dir_for(path))),
     )
+    loaded.config._file = path.absolute()
     warnings = (
         *loaded.warnings,
         *unheard(loaded),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hector_config import ConfigInvalid, dump
+from hector_plugin.conformance.badge import KIT
 from hector_plugin_host import PluginPlan
 from hector_runtime.config import Config, load_config
 from hector_runtime.plugins.checking import check_plugins
@@ -286,6 +287,22 @@ def test_all_that_cannot_hold_is_told_at_once_and_a_deadline_always_holds(folder
     assert plan_of(folder, text).security.timeout_s == 3
 
 
+def test_what_is_hectors_own_is_hidden_whatever_it_is_called(folder: Path) -> None:
+    file = folder / "settings.yml"
+    file.write_text(
+        "storage: {database: 'sqlite://runs.db', blobs: {url: blobs}}\n"
+        "logger: {file: server.log}\n"
+        "vector_stores: {v: {persist_path: vectors}}\n"
+        "plugins: {tool_providers: {up: {path: ./up}}}\n"
+        "tools: {up: {type: 'plugin:up'}}\nagents: {a: {tools: [up]}}\n"
+    )
+    (folder / "hector.other.yaml").touch()
+    (plan,) = plans_of(load_config(file, {}).config, ROLES)
+    hidden = {str(path.relative_to(folder)) for path in plan.hidden}
+    assert hidden >= {"settings.yml", "hector.other.yaml", "server.log", "vectors", "blobs"}
+    assert hidden >= {"runs.db", "runs.db-wal", "runs.db-shm", "runs.db-journal"}
+
+
 def test_allowed_paths_belong_to_the_project_folder(folder: Path) -> None:
     security = "{allowed_paths: [data, 'out:rw']}"
     text = f"plugins: {{tool_providers: {{up: {{path: ./up, security: {security}}}}}}}\n{TOOL}"
@@ -397,7 +414,7 @@ def test_only_programs_with_a_badge_for_what_they_are_now_start_where_that_is_re
     text = f"plugins: {{require_conformance: true, tool_providers: {{up: {{path: ./up}}}}}}\n{TOOL}"
     (told,) = problems(folder, text)
     assert "has no badge (run hector plugin test --badge" in told
-    badge = {"hector.plugin.v1": "conformant", "sha256": sha256_of(folder / "up"), "kit": "1", "kinds": []}
+    badge = {"hector.plugin.v1": "conformant", "sha256": sha256_of(folder / "up"), "kit": KIT, "kinds": []}
     (folder / "up.conformance.json").write_text(json.dumps(badge))
     assert problems(folder, text) == []
     (folder / "up").write_text("#!/bin/sh\nexit 1\n")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .places import SYSTEM
-from .view import View
+from .view import View, parts
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _TEMPORARY_BYTES = 64 * 1024 * 1024
@@ -43,8 +43,9 @@ def command(
         words += ["--symlink", str(place.readlink()), str(place)]
     for place in view.readable:
         if place not in links:
-            words += _shown(place)
-    for place in view.hidden:
+            for part in parts(view, place):
+                words += _shown(part)
+    for place in filter(Path.exists, view.hidden):
         words += ["--tmpfs", str(place)] if place.is_dir() else ["--ro-bind", "/dev/null", str(place)]
     for place in sorted(view.granted):
         words += _shown(place)

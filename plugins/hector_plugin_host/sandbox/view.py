@@ -67,6 +67,14 @@ def listable(view: View) -> list[Path]:
     return [place for place in view.readable if any(one.is_relative_to(place) for one in view.hidden)]
 
 
+def parts(view: View, place: Path) -> list[Path]:
+    """Return what a readable path is shown by: itself, or what is in it now.
+
+    The latter if something of it is to be hidden and is not there yet: nothing could cover that.
+    """
+    return _without(place, [one for one in view.hidden if not one.exists()])
+
+
 def outside(view: View) -> list[Path]:
     """Return readable paths with hidden ones taken out, for rules that can only add."""
     found: list[Path] = []
@@ -118,7 +126,11 @@ def _hidden(own: Iterable[Path], also: Iterable[Path]) -> Iterable[Path]:
                 for child in sorted(folder.iterdir())
                 if child.name.startswith(".") and child.name not in _SHOWN_THOUGH_DOTTED
             )
-            yield from (path for path in also if path.is_relative_to(folder) and path.exists())
+            yield from (path for path in also if folder in path.parents and not _is_dotted(path, folder))
+
+
+def _is_dotted(path: Path, folder: Path) -> bool:
+    return path.relative_to(folder).parts[0].startswith(".")
 
 
 def _is_of(program: Path, runtimes: Iterable[Path]) -> bool:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 from grpc import StatusCode
@@ -17,6 +16,7 @@ from .config import KINDS, PluginConfig
 from .discovery import Catalogue, catalogue
 from .manifest import Manifest
 from .permitted import Missing, granted, missing
+from .private_files import private_files
 from .program import Program, ProgramUnusable, program_of
 from .references import Reference, references
 
@@ -99,7 +99,7 @@ def planned(
         lacking = missing(entry, program.manifest)
         troubles += [Trouble(name, path, *_said(name, kinds[0], one)) for one in lacking]
         if not lacking:
-            plans.append(_plan(name, kinds, entry, program, uses, config.plugins.folder))
+            plans.append(_plan(name, kinds, entry, program, uses, config))
     return tuple(plans), troubles
 
 
@@ -141,7 +141,7 @@ def _plan(
     entry: PluginConfig,
     program: Program,
     uses: Sequence[Reference],
-    folder: FilePath,
+    config: "Config",
 ) -> PluginPlan:
     settings = {**_defaults(program.manifest), **entry.config}
     instances = tuple(_instances(uses))
@@ -167,8 +167,8 @@ def _plan(
         limits=_limits(entry, program.manifest),
         sha256=(entry.sha256 or (program.manifest.sha256 if program.manifest else "")).lower(),
         grants=granted(entry, program.manifest),
-        hidden=tuple(sorted(program.folder.glob("hector*.y*ml"))),
-        data_dir=(folder / "data" / name).absolute(),
+        hidden=private_files(config, program.folder),
+        data_dir=(config.plugins.folder / "data" / name).absolute(),
         origin=spelled(("plugins", kinds[0], name)),
     )
 

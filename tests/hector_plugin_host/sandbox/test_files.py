@@ -1,5 +1,6 @@
 """What a confined plugin sees of the machine's files, in both kinds of sandbox."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -82,6 +83,37 @@ async def test_what_is_hidden_in_its_folder_is_not_read(run: Run, tmp_path: Path
     hidden = [name for name, value in outcome.told.items() if value.startswith("!")]
     assert hidden == [".env", ".hector/hector.db", "hector.yaml"]
     assert outcome.told["words.txt"] == "ours"
+
+
+async def test_what_is_to_be_hidden_and_comes_later_is_hidden(run: Run, tmp_path: Path) -> None:
+    folder, out = tmp_path / "plugin", tmp_path / "out"
+    (folder / "kept").mkdir(parents=True)
+    (folder / "kept" / "words.txt").write_text("ours")
+    (folder / "runs.db").write_text("secret")
+    out.mkdir()
+
+    async def write() -> None:
+        while not (out / "running").exists():  # noqa: ASYNC110  # another process makes it
+            await asyncio.sleep(0.01)
+        for name in ("runs.db-wal", "kept/index"):
+            (folder / name).write_text("secret")
+        (out / "written").touch()
+
+    source = f"""
+        import time
+        open({str(out / "running")!r}, "w").close()
+        while not os.path.exists({str(out / "written")!r}):
+            time.sleep(0.01)
+        for name in ("runs.db", "runs.db-wal", "kept/index", "kept/words.txt"):
+            attempt(name, lambda: open(name).read())
+        tell()
+    """
+    names = ("runs.db", "runs.db-wal", "runs.db-journal", "kept/index")
+    plan = {"hidden": tuple(folder / name for name in names)}
+    outcome, _ = await asyncio.gather(run(source, plan, allowed_paths=(f"{out}:rw",)), write())
+    assert [name for name, value in outcome.told.items() if value == "ours"] == ["kept/words.txt"]
+    assert "secret" not in outcome.told.values()
+    assert (folder / "runs.db-wal").exists()
 
 
 async def test_it_writes_where_it_was_told_to_and_nowhere_else(run: Run, tmp_path: Path) -> None:
