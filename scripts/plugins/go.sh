@@ -14,7 +14,7 @@ diff --recursive --brief plugins/sdk/go/hector "$out/stubs" ||
 
 (cd plugins/sdk/go && go vet ./... && go test ./...)
 (cd "$examples" && go vet ./... && go test ./...)
-for example in tool llm reasoning embedder; do
+for example in tool llm reasoning embedder database parser agent guardrail; do
     (cd "$examples" && go build -ldflags='-s -w' -o "$out/$example" "./$example")
 done
 (cd "$examples/stock" && go vet ./... && go build -ldflags='-s -w' -o "$out/stock" .)

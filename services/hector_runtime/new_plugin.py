@@ -19,8 +19,12 @@ KINDS: Mapping[str, str] = {
     "llm": "llm_provider",
     "reasoning": "reasoning_strategy",
     "embedder": "embedder_provider",
+    "database": "database_provider",
+    "parser": "document_parser",
+    "agent": "agent",
+    "guardrail": "guardrail",
 }
-"""Kinds that there are examples of, and what manifests call them."""
+"""Kinds that there are examples of, in one language at least, and what manifests call them."""
 SDK = "hector-sdk"
 """The folder of a new project that holds the SDK, in languages in which it is installed from nowhere else."""
 LEFT_OUT = frozenset(
@@ -49,8 +53,10 @@ class Made:
     folder: Path
     files: tuple[Path, ...]
     """Relative to the folder; the SDK's are not among them."""
-    build: tuple[str, ...]
-    """What builds it."""
+    steps: tuple[str, ...]
+    """What builds it, and runs its own tests."""
+    question: str
+    """What makes the agent of its config use it."""
 
 
 def kits() -> Path:
@@ -66,6 +72,11 @@ def kits() -> Path:
     raise PluginNotMade("this installation has no examples to begin with: install hector anew")
 
 
+def kinds_in(language: str) -> tuple[str, ...]:
+    """Return the kinds that there are examples of in a language."""
+    return tuple(kind for kind in KINDS if (kits() / "examples" / language / kind).is_dir())
+
+
 def make(name: str, language: str, kind: str, folder: Path) -> Made:
     """Write a plugin into a folder that is not there yet, or is empty.
 
@@ -78,8 +89,9 @@ def make(name: str, language: str, kind: str, folder: Path) -> Made:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PluginNotMade(f"{folder} is not empty: name another place with --into", folder=folder)
     examples, sdk = kits() / "examples" / language, kits() / "sdk" / language
-    if not (examples / kind).is_dir():
-        raise PluginNotMade(f"there is no example of {kind} in {language}")
+    if kind not in (there := kinds_in(language)):
+        message = f"there is no example of the kind {kind} in {language} (there are: {', '.join(there)})"
+        raise PluginNotMade(message, kind=kind, language=language)
     written: dict[Path, None] = {}
     for source in (examples / kind, sdk / "project", sdk / f"project-{kind}"):
         for file in _files(source):
@@ -94,10 +106,14 @@ def make(name: str, language: str, kind: str, folder: Path) -> Made:
     for file_name, text in (
         ("plugin.yaml", _manifest(name, kind, commands)),
         ("hector.yaml", _config(name, kind)),
+        (".gitignore", _ignored(name, commands)),
+        *([(NOTES, _NOTE)] if NOTES.partition("/")[0] in _CONFIGS[kind] else []),
     ):
+        (folder / file_name).parent.mkdir(exist_ok=True)
         (folder / file_name).write_text(text, encoding="utf-8")
         written[Path(file_name)] = None
-    return Made(folder, tuple(sorted(written)), tuple(commands.get("build", ())))
+    steps = (*commands.get("build", ()), commands["test"])
+    return Made(folder, tuple(sorted(written)), steps, _question(kind))
 
 
 def _files(source: Path) -> Iterator[Path]:
@@ -123,7 +139,7 @@ def _write(file: Path, place: Path, name: str) -> None:
 
 def _renamed(text: str, name: str) -> str:
     """Put the new name wherever an example's own stands."""
-    text = re.sub(r"\bexample-(?:tool|llm|reasoning|embedder)\b", name, text)
+    text = re.sub(rf"\bexample-(?:{'|'.join(KINDS)})\b", name, text)
     snake, pascal = name.replace("-", "_"), "".join(word.capitalize() for word in name.split("-"))
     return (
         text.replace("hector-example", name).replace("hector_example", snake).replace("HectorExample", pascal)
@@ -159,7 +175,26 @@ def _manifest(name: str, kind: str, commands: Mapping[str, Any]) -> str:
     ]
     if build := commands.get("build"):
         lines.append(f"  build: {json.dumps(build)} # what `hector plugin dev` does before it starts it")
+    lines.append(f"  files: {json.dumps(commands['files'])} # what is packed beside the program")
     return "\n".join(lines) + "\n"
+
+
+def _ignored(name: str, commands: Mapping[str, Any]) -> str:
+    lines = [*commands["ignored"], ".hector/", "*.db", "*.db-*", f"{name}-*.tar.gz"]
+    return "\n".join(lines) + "\n"
+
+
+NOTES = "notes/planets.md"
+_NOTE = "# Planets\n\nJupiter is the largest of the planets, and Mercury the smallest.\n"
+_QUESTIONS: Mapping[str, str] = {
+    "tool": "upper: hello",
+    **dict.fromkeys(("embedder", "database", "parser"), "search: largest planet"),
+}
+
+
+def _question(kind: str) -> str:
+    """Return what makes an agent whose model is the offline one use the plugin."""
+    return _QUESTIONS.get(kind, "hello")
 
 
 _CONFIGS: Mapping[str, str] = {
@@ -193,11 +228,41 @@ embedders:
     provider: plugin:NAME
 document_stores:
   notes:
-    source: {type: directory, path: .}
+    source: {type: directory, path: ./notes}
     embedder: default
 agents:
   assistant:
     document_stores: [notes]
+""",
+    "database": """\
+vector_stores:
+  default:
+    type: plugin:NAME
+document_stores:
+  notes:
+    source: {type: directory, path: ./notes}
+    vector_store: default
+agents:
+  assistant:
+    document_stores: [notes]
+""",
+    "parser": """\
+document_stores:
+  notes:
+    source: {type: directory, path: ./notes, parser: plugin:NAME}
+agents:
+  assistant:
+    document_stores: [notes]
+""",
+    "agent": """\
+agents:
+  greeter:
+    type: plugin:NAME
+""",
+    "guardrail": """\
+# Nothing asks guardrails yet: the plugin can be tested (hector plugin test) and called (hector plugin call).
+agents:
+  assistant: {}
 """,
 }
 _SECTIONS: Mapping[str, str] = {
@@ -205,12 +270,17 @@ _SECTIONS: Mapping[str, str] = {
     "llm": "llm_providers",
     "reasoning": "reasoning_strategies",
     "embedder": "embedder_providers",
+    "database": "database_providers",
+    "parser": "document_parsers",
+    "agent": "agents",
+    "guardrail": "guardrails",
 }
 
 
 def _config(name: str, kind: str) -> str:
     about = (
-        "# An agent that uses the plugin: hector call -c hector.yaml TEXT, or hector serve -c hector.yaml\n"
+        "# An agent that uses the plugin: hector serve -c hector.yaml, or\n"
+        f'# hector call -c hector.yaml "{_question(kind)}"\n'
     )
     plugin = f"plugins:\n  {_SECTIONS[kind]}:\n    {name}:\n      path: .\n"
     return about + plugin + _CONFIGS[kind].replace("NAME", name)

@@ -15,9 +15,15 @@ from support.processes import HECTOR
 from hector_plugin.conformance import Outcome, Subject, run
 from hector_runtime.cli.plugin import command
 from hector_runtime.cli.plugin_here import plugin_here
+from hector_runtime.cli.plugin_new import KINDS as KINDS_TO_CHOOSE
 from hector_runtime.config import load_config
-from hector_runtime.new_plugin import KINDS, LANGUAGES, PluginNotMade, make
+from hector_runtime.new_plugin import KINDS, LANGUAGES, PluginNotMade, kinds_in, make
+from hector_runtime.plugins.folder import walk
 from hector_runtime.plugins.manifest import read
+from hector_runtime.plugins.packages.packing import pack
+
+OF_A_KIND = ("TO", "LM", "EM", "RE", "PA", "AG", "GU", *(f"DB{number}" for number in range(1, 10)))
+"""Rules about one kind; DB10 takes thousands of records."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -28,9 +34,7 @@ async def test_a_new_plugin_is_conformant_and_its_config_loads(tmp_path: Path, k
     assert load_config(made.folder / "hector.yaml").config.agents
     here = plugin_here(made.folder)
     assert (here.name, here.command[0]) == ("my-thing", sys.executable)
-    report = await run(
-        Subject(command=here.command, only=frozenset({"H5", "I", "E", "TO", "LM", "EM", "RE"}))
-    )
+    report = await run(Subject(command=here.command, only=frozenset({"H5", "I", "E", *OF_A_KIND})))
     assert [verdict for verdict in report.verdicts if verdict.outcome is Outcome.FAIL] == []
     assert (report.name, report.kinds) == ("my-thing", (KINDS[kind],))
 
@@ -59,12 +63,13 @@ async def test_the_tests_of_a_new_plugin_pass(tmp_path: Path, kind: str) -> None
     assert b"Ran 0 tests" not in said
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("language", "kind"), [(language, kind) for language in LANGUAGES for kind in kinds_in(language)]
+)
 def test_a_new_plugin_bears_its_name_in_every_language(tmp_path: Path, language: str, kind: str) -> None:
     made = make("my-thing", language, kind, tmp_path / "new")
     written = {file: (made.folder / file).read_text() for file in made.files}
-    own = re.compile(r"hector[-_]example|HectorExample|example-(tool|llm|reasoning|embedder)")
+    own = re.compile(r"hector[-_]example|HectorExample|example-(" + "|".join(KINDS) + ")")
     assert [file for file, text in written.items() if own.search(f"{file}\n{text}")] == []
     assert any("my-thing" in text for file, text in written.items() if file.suffix not in {".yaml", ".md"})
     assert read(made.folder / "plugin.yaml").name == "my-thing"
@@ -102,6 +107,18 @@ async def said(process: asyncio.subprocess.Process, words: str) -> None:
         assert line, "it ended"
 
 
+def test_there_is_every_kind_in_python_and_a_kind_that_a_language_lacks_is_refused(tmp_path: Path) -> None:
+    assert kinds_in("python") == tuple(KINDS)
+    assert tuple(KINDS) == KINDS_TO_CHOOSE
+    for language in LANGUAGES:
+        assert kinds_in(language)[:4] == ("tool", "llm", "reasoning", "embedder")
+        for kind in set(KINDS) - set(kinds_in(language)):
+            with pytest.raises(PluginNotMade) as refused:
+                make("my-thing", language, kind, tmp_path / "new")
+            assert f"no example of the kind {kind} in {language} (there are: tool, llm" in str(refused.value)
+            assert not (tmp_path / "new").exists()
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("mine")
     with pytest.raises(PluginNotMade, match="is not empty: name another place with --into"):
@@ -120,7 +137,53 @@ def test_the_command_says_what_comes_next(tmp_path: Path) -> None:
     told = CliRunner().invoke(command, ["new", "my-tools", "--into", str(tmp_path / "there")])
     assert told.exit_code == 0, told.output
     assert "hector plugin test" in told.output
+    assert 'hector call -c hector.yaml "upper: hello"' in told.output
+    assert "python -m unittest" in told.output
     assert "name='my-tools'" in (tmp_path / "there/main.py").read_text().replace('"', "'")
+
+
+BUILT = {
+    "python": [],
+    "go": ["my-thing"],
+    "typescript": ["dist/main.cjs", "node_modules/x/index.js"],
+    "rust": ["target/release/my-thing", "target/release/deps/x.o"],
+    "java": ["target/my-thing/my-thing-1.0.0.jar", "target/my-thing/classes/Main.class", "target/lib/x.jar"],
+}
+PACKED = {
+    "python": {"main.py", "requirements.txt", "README.md"},
+    "go": {"my-thing"},
+    "typescript": {"dist/main.cjs"},
+    "rust": {"target/release/my-thing"},
+    "java": {"my-thing", "target/my-thing/my-thing-1.0.0.jar", "target/lib/x.jar"},
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_new_plugin_is_packed_without_what_its_author_has_beside_it(tmp_path: Path, language: str) -> None:
+    made = make("my-thing", language, "tool", tmp_path / "new")
+    for name in BUILT[language]:
+        (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (made.folder / name).write_text("")
+    packed = pack(made.folder, tmp_path / "p.tar.gz", dry=True)
+    assert set(packed.files) == {"plugin.yaml", *PACKED[language]}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_built_of_a_new_plugin_is_none_of_its_repository(tmp_path: Path, language: str) -> None:
+    made = make("my-thing", language, "tool", tmp_path / "new")
+    sources = {name for name, _ in walk(made.folder)}
+    for name in [*BUILT[language], "my-thing-1.0.0.tar.gz", "hector.db-wal"]:
+        (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (made.folder / name).write_text("")
+    assert {name for name, _ in walk(made.folder)} == sources
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_agent_of_a_new_plugin_reads_notes_and_not_its_source(tmp_path: Path, kind: str) -> None:
+    made = make("my-thing", "python", kind, tmp_path / "new")
+    config = (made.folder / "hector.yaml").read_text()
+    assert "path: .}" not in config
+    assert (made.folder / "notes").is_dir() is ("path: ./notes" in config)
 
 
 def test_a_test_of_nothing_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

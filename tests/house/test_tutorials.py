@@ -6,8 +6,14 @@ A fence whose first line names a file, as ```python plugins/examples/python/tool
 import re
 from pathlib import Path
 
+import pytest
+
 FENCE = re.compile(r"^```\w+ (?P<path>plugins/\S+)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 LONGEST = 30
+LANGUAGES = ("python", "go", "typescript", "rust", "java")
+TEST = re.compile("test", re.IGNORECASE)
+SOURCES = {".py", ".go", ".ts", ".rs", ".java"}
+COMMENTS = ("#!", "# ", '"""', "//", "/**", "mod tests", "#[cfg(test)]")
 """Lines of code that a tool may take; neither blank ones nor comments count."""
 
 
@@ -27,7 +33,10 @@ def test_every_tutorial_shows_a_whole_plugin(root: Path, pages: dict[Path, str])
     assert [page.name for page, text in tutorials.items() if not FENCE.search(text)] == []
 
 
-def test_a_tool_in_python_is_short(root: Path) -> None:
-    lines = (root / "plugins/examples/python/tool/main.py").read_text().splitlines()
-    code = [line for line in lines if line.strip() and not line.strip().startswith(("#", '"""'))]
-    assert len(code) < LONGEST
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_tools_are_short_in_every_language(root: Path, language: str) -> None:
+    folder = root / "plugins/examples" / language / "tool"
+    files = [file for file in folder.rglob("*.*") if file.suffix in SOURCES and not TEST.search(file.stem)]
+    lines = [line.strip() for file in files for line in file.read_text().splitlines()]
+    code = [line for line in lines if line and not line.startswith(COMMENTS)]
+    assert 0 < len(code) < LONGEST

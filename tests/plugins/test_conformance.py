@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.plugin_examples import EXAMPLES
+from support.plugin_examples import EXAMPLES, OF_OTHER_KINDS, command
 
 from hector_plugin.conformance import CHECKS, Outcome, Report, Subject, run
 
@@ -30,6 +30,16 @@ async def test_an_example_keeps_every_rule(example: Callable[[str], tuple[str, .
     assert not wrong, wrong
     assert report.name == f"example-{name}"
     assert report.count(Outcome.PASS) >= (40 if name == "tool" else 15)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("written_in", "kind"), OF_OTHER_KINDS)
+async def test_an_example_of_another_kind_keeps_every_rule(written_in: str, kind: str) -> None:
+    only = OF_A_KIND | {"DB", "PA", "AG", "GU"}
+    report, wrong = await broken(Subject(command=command(written_in, kind), only=only))
+    assert not wrong, wrong
+    assert report.name == f"example-{kind}"
+    assert report.count(Outcome.PASS) >= 15
 
 
 @pytest.mark.timeout(300)

@@ -11,6 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("python", "go", "typescript", "rust", "java")
 EXAMPLES = ("tool", "llm", "reasoning", "embedder")
+OF_OTHER_KINDS = [
+    (language, kind) for language in ("python", "go") for kind in ("database", "parser", "agent", "guardrail")
+]
+"""What there is in some languages only."""
 TOOLCHAIN_MISSING = 3
 BUILD_S = 1200
 """A cold build on two busy cores; CI has built everything before the tests begin."""

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -48,6 +49,18 @@ func Output(ctx context.Context, text string) {
 	if show, watched := ctx.Value(watcherKey{}).(func(*toolv1.StreamToolResponse) error); watched {
 		part := &commonv1.Part{Content: &commonv1.Part_Text{Text: text}}
 		show(&toolv1.StreamToolResponse{Event: &toolv1.StreamToolResponse_Output{Output: part}})
+	}
+}
+
+// Sleep waits so long, and stops with the call's own error when nobody waits for its result any more.
+func Sleep(ctx context.Context, long time.Duration) error {
+	timer := time.NewTimer(long)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

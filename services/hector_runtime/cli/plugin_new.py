@@ -9,14 +9,14 @@ from .documented import Documented, flag
 from .running import attempt
 
 LANGUAGES = ("python", "go", "typescript", "rust", "java")
-KINDS = ("tool", "llm", "reasoning", "embedder")
+KINDS = ("tool", "llm", "reasoning", "embedder", "database", "parser", "agent", "guardrail")
 
 
 class Kind(click.Choice[str]):
-    """A kind; what manifests call it is understood, too: tool_provider."""
+    """A kind; what manifests call it is understood, too: tool_provider, document_parser."""
 
     def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
-        return super().convert(re.sub(r"_(provider|strategy)$", "", value), param, context)
+        return super().convert(re.sub(r"^document_|_(provider|strategy)$", "", value), param, context)
 
 
 @click.command(
@@ -25,6 +25,7 @@ class Kind(click.Choice[str]):
     examples=(
         ("hector plugin new my-tools", "Tools in Python, in the folder my-tools."),
         ("hector plugin new my-model --lang go --kind llm", "A language model in Go."),
+        ("hector plugin new my-store --kind database", "A vector store; Python and Go have all kinds."),
         ("hector plugin new my-tools --into ./plugins/my-tools", "In another place."),
     ),
 )
@@ -45,5 +46,6 @@ def command(name: str, lang: str, kind: str, folder: Path | None) -> None:
 
     made = attempt(lambda: make(name, lang, kind, folder or Path(name)))
     click.echo(f"made {made.folder}: {', '.join(map(str, made.files))}")
-    steps = [f"cd {made.folder}", *made.build, "hector plugin test", 'hector call -c hector.yaml "hello"']
+    ask = f'hector call -c hector.yaml "{made.question}"'
+    steps = [f"cd {made.folder}", *made.steps, "hector plugin test", ask]
     click.echo("\n".join(["next:", *(f"  {step}" for step in steps)]))

@@ -8,12 +8,11 @@ import (
 )
 
 func TestTextsAreTurnedIntoUpperCase(t *testing.T) {
-	tool := hector.Tool("upper", "Turns a text into upper case.", upper)
-	plugin := hectortest.Start(t, settings, hector.Tools(tool))
-	if wrong := plugin.Configure(config{Suffix: "!"}); wrong != nil {
+	plugin := hectortest.Start(t, settings, hector.Tools(upper))
+	if wrong := plugin.Configure(map[string]string{"suffix": "!"}); wrong != nil {
 		t.Fatal(wrong)
 	}
-	answer, err := plugin.Call(t.Context(), "upper", input{Text: "straße"})
+	answer, err := plugin.Call(t.Context(), "upper", map[string]string{"text": "straße"})
 	if err != nil || answer.Result != "STRASSE!" {
 		t.Fatal(answer, err)
 	}
