@@ -180,3 +180,38 @@ def test_the_pin_of_a_plugin_that_was_found_can_be_pasted(folder: Path) -> None:
     assert printed == pinned
     whole = pinned.replace("plugins:\n", "plugins:\n  discovery: {enabled: true}\n") + TOOL
     assert problems(folder, whole) == []
+
+
+def validated(folder: Path, text: str) -> Result:
+    (folder / "hector.yaml").write_text(text)
+    return CliRunner().invoke(hector, ["validate", str(folder / "hector.yaml")])
+
+
+def test_a_program_that_is_not_what_its_pin_says_is_found_before_anything_starts(folder: Path) -> None:
+    entry = "plugins:\n  tool_providers:\n    up:\n      path: plugins/up\n      sha256: "
+    right, wrong = sha256_of(folder / "plugins" / "up"), "0" * 64
+    assert problems(folder, f"{entry}{right}\n{TOOL}") == []
+    (told,) = problems(folder, f"{entry}'{wrong}'\n{TOOL}")
+    assert told.startswith("hector.yaml:5:15: plugins.tool_providers.up.sha256: ")
+    assert f"has the SHA-256 {right}, and the configuration pins {wrong}" in told
+    manifest(folder, sha256=f"'{wrong}'")
+    (told,) = problems(folder, HERE + TOOL)
+    assert f"has the SHA-256 {right}" in told
+
+
+def test_a_plugin_that_nothing_refers_to_may_be_broken_but_not_in_silence(folder: Path) -> None:
+    missing, off = "    missing: {path: ./ll/never.py}\n", "    off: {path: ./no, enabled: false}\n"
+    checked = validated(folder, f"plugins:\n  tool_providers:\n{missing}{off}")
+    assert checked.exit_code == 0, checked.output
+    (warning,) = [line for line in checked.stderr.splitlines() if line.startswith("warning: ")]
+    assert "hector.yaml:3:21: plugins.tool_providers.missing.path: there is no file" in warning
+    assert warning.endswith("; nothing refers to missing, so it is not started")
+
+
+def test_every_network_that_is_none_is_told_at_its_place(folder: Path) -> None:
+    networks = "['https://a.b/c', 'a.b:99999', 'a.b:443', '*.', '10.0.0.0/99']"
+    entry = f"up: {{path: plugins/up, security: {{allowed_networks: {networks}}}}}"
+    told = problems(folder, f"plugins: {{tool_providers: {{{entry}}}}}\n{TOOL}")
+    places = [one.split(": ")[1].rpartition("allowed_networks")[2] for one in told]
+    assert places == ["[0]", "[1]", "[3]", "[4]"]
+    assert "write 'a.b:443'" in told[0]

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -99,7 +99,7 @@ def _checked(file: Path) -> "Checked":
     from hector_config.problem import in_order
     from hector_runtime.config import load_config
     from hector_runtime.handlers import check_handlers
-    from hector_runtime.plugins.checking import check_plugins
+    from hector_runtime.plugins.checking import check_plugins, unused
     from hector_runtime.startable import check_start
 
     try:
@@ -112,6 +112,7 @@ def _checked(file: Path) -> "Checked":
             check(loaded)
         except ConfigInvalid as error:
             problems += error.problems
+    loaded = replace(loaded, warnings=in_order((*loaded.warnings, *unused(loaded))))
     return ConfigInvalid(in_order(problems), loaded.warnings) if problems else loaded
 
 

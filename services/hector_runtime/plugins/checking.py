@@ -20,7 +20,8 @@ def check_plugins(loaded: "Loaded[Config]", roles: Collection[str] | None = None
 
     Args:
         loaded: The config.
-        roles: Whose plugins have to be here; None: those of all, and what confines them has to be here too.
+        roles: Whose plugins have to be here; None: those of all, what confines them has to be here too, and
+            programs have to be what they are pinned to.
 
     Raises:
         ConfigInvalid: Some of them cannot be run.
@@ -28,8 +29,8 @@ def check_plugins(loaded: "Loaded[Config]", roles: Collection[str] | None = None
     if not any(roles is None or one.place.role in roles for one in references(loaded.config)):
         return
     problems = [*_troubles(loaded, roles), *_settings(loaded)]
-    if roles is None:  # a server starts without a plugin that cannot be confined, and says so
-        problems += _unconfined(loaded)
+    if roles is None:  # a server starts without a plugin that it must not start, and says so
+        problems += [*_unconfined(loaded), *_mismatched(loaded)]
     if problems:
         raise ConfigInvalid(in_order(problems), loaded.warnings)
 
@@ -43,6 +44,20 @@ def passed_over(loaded: "Loaded[Config]") -> Iterator[Problem]:
     for one in catalogue(loaded.config.plugins.discovery).rejected:
         path: Path = ("plugins", "discovery", "paths", one.folder)
         yield problem_at(loaded.marks[path], path, f"passed over: {one.why}")
+
+
+def unused(loaded: "Loaded[Config]") -> Iterator[Problem]:
+    """Yield a warning for each plugin that nothing refers to and that could not be started, were it used."""
+    wanted = {one.word.plugin for one in references(loaded.config)}
+    entries = loaded.config.plugins.entries()
+    idle = {name for _, name, entry in entries if entry.enabled and name not in wanted}
+    if not idle:
+        return
+    from .plans import planned
+
+    for trouble in planned(loaded.config, (), named=idle)[1]:
+        message = f"{trouble.message}; nothing refers to {trouble.plugin}, so it is not started"
+        yield problem_at(loaded.marks[trouble.path], trouble.path, message, hint=trouble.hint)
 
 
 def _troubles(loaded: "Loaded[Config]", roles: Collection[str] | None) -> Iterator[Problem]:
@@ -63,6 +78,25 @@ def _unconfined(loaded: "Loaded[Config]") -> Iterator[Problem]:
         if plan.name in kinds and (why := refusal(plan)):
             path: Path = ("plugins", kinds[plan.name], plan.name)
             yield problem_at(loaded.marks[path], (*path, "security"), why)
+
+
+def _mismatched(loaded: "Loaded[Config]") -> Iterator[Problem]:
+    """Look whether pinned programs are what their pins say."""
+    from hector_plugin_host.executable import check_pin
+    from hector_plugin_host.start_failed import PluginStartFailed
+
+    from .plans import planned
+
+    kinds = {name: kind for kind, name, _ in loaded.config.plugins.entries()}
+    for plan in planned(loaded.config)[0]:
+        try:
+            if plan.command:
+                check_pin(plan)
+        except PluginStartFailed as error:
+            path: Path = (
+                ("plugins", kinds[plan.name], plan.name, "sha256") if plan.name in kinds else ("plugins",)
+            )
+            yield problem_at(loaded.marks[path], path, error.why, hint=error.fix)
 
 
 def _settings(loaded: "Loaded[Config]") -> Iterator[Problem]:

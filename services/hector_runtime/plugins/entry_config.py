@@ -23,6 +23,19 @@ def _placed(path: str, info: ValidationInfo) -> str:
 AllowedPath = Annotated[str, Field(min_length=1), AfterValidator(_placed)]
 
 
+def _network(text: str) -> str:
+    from hector_plugin_host.sandbox.networks import NotANetwork, policy  # only where there is one
+
+    try:
+        policy((text,))
+    except NotANetwork as error:
+        raise Misfit(str(error)) from None
+    return text
+
+
+AllowedNetwork = Annotated[str, AfterValidator(_network)]
+
+
 class SecurityConfig(Section):
     """What a plugin may do to the machine. What is said here holds, or the plugin does not start."""
 
@@ -38,7 +51,7 @@ class SecurityConfig(Section):
     """Cores that it may keep busy. 0: no limit."""
     max_processes: Annotated[int, Field(ge=0)] = 0
     """Processes that it may have at once, its own included; threads are not counted. 0: no limit."""
-    allowed_networks: list[str] | None = None
+    allowed_networks: list[AllowedNetwork] | None = None
     """Where it may connect to: host, host:port, *.domain, a CIDR, localhost[:port] (this machine), or "*". []
     and left out in a sandbox: nowhere."""
     allowed_paths: list[AllowedPath] | None = None
