@@ -174,7 +174,7 @@ class AgentConfig(Section):
         "agent_tools": "agents do not call each other yet",
         "memory": "past sessions cannot be searched yet; hector call --session goes on with one",
         "structured_output": "ask for JSON in the instruction",
-        "guardrails": "",
+        "guardrails": "plugins of this kind can be written and tested, and nothing asks them yet",
         "trigger": "",
         "notifications": "",
         "include_context_limit": "give the agent the tool search",

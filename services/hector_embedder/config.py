@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from hector_config import Misfit, OneOf, Section, Settings
 
 Provider = Annotated[str, OneOf("local", "plugin:*", later=["openai", "ollama", "cohere"], decides=True)]
-_ELSEWHERE = "it belongs to embedders on the network; the local one needs nothing"
+_ELSEWHERE = "it belongs to embedders on the network; the local one needs nothing, a plugin has it in config"
 
 
 class EmbedderConfig(Section):

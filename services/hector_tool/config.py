@@ -124,6 +124,10 @@ class ToolConfig(Section):
             raise Misfit(f"required with type function, allowed: {', '.join(OWN)}", at=("handler",))
         if self.type != "function" and self.handler not in ("", self.type):
             raise Misfit(f'type "{self.type}" is a tool by itself: remove handler', at=("handler",))
+        if self.is_plugin and not _is_name(self.config.get("tool_name", "x")):
+            raise Misfit(
+                "the name of one of the plugin's tools", at=("config", "tool_name"), hint="in quotes"
+            )
         known = COMMON | (OF_PLUGINS if self.is_plugin else OWN[self.tool])
         hint = f"its keys: {', '.join(sorted(known))}"
         idle = [
@@ -133,6 +137,10 @@ class ToolConfig(Section):
         if idle:
             raise Misfit(idle[0].message, at=idle[0].at, hint=hint, also=idle[1:])
         return self
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _named_schema(schema: dict[str, Any]) -> None:

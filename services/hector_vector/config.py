@@ -21,7 +21,10 @@ Kind = Annotated[
 SHARED = "qdrant, pinecone, weaviate, milvus, chroma"
 DEFAULT = "default"
 _FOLDER = Path(".hector/vectors")
-_ELSEWHERE = "it belongs to stores on the network; the embedded one is a folder, see persist_path"
+_ELSEWHERE = (
+    "it belongs to stores on the network; the embedded one is a folder, see persist_path, "
+    "and a plugin has it in config"
+)
 
 
 class VectorStoreConfig(Section):

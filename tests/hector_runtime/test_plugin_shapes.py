@@ -81,3 +81,40 @@ def test_no_plugin_of_a_list_is_lost_in_silence(plugins: str, says: str, tmp_pat
     (tmp_path / "hector.yaml").write_text(f"plugins: {plugins}\n")
     with pytest.raises(ConfigInvalid, match=says):
         load_config(tmp_path / "hector.yaml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tools: {t: {type: 'plugin:g'}}", "nothing asks them in this version"),
+        ("agents: {a: {guardrails: ['plugin:g']}}", "can be written and tested, and nothing asks them yet"),
+        ("guardrails: {a: {type: 'plugin:g'}}", "can be written and tested, and nothing asks them yet"),
+    ],
+)
+def test_whoever_refers_to_a_guardrail_is_told_that_nothing_asks_one_yet(
+    text: str, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "hector.yaml").write_text(f"plugins: {{guardrails: {{g: {{path: ./up}}}}}}\n{text}\n")
+    with pytest.raises(ConfigInvalid, match=says) as refused:
+        load_config(tmp_path / "hector.yaml", {})
+    assert len(refused.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("llms: {m: {provider: 'plugin:'}}", 'llms.m.provider: wrong value: found "plugin:"'),
+        ("tools: {t: {type: 'plugin:mine', config: {tool_name: 7}}}", "config.tool_name: the name of one of"),
+        (
+            "tools: {t: {type: 'plugin:mine', config: {tool_name: ''}}}",
+            "config.tool_name: the name of one of",
+        ),
+        ("embedders: {e: {provider: 'plugin:mine', model: m}}", "a plugin has it in config"),
+        ("vector_stores: {v: {type: 'plugin:mine', host: h}}", "a plugin has it in config"),
+    ],
+)
+def test_a_mistake_in_a_reference_is_told_once(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "hector.yaml").write_text(f"{KINDLESS}{text}\n")
+    with pytest.raises(ConfigInvalid, match=says) as refused:
+        load_config(tmp_path / "hector.yaml", {})
+    assert len(refused.value.problems) == 1

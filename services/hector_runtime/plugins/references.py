@@ -88,7 +88,7 @@ def unknown(data: Mapping[str, Data], found: Callable[[], "Catalogue"]) -> Itera
     for place in PLACES:
         for path, text in _texts(data, place.path, ()):
             word = plugin_word(text)
-            if word is None:
+            if word is None or not word.plugin:  # of no name at all the place itself tells
                 continue
             if word.plugin not in declared:
                 there = found()
@@ -128,6 +128,8 @@ def _found_in(data: Mapping[str, Data], folder: FilePath) -> "Catalogue":
 def _other_kind(path: Path, place: Place, word: PluginWord, what: str) -> Misfit:
     message = f"plugin {quoted(word.plugin)} is {what}, and what is needed here is plugins.{place.kind}"
     hint = f"if it is that too, declare it under plugins.{place.kind} as well"
+    if what in ("guardrail", "plugins.guardrails"):
+        hint = "guardrails can be written and tested, and nothing asks them in this version"
     return Misfit(message, at=path, hint=hint)
 
 
