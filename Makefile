@@ -43,6 +43,7 @@ lint: types ## check style, types, imports and contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/buf lint
+	$(BIN)/python scripts/frozen_contracts.py
 	scripts/check_generated.sh build/gen
 
 # Tests need not be typed; those that are, are checked.
