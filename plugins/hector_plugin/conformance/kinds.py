@@ -34,7 +34,7 @@ from hector.plugin.v1 import (
     PLUGIN_KIND_TOOL_PROVIDER,
     PluginKind,
 )
-from hector.reasoning.v1 import InitializeRequest, ReasoningStrategyStub
+from hector.reasoning.v1 import InitializeRequest, ProcessIterationRequest, ReasoningStrategyStub
 from hector.tool.v1 import ListToolsRequest, StreamToolRequest, ToolProviderStub
 from hector.vector.v1 import DatabaseProviderStub, SearchVectorsRequest
 
@@ -140,6 +140,14 @@ async def work(kind: "PluginKind.ValueType", plugin: "Plugin", subject: "Subject
     if kind == PLUGIN_KIND_GUARDRAIL:
         content = CheckContentRequest(stage=STAGE_USER_INPUT, parts=[Part(text="hello, world")])
         return Call(GuardrailStub, "CheckContent", content)
+    if kind == PLUGIN_KIND_REASONING_STRATEGY:
+        begun = await plugin.answer(
+            ReasoningStrategyStub, "Initialize", InitializeRequest(max_iterations=5, run="conformance")
+        )
+        if begun.code is StatusCode.OK:
+            turn = ProcessIterationRequest(state=begun.response.state, iteration=1, remaining_iterations=5)
+            turn.input.append(user("hello"))
+            return Call(ReasoningStrategyStub, "ProcessIteration", turn)
     return quick(kind)
 
 

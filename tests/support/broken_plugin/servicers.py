@@ -128,8 +128,6 @@ class Tools(ToolProviderServicer):
         }
 
     async def ListTools(self, request, context):
-        if "R1" in self.broken:
-            self.limits.kept.append(os.urandom(20_000))
         self.answers += 1
         revision = f"r{self.answers}" if "TO7" in self.broken else "r1"
         return ListToolsResponse(tools=self.tools().values(), revision=revision)
@@ -184,6 +182,8 @@ class Tools(ToolProviderServicer):
             await (asyncio.shield(work) if "D2" in broken else work)
             return ExecuteToolResponse(success=True, result="waited")
         self.ran += 1
+        if "R1" in broken:
+            self.limits.kept.append(os.urandom(20_000))
         if "TO5" in broken and not self.ran % 2:
             return ExecuteToolResponse(error="only once")
         if "TO3" in broken:
