@@ -171,18 +171,22 @@ class PluginCall:
             await lost.is_gone()
             if not lost.is_alive:
                 way.admission.leave(lost)
-        worker = await way.admission.wait(self._deadline)
-        may = True
-        if way.method == EXECUTE_TOOL:
-            try:
-                may = await worker.tool_may_repeat(self._wire)
-            except BaseException:
-                way.admission.release(worker)
-                raise
-        if may:
-            self._begin(worker)
-            return
-        way.admission.release(worker)
+        try:
+            worker = await way.admission.wait(self._deadline)
+        except HectorError:  # it says that nothing was begun, and that is not so
+            worker = None
+        if worker is not None:
+            may = True
+            if way.method == EXECUTE_TOOL:
+                try:
+                    may = await worker.tool_may_repeat(self._wire)
+                except BaseException:
+                    way.admission.release(worker)
+                    raise
+            if may:
+                self._begin(worker)
+                return
+            way.admission.release(worker)
         await self._told(error)
         way.count(error.code(), None)
         self._finish()

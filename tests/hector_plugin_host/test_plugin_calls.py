@@ -188,6 +188,26 @@ async def test_a_tool_is_called_once_more_only_if_it_says_that_this_does_no_harm
         await until(lambda: host.status()[0].in_flight == 0)
 
 
+async def test_a_call_that_was_lost_is_told_as_lost_also_where_no_process_follows(
+    host_of: HostOf, launcher: FakeLauncher, clock: FakeClock
+) -> None:
+    # "Not ready" would say that nothing has happened, and of a tool nobody knows that.
+    async with running(host_of(PluginPlan("up"))) as host:
+        launcher.last.freeze()
+        launcher.always = Behaviour(does_not_start="it is broken")
+        tools, embedder = ToolProviderStub(host.channel("up")), EmbedderProviderStub(host.channel("up"))
+        calls = (tools.ExecuteTool(ExecuteToolRequest(tool="buy")), embedder.EmbedText(EMBED))
+        failing = [asyncio.ensure_future(failure(call)) for call in calls]
+        await until(lambda: launcher.last.in_flight == 2)
+        launcher.last.crash(7)
+        await until(lambda: host.status()[0].state == "backoff")
+        while not all(each.done() for each in failing):
+            await clock.advance(1)
+        for failed in [each.result() for each in failing]:
+            assert info_of(failed).reason == "PLUGIN_CRASHED"
+            assert "it exited with 7" in (failed.details() or "")
+
+
 async def test_a_stream_begins_once_more_as_long_as_nothing_of_it_was_seen(
     host_of: HostOf, launcher: FakeLauncher, clock: FakeClock
 ) -> None:
