@@ -131,6 +131,10 @@ def test_what_was_installed_can_be_packed_again(package: Path, tmp_path: Path) -
         (lambda texts: texts.update({"/etc/cron.d/x": b""}), "would write '/etc/cron.d/x', which is outside"),
         (lambda texts: texts.update({".bashrc": b""}), "'.bashrc' in the package is a hidden file"),
         (lambda texts: texts.update({"Words.txt": b""}), "has '[wW]ords.txt' twice"),
+        (lambda texts: texts.update({"words.txt/more": b""}), "words.txt.* as a file, and as a folder"),
+        (lambda texts: texts.update({"BIN": b""}), "'BIN' as a file, and as a folder"),
+        (lambda texts: texts.update({"x" * 300: b""}), "is too long .at most 64 folders deep, and 255 bytes"),
+        (lambda texts: texts.update({"d/" * 2000 + "x": b""}), "is too long"),
     ],
 )
 def test_a_package_that_was_changed_is_refused(
@@ -138,7 +142,7 @@ def test_a_package_that_was_changed_is_refused(
 ) -> None:
     with pytest.raises(PackageRefused, match=why):
         install(changed(package, change), tmp_path / "plugins")
-    assert list((tmp_path / "plugins").iterdir()) == []
+    assert not (tmp_path / "plugins").exists()
     assert not (tmp_path / "outside").exists()
 
 
@@ -174,6 +178,38 @@ def test_a_package_that_grows_beyond_all_bounds_is_refused(
     large = changed(package, lambda texts: texts.update({"large": bytes(1001)}), sums=True)
     with pytest.raises(PackageRefused, match="is too large"):
         install(large, tmp_path / "plugins")
+
+
+def test_what_is_wrong_with_a_manifest_is_told_by_the_package_that_it_is_in(
+    package: Path, tmp_path: Path
+) -> None:
+    wrong = changed(package, lambda texts: texts.update({"plugin.yaml": b"{{{"}), sums=True)
+    with pytest.raises(PackageRefused, match=r"/changed\.tar\.gz/plugin\.yaml:1:2: "):
+        install(wrong, tmp_path / "plugins")
+
+
+def test_a_package_without_its_program_is_refused(package: Path, tmp_path: Path) -> None:
+    lacking = changed(package, lambda texts: texts.pop("bin/upper-mips"), sums=True)
+    with pytest.raises(PackageRefused, match=r"starts '\./bin/upper-mips', which is not there"):
+        install(lacking, tmp_path / "plugins")
+
+
+def test_a_file_in_the_plugins_place_is_replaced_if_that_is_asked_for(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "upper").touch()
+    with pytest.raises(PackageRefused, match=r"is there already \(and is no plugin\)"):
+        install(package, tmp_path / "plugins")
+    install(package, tmp_path / "plugins", replace=True)
+    assert [path.name for path in (tmp_path / "plugins").iterdir()] == ["upper"]
+
+
+def test_a_package_that_could_not_be_written_leaves_nothing_behind(folder: Path, tmp_path: Path) -> None:
+    old = tmp_path / "p.tar.gz"
+    old.write_text("what was there")
+    (tmp_path / ".p.tar.gz.part").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        pack(folder, old)
+    assert old.read_text() == "what was there"
 
 
 def test_a_package_for_other_machines_is_refused(folder: Path, tmp_path: Path) -> None:

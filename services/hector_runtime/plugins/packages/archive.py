@@ -7,6 +7,7 @@ import os
 import tarfile
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -15,17 +16,29 @@ from .refused import PackageRefused
 SUMS, SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
 """What each file is, as sha256sum writes and checks it; and who says so."""
 MOST_FILES, MOST_BYTES = 20_000, 2 << 30
+DEEPEST, LONGEST = 64, 255
+"""Folders within each other, and bytes of a name."""
 _AT_ONCE = 1 << 20
 
 
 def written(path: Path, files: Mapping[str, Path], texts: Mapping[str, bytes]) -> None:
-    """Write an archive.
+    """Write an archive, all of it or nothing.
 
     Args:
         path: Where.
         files: Names inside, and the files that they stand for.
         texts: Names inside, and contents.
     """
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        _write(draft, files, texts)
+        draft.replace(path)
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _write(path: Path, files: Mapping[str, Path], texts: Mapping[str, bytes]) -> None:
     with (
         path.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
@@ -61,6 +74,7 @@ def unpacked(path: Path, folder: Path) -> dict[str, str]:
     """
     sums: dict[str, str] = {}
     seen: set[str] = set()
+    folders: set[str] = set()
     left = MOST_BYTES
     try:
         with tarfile.open(path, "r:gz") as archive:
@@ -70,7 +84,11 @@ def unpacked(path: Path, folder: Path) -> dict[str, str]:
                     continue
                 if name.casefold() in seen:
                     raise PackageRefused(f"{path} has {name!r} twice")
+                around = {str(parent).casefold() for parent in PurePosixPath(name).parents}
+                if name.casefold() in folders | {"", "."} or around & seen:
+                    raise PackageRefused(f"{path} has {name!r} as a file, and as a folder around one")
                 seen.add(name.casefold())
+                folders |= around
                 left -= entry.size
                 if len(seen) > MOST_FILES or left < 0:
                     raise PackageRefused(
@@ -103,6 +121,10 @@ def _safe(entry: tarfile.TarInfo) -> str:
     """Return the name of an entry that can do no harm."""
     name = entry.name.removeprefix("./")
     parts = PurePosixPath(name).parts
+    if len(parts) > DEEPEST or any(len(part.encode()) > LONGEST for part in parts):
+        shown = f"{name[:40]}…"
+        allowed = f"{DEEPEST} folders deep, and {LONGEST} bytes for each name"
+        raise PackageRefused(f"the path {shown!r} in the package is too long (at most {allowed})")
     if name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
         raise PackageRefused(f"the package would write {entry.name!r}, which is outside of its own folder")
     if not (entry.isreg() or entry.isdir()):

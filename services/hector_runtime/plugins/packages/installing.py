@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from hector_runtime.plugins.config import KINDS
 from hector_runtime.plugins.manifest import Manifest
 
 from .archive import SIGNATURE, SUMS, read_sums, unpacked
-from .packing import manifest_in
+from .packing import check_programs, manifest_in
 from .refused import PackageRefused
 from .signing import fingerprint_of, signer_of
 
@@ -47,18 +47,20 @@ def install(file: Path, into: Path, key_file: Path | None = None, *, replace: bo
     """
     if not file.is_file():
         raise PackageRefused(f"there is no file {file}")
-    into.mkdir(parents=True, exist_ok=True)
     with _staging(into) as staging:
-        sums = unpacked(file, staging)
-        signer = _check_contents(file, staging, sums, key_file)
-        said = manifest_in(staging)
-        _check_here(file, said)
+        try:
+            sums = unpacked(file, staging)
+            signer = _check_contents(file, staging, sums, key_file)
+            said = manifest_in(staging)
+            check_programs(said, {name: staging / name for name in sums})
+            _check_here(file, said)
+        except PackageRefused as error:  # where it was unpacked says nothing to anybody
+            raise PackageRefused(str(error).replace(str(staging), str(file))) from None
         place = into / said.name
         before = _version_in(place)
         if place.exists() and not replace:
-            raise PackageRefused(
-                f"{place} is there already (version {before}); --replace puts this one there"
-            )
+            there = f"version {before}" if before else "and is no plugin"
+            raise PackageRefused(f"{place} is there already ({there}); --replace puts this one there")
         _move(staging, place)
     sections = tuple(key for kind in said.says.kinds for key, value in KINDS.items() if value == kind)
     return Installed(place, said.name, said.says.version, sections, signer, before)
@@ -113,12 +115,17 @@ def _version_in(place: Path) -> str:
 @contextmanager
 def _staging(into: Path) -> Iterator[Path]:
     """Give a folder beside the place: what is complete is moved there in one step."""
+    made = [folder for folder in (into, *into.parents) if not folder.exists()]
+    into.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".installing-", dir=into))
     folder.chmod(0o755)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # something was installed, so what was made for it is not empty
+            for each in made:
+                each.rmdir()
 
 
 def _move(staging: Path, place: Path) -> None:
@@ -132,4 +139,7 @@ def _move(staging: Path, place: Path) -> None:
     except OSError:
         old.rename(place)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    if old.is_dir() and not old.is_symlink():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.unlink()

@@ -65,7 +65,7 @@ def pack(
         raise PackageRefused(
             f"{folder} has {size >> 20} MiB, and a package at most {MOST_BYTES >> 20}; {_CHOOSE}"
         )
-    _check_programs(said, files)
+    check_programs(said, files)
     sums = sums_of(files, {})
     texts = {SUMS: sums}
     if key_file is not None:
@@ -86,7 +86,7 @@ def manifest_in(folder: Path) -> Manifest:
     """
     file = manifests.beside(folder)
     if file is None:
-        raise PackageRefused(f"{folder} has no plugin.yaml; write one (docs/plugins/operating.md)")
+        raise PackageRefused(f"{folder} has no plugin.yaml; write one (docs/plugins/packages.md)")
     try:
         said = manifests.read(file)
     except ConfigInvalid as error:
@@ -98,8 +98,12 @@ def manifest_in(folder: Path) -> Manifest:
     return said
 
 
-def _check_programs(said: Manifest, files: dict[str, Path]) -> None:
-    """See that everything that a manifest would start is in the package, and is what it says."""
+def check_programs(said: Manifest, files: dict[str, Path]) -> None:
+    """See that everything that a manifest would start is in the package, and is what it says.
+
+    Raises:
+        PackageRefused: It is not.
+    """
     starts = [(name, place.command, place.sha256) for name, place in said.says.platforms.items()]
     if said.says.command:
         starts.append(("command", said.says.command, said.says.sha256))
