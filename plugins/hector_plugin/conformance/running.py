@@ -96,6 +96,7 @@ async def _judged(check: Check, stage: Stage) -> Verdict:
             check.id, check.level, check.title, Outcome.SKIP, why=f"it is no {name_of(check.kind)}"
         )
     stage.last = None
+    begins = stage.log_begins()
     sent = came = why = ""
     outcome = Outcome.PASS
     try:
@@ -117,6 +118,7 @@ async def _judged(check: Check, stage: Stage) -> Verdict:
     if outcome is Outcome.FAIL and not sent and stage.last is not None:
         sent = stage.last.sent
     took_s = time.monotonic() - begun
+    logged = await stage.logged_since(begins) if outcome is Outcome.FAIL else ()
     return Verdict(
-        check.id, check.level, check.title, outcome, check.rule, sent, came, check.mend, why, took_s
+        check.id, check.level, check.title, outcome, check.rule, sent, came, check.mend, why, took_s, logged
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +17,16 @@ from .checks import Broken, NotApplicable, Unconfigured
 from .connected import Plugin
 from .kinds import KINDS, detected
 from .launching import Process, launched
+from .log_lines import log_lines
 from .samples import sample_of, schema_in
 from .subject import Subject
 
 EXCLUSIVE = "exclusive"
 """What GetInfo's features say of a plugin of which no two can run at once."""
+
+
+LOG_TAKES_S = 0.05
+"""Until what a plugin logged before its answer has been read."""
 
 
 @dataclass
@@ -175,6 +180,21 @@ class Stage:
         """Return the settings of the entry that refers to it."""
         return json.dumps(dict(self.subject.entry))
 
+    def log_begins(self) -> Mapping[int, int]:
+        """Return how much the plugin that lives on has logged so far, by its process."""
+        process = self._shared.process if self._shared is not None else None
+        return {id(process): len(process.logged)} if process is not None else {}
+
+    async def logged_since(self, begins: Mapping[int, int]) -> tuple[str, ...]:
+        """Return the last lines that the plugin that was called last has logged since, without secrets."""
+        if self.last is None or (process := self.last.process) is None:
+            return ()
+        await asyncio.sleep(LOG_TAKES_S)
+        text = process.logged[begins.get(id(process), 0) :].decode(errors="replace")
+        secrets = {process.token, *map(str, self.subject.env.values())}
+        secrets |= set(_secret_values(self.config(self.last), schema_of(self.last)))
+        return log_lines(text, secrets)
+
     async def close(self) -> None:
         """End what is shared."""
         await self._closing.aclose()
@@ -183,3 +203,18 @@ class Stage:
 def schema_of(plugin: Plugin) -> Mapping[str, Any]:
     """Return the schema of a plugin's configuration; empty if it has none that can be read."""
     return schema_in(plugin.info.config_schema_json if plugin.info else "")
+
+
+def _secret_values(config: Any, schema: Any) -> Iterator[str]:
+    """Yield what a configuration holds where its schema says `writeOnly`."""
+    if not isinstance(schema, Mapping):
+        return
+    if schema.get("writeOnly"):
+        yield config if isinstance(config, str) else json.dumps(config)
+    elif isinstance(config, Mapping):
+        below = schema.get("properties", {})
+        for name, value in config.items():
+            yield from _secret_values(value, below.get(name, schema.get("additionalProperties")))
+    elif isinstance(config, list):
+        for value in config:
+            yield from _secret_values(value, schema.get("items"))

@@ -42,6 +42,8 @@ class Verdict:
     why: str = ""
     """Why it was skipped."""
     took_s: float = 0.0
+    logged: tuple[str, ...] = ()
+    """The last that the plugin logged meanwhile, of a rule that is broken."""
 
     def lines(self) -> list[str]:
         """Say it to people: a line, and what they need to mend it."""
@@ -56,7 +58,10 @@ class Verdict:
         if self.outcome is Outcome.PASS:
             return [head]
         facts = (("sent", self.sent), ("came", self.came), ("rule", self.rule), ("mend", self.mend))
-        return [head, *(f"             {name}: {fact}" for name, fact in facts if fact)]
+        logged = [
+            f"             {'log: ' if not at else '     '}{line}" for at, line in enumerate(self.logged)
+        ]
+        return [head, *(f"             {name}: {fact}" for name, fact in facts if fact), *logged]
 
 
 @dataclass(frozen=True, slots=True)
