@@ -113,7 +113,7 @@ def test_a_folder_that_everybody_may_write_is_told_though_its_name_is_none_of_it
     assert f"may put something else into {folder}/plugins: chmod o-w" in told
 
 
-def test_a_folder_of_discovery_that_is_not_there_is_told_if_somebody_has_written_it(folder: Path) -> None:
+def test_a_folder_of_discovery_that_is_not_there_is_told(folder: Path) -> None:
     text = "plugins:\n  discovery:\n    enabled: true\n    paths: [./plugins, ./nopl]\n"
     (warning,) = warnings(folder, text)
     assert warning.startswith("hector.yaml:4:24: plugins.discovery.paths[1]: passed over: there is no folder")
@@ -140,6 +140,8 @@ def test_usual_folders_need_not_be_there_and_nothing_is_looked_for_unless_it_is_
     (folder / "plugins" / "up").unlink()
     (folder / "plugins").rmdir()
     assert warnings(folder, HERE) == []
+    written = "plugins: {discovery: {enabled: true, paths: [./plugins, ~/.hector/plugins]}}\n"
+    assert warnings(folder, written) == []
     assert warnings(folder, "plugins: {discovery: {enabled: false, paths: [./nopl]}}\n") == []
 
 
@@ -215,3 +217,12 @@ def test_every_network_that_is_none_is_told_at_its_place(folder: Path) -> None:
     places = [one.split(": ")[1].rpartition("allowed_networks")[2] for one in told]
     assert places == ["[0]", "[1]", "[3]", "[4]"]
     assert "write 'a.b:443'" in told[0]
+
+
+@pytest.mark.parametrize("kind", ["tool_provider", "tool_providrs"])
+def test_a_kind_that_there_is_not_is_told_with_the_one_that_was_meant(kind: str, folder: Path) -> None:
+    told = problems(folder, f"plugins: {{{kind}: {{up: {{path: plugins/up}}}}}}\n{TOOL}")
+    assert any(
+        f"plugins.{kind}: unknown key" in one and 'did you mean "tool_providers"?' in one for one in told
+    )
+    assert problems(folder, f"plugins: {{{kind}: {{path: plugins/up}}}}\n") == []

@@ -6,7 +6,7 @@ from hector_config import Alias, Map, Reform, Scalar, Seq, Spelling
 from hector_config.problem import Path
 from hector_config.spelling import put_at
 from hector_config.tree import Node, child_of, scalars_of
-from hector_runtime.plugins.config import KINDS
+from hector_runtime.plugins.config import KINDS, PluginConfig
 
 _KINDS = {
     "llms": "llm_providers",
@@ -67,6 +67,8 @@ def _kindless(root: Map, path: Path, node: Node) -> bool | Path:
     plugins, name = child_of(root, "plugins"), str(path[1])
     if name in _OTHERS or not isinstance(node, Map) or not isinstance(plugins, Map):
         return False
+    if _holds_plugins(node):
+        return False  # `tool_provider:`, say: what is meant is told as for any unknown key
     said = child_of(node, "type")
     kinds = {kind: section for section, kind in KINDS.items()}
     kind = _referred(root, name)
@@ -75,6 +77,13 @@ def _kindless(root: Map, path: Path, node: Node) -> bool | Path:
         node.take("type")
     mark, _ = plugins.take(name)
     return put_at(root, ("plugins", kind, name), mark, node) or True
+
+
+def _holds_plugins(node: Map) -> bool:
+    """Say whether a mapping is no plugin but one of plugins by name, under a kind that there is not."""
+    own = {*PluginConfig.model_fields, "name", "protocol"}
+    inner = node.entries
+    return bool(inner) and not own & set(inner) and all(isinstance(child, Map) for child in inner.values())
 
 
 def _referred(root: Map, name: str) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from hector_config import Misfit, ProjectPath, Section, Settings, Text
+from hector_config import Misfit, ProjectPath, Section, Settings, Text, project_dir_of
 from hector_config.units import parse_duration
 
 from .entry_config import AuthConfig, GrantsConfig, LimitsConfig, RestartConfig, SecurityConfig, TLSConfig
@@ -110,15 +110,32 @@ class PluginConfig(Section):
         return self
 
 
+USUAL = (Path("plugins"), Path("~/.hector/plugins"))
+"""Where plugins are looked for if nobody says another place."""
+
+
 class DiscoveryConfig(Section):
     """Looks for plugins by their manifests. Being found starts nothing: a reference does."""
 
     enabled: bool = False
     """Look for manifests."""
-    paths: list[ProjectPath] = [Path("plugins"), Path("~/.hector/plugins")]
-    """Folders with `plugin.yaml` or `NAME.plugin.yaml`; those that are not there are passed over."""
+    paths: list[ProjectPath] = [*USUAL]
+    """Folders with `plugin.yaml` or `NAME.plugin.yaml`. One that is not there is a warning; these two may be
+    missing."""
     scan_subdirectories: bool = False
     """Look in the folders below them, too."""
+
+    _usual: frozenset[Path] = PrivateAttr(frozenset())
+
+    def may_be_missing(self, folder: Path) -> bool:
+        """Say whether nobody is surprised that a folder is not there."""
+        return folder in self._usual
+
+    @model_validator(mode="after")
+    def _place_usual(self, info: ValidationInfo) -> Self:
+        beside = project_dir_of(info) or Path()
+        self._usual = frozenset(beside / folder.expanduser() for folder in USUAL)
+        return self
 
 
 class PluginsConfig(Section):

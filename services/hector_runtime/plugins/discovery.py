@@ -53,7 +53,7 @@ def catalogue(config: DiscoveryConfig) -> Catalogue:
     for index, folder in enumerate(config.paths if config.enabled else ()):
         for file in _manifests(folder, deep=config.scan_subdirectories):
             if isinstance(file, FileNotFoundError):
-                if "paths" in config.model_fields_set:  # the usual ones need not be there
+                if not config.may_be_missing(folder):
                     rejected.append(Rejected(f"there is no folder {folder}", folder=index))
                 continue
             if isinstance(file, OSError):
