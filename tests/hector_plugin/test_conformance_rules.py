@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hector_plugin.conformance import CHECKS, Outcome, Subject, Verdict, run
+from hector_plugin.conformance.groups import sandbox
 
 PLUGIN = Path(__file__).parents[1] / "support/broken_plugin/main.py"
 KINDS = ("tool", "llm", "database", "embedder", "reasoning", "parser", "agent", "guardrail")
@@ -55,3 +56,17 @@ async def test_a_plugin_that_breaks_no_rule_is_conformant(kind: str) -> None:
     broken = [verdict for verdict in report.verdicts if verdict.outcome is Outcome.FAIL]
     assert broken == []
     assert report.count(Outcome.PASS) > (40 if kind == "tool" else 10)
+
+
+@pytest.mark.parametrize("tier", ["bubblewrap", "landlock"])
+async def test_a_plugin_that_writes_elsewhere_is_found_by_either_kind_of_confinement(
+    tier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "TIERS", {tier: sandbox.TIERS[tier]})
+    verdict = await verdict_on("X1")
+    if verdict.outcome is Outcome.SKIP:
+        pytest.skip(verdict.why)
+    assert verdict.outcome is Outcome.FAIL
+    assert f"confined by {tier}" in verdict.sent
+    report = await run(subject("tool", only=frozenset({"X1"})))
+    assert [one.outcome for one in report.verdicts if one.id == "X1"] == [Outcome.PASS]

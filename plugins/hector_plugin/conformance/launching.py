@@ -102,6 +102,7 @@ async def launched(
     versions: str = "1",
     folder_bytes: int = 0,
     prefix: tuple[str, ...] = (),
+    instead: tuple[str, ...] = (),
     env: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Process]:
     """Start a plugin; nothing of it is left afterwards.
@@ -112,6 +113,7 @@ async def launched(
         versions: The versions of the protocol that the host says it speaks.
         folder_bytes: How long the path of its folder is; zero: short.
         prefix: What stands before its command; "{folder}" in it is its folder.
+        instead: What is started in its place.
         env: What else it is told.
 
     Raises:
@@ -139,7 +141,8 @@ async def launched(
         **subject.env,
         **(env or {}),
     }
-    command = [part.replace("{folder}", str(place)) for part in prefix] + list(subject.command)
+    command = [part.replace("{folder}", str(place)) for part in instead or prefix]
+    command += () if instead else subject.command
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
