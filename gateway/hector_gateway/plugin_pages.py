@@ -20,8 +20,8 @@ class PluginPages:
     """For the admin; `GET /api/plugins`, how plugins are, also for viewers and operators.
 
     `GET /admin/plugins`, `GET /admin/plugins/NAME`, `GET /admin/plugins/NAME/logs?lines=`, and
-    `POST /admin/plugins/NAME/reload` and `/restart`, which answer when it is done. They are about the plugins
-    of the process that answers.
+    `POST /admin/plugins/NAME/reload` and `/restart`, which answer when it is done. With several workers they
+    are about those of all.
     """
 
     def __init__(self, access: Access, source: PluginSource | None) -> None:
@@ -51,16 +51,16 @@ class PluginPages:
         match exchange.steps[2:]:
             case []:
                 check_verb(exchange, "GET", "HEAD")
-                whole: dict[str, object] = {"plugins": source.plugins()}
+                whole: dict[str, object] = {"plugins": await source.plugins()}
                 if exchange.path == PATH:
                     whole["passed_over"] = source.passed_over()
                 found: object = whole
             case [name]:
                 check_verb(exchange, "GET", "HEAD")
-                found = next((one for one in source.plugins() if one["name"] == name), None)
+                found = next((one for one in await source.plugins() if one["name"] == name), None)
             case [name, "logs"]:
                 check_verb(exchange, "GET", "HEAD")
-                lines = source.lines(name, _count(exchange))
+                lines = await source.lines(name, _count(exchange))
                 found = None if lines is None else {"lines": lines}
             case [name, "reload"]:
                 check_verb(exchange, "POST")
@@ -71,7 +71,7 @@ class PluginPages:
             case _:
                 raise NothingHere(exchange.path)
         if found is None:
-            raise NoSuchPlugin(name, [str(one["name"]) for one in source.plugins()])
+            raise NoSuchPlugin(name, [str(one["name"]) for one in await source.plugins()])
         await exchange.reply(200, orjson.dumps(found), headers=PRIVATE)
 
 

@@ -7,10 +7,10 @@ Shown = Mapping[str, object]
 
 
 class PluginSource(Protocol):
-    """The plugins of this process."""
+    """The plugins of this server."""
 
-    def plugins(self) -> Sequence[Shown]:
-        """Return how each of them is."""
+    async def plugins(self) -> Sequence[Shown]:
+        """Return how each of them is; with several workers, in each of them."""
 
     def passed_over(self) -> Sequence[str]:
         """Return what was found and cannot be a plugin, each in a sentence that says why."""
@@ -18,7 +18,7 @@ class PluginSource(Protocol):
     def unwell(self) -> Mapping[str, str]:
         """Return the state of those that are not well, in a word that anybody may know."""
 
-    def lines(self, name: str, most: int) -> Sequence[Shown] | None:
+    async def lines(self, name: str, most: int) -> Sequence[Shown] | None:
         """Return what one printed last, oldest first; None: there is none of that name."""
 
     async def reload(self, name: str) -> Shown | None:

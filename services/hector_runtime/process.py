@@ -30,6 +30,7 @@ from .checking import keep_checking
 from .config import Config
 from .metrics import measured
 from .plugins.hosting import Plugins
+from .plugins.of_workers import PluginsOfWorkers
 from .plugins.showing import ShownPlugins
 from .roles import ROLES, chosen, elsewhere
 from .tracing import traced
@@ -123,12 +124,14 @@ async def running(
         if source is not None:
             more = {"gateway": {"source": source}, "agent": {"revision": source.revision_id}}
         more.setdefault("agent", {})["whereabouts"] = _whereabouts(wires, member)
+        own = ShownPlugins(plugins)
+        more.setdefault("gateway", {})["plugins"] = own
         if member is not None:
             neighbours = Neighbours(member, watch.reasons)
             await stack.enter_async_context(neighbours.answering())
             watch.others = neighbours.waiting
             more.setdefault("gateway", {})["beside"] = neighbours
-        more.setdefault("gateway", {})["plugins"] = ShownPlugins(plugins)
+            more["gateway"]["plugins"] = PluginsOfWorkers(own, neighbours)
         rooms = {role: ROLES[role].build(config, mesh, **more.get(role, {})) for role in here}
         for room in rooms.values():
             room.register(local)

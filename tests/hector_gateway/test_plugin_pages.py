@@ -20,7 +20,7 @@ class FakePlugins:
     def __init__(self) -> None:
         self.done: list[str] = []
 
-    def plugins(self):
+    async def plugins(self):
         return [{"name": "up", "state": "failed"}]
 
     def passed_over(self):
@@ -29,7 +29,7 @@ class FakePlugins:
     def unwell(self):
         return {"up": "failed"}
 
-    def lines(self, name, most):
+    async def lines(self, name, most):
         return [{"text": "last words"}][:most] if name == "up" else None
 
     async def reload(self, name):

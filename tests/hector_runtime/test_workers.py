@@ -12,7 +12,10 @@ from hector_config import load
 from hector_gateway.errors import CannotServe
 from hector_gateway.listening import Sharing, bound
 from hector_mesh import metrics
+from hector_plugin_host.start_failed import PluginStartFailed
 from hector_runtime.config import Config
+from hector_runtime.plugins.of_workers import NotEverywhere, PluginsOfWorkers
+from hector_runtime.plugins.showing import ShownPlugins
 from hector_runtime.workers.line import Line, WorkerLine
 from hector_runtime.workers.member import Member, Standing
 from hector_runtime.workers.merging_pages import merged
@@ -248,6 +251,55 @@ async def test_whichever_worker_is_asked_answers_for_all(folder: Path, kept_metr
         kind, page = await every[0].page("")
         assert kind.startswith(b"text/plain")
         assert page.decode().splitlines()[1:] == [f'up{{worker="{number}"}} 1.0' for number in (1, 2, 3)]
+
+
+class OwnPlugins(ShownPlugins):
+    """As a worker's own: `up` is everywhere, `embed` in the first alone."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.done, self.is_broken = number, [], False  # type: ignore[var-annotated]
+
+    async def plugins(self) -> list[dict[str, object]]:
+        return [
+            {"name": name, "state": "ready"} for name in ("up", *(("embed",) if self.number == 1 else ()))
+        ]
+
+    async def lines(self, name: str, most: int) -> list[dict[str, object]] | None:
+        if name != "up":
+            return None
+        return [{"time": f"{hour}:0{self.number}", "number": hour} for hour in (1, 2)][-most:]
+
+    async def reload(self, name: str) -> dict[str, object] | None:
+        if self.is_broken:
+            raise PluginStartFailed(name, "it is broken")
+        if name not in [one["name"] for one in await self.plugins()]:
+            return None
+        self.done.append(name)
+        return {"name": name, "state": "ready", "generation": 2}
+
+
+async def test_plugins_of_all_workers_are_told_of_and_replaced_by_whichever_is_asked(folder: Path) -> None:
+    async with asyncio.timeout(10), AsyncExitStack() as stack:
+        every = [Neighbours(one, lambda: []) for one in members(folder, 3)]
+        own = [OwnPlugins(one.number) for one in every]
+        all_of_them = [PluginsOfWorkers(mine, one) for mine, one in zip(own, every, strict=True)]
+        for one in every:
+            await stack.enter_async_context(one.answering())
+        second = all_of_them[1]
+        listed = [(one["name"], one["worker"]) for one in await second.plugins()]
+        assert listed == [("embed", 1), ("up", 1), ("up", 2), ("up", 3)]
+        lines = await second.lines("up", 4)
+        assert [(one["number"], one["worker"]) for one in lines or ()] == [(1, 3), (2, 1), (2, 2), (2, 3)]
+        assert await second.lines("none", 4) is None
+        reloaded = await second.reload("up")
+        assert reloaded is not None
+        assert (reloaded["state"], reloaded["workers"]) == ("ready", [1, 2, 3])
+        assert (await second.reload("embed") or {})["workers"] == [1]
+        assert await second.reload("none") is None
+        own[2].is_broken = True
+        with pytest.raises(NotEverywhere, match=r"some of the workers: worker 3: .*it is broken$"):
+            await second.reload("up")
+        assert [mine.done for mine in own] == [["up", "embed", "up"], ["up", "up"], ["up"]]
 
 
 async def test_a_worker_that_does_not_answer_is_missed_and_not_waited_for(

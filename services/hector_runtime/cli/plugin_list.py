@@ -41,6 +41,9 @@ def command(config_file: Path | None, form: str, **options: Any) -> None:
     else:
         found, passed_over = run(_running(source_of(options)))
         rows = [("PLUGIN", "STATE", "VERSION", "GEN", "CRASHES", "SANDBOX", "WHY"), *map(_row, found)]
+        if any("worker" in one for one in found):
+            of_workers = ("WORKER", *(str(one.get("worker", "-")) for one in found))
+            rows = [(row[0], worker, *row[1:]) for row, worker in zip(rows, of_workers, strict=True)]
     if form == "json":
         both = {"plugins": found, "passed_over": passed_over}
         click.echo(json.dumps(both, ensure_ascii=False, indent=2))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ EVERY_S = 0.5
 MOST_LINES = 1000
 """What a server keeps of each plugin."""
 
-Line = dict[str, Any]
+Line = Mapping[str, Any]
 
 
 @click.command(
@@ -60,20 +60,22 @@ async def _shown(source: Source, name: str, lines: int, form: str, *, follow: bo
 async def _lines(source: Source, name: str, lines: int, *, follow: bool) -> AsyncIterator[Line]:
     from .server import client
 
-    path, seen = f"/admin/plugins/{quote(name, safe='')}/logs", 0
+    path = f"/admin/plugins/{quote(name, safe='')}/logs"
+    seen: dict[int, int] = {}  # by worker: each counts its own
     async with client(source) as server:
         found = (await server.page(f"{path}?lines={lines}"))["lines"]
         while True:
             for line in found:
-                if line["number"] > seen:
-                    seen = line["number"]
+                worker = line.get("worker", 0)
+                if line["number"] > seen.get(worker, 0):
+                    seen[worker] = line["number"]
                     yield line
             if not follow:
                 return
             await asyncio.sleep(EVERY_S)
             found = (await server.page(f"{path}?lines={MOST_LINES}"))["lines"]
-            if found and found[-1]["number"] < seen:
-                seen = 0  # another server, which counts anew
+            last = {line.get("worker", 0): line["number"] for line in found}
+            seen = {worker: number for worker, number in seen.items() if number <= last.get(worker, number)}
 
 
 def spelled(line: Line) -> str:

@@ -19,7 +19,7 @@ class ShownPlugins:
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
 
-    def plugins(self) -> Sequence[Shown]:
+    async def plugins(self) -> Sequence[Shown]:
         """Return how each of them is."""
         host = self._plugins.host
         return [_shown(status) for status in host.status()] if host else []
@@ -36,12 +36,12 @@ class ShownPlugins:
         unwell = host.degraded()
         return {status.name: status.state for status in host.status() if status.name in unwell}
 
-    def lines(self, name: str, most: int) -> Sequence[Shown] | None:
+    async def lines(self, name: str, most: int) -> Sequence[Shown] | None:
         """Return what one printed last; None: there is none of that name."""
         host = self._plugins.host
         if host is None or name not in host.channels:
             return None
-        return [_line(line) for line in host.journal(name).last(most)]
+        return [shown_line(line) for line in host.journal(name).last(most)]
 
     async def reload(self, name: str) -> Shown | None:
         """Replace a plugin's processes; None: there is none of that name.
@@ -67,7 +67,8 @@ def _shown(status: "PluginStatus") -> Shown:
     return found
 
 
-def _line(line: "Line") -> Shown:
+def shown_line(line: "Line") -> Shown:
+    """Return a line of a plugin as programs are shown it."""
     at = datetime.fromtimestamp(line.at, UTC).isoformat(timespec="milliseconds")
     return {
         "number": line.number,

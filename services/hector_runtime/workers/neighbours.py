@@ -3,8 +3,9 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
 
 from hector_mesh import metric_sources, metrics
 from hector_mesh.metrics import Gauge
@@ -22,6 +23,14 @@ QUESTION_BYTES = 64
 
 READY, METRICS = b"ready", b"metrics"
 
+
+class Question(NamedTuple):
+    """What else workers ask each other: a word, and what follows it."""
+
+    answer: Callable[[str], Awaitable[bytes]]
+    limit_s: float
+
+
 UP = Gauge("hector_worker_up", "Whether a worker of this server answers: 1 or 0.", ("number",))
 STARTS = Gauge("hector_worker_starts", "How often a worker was started since the server was.", ("number",))
 
@@ -37,6 +46,23 @@ class Neighbours:
             reasons: Says why this worker should get no requests; None: it is leaving, and gets none.
         """
         self._member, self._reasons = member, reasons
+        self._questions: dict[str, Question] = {}
+
+    @property
+    def number(self) -> int:
+        """This worker's own."""
+        return self._member.number
+
+    def answers(
+        self, word: str, answer: Callable[[str], Awaitable[bytes]], *, limit_s: float = ASK_S
+    ) -> None:
+        """Answer the others when they ask with this word: in JSON, within so long."""
+        self._questions[word] = Question(answer, limit_s)
+
+    async def ask(self, word: str, about: str = "", *, limit_s: float = ASK_S) -> dict[int, Any]:
+        """Return what all others that are up say to a question, by number; None is who does not answer."""
+        told = await self._ask_all(f"{word} {about}".encode(), limit_s)
+        return {one.number: None if answer is None else json.loads(answer) for one, answer in told}
 
     @asynccontextmanager
     async def answering(self) -> AsyncIterator[None]:
@@ -90,15 +116,15 @@ class Neighbours:
             pages[self._member.number] = mine[1]
         return KIND, merged({str(number): pages[number] for number in sorted(pages)})
 
-    async def _ask_all(self, question: bytes) -> list[tuple[Standing, bytes | None]]:
+    async def _ask_all(self, question: bytes, limit_s: float = ASK_S) -> list[tuple[Standing, bytes | None]]:
         """Ask all others that are up; None is who does not answer."""
         asked = [one for one in self._member.others() if one.up]
-        answers = await asyncio.gather(*(self._ask(one.number, question) for one in asked))
+        answers = await asyncio.gather(*(self._ask(one.number, question, limit_s) for one in asked))
         return list(zip(asked, answers, strict=True))
 
-    async def _ask(self, number: int, question: bytes) -> bytes | None:
+    async def _ask(self, number: int, question: bytes, limit_s: float) -> bytes | None:
         try:
-            async with asyncio.timeout(ASK_S):
+            async with asyncio.timeout(limit_s):
                 place = self._member.watched_at(number)
                 reader, writer = await asyncio.open_unix_connection(place, limit=LARGEST_PAGE)
                 try:
@@ -114,9 +140,12 @@ class Neighbours:
         try:
             async with asyncio.timeout(ASK_S):
                 question = (await reader.readuntil(b"\n")).strip()
+            word, _, about = question.decode().partition(" ")
+            known = self._questions.get(word)
+            async with asyncio.timeout(known.limit_s if known is not None else ASK_S):
                 if question == METRICS:
                     await metric_sources.refresh()
-                answer = self._told(question)
+                answer = self._told(question) if known is None else await known.answer(about)
                 writer.write(len(answer).to_bytes(4, "big") + answer)
                 await writer.drain()
         except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError):
