@@ -31,6 +31,11 @@ from .view import INTERRUPTED, NAMES, TASK_STATES, fold, listed, new_task
 _NUMBERS = {name: number for number, name in NAMES.items()}
 WAITING = frozenset(NAMES[state] for state in INTERRUPTED)
 """States of runs that wait for somebody, as their rows have them."""
+_BEGINNING = {
+    state: row_of(RunEvent(status_changed=StatusChanged(state=state)))
+    for state in (RUN_STATE_SUBMITTED, RUN_STATE_WORKING)
+}
+"""What the log says first of how a run is."""
 
 
 async def opened(
@@ -134,7 +139,7 @@ def _drafted(
     """Return a run as it is written down, with its first events and the task that they make."""
     run_id, app, owner = message.task_id, call.app, call.principal.id
     state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
-    events = [received(message, call, beside, once), RunEvent(status_changed=StatusChanged(state=state))]
+    rows = [row_of(received(message, call, beside, once)), _BEGINNING[state]]
     task = new_task(run_id, message.context_id)
     task.history.append(message)
     task.status.state = TASK_STATES[state]
@@ -154,7 +159,7 @@ def _drafted(
         idempotency_hash=once.hash if once else "",
         pushes=named(pushes, run_id),
     )
-    return new, [row_of(event) for event in events], task
+    return new, rows, task
 
 
 async def reopened(

@@ -43,7 +43,7 @@ from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
 from .growing import OpenText
 from .sessions.scopes import CHANGING, KEPT, OF_USER, kept_of, lasting
-from .view import FINAL, INTERRUPTED, NAMES, TOLD, fold, listed, listed_after, state_of
+from .view import FINAL, INTERRUPTED, NAMES, TOLD, artifact_ids, fold, listed, listed_after, state_of
 
 if TYPE_CHECKING:
     from .lease import Lease
@@ -237,9 +237,7 @@ class Run:
         if self._open is None:
             # Its first piece may still be on its way to the log, and so not be in the task yet.
             known = not self.takes_back(artifact_id) and (
-                begun
-                or artifact_id == self._growing
-                or any(artifact.artifact_id == artifact_id for artifact in self.task.artifacts)
+                begun or artifact_id == self._growing or artifact_id in artifact_ids(self.task)
             )
             self._open = OpenText(artifact_id, text, append=known)
             self._growing = artifact_id

@@ -1,6 +1,7 @@
 """Takes a run's turn: with a model, or with code of the operator's own."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 
 import grpc.aio
 
@@ -22,6 +23,8 @@ from .turn import Turn
 from .view import INTERRUPTED
 from .work import Work
 
+Answers = Callable[[Agent, Run, Work, Session, Sequence[RunEvent], RunLog], Awaitable[None]]
+"""Takes a turn by an agent's own code."""
 UNREADABLE = "STATE_UNREADABLE"
 """Why a strategy cannot go on with what it remembered: it begins anew with the conversation."""
 
@@ -55,11 +58,16 @@ async def take_turn(
         session = await session_of(log, agent, run, is_new=not own)
     with scope(work.call):
         if agent.handler is not None:
-            from .custom.work import answer
-
-            await answer(agent, run, work, session, own, log)
+            await _answer()(agent, run, work, session, own, log)
         else:
             await _ask_model(log, agent, run, session, own, row)
+
+
+@cache
+def _answer() -> Answers:
+    from .custom.work import answer  # where an agent is such, and once: each import looks for it again
+
+    return answer
 
 
 async def _ask_model(

@@ -50,6 +50,8 @@ LISTED_BYTES = 8 * 1024
 """What lists show is kept beside a run up to this size, since it is written anew with every step; where it is
 larger, its events tell it."""
 
+NO_ARTIFACTS: frozenset[str] = frozenset()
+
 # Where a stream's event stands in the log: `seq`, or `seq.offset` for text that is not committed.
 PLACE = "hector.seq"
 SHORT = 200  # characters of a tool's arguments or error that a stream shows
@@ -57,7 +59,9 @@ SHORT = 200  # characters of a tool's arguments or error that a stream shows
 
 def new_task(run: str, context: str) -> "a2a.Task":
     """Return the task of a run that has no events yet."""
-    return a2a.Task(id=run, context_id=context, status=a2a.TaskStatus(state=a2a.TASK_STATE_SUBMITTED))
+    task = a2a.Task(id=run, context_id=context)
+    task.status.state = a2a.TASK_STATE_SUBMITTED
+    return task
 
 
 def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
@@ -83,12 +87,19 @@ def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
     return task
 
 
+def artifact_ids(task: "a2a.Task") -> frozenset[str]:
+    """Return which artifacts a task has."""
+    artifacts = task.artifacts
+    return frozenset([artifact.artifact_id for artifact in artifacts]) if artifacts else NO_ARTIFACTS
+
+
 def listed(task: "a2a.Task") -> bytes:
     """Return what lists show of a task, to be kept beside its run: all but artifacts, state and time.
 
     Empty when it is too large. State and time are in the run's row.
     """
-    kept = a2a.Task(history=task.history)
+    kept = a2a.Task()
+    kept.history.extend(task.history[:])  # a list: the end of protobuf's own is an error that it formats
     if task.HasField("metadata"):
         kept.metadata.CopyFrom(task.metadata)
     if task.status.HasField("message"):
@@ -217,7 +228,7 @@ def _short(text: str) -> str:
 
 
 def _append_text(task: "a2a.Task", appended: TextAppended) -> None:
-    for artifact in task.artifacts:
+    for artifact in task.artifacts[:]:
         if artifact.artifact_id == appended.artifact_id:
             if not appended.append:
                 del artifact.parts[:]

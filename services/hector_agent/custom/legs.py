@@ -15,7 +15,7 @@ from hector_agent.conversation import from_a2a
 from hector_agent.in_doubt import Verdict, understood
 from hector_agent.packing import packed, unpack
 from hector_agent.run import Run
-from hector_agent.view import INTERRUPTED, fold, new_task
+from hector_agent.view import INTERRUPTED, artifact_ids, fold, new_task
 
 CHECKPOINT = "checkpoint of a plugin"
 """The step under which an agent that is a plugin has its state kept. It goes on from there, so what it had
@@ -92,7 +92,7 @@ def leg_of(run: Run, own: Sequence[RunEvent]) -> Leg:
                 start = index + 1
     if not own or (waits and not doubted):  # a leg begins here
         leg.attempt, leg.message = 1, None
-        leg.known = frozenset(artifact.artifact_id for artifact in run.task.artifacts)
+        leg.known = artifact_ids(run.task)
         return leg
     if waits:
         _answer(leg, doubted, last_said(run))
@@ -104,7 +104,7 @@ def leg_of(run: Run, own: Sequence[RunEvent]) -> Leg:
 def _take_back(leg: Leg, before: Sequence[RunEvent], void: Sequence[RunEvent], run: Run) -> None:
     """Find out what has to be undone of attempts that came to nothing."""
     earlier = fold(new_task(run.place.run, run.place.context), before)
-    leg.known = frozenset(artifact.artifact_id for artifact in earlier.artifacts)
+    leg.known = artifact_ids(earlier)
     touched = set[str]()
     for event in void:
         kind = event.WhichOneof("event")

@@ -87,12 +87,21 @@ def piece(
         description: What it is, with the first piece.
         metadata: What to say beside this piece.
     """
-    shown = a2a.Artifact(
-        artifact_id=artifact_id, name=name, description=description, parts=[_part(part) for part in parts]
-    )
-    return a2a.TaskArtifactUpdateEvent(
-        artifact=shown, append=append, last_chunk=last, metadata=_struct(metadata)
-    )
+    said = a2a.TaskArtifactUpdateEvent(append=append, last_chunk=last)
+    shown = said.artifact  # filled in here, and not copied
+    shown.artifact_id = artifact_id
+    if name:
+        shown.name = name
+    if description:
+        shown.description = description
+    for part in parts:
+        if isinstance(part, str):
+            shown.parts.add().text = part
+        else:
+            shown.parts.append(part)
+    if metadata is not None:
+        said.metadata.CopyFrom(ParseDict(dict(metadata), Struct()))
+    return said
 
 
 def message(*parts: "str | a2a.Part", metadata: Metadata | None = None) -> "a2a.Message":

@@ -17,7 +17,7 @@ from hector_agent.ledger import task_of
 from hector_agent.run import Run
 from hector_agent.sessions.reading import Session
 from hector_agent.state import change
-from hector_agent.view import SHOWN
+from hector_agent.view import SHOWN, artifact_ids
 from hector_agent.work import Work
 from hector_mesh import HectorError
 from hector_store import RunLog
@@ -56,7 +56,7 @@ async def answer(
         found = await runs.story(call.app, call.principal.id, task_id, SHOWN)
         return task_of(*found) if found is not None and found[0].is_task else None
 
-    leg = leg_of(run, own) if own else Leg(known=_artifacts(run))
+    leg = leg_of(run, own) if own else Leg(known=artifact_ids(run.task))
     if leg.unanswered:
         await _ask_about(run, leg.unanswered, leg.begun, misunderstood=True)
         return
@@ -90,10 +90,6 @@ async def answer(
     finally:
         turn._steps = turn._rests = None  # they know what was said, which knows the turn: a circle
     await said.finish()
-
-
-def _artifacts(run: Run) -> frozenset[str]:
-    return frozenset([artifact.artifact_id for artifact in run.task.artifacts])
 
 
 async def _ask_about(
