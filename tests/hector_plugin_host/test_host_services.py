@@ -131,9 +131,12 @@ def serving(mesh_under_test: MeshUnderTest, launcher: FakeLauncher, services: Se
     """Run a plugin that is at work on a call of `CALLER`."""
 
     @asynccontextmanager
-    async def working(grants: Grants = ALL, timeout: float = 30) -> AsyncIterator[Plugin]:
+    async def working(
+        grants: Grants = ALL, timeout: float = 30, *, is_alone: bool = False
+    ) -> AsyncIterator[Plugin]:
         plan = PluginPlan("up", grants=grants)
-        host = PluginHost([plan], Premises(), launch=launcher, mesh=mesh_under_test.mesh)
+        around = None if is_alone else mesh_under_test.mesh
+        host = PluginHost([plan], Premises(), launch=launcher, mesh=around)
         async with asyncio.timeout(60), host.running():
             await host.settled()
             launcher.last.freeze()
@@ -268,6 +271,14 @@ async def test_what_is_not_granted_is_refused_with_what_to_write(
     assert (code, reason) == (StatusCode.PERMISSION_DENIED, "PLUGIN_NOT_GRANTED")
     assert words in text
     assert "not_granted" in [vars(one).get("event") for one in caplog.records]
+
+
+async def test_what_is_granted_where_nothing_serves_it_is_said_to_be_elsewhere(serving: Serving) -> None:
+    async with serving(is_alone=True) as plugin:
+        asked = plugin.stub.HostEmbed(HostEmbedRequest(embedder="small", texts=["a"]), metadata=plugin.whose)
+        code, reason, text = await refused(asked)
+    assert (code, reason) == (StatusCode.FAILED_PRECONDITION, "PLUGIN_HOST_ALONE")
+    assert "ask an agent that uses it" in text
 
 
 async def test_a_plugin_that_is_granted_nothing_finds_no_way_to_its_host(

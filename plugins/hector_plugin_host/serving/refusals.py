@@ -33,6 +33,19 @@ class NotGranted(HostRefused):
         )
 
 
+class NothingHere(HostRefused):
+    """It is granted, and this process has no models, tools and embedders to do it with."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "PLUGIN_HOST_ALONE"
+
+    def __init__(self, plugin: str, what: str) -> None:
+        super().__init__(
+            f"plugin {plugin!r} may use {what}, but runs alone here, beside no models, tools and embedders: "
+            "ask an agent that uses it, in `hector serve` or `hector call`",
+            plugin=plugin,
+        )
+
+
 class CallRequired(HostRefused):
     """It asks for something that is done for a caller, and no caller waits for it."""
 

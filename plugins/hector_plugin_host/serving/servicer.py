@@ -42,7 +42,15 @@ from hector_plugin_host.redacting import redacted
 from hector_plugin_host.security_events import report
 from hector_plugin_host.visits import Visits
 
-from .refusals import CallRequired, NotGranted, NotThePlugin, StateFull, ToolNeedsApproval, ToolUnknown
+from .refusals import (
+    CallRequired,
+    NotGranted,
+    NothingHere,
+    NotThePlugin,
+    StateFull,
+    ToolNeedsApproval,
+    ToolUnknown,
+)
 from .state import PluginState
 
 log = logging.getLogger("hector_plugin_host.plugin")
@@ -165,8 +173,11 @@ class HostServicer(HostServicesServicer):
         self._known(context)
         granted: tuple[str, ...] = getattr(self._plan().grants, kind)
         is_granted = name in granted or ANYTHING in granted if name else bool(granted)
-        if not is_granted or self._mesh is None:
-            raise self._not_granted(f"{kind}.{name}".removesuffix("."), f"{kind}: [{name or '…'}]")
+        what = f"{kind}.{name}".removesuffix(".")
+        if not is_granted:
+            raise self._not_granted(what, f"{kind}: [{name or '…'}]")
+        if self._mesh is None:
+            raise NothingHere(self._plan().name, what)
         return self._mesh
 
     def _granted_state(self, context: Context) -> None:
