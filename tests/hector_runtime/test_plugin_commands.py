@@ -82,6 +82,28 @@ def test_a_plugin_that_nothing_refers_to_may_be_asked_all_the_same(folder: Path)
     assert "embedder_provider" in hector_does("inspect hash").output
 
 
+def test_in_a_plugin_s_folder_it_is_meant(folder: Path) -> None:
+    (folder / "main.py").write_text(Path(command("python", "tool")[1]).read_text())
+    (folder / "plugin.yaml").write_text(
+        "plugin: {name: up, version: 1.0.0, type: tool_provider, command: [./main.py]}"
+    )
+    (folder / "hector.yaml").write_text("plugins: {tool_providers: {up: {path: .}}}")
+    asked = """call ExecuteTool '{"tool": "upper", "parameters_json": {"text": "a"}}'"""
+    assert json.loads(hector_does(asked).output) == {"success": True, "result": "A"}
+    assert "tool_provider" in hector_does("inspect").output
+    named = hector_does("""call up ExecuteTool '{"tool": "upper", "parameters_json": {"text": "b"}}'""")
+    assert json.loads(named.output) == {"success": True, "result": "B"}
+    # What is not executable is run by what would run it for a config.
+    assert "hector.tool.v1.ToolProvider/ListTools" in hector_does("call -- ./main.py").output
+
+
+def test_a_file_that_nothing_runs_is_told_from_one_that_is_not_there(folder: Path) -> None:
+    (folder / "thing").write_text("")
+    refused = hector_does("inspect -- ./thing")
+    assert refused.exit_code == 2
+    assert "thing is not executable (chmod +x " in refused.output
+
+
 def test_of_a_stream_each_message_is_a_line() -> None:
     answer = hector_does(f"call StreamText - -- {LLM}", '{"prompt": "two words"}')
     first, second, last = map(json.loads, answer.output.splitlines())

@@ -40,6 +40,7 @@ EXITS = {
         ("hector plugin call StreamText - -- ./my-llm <request.json", "A request from standard input."),
         ("hector plugin call --endpoint unix:/tmp/plugin.sock GetInfo", "One that runs already."),
         ("hector plugin call search", "All of its rpcs."),
+        ("hector plugin call ListTools", "The plugin of this folder's plugin.yaml."),
     ),
 )
 @click.argument("words", metavar="[NAME] [RPC] [JSON]", nargs=-1)
@@ -59,6 +60,10 @@ def command(
 ) -> None:
     """Start a plugin, make one call, and print what it answers as JSON; of a stream, one line a message."""
     behind = ctx.meta[BEHIND]
+    if not (behind or told["endpoint"] or told["config_file"]) and (not words or _is_rpc(words[0])):
+        from .plugin_here import command_here
+
+        behind = command_here()
     name, rest = ("", words) if behind or told["endpoint"] else (words[0] if words else "", words[1:])
     if len(rest) > 2:
         raise click.UsageError(
@@ -120,6 +125,12 @@ def _services() -> Iterator["ServiceDescriptor"]:
             if module.name.endswith("_pb2"):
                 file = importlib.import_module(f"{package.__name__}.{module.name}").DESCRIPTOR
                 yield from file.services_by_name.values()
+
+
+def _is_rpc(word: str) -> bool:
+    return any(
+        word.rpartition("/")[2] == method.name for service in _services() for method in service.methods
+    )
 
 
 def _meant(rpc: str, methods: list["MethodDescriptor"]) -> "MethodDescriptor":

@@ -1,5 +1,6 @@
 """The plugin of the folder that a command is given in: what its plugin.yaml starts, and what builds it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,4 +57,30 @@ def plugin_here(folder: Path, *, built: bool = True) -> Here:
 
 def command_of(argv: Sequence[str]) -> tuple[str, ...]:
     """Return what starts the plugin: as said behind --, or as the manifest here says."""
-    return tuple(argv) or plugin_here(Path()).command
+    if not argv:
+        return plugin_here(Path()).command
+    program = Path(argv[0])
+    is_script = len(program.parts) > 1 and program.is_file() and not os.access(program, os.X_OK)
+    return (*started_by(program), *argv[1:]) if is_script else tuple(argv)
+
+
+def command_here() -> tuple[str, ...]:
+    """Return what starts the plugin of this folder; empty if it has no manifest."""
+    from hector_runtime.plugins import manifest
+
+    return plugin_here(Path()).command if manifest.beside(Path()) else ()
+
+
+def started_by(script: Path) -> tuple[str, ...]:
+    """Return what runs a file that is not executable, as it would be run from a config.
+
+    Raises:
+        UsageError: Nothing would.
+    """
+    from hector_runtime.plugins.program import ProgramUnusable, runnable
+
+    try:
+        return runnable(script.absolute())
+    except ProgramUnusable as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        raise click.UsageError(f"{error}{hint}") from None

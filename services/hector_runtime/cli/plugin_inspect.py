@@ -22,6 +22,7 @@ if TYPE_CHECKING:
             "hector plugin inspect search",
             "One that the config declares, or discovery finds, with its settings.",
         ),
+        ("hector plugin inspect", "The plugin of this folder's plugin.yaml."),
         ("hector plugin inspect -- ./my-plugin", "Any program."),
         ("hector plugin inspect --endpoint unix:/tmp/plugin.sock", "One that runs already."),
         ("hector plugin inspect -f json -- ./my-plugin", "For a script."),
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, /, name: str | None, form: str, **told: Any) -> None:
     """Start a plugin, and show what it says of itself: kinds, services, settings, limits."""
-    subject = Subject(name or "", ctx.meta[BEHIND], **told)
+    behind = ctx.meta[BEHIND]
+    if not (name or behind or told["endpoint"] or told["config_file"]):
+        from .plugin_here import command_here
+
+        behind = command_here()
+    subject = Subject(name or "", behind, **told)
     found = run(_inspected(plan_of(subject)))
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if form == "json" else _text(found))
 

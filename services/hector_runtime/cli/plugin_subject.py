@@ -175,7 +175,10 @@ def _of_config(subject: Subject) -> "PluginPlan":
 def _found(command: tuple[str, ...]) -> tuple[str, ...]:
     import shutil
 
-    program = shutil.which(command[0])
-    if program is None:
-        raise click.UsageError(f"there is no program {command[0]!r} here, nor on the PATH")
-    return (str(Path(program).absolute()), *command[1:])
+    if (program := shutil.which(command[0])) is not None:
+        return (str(Path(program).absolute()), *command[1:])
+    if Path(command[0]).is_file():
+        from .plugin_here import started_by
+
+        return (*started_by(Path(command[0])), *command[1:])
+    raise click.UsageError(f"there is no program {command[0]!r} here, nor on the PATH")
