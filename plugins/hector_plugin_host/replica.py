@@ -11,7 +11,7 @@ from hector_mesh import HectorError
 from .admission import Admission
 from .backoff import Draw, Restarts
 from .clock import Clock
-from .configuring import Told
+from .configuring import PluginMisconfigured, Told
 from .generation import Ended, Generation, Launch
 from .logs import Journal
 from .measuring import RESTARTS, SWAPS
@@ -19,13 +19,15 @@ from .plan import PluginPlan
 from .redacting import redacted
 from .sandbox import SandboxUnavailable
 from .security_events import Event, report
-from .start_failed import ChecksumMismatch, PluginStartFailed
+from .start_failed import AddressRefused, ChecksumMismatch, ExecutableUnusable, PluginStartFailed
 from .status import ReplicaStatus, State
 from .watching import sleep_or
 
 log = logging.getLogger(__name__)
 
 FOR_GOOD_S = 365 * 24 * 3600.0
+REFUSED = frozenset(one.reason.lower() for one in (AddressRefused, ExecutableUnusable, PluginMisconfigured))
+"""Why a plugin never ran as it is configured: somebody has a mistake to mend, and nothing has crashed."""
 EXCLUSIVE = "exclusive"
 """The feature of a plugin of which there cannot be two at once."""
 
@@ -252,8 +254,9 @@ class Replica:
         plan = self.plan
         why = redacted(ended.sentence or ended.reason, plan.secrets)
         self.failure = why if well_s is None else ""
-        RESTARTS.add(plan.name, ended.reason)
-        report(_event_of(ended), plan.name, reason=ended.reason, generation=self.generations)
+        if not (ended.final and ended.reason in REFUSED):
+            RESTARTS.add(plan.name, ended.reason)
+            report(_event_of(ended), plan.name, reason=ended.reason, generation=self.generations)
         if ended.final:
             self.give_up(why)
             log.error("plugin failed and is not started again", extra=self._facts(error=why))

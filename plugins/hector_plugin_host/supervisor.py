@@ -168,7 +168,8 @@ class Supervisor:
         told = [self.trouble, *reasons]
         if opened := self._open():
             told.append(f"calls of {', '.join(opened)} fail too often, and are refused for a while")
-        return "; ".join(filter(None, told))
+        once = [one for one in told if one and not any(one != other and one in other for other in told)]
+        return "; ".join(dict.fromkeys(once))
 
     @property
     def info(self) -> GetInfoResponse | None:

@@ -22,6 +22,7 @@ from hector.plugin.v1 import (
 from hector_mesh import info_of
 from hector_plugin_host import Limits, PluginPlan, Restart
 from hector_plugin_host.host import PluginHost
+from hector_plugin_host.measuring import RESTARTS
 from hector_plugin_host.start_failed import PluginStartFailed
 
 HostOf = Callable[..., PluginHost]
@@ -367,6 +368,22 @@ async def test_replicas_share_the_calls_and_one_that_crashes_leaves_the_others_a
         launcher.processes[0].crash()
         await until(lambda: host.status()[0].state == "degraded")
         assert await asyncio.gather(*(_ask(host) for _ in range(6))) == ["hello"] * 6
+
+
+async def test_settings_that_are_refused_are_no_crash_and_are_told_once(
+    host_of: HostOf, launcher: FakeLauncher, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[tuple[object, ...]] = []
+    monkeypatch.setattr(RESTARTS, "add", lambda *labels: counted.append(labels))
+    launcher.always = Behaviour(refuses=[Diagnostic(summary="no such place")])
+    host = host_of(UP)
+    async with host.running():
+        await until(lambda: host.status()[0].state == "failed")
+        await host.renew([PluginPlan("up", command=UP.command, config_json='{"url": "x"}')])
+        reason = host.status()[0].reason
+    assert reason.count("no such place") == 1, reason
+    assert [one for one in caplog.records if one.name == "hector_plugin_host.security"] == []
+    assert counted == []
 
 
 async def test_a_crash_is_a_security_event_and_tells_no_secret(
