@@ -41,7 +41,8 @@ class LocalServer(grpc.aio.Server):
         self._interceptors = tuple(mesh_interceptors() if interceptors is None else interceptors)
         alone = self._interceptors[0] if len(self._interceptors) == 1 else None
         self._call_interceptor = alone if isinstance(alone, CallInterceptor) else None
-        self._serving: set[asyncio.Task[None]] = set()
+        self.serving: set[asyncio.Task[None]] = set()
+        """The tasks that have not ended."""
         self._stopped = False
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
@@ -78,14 +79,6 @@ class LocalServer(grpc.aio.Server):
     async def _find(self, details: Any) -> Handler:
         return self._handlers.get(details.method)
 
-    def owns(self, task: asyncio.Task[None]) -> None:
-        """Keep a serving task until it ends."""
-        self._serving.add(task)
-
-    def disowns(self, task: asyncio.Task[None]) -> None:
-        """Forget a serving task that has ended."""
-        self._serving.discard(task)
-
     async def start(self) -> None:
         """Serve; also again after `stop`. A server that was never started serves as well."""
         self._stopped = False
@@ -93,12 +86,12 @@ class LocalServer(grpc.aio.Server):
     async def stop(self, grace: float | None) -> None:
         """Wait `grace` seconds for calls in flight, then cancel them; new ones are UNAVAILABLE."""
         self._stopped = True
-        if self._serving and grace:
-            await asyncio.wait(self._serving, timeout=grace)
-        for task in tuple(self._serving):
+        if self.serving and grace:
+            await asyncio.wait(self.serving, timeout=grace)
+        for task in tuple(self.serving):
             task.cancel()
-        if self._serving:
-            await asyncio.wait(self._serving)
+        if self.serving:
+            await asyncio.wait(self.serving)
 
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
         return True

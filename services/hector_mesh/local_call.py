@@ -16,14 +16,11 @@ from .local_context import LocalContext, Pair
 class Serving(Protocol):
     """Who runs servicers and owns the tasks they run in."""
 
+    serving: set[asyncio.Task[None]]
+    """The tasks that have not ended."""
+
     def serve(self, method: str, request: bytes, context: LocalContext) -> Coroutine[Any, Any, None]:
         """Return what runs one method to its end."""
-
-    def owns(self, task: asyncio.Task[None]) -> None:
-        """Keep a task until it ends."""
-
-    def disowns(self, task: asyncio.Task[None]) -> None:
-        """Forget a task that has ended."""
 
 
 class Ending(NamedTuple):
@@ -75,7 +72,7 @@ class LocalCall:
         context = LocalContext(self, metadata, self._deadline)
         # An empty Context: only metadata crosses over, exactly as between two processes.
         self._task = task = loop.create_task(server.serve(method, request, context), context=Context())
-        server.owns(task)
+        server.serving.add(task)
         task.add_done_callback(partial(self._served, context))
 
     # As grpc.aio.Call
@@ -153,9 +150,10 @@ class LocalCall:
         if self._waiters:
             waiters, self._waiters = self._waiters, ()
             wake(waiters)
-        callbacks, self._callbacks = self._callbacks, ()
-        for callback in callbacks:
-            callback(self)
+        if self._callbacks:
+            callbacks, self._callbacks = self._callbacks, ()
+            for callback in callbacks:
+                callback(self)
 
     def _expire(self) -> None:
         self._end(EXPIRED)
@@ -166,13 +164,14 @@ class LocalCall:
             self._task.cancel()
 
     def _served(self, context: LocalContext, task: asyncio.Task[None]) -> None:
-        self._server.disowns(task)
+        self._server.serving.discard(task)
         self._task = None
         if task.cancelled():
             self._end(STOPPED)  # unless it ended before: then it was cancelled for that
         elif error := task.exception():
             self._end(Ending(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}"))
-        context.ended()
+        if context.callbacks:
+            context.ended()
 
     async def _begun(self) -> None:
         if self._initial is None:

@@ -53,7 +53,7 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
     _initial_sent = False
     _status_sent = False
     _aborted: AbortError | None = None
-    _callbacks: tuple[Callable[[Any], None], ...] = ()
+    callbacks: tuple[Callable[[Any], None], ...] = ()
     _serialize: Callable[[Any], bytes] = bytes
 
     def __init__(self, caller: Caller, metadata: Any, deadline: float | None) -> None:
@@ -113,7 +113,7 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
 
     def ended(self) -> None:
         """Run the done callbacks: the servicer's task is over."""
-        for callback in self._callbacks:
+        for callback in self.callbacks:
             callback(self)
 
     async def write(self, message: Any) -> None:
@@ -180,7 +180,7 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        self._callbacks = (*self._callbacks, callback)
+        self.callbacks = (*self.callbacks, callback)
 
     def done(self) -> bool:
         return self._status_sent

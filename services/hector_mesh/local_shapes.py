@@ -162,14 +162,11 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
 class _Nobody:
     """Serves calls that nobody is to be bothered with."""
 
+    def __init__(self) -> None:
+        self.serving: set[asyncio.Task[None]] = set()
+
     async def serve(self, method: str, request: bytes, context: LocalContext) -> None:
         """Do nothing."""
-
-    def owns(self, task: asyncio.Task[None]) -> None:
-        pass
-
-    def disowns(self, task: asyncio.Task[None]) -> None:
-        pass
 
 
 def out_of_time(shape: str, method: str, metadata: Any) -> Any:
