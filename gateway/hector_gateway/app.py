@@ -15,7 +15,7 @@ from .cards import Cards
 from .config_pages import ConfigPages
 from .cors import Cors
 from .cors_config import CorsConfig
-from .cycle import Cycle
+from .cycle import CLOSE, Cycle
 from .errors import Headers, NoHost, NotForYou, NothingHere, Refusal, WrongVerb
 from .exchange import ClientLeft, Exchange
 from .faults import is_lost, public, reason_in, retry_headers, unexpected
@@ -28,7 +28,6 @@ from .rpc import JsonRpc
 from .session_pages import SessionPages
 
 READ = ("GET", "HEAD")
-CLOSE = (b"connection", b"close")
 WATCHERS = frozenset({"viewer", "operator", "admin"})
 """Roles that may read metrics."""
 
@@ -89,14 +88,16 @@ class App:
     async def __call__(self, cycle: Cycle) -> None:
         """Answer one request."""
         exchange, begun = Exchange(cycle), perf_counter()
-        exchange.more_headers = (*self._always, *self._cors.headers(exchange.header(b"origin")))
+        exchange.more_headers = self._always
+        if self._cors.is_on:
+            exchange.more_headers += self._cors.headers(exchange.header(b"origin"))
         if self._health.stopping:  # who asks again asks elsewhere
             exchange.more_headers = (*exchange.more_headers, CLOSE)
         try:
             probe = self._probes.get(exchange.path)
             if not exchange.names_host:
                 raise NoHost
-            if self._cors.is_preflight(exchange):
+            if self._cors.is_on and self._cors.is_preflight(exchange):
                 exchange.what = "preflight"
                 await self._cors.answer(exchange)
             elif probe is not None:
@@ -132,10 +133,11 @@ class App:
 
     async def _serve(self, exchange: Exchange) -> None:
         host, origin = exchange.header(b"host"), exchange.header(b"origin")
-        self._access.check_origin(host, None if self._cors.allows(origin) else origin)
-        shown, from_here = exchange.header(b"authorization"), exchange.from_here
-        principal = self._access.caller(shown, from_here=from_here)
-        exchange.principal = principal
+        if origin is not None and self._cors.allows(origin):
+            origin = None
+        self._access.check_origin(host, origin)
+        shown = exchange.header(b"authorization")
+        principal = exchange.principal = self._access.caller(shown, from_here=exchange.from_here)
         if self._metrics and exchange.path == self._metrics:
             await self._show_metrics(exchange, principal)
             return
@@ -227,6 +229,8 @@ VERBS = {
 
 def target_of(path: str) -> tuple[Target, str, bool]:
     """Return what a path leads to, which agent it names, and whether it is the old door."""
+    if path.startswith("/agents/") and path.count("/") == 2 and len(path) > 8:  # as most do
+        return Target.AGENT, path[8:], False
     steps = path.removesuffix("/").split("/")[1:]
     old_door = steps[:2] == ["v1", "agents"]
     match steps[1:] if old_door else steps:

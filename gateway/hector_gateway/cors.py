@@ -15,6 +15,8 @@ class Cors:
         self._config = config
         self._anybody = "*" in config.allowed_origins
         self._origins = frozenset(config.allowed_origins)
+        self.is_on = bool(self._origins)
+        """Some pages may call, so that there is something to tell them."""
         self._methods = ", ".join(config.allowed_methods).encode()
         self._credentials: Headers = (
             ((b"access-control-allow-credentials", b"true"),) if config.allow_credentials else ()
@@ -26,8 +28,6 @@ class Cors:
 
     def headers(self, origin: str | None) -> Headers:
         """Return what every answer says; to strangers nothing, so that their browser keeps it from them."""
-        if not self._origins:
-            return ()
         if not self.allows(origin):
             return () if self._anybody else (_VARY,)
         return (
@@ -39,8 +39,7 @@ class Cors:
     def is_preflight(self, exchange: Exchange) -> bool:
         """Say whether a browser asks before it sends a page's request."""
         return bool(
-            self._origins
-            and exchange.verb == "OPTIONS"
+            exchange.verb == "OPTIONS"
             and exchange.header(b"origin")
             and exchange.header(b"access-control-request-method")
         )

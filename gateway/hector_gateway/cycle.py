@@ -12,6 +12,8 @@ from .errors import Headers
 
 log = logging.getLogger(__name__)
 
+CLOSE = (b"connection", b"close")
+"""Said with the last answer on a connection."""
 BODILESS = frozenset({204, 304})
 """Statuses of answers that have no body, and say nothing of its length."""
 
@@ -97,7 +99,7 @@ class Cycle:
                     self.close()
                 else:
                     plain = (b"content-type", b"text/plain; charset=utf-8")
-                    await self.answer(500, (plain, (b"connection", b"close")), b"Internal Server Error")
+                    await self.answer(500, (plain, CLOSE), b"Internal Server Error")
 
     # What arrives
 
@@ -208,19 +210,15 @@ class Cycle:
         if self.response_started:
             raise RuntimeError("the answer has begun already")
         self.response_started = True
-        lines, said = [STATUS_LINE[status]], b""
-        for name, value in (*self.always, *headers):
-            if name == b"connection":  # which is to be closed: nothing else is said of it
-                self.keep_alive = False
-                continue
-            lines += (name, b": ", value, b"\r\n")
-            said += value
-        if b"\n" in said or b"\r" in said or b"\0" in said:
-            raise RuntimeError("a header holds what would end it")
-        if not self.keep_alive:
+        lines = [STATUS_LINE[status], *[b"%b: %b\r\n" % header for header in (*self.always, *headers)]]
+        if CLOSE in headers:
+            self.keep_alive = False
+        elif not self.keep_alive:
             lines.append(b"connection: close\r\n")
-        lines.append(end)
-        self._head = b"".join(lines)
+        head = b"".join(lines)
+        if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
+            raise RuntimeError("a header holds what would end it")  # and begin what somebody else wrote
+        self._head = head + end
 
     def _chunk(self, piece: bytes, *, more: bool) -> bytes:
         if not self._chunked:

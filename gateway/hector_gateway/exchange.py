@@ -28,6 +28,7 @@ LINGER = 8
 _EXTENSIONS = (EXTENSIONS.encode(), OLD_EXTENSIONS.encode())
 _PARAMETERS = {name.encode(): name for name in NAMES}
 
+NOBODY = Principal()
 _PLAIN = (b"x-content-type-options", b"nosniff")
 
 
@@ -44,10 +45,10 @@ class Exchange:
     def __init__(self, cycle: Cycle) -> None:
         self._cycle = cycle
         self.verb, self.path = cycle.verb, cycle.path
-        self._headers = dict(cycle.headers)
-        self.traceparent = traceparent_of(self.header(b"traceparent"))
+        self._headers = headers = dict(cycle.headers)
+        self.traceparent = traceparent_of(self.header(b"traceparent")) if b"traceparent" in headers else ""
         """The client's trace, if it sends one that makes sense."""
-        self.request_id = request_id_of(self.header(b"x-request-id"))
+        self.request_id = request_id_of(self.header(b"x-request-id") if b"x-request-id" in headers else None)
         """Names the request in logs and errors; the client's own, if it sends one."""
         self.started = False
         """The answer has begun, so it cannot become another one."""
@@ -55,7 +56,7 @@ class Exchange:
         """What is said with every answer of this request."""
         self.status = 0
         """Of the answer; 0 before there is one."""
-        self.principal = Principal()
+        self.principal: Principal = NOBODY
         self.what, self.agent, self.reason = "", "", ""
         """For the log: who asked, for what, of which agent, and why it failed."""
 
@@ -131,7 +132,8 @@ class Exchange:
             InvalidParams: It names two.
         """
         said = self.header(b"a2a-version")
-        if b"version" not in self._cycle.query_string.lower():
+        text = self._cycle.query_string
+        if not text or b"version" not in text.lower():
             return said
         asked = self.query("A2A-Version")
         if said and asked and said.split(".")[:2] != asked.strip().split(".")[:2]:
@@ -163,7 +165,10 @@ class Exchange:
             ClientLeft: The client left in the middle of it.
         """
         if self._cycle.is_arrived:  # with its headers, as most do: there is nothing to wait for
-            return await self._body(limit)
+            body = await self._cycle.piece()
+            if len(body) > limit:
+                raise BodyTooLarge(limit)
+            return body
         try:
             async with asyncio.timeout(within_s):
                 return await self._body(limit)
@@ -178,8 +183,6 @@ class Exchange:
                 await self._discard(LINGER * limit)
             raise BodyTooLarge(limit)
         body = await cycle.piece()
-        if cycle.is_arrived and len(body) <= limit:
-            return body
         pieces, size = [body], len(body)
         while size <= limit:
             if cycle.is_arrived:
@@ -215,9 +218,9 @@ class Exchange:
         return self._cycle.send_at_once(body)
 
     def _said(self, kind: bytes, headers: Headers) -> Headers:
-        named = ((b"content-type", kind),) if kind else ()
         asked = (b"x-request-id", self.request_id.encode())
-        return (*named, asked, _PLAIN, *self.more_headers, *headers)
+        named = ((b"content-type", kind), asked, _PLAIN) if kind else (asked, _PLAIN)
+        return named + self.more_headers + headers
 
     def tell_of_leaving(self, tell: Callable[[], None]) -> None:
         """Call `tell` when the client closes the connection, until `tell_no_more`."""

@@ -1,7 +1,7 @@
 """What names a request from one end to the other: the client's own ids if they make sense, else ours."""
 
+import os
 import re
-import secrets
 
 _request_id = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII).fullmatch
 _traceparent = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
@@ -9,7 +9,7 @@ _traceparent = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").
 
 def request_id_of(given: str | None) -> str:
     """Return the client's x-request-id, or a new one; it names the request in logs and errors."""
-    return given if given and _request_id(given) else secrets.token_hex(8)
+    return given if given and _request_id(given) else os.urandom(8).hex()
 
 
 def traceparent_of(given: str | None) -> str:

@@ -80,7 +80,7 @@ class InFlight:
             rpc.cancel()
 
     def watched(self, exchange: Exchange, rpc: Rpc) -> "_Watch":
-        """Wait for a call as long as there is somebody to answer: for `async with`.
+        """Wait for a call as long as there is somebody to answer: for `with`.
 
         Raises:
             ClientLeft: The client closed the connection.
@@ -121,10 +121,10 @@ class _Watch:
         self._in_flight, self._exchange, self._rpc = in_flight, exchange, rpc
         self._left = False
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         self._exchange.tell_of_leaving(self._leave)
 
-    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._exchange.tell_no_more(self._leave)
         if not isinstance(error, asyncio.CancelledError) or cancelled_from_outside():
             return

@@ -31,12 +31,20 @@ QUIET = frozenset({"live", "ready", "health", "metrics"})
 
 def http_served(exchange: Exchange, begun: float) -> None:
     """Take note of a request over HTTP."""
-    what = exchange.what or "unknown"
-    _served("http", what, str(exchange.status or 499), exchange.reason, begun)
+    what, status = exchange.what or "unknown", exchange.status or 499
+    if metrics.enabled():
+        _served("http", what, str(status), exchange.reason, begun)
     level = logging.DEBUG if what in QUIET else logging.INFO
     if log.isEnabledFor(level):
-        facts: dict[str, object] = {"protocol": "http", "method": what, "status": exchange.status or 499}
-        _log(level, facts, exchange, begun)
+        facts: dict[str, object] = {
+            "protocol": "http",
+            "method": what,
+            "status": status,
+            "duration_ms": _ms(begun),
+            "request_id": exchange.request_id,
+        }
+        _add(facts, exchange.principal, exchange.agent, exchange.reason, exchange.traceparent)
+        line(log, level, "request served", facts)
 
 
 def grpc_served(
@@ -50,7 +58,8 @@ def grpc_served(
     agent: str = "",
 ) -> None:
     """Take note of a request over gRPC."""
-    _served("grpc", method, code, reason, begun)
+    if metrics.enabled():
+        _served("grpc", method, code, reason, begun)
     if log.isEnabledFor(logging.INFO):
         facts: dict[str, object] = {
             "protocol": "grpc",
@@ -63,27 +72,22 @@ def grpc_served(
         line(log, logging.INFO, "request served", facts)
 
 
-def _log(level: int, facts: dict[str, object], exchange: Exchange, begun: float) -> None:
-    facts["duration_ms"] = _ms(begun)
-    facts["request_id"] = exchange.request_id
-    _add(facts, exchange.principal, exchange.agent, exchange.reason, exchange.traceparent)
-    line(log, level, "request served", facts)
-
-
 def _add(facts: dict[str, object], principal: Principal, agent: str, reason: str, traceparent: str) -> None:
-    for name, value in (("principal", principal.id), ("agent", agent), ("reason", reason)):
-        if value:
-            facts[name] = value
+    if principal.id:
+        facts["principal"] = principal.id
+    if agent:
+        facts["agent"] = agent
+    if reason:
+        facts["reason"] = reason
     if traceparent:
         facts["trace_id"] = traceparent[3:35]
 
 
 def _served(protocol: str, method: str, code: str, reason: str, begun: float) -> None:
-    if metrics.enabled():
-        REQUESTS.add(protocol, method, code)
-        REQUEST_S.since(begun, protocol, method)
-        if reason:
-            ERRORS.add("gateway", reason)
+    REQUESTS.add(protocol, method, code)
+    REQUEST_S.since(begun, protocol, method)
+    if reason:
+        ERRORS.add("gateway", reason)
 
 
 def _ms(begun: float) -> float:

@@ -97,7 +97,7 @@ class Operations:
         """What agents offer."""
         return self._cards.offers
 
-    def served(self, agent: Agent | None, exchange: Exchange) -> Sequence[Version]:
+    def served(self, agent: Agent | None, exchange: Exchange) -> tuple[Version, ...]:
         """Return the versions to choose from; from here on errors have the codes that the agent likes."""
         if agent is None:
             return self.offers.versions
@@ -182,7 +182,7 @@ class Operations:
             with self._in_flight.counted(rpc, streams=False, caller=caller):
                 if caller is None:
                     return await rpc
-                async with self._in_flight.watched(exchange, rpc):
+                with self._in_flight.watched(exchange, rpc):
                     return await rpc
 
     async def stream(

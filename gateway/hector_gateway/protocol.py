@@ -37,7 +37,7 @@ class Protocol(HttpToolsProtocol):
 
     # Beside them, the dictionary of what uvicorn has takes a fifth: up to thirty share their names.
     __slots__ = (
-        *("_expects_headers", "_header_bytes", "_header_timer", "_is_last", "_limits", "_refused"),
+        *("_expects_headers", "_header_timer", "_is_last", "_limits", "_most_bytes", "_refused"),
         *("_rested_at", "_unread_bytes", "leaving"),
     )
 
@@ -48,8 +48,8 @@ class Protocol(HttpToolsProtocol):
         self.pipeline = _Pipeline()  # type: ignore[assignment]  # as far as it is used
         self._limits = limits
         self._header_timer: asyncio.TimerHandle | None = None
-        self._unread_bytes = self._header_bytes = 0
-        """Of headers that are not complete, and of those that are."""
+        self._unread_bytes = self._most_bytes = 0
+        """Of headers that are not complete; and those that complete ones have at most."""
         self._rested_at = 0.0
         """Since when nothing is asked, in seconds of the loop."""
         self._expects_headers, self._refused = True, False
@@ -85,8 +85,9 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
+        self._most_bytes = self._unread_bytes + len(data)
         if self._expects_headers:
-            self._unread_bytes += len(data)
+            self._unread_bytes = self._most_bytes
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -102,20 +103,19 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self.url = b""
-        self.headers, self._header_bytes = [], 0
+        self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
-        self._header_bytes += len(name) + len(value) + 4
 
     def on_headers_complete(self) -> None:
         self._expects_headers, self._unread_bytes = False, 0
         if self._header_timer is not None:
             self._stop_waiting()
-        limits = self._limits
-        if len(self.url) + self._header_bytes > limits.max_header_size:
+        limits, headers = self._limits, self.headers
+        if self._most_bytes > limits.max_header_size and _size(self.url, headers) > limits.max_header_size:
             self._too_large()
-        elif len(self.headers) > limits.max_headers:
+        elif len(headers) > limits.max_headers:
             self._refuse(HeadersTooLarge(f"{limits.max_headers} lines", "max_headers"))
         elif not self._refused:
             self._begin()
@@ -244,6 +244,10 @@ class Protocol(HttpToolsProtocol):
         ]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
         self.transport.close()
+
+
+def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
+    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 class _Pipeline(list[Any]):

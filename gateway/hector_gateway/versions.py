@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import hector_a2a as a2a
@@ -52,8 +53,9 @@ def not_served(found: str, served: Sequence[Version], *, is_said: bool = True) -
     return a2a.VersionNotSupported(message, found=found, supported=served)
 
 
+@lru_cache(maxsize=256)  # of what was agreed on: what was refused is not kept
 def agreed(
-    found: str | None, method: str, *, lenient: bool = False, served: Sequence[Version] = SUPPORTED
+    found: str | None, method: str, *, lenient: bool = False, served: tuple[Version, ...] = SUPPORTED
 ) -> Version:
     """Return the version to speak.
 
