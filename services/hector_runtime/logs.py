@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import re
+import string
 import sys
 import threading
 import time
@@ -42,8 +43,8 @@ STANDARD = {*ALWAYS, "message", "asctime", "taskName"}
 
 _plain = re.compile(r"[\w.:/+@%#~*;<>?!&$|{}\[\]^'-]+").fullmatch
 """Matches what stands for itself beside a name."""
-_doubtful = re.compile(r"[^A-Za-z0-9_.:/+@%#~*;<>?!&$|{}\[\]^'=, -]").search
-"""Finds what may not: all but that, and but what stands between facts."""
+_CLEAR = (string.ascii_letters + string.digits + "_.:/+@%#~*;<>?!&$|{}[]^'-" + "=, ").encode()
+"""The same in bytes, with what stands between facts, and without letters that ASCII does not have."""
 
 log = logging.getLogger(__name__)
 
@@ -190,9 +191,10 @@ def _told(facts: Mapping[str, object]) -> str:
     told = ", ".join([f"{name}={value!s}" for name, value in facts.items()])
     # Mostly there is nothing to be careful with, as one look at all of them shows.
     between = len(facts) - 1
-    is_clear = told.count("=") - 1 == told.count(",") == told.count(" ") == between and not _doubtful(told)
-    if is_clear and "=," not in told and told[-1] != "=":
-        return told
+    if told.count("=") - 1 == told.count(",") == told.count(" ") == between and "=," not in told:
+        doubtful = told.encode("ascii", "backslashreplace").translate(None, _CLEAR)
+        if not doubtful and told[-1] != "=":
+            return told
     return ", ".join([f"{name}={_quoted(str(value))}" for name, value in facts.items()])
 
 
