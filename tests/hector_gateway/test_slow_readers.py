@@ -81,15 +81,20 @@ async def test_one_that_never_reads_holds_up_none_of_twenty_that_do(mesh_under_t
             task = (await anext(events)).found["task"]["id"]
             await anext(events)  # the first word: it is at work
             with deaf(place.url, task):
-                readings = [asyncio.create_task(followed(door, task)) for _ in range(20)]
+                there = asyncio.Barrier(21)  # who comes later has the beginning in its task, not in updates
+                readings = [asyncio.create_task(followed(door, task, there)) for _ in range(20)]
+                await there.wait()
                 flood.go_on.set()
                 texts = {text_in([event async for event in stream]), *await asyncio.gather(*readings)}
         assert {text.replace("first ", "") for text in texts} == {PIECE * PIECES}
 
 
-async def followed(door, task: str) -> str:
-    async with door.subscribe(task) as events:
-        return text_in(await events.all())
+async def followed(door, task: str, there: asyncio.Barrier) -> str:
+    async with door.subscribe(task) as stream:
+        events = aiter(stream)
+        first = await anext(events)
+        await there.wait()
+        return text_in([first, *[event async for event in events]])
 
 
 async def test_clients_that_vanish_leave_nothing_behind(mesh_under_test, tmp_path, monkeypatch):
