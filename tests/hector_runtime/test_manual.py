@@ -1,14 +1,20 @@
 """The config reference and the migration page are made from the models, and are current."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 from support.documented_keys import rows
 
+from hector_runtime import manual
 from hector_runtime.aliases import ALIASES
-from hector_runtime.manual import configuration, migration
 
 DOCS = Path(__file__).parents[2] / "docs"
+
+configuration, migration = (
+    cache(manual.configuration),
+    cache(manual.migration),
+)  # seconds each, always the same
 
 
 @pytest.mark.parametrize(("name", "made"), [("configuration.md", configuration), ("migration.md", migration)])
