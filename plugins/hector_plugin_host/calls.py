@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
-from grpc.aio import EOF, AioRpcError, UsageError
+from grpc.aio import AioRpcError
+
+from hector_mesh.one_way import ReadOneWay
 
 from .call import PluginCall
 from .closing import is_being_cancelled
@@ -56,30 +58,10 @@ class PluginUnaryCall(PluginCall, grpc.aio.UnaryUnaryCall[Request, Response]):
             return answer  # type: ignore[no-any-return]  # what the stub's deserializer makes
 
 
-class PluginStreamCall(PluginCall, grpc.aio.UnaryStreamCall[Request, Response]):
+class PluginStreamCall(PluginCall, ReadOneWay[Response], grpc.aio.UnaryStreamCall[Request, Response]):
     """A call with many answers. It stays with the process that it began with."""
 
     shape = "unary_stream"
-    _messages: AsyncIterator[Response] | None = None
-    _style = ""
-
-    def __aiter__(self) -> AsyncIterator[Response]:
-        return self._iterator("iteration")
-
-    async def read(self) -> Any:
-        try:
-            return await anext(self._iterator("read()"))
-        except StopAsyncIteration:
-            return EOF
-
-    def _iterator(self, style: str) -> AsyncIterator[Response]:
-        if self._style not in ("", style):
-            message = f"a stream is read by {self._style} or by {style}, not by both"
-            raise UsageError(message)
-        self._style = style
-        if self._messages is None:
-            self._messages = self._read()
-        return self._messages
 
     async def _read(self) -> AsyncIterator[Response]:
         while True:

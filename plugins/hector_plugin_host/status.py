@@ -1,7 +1,7 @@
 """How a plugin is, for people and programs."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hector.plugin.v1 import GetInfoResponse, PluginKind
 
@@ -16,17 +16,7 @@ State = Literal[
     "backoff",
     "failed",
 ]
-STATES: tuple[State, ...] = (
-    "stopped",
-    "starting",
-    "configuring",
-    "ready",
-    "degraded",
-    "draining",
-    "crashed",
-    "backoff",
-    "failed",
-)
+STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 from grpc import StatusCode
-from grpc.aio import EOF, ClientCallDetails, Metadata, UsageError
+from grpc.aio import ClientCallDetails, Metadata
+
+from .one_way import ReadOneWay
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -145,32 +147,12 @@ class InterceptedUnaryCall(_Intercepted, grpc.aio.UnaryUnaryCall[Request, Respon
         return response
 
 
-class InterceptedStreamCall(_Intercepted, grpc.aio.UnaryStreamCall[Request, Response]):
+class InterceptedStreamCall(_Intercepted, ReadOneWay[Response], grpc.aio.UnaryStreamCall[Request, Response]):
     """A call with many answers."""
 
     _shape = grpc.aio.UnaryStreamClientInterceptor
     _intercept = "intercept_unary_stream"
-    _messages: AsyncIterator[Response] | None = None
     _finishing: "asyncio.Task[None] | None" = None
-    _style = ""
-
-    def __aiter__(self) -> AsyncIterator[Response]:
-        return self._iterator("iteration")
-
-    async def read(self) -> Any:
-        try:
-            return await anext(self._iterator("read()"))
-        except StopAsyncIteration:
-            return EOF
-
-    def _iterator(self, style: str) -> AsyncIterator[Response]:
-        if self._style not in ("", style):
-            message = f"a stream is read by {self._style} or by {style}, not by both"
-            raise UsageError(message)
-        self._style = style
-        if self._messages is None:
-            self._messages = self._read()
-        return self._messages
 
     async def _read(self) -> AsyncIterator[Response]:
         try:
