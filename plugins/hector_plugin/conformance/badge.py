@@ -11,7 +11,7 @@ from pathlib import Path
 from .verdicts import Report
 
 CONTRACT = "hector.plugin.v1"
-KIT = "1"
+KIT = "2"
 """Which rules were tried; raised when rules are added."""
 ENDING = ".conformance.json"
 _RUNS_OTHERS = re.compile(
