@@ -59,7 +59,7 @@ async def attached(plan: PluginPlan, generation: int) -> AsyncIterator[Attached]
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    credentials = _credentials(plan)
+    credentials = credentials_of(plan)
     server_name = plan.tls.server_name if plan.tls else ""
     channel = open_channel(plan.address, plan, credentials, server_name)
     process = Attached(plan, generation, channel, _metadata(plan))
@@ -86,7 +86,12 @@ def is_local(address: str) -> bool:
         return False
 
 
-def _credentials(plan: PluginPlan) -> grpc.ChannelCredentials | None:
+def credentials_of(plan: PluginPlan) -> grpc.ChannelCredentials | None:
+    """Return how a plugin that runs already is spoken to; None: in plain text.
+
+    Raises:
+        AddressRefused: The address cannot be used as it is.
+    """
     if not plan.address:
         raise AddressRefused(plan.name, "it has no address", "say `address: host:port`", final=True)
     if plan.tls is not None:

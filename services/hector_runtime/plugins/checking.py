@@ -30,7 +30,7 @@ def check_plugins(loaded: "Loaded[Config]", roles: Collection[str] | None = None
         return
     problems = [*_troubles(loaded, roles), *_settings(loaded)]
     if roles is None:  # a server starts without a plugin that it must not start, and says so
-        problems += [*_unconfined(loaded), *_mismatched(loaded)]
+        problems += [*_unconfined(loaded), *_mismatched(loaded), *_refused(loaded)]
     if problems:
         raise ConfigInvalid(in_order(problems), loaded.warnings)
 
@@ -96,6 +96,23 @@ def _mismatched(loaded: "Loaded[Config]") -> Iterator[Problem]:
             path: Path = (
                 ("plugins", kinds[plan.name], plan.name, "sha256") if plan.name in kinds else ("plugins",)
             )
+            yield problem_at(loaded.marks[path], path, error.why, hint=error.fix)
+
+
+def _refused(loaded: "Loaded[Config]") -> Iterator[Problem]:
+    """Look whether addresses would be used as they are: nothing secret in plain text, all files there."""
+    from hector_plugin_host.modes.attach import credentials_of
+    from hector_plugin_host.start_failed import PluginStartFailed
+
+    from .plans import planned
+
+    kinds = {name: kind for kind, name, _ in loaded.config.plugins.entries()}
+    for plan in planned(loaded.config)[0]:
+        try:
+            if plan.mode == "attach":
+                credentials_of(plan)
+        except PluginStartFailed as error:
+            path: Path = ("plugins", kinds[plan.name], plan.name, "address")
             yield problem_at(loaded.marks[path], path, error.why, hint=error.fix)
 
 

@@ -109,6 +109,14 @@ class RestartConfig(Section):
     probe: Annotated[Duration, Field(gt=0)] = 300.0
     """How often it is tried once more after that."""
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.backoff > self.max_backoff:
+            raise Misfit(
+                "the first wait is longer than the longest one", at=("backoff",), hint="see max_backoff"
+            )
+        return self
+
 
 class LimitsConfig(Section):
     """How much a plugin is given at once."""

@@ -4,6 +4,8 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 from hector_config import ConfigInvalid
@@ -50,6 +52,7 @@ def program_of(name: str, entry: PluginConfig, found: Catalogue, *, vouched: boo
     program = _program(name, entry, found)
     if program.manifest is not None:
         _check(program.manifest)
+    _check_place(entry, program)
     if program.command and not entry.python:
         started = [Path(word) for word in program.command[:3] if Path(word).is_absolute()]
         for file in started:
@@ -154,6 +157,17 @@ def runnable(path: Path) -> tuple[str, ...]:
     if (installed := shutil.which(runner)) is None:
         raise ProgramUnusable(f"{path} needs {runner}, which is not installed here", at=("path",))
     return (installed, *options, str(path))
+
+
+def _check_place(entry: PluginConfig, program: Program) -> None:
+    """See that a program's folder is there, and a module where Python looks for it."""
+    if entry.working_directory is not None and not program.folder.is_dir():
+        raise ProgramUnusable(f"there is no folder {program.folder}", at=("working_directory",))
+    top = entry.python.partition(".")[0]
+    # Of what is in a package only importing it would tell, and a plugin's code is nothing to run here.
+    if top and PathFinder.find_spec(top, [str(program.folder)]) is None and find_spec(top) is None:
+        hint = f"install it there, or put it into {program.folder}"
+        raise ProgramUnusable(f"Hector's Python has no module {top!r}", at=("python",), hint=hint)
 
 
 def _check(said: Manifest) -> None:
