@@ -69,14 +69,14 @@ class PluginServicer(object):
     """
 
     def GetInfo(self, request, context):
-        """Says what the plugin is. Works before ConfigurePlugin.
+        """Says what the plugin is. Works before Configure.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ValidateConfig(self, request, context):
-        """Checks a configuration; changes nothing. Works before ConfigurePlugin.
+        """Checks a configuration; changes nothing. Works before Configure.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

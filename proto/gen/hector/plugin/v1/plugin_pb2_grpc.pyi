@@ -18,9 +18,9 @@ class PluginStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetInfo: _aio.UnaryUnaryMultiCallable[_plugin_pb2.GetInfoRequest, _plugin_pb2.GetInfoResponse]
-    """Says what the plugin is. Works before ConfigurePlugin."""
+    """Says what the plugin is. Works before Configure."""
     ValidateConfig: _aio.UnaryUnaryMultiCallable[_plugin_pb2.ValidateConfigRequest, _plugin_pb2.ValidateConfigResponse]
-    """Checks a configuration; changes nothing. Works before ConfigurePlugin."""
+    """Checks a configuration; changes nothing. Works before Configure."""
     Configure: _aio.UnaryUnaryMultiCallable[_plugin_pb2.ConfigureRequest, _plugin_pb2.ConfigureResponse]
     """Hands the configuration over: once after GetInfo, again on every change. The same configuration
     twice does the same as once. Secrets come only this way.
@@ -42,14 +42,14 @@ class PluginServicer:
         request: _plugin_pb2.GetInfoRequest,
         context: _aio.ServicerContext[_plugin_pb2.GetInfoRequest, _abc.Awaitable[_plugin_pb2.GetInfoResponse]],
     ) -> _abc.Awaitable[_plugin_pb2.GetInfoResponse]:
-        """Says what the plugin is. Works before ConfigurePlugin."""
+        """Says what the plugin is. Works before Configure."""
 
     def ValidateConfig(
         self,
         request: _plugin_pb2.ValidateConfigRequest,
         context: _aio.ServicerContext[_plugin_pb2.ValidateConfigRequest, _abc.Awaitable[_plugin_pb2.ValidateConfigResponse]],
     ) -> _abc.Awaitable[_plugin_pb2.ValidateConfigResponse]:
-        """Checks a configuration; changes nothing. Works before ConfigurePlugin."""
+        """Checks a configuration; changes nothing. Works before Configure."""
 
     def Configure(
         self,

@@ -35,9 +35,9 @@ const (
 // Every plugin serves this beside grpc.health.v1.Health and the services of its kinds. A plugin
 // without it still loads: the host goes by the manifest and uses no optional rpc.
 type PluginClient interface {
-	// Says what the plugin is. Works before ConfigurePlugin.
+	// Says what the plugin is. Works before Configure.
 	GetInfo(ctx context.Context, in *GetInfoRequest, opts ...grpc.CallOption) (*GetInfoResponse, error)
-	// Checks a configuration; changes nothing. Works before ConfigurePlugin.
+	// Checks a configuration; changes nothing. Works before Configure.
 	ValidateConfig(ctx context.Context, in *ValidateConfigRequest, opts ...grpc.CallOption) (*ValidateConfigResponse, error)
 	// Hands the configuration over: once after GetInfo, again on every change. The same configuration
 	// twice does the same as once. Secrets come only this way.
@@ -114,9 +114,9 @@ func (c *pluginClient) Shutdown(ctx context.Context, in *ShutdownRequest, opts .
 // Every plugin serves this beside grpc.health.v1.Health and the services of its kinds. A plugin
 // without it still loads: the host goes by the manifest and uses no optional rpc.
 type PluginServer interface {
-	// Says what the plugin is. Works before ConfigurePlugin.
+	// Says what the plugin is. Works before Configure.
 	GetInfo(context.Context, *GetInfoRequest) (*GetInfoResponse, error)
-	// Checks a configuration; changes nothing. Works before ConfigurePlugin.
+	// Checks a configuration; changes nothing. Works before Configure.
 	ValidateConfig(context.Context, *ValidateConfigRequest) (*ValidateConfigResponse, error)
 	// Hands the configuration over: once after GetInfo, again on every change. The same configuration
 	// twice does the same as once. Secrets come only this way.

@@ -576,7 +576,7 @@ export const PluginKindSchema: GenEnum<PluginKind> = /*@__PURE__*/
  */
 export const Plugin: GenService<{
   /**
-   * Says what the plugin is. Works before ConfigurePlugin.
+   * Says what the plugin is. Works before Configure.
    *
    * @generated from rpc hector.plugin.v1.Plugin.GetInfo
    */
@@ -586,7 +586,7 @@ export const Plugin: GenService<{
     output: typeof GetInfoResponseSchema;
   },
   /**
-   * Checks a configuration; changes nothing. Works before ConfigurePlugin.
+   * Checks a configuration; changes nothing. Works before Configure.
    *
    * @generated from rpc hector.plugin.v1.Plugin.ValidateConfig
    */
