@@ -1,6 +1,7 @@
 """Serves a plugin's parts until its host has enough of them."""
 
 import asyncio
+import io
 import logging
 import os
 import sys
@@ -145,4 +146,6 @@ def _take_stdout() -> TextIO:
     kept = os.dup(1)
     os.dup2(2, 1)
     sys.stdout.flush()  # what was printed before and still waits goes where the rest will
+    if isinstance(sys.stdout, io.TextIOWrapper):  # each line when it is printed: it is a line of the log
+        sys.stdout.reconfigure(line_buffering=True)
     return os.fdopen(kept, "w")

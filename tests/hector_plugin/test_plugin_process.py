@@ -108,6 +108,15 @@ async def test_what_a_plugin_prints_goes_to_the_log_and_not_into_the_handshake(
     assert (printed, logged) == (b"", b"embedding four\n")
 
 
+async def test_what_a_plugin_prints_is_in_the_log_when_it_is_printed(start: Start, folder: str) -> None:
+    async with start(**HOST, PLUGIN_UNIX_SOCKET_DIR=folder) as process:
+        path = await listening(process)
+        async with wire_channel(f"unix:{path}") as channel:
+            await EmbedderProviderStub(channel).EmbedText(EmbedTextRequest(text="four"))
+        assert process.stderr is not None
+        assert await process.stderr.readline() == b"embedding four\n"
+
+
 async def test_a_plugin_ends_well_and_leaves_no_socket_when_asked_to(start: Start, folder: str) -> None:
     async with start(**HOST, PLUGIN_UNIX_SOCKET_DIR=folder) as process:
         await listening(process)
