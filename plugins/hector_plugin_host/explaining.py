@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 
@@ -16,6 +18,8 @@ _LOST = (
     *("cancelling all calls", "shutdownnow"),
 )
 """What gRPC's libraries say of a connection that is gone; a plugin's own words are others, mostly."""
+_BUGS = (StatusCode.UNKNOWN, StatusCode.INTERNAL)
+"""What nobody meant a caller to read, who has to hear at least whose bug it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ def explained(error: AioRpcError, about: Circumstances) -> AioRpcError:
     if is_lost(error):
         why = about.exit_ or redacted(error.details() or "the connection was lost", about.secrets)
         return as_rpc_error(PluginCrashed(about.plugin, about.method, why))
+    if code in _BUGS:
+        error = _naming(error, about)
     if not _tells_secrets(error, about.secrets):
         return error
     return AioRpcError(
@@ -49,6 +55,28 @@ def explained(error: AioRpcError, about: Circumstances) -> AioRpcError:
         Metadata(*_without_secrets(error, about.secrets)),
         redacted(error.details() or "", about.secrets),
     )
+
+
+def _naming(error: AioRpcError, about: Circumstances) -> AioRpcError:
+    """Return a plugin's bug with the plugin's name before what it says of it."""
+    said = error.details() or f"it says {error.code().name}, and not why"
+    text = f"plugin {about.plugin!r} failed in {about.method}: {said}"
+    trailers = [
+        (key, _worded(value, text) if key == STATUS_DETAILS and isinstance(value, bytes) else value)
+        for key, value in error.trailing_metadata() or ()
+    ]
+    initial = error.initial_metadata() or Metadata()
+    return AioRpcError(error.code(), initial, Metadata(*trailers), text, error.debug_error_string())
+
+
+def _worded(details: bytes, text: str) -> bytes:
+    try:
+        status = Status.FromString(details)
+    except DecodeError:
+        return details  # not ours, and not worth a second failure
+    status.message = text
+    worded: bytes = status.SerializeToString()
+    return worded
 
 
 def _is_late(error: AioRpcError) -> bool:
