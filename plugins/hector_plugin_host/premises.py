@@ -1,9 +1,10 @@
 """What is the same for all plugins of one host."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .plan import PluginPlan
 from .start_failed import AddressRefused
 
 ATTACH = "HECTOR_PLUGIN_ATTACH"
@@ -20,6 +21,8 @@ class Premises:
     log_level: str = "info"
     telemetry: Mapping[str, str] = field(default_factory=dict)
     """OTEL_* variables for plugins; none with a secret in it."""
+    vouch: Callable[[PluginPlan], None] | None = None
+    """Asked before each start, in a thread: raises PluginStartFailed for what must not be started."""
     attach: Mapping[str, str] = field(default_factory=dict)
     """Addresses that replace what a plan says, by name; see `attachments`."""
 

@@ -1,6 +1,7 @@
 """Issue 7: from YAML to plugins in use, with real processes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,11 +14,14 @@ from support.scripted_server import Line, Received, scripted
 
 from hector.document.v1 import DocumentStoreStub, SearchDocumentsRequest
 from hector.tool.v1 import ExecuteToolRequest, ListToolsRequest, ToolProviderStub
-from hector_mesh import Renewal
+from hector_mesh import HectorError, Mesh, Renewal
+from hector_plugin.conformance.badge import KIT
 from hector_runtime.asking import question
 from hector_runtime.cli.answer import Answer, Show, followed
 from hector_runtime.config import Config, completed, load_config
 from hector_runtime.inside import MeshAsker, in_process
+from hector_runtime.plugins.hosting import Plugins
+from hector_runtime.plugins.trust import sha256_of
 from hector_runtime.process import Process, running
 
 EXAMPLES = Path(__file__).parents[2] / "plugins" / "examples" / "python"
@@ -240,6 +244,30 @@ async def test_another_config_replaces_plugins_adds_some_and_ends_others(folder:
         back = await config_of(folder, TOOLS)
         (await process.prepare(Renewal(back, "r4", "r3", 60))).commit()
         assert await said() == "A"
+
+
+async def test_a_program_that_its_badge_was_not_given_for_is_not_started_anew(folder: Path) -> None:
+    program = folder / "up.py"
+    program.write_text(UPPER.format(suffix=""))
+    badge = {"hector.plugin.v1": "conformant", "sha256": sha256_of(program), "kit": KIT, "kinds": []}
+    (folder / "up.py.conformance.json").write_text(json.dumps(badge))
+    (folder / "hector.yaml").write_text(
+        "plugins: {require_conformance: true, tool_providers: {up: {path: ./up.py}}}\n"
+        "tools: {up: {type: 'plugin:up'}}\nagents: {a: {tools: [up]}}\n"
+    )
+    plugins = Plugins(("tool",))
+    async with asyncio.timeout(60), plugins.running(load_config(folder / "hector.yaml").config, Mesh({})):
+        assert plugins.host is not None
+        await plugins.host.settled()
+        await plugins.host.reload("up")
+        write(program, UPPER.format(suffix="!"))
+        with pytest.raises(HectorError, match="is not what its badge was given for"):
+            await plugins.host.reload("up")
+        assert plugins.host.status()[0].generation == 2
+
+
+def write(program: Path, text: str) -> None:
+    program.write_text(text)
 
 
 async def test_a_config_that_cannot_be_run_changes_nothing(folder: Path) -> None:

@@ -45,6 +45,8 @@ async def spawned(
         why = "Hector starts plugins on Linux and macOS only"
         raise ExecutableUnusable(plan.name, why, "run it beside Hector, and name its `address`", final=True)
     await asyncio.to_thread(executable.check, plan)
+    if premises.vouch is not None:
+        await asyncio.to_thread(premises.vouch, plan)
     loop = asyncio.get_running_loop()
     begun = loop.time()
     with scratch_folder() as scratch:

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
         self._roles = tuple(roles)
         self.host: PluginHost | None = None
         """None while nothing refers to a plugin."""
+        self._vouched = False
+        """Whether only programs with a badge may be started."""
         self.passed_over: tuple[str, ...] = ()
         """What discovery cannot use, and why."""
         self._running = AsyncExitStack()
@@ -101,6 +104,7 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
 
         def commit() -> None:
             assert self.host is not None
+            self._vouched = config.plugins.require_conformance
             task = self.host.renew(plans)
             self.host.watch(on=config.plugins.watch)
             self._renewing.add(task)
@@ -130,14 +134,29 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
             if why not in before:
                 log.warning("discovery passed over a plugin", extra={"why": why})
 
+    def _vouch(self, plan: "PluginPlan") -> None:
+        """See that a program that is started anew, as after a crash, is still what its badge was given for."""
+        if not self._vouched:
+            return
+        from hector_plugin_host.start_failed import PluginStartFailed
+
+        from .program import Program, ProgramUnusable, require_badge
+
+        try:
+            require_badge(plan.name, Program(plan.mode, plan.command))
+        except ProgramUnusable as error:
+            raise PluginStartFailed(plan.name, str(error), error.hint, final=True) from None
+
     def _needed(self, config: "Config") -> bool:
         return any(one.place.role in self._roles for one in references(config))
 
     async def _begin(self, config: "Config", plans: Collection["PluginPlan"], mesh: Mesh) -> None:
         from hector_plugin_host.host import PluginHost
 
+        self._vouched = config.plugins.require_conformance
+        place = replace(premises(config), vouch=self._vouch)
         watches = config.plugins.watch
-        self.host = PluginHost(plans, premises(config), host_version=VERSION, mesh=mesh, watches=watches)
+        self.host = PluginHost(plans, place, host_version=VERSION, mesh=mesh, watches=watches)
         await self._running.enter_async_context(self.host.running())
 
 

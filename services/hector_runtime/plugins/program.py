@@ -59,7 +59,7 @@ def program_of(name: str, entry: PluginConfig, found: Catalogue, *, vouched: boo
             if why := untrustworthy(file):
                 raise ProgramUnusable(why, at=("path",) if entry.path else ())
     if vouched:
-        _require_badge(name, program)
+        require_badge(name, program)
     return program
 
 
@@ -185,8 +185,12 @@ def _check(said: Manifest) -> None:
         ) from None
 
 
-def _require_badge(name: str, program: Program) -> None:
-    """See that the program as it is now has passed its conformance test."""
+def require_badge(name: str, program: Program) -> None:
+    """See that the program as it is now has passed its conformance test.
+
+    Raises:
+        ProgramUnusable: It has not.
+    """
     from hector_plugin.conformance import badge_for, file_of
 
     how = f"hector plugin test --badge -- {' '.join(program.command)}"
