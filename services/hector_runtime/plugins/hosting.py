@@ -135,7 +135,7 @@ class Plugins(Mapping[str, grpc.aio.Channel]):
                 log.warning("discovery passed over a plugin", extra={"why": why})
 
     def _vouch(self, plan: "PluginPlan") -> None:
-        """See that a program that is started anew, after a crash say, is still what its badge was given for."""
+        """See that a program that is started anew, as after a crash, is what its badge was given for."""
         if not self._vouched:
             return
         from hector_plugin_host.start_failed import PluginStartFailed
