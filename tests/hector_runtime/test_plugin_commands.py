@@ -33,6 +33,7 @@ plugins:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "up.dat").write_bytes(b"\xff\xfe")
     return tmp_path
 
 
@@ -130,6 +131,9 @@ def test_without_an_rpc_all_are_listed() -> None:
         ("inspect --", "name what starts the plugin behind --"),
         ("inspect", "name a plugin of the config, or what starts one behind --, or --endpoint"),
         ("inspect --endpoint unix:/x -- ./y", "a plugin runs already, at --endpoint, or is started"),
+        ("inspect --endpoint nonsense", "'nonsense' is no address: write \"unix:/run/up.sock\""),
+        ("test --endpoint http://a:1", "'http://a:1' is a web address"),
+        ("test -c up.dat -- ./up", "up.dat is no text in UTF-8"),
         (f"inspect --settings {{ -- {LLM}", "--settings is no JSON"),
         (f"inspect --settings 7 -- {LLM}", "--settings is no JSON object"),
         ("inspect up --settings '{\"a\": 1}'", "--settings is for what no config has"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .documented import Documented, flag, together
+from .plugin_address import Address
 
 if TYPE_CHECKING:
     from hector_plugin_host.host import PluginHost
@@ -56,6 +57,7 @@ def subject_options(command: F) -> F:
         flag(
             "--endpoint",
             metavar="ADDRESS",
+            type=Address(),
             section=WHICH,
             help="One that runs already, as unix:/tmp/plugin.sock.",
         ),

@@ -8,6 +8,7 @@ import click
 
 from .documented import Documented, flag
 from .exits import USUAL, Exit
+from .plugin_address import Address
 from .running import run
 
 if TYPE_CHECKING:
@@ -53,7 +54,12 @@ EXITS = {
     type=FILE,
     help=f"YAML or JSON that says what works with it: {KEYS}.",
 )
-@flag("--endpoint", metavar="ADDRESS", help="Test one that runs already, as unix:/tmp/plugin.sock.")
+@flag(
+    "--endpoint",
+    metavar="ADDRESS",
+    type=Address(),
+    help="Test one that runs already, as unix:/tmp/plugin.sock.",
+)
 @flag("--token", metavar="TOKEN", help="What one that runs already wants to be shown.")
 @flag("--sample", metavar="FILE", type=FILE, help="A document that a parser reads.")
 @flag("--only", metavar="IDS", help="Only these rules, or those whose numbers begin with these letters.")
@@ -157,6 +163,8 @@ def _told(config_file: Path | None) -> dict[str, Any]:
         return {}
     try:
         found = yaml.safe_load(config_file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(f"{config_file} is no text in UTF-8") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{config_file} is no YAML: {error}") from None
     if not isinstance(found, dict):
