@@ -40,7 +40,7 @@ Line = Mapping[str, Any]
     type=click.IntRange(1, MOST_LINES),
     default=100,
     metavar="COUNT",
-    help="How many lines at most, the last ones.",
+    help="How many lines at most, the last ones; a traceback is one of them, however long.",
 )
 @format_option("text", "jsonl")
 @server_options
