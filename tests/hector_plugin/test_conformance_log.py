@@ -62,3 +62,14 @@ def test_secrets_are_hidden_as_they_are_and_as_json_writes_them() -> None:
     line = json.dumps({"@level": "error", "@message": 'key "quoted" and plain'})
     assert log_lines(line, ['"quoted"', "plain "]) == (f"error: key {HIDDEN} and plain",)
     assert log_lines("on and on", ["on"]) == ("on and on",)
+
+
+async def test_of_a_plugin_that_does_not_start_only_that_is_said(tmp_path: Path) -> None:
+    program = tmp_path / "main.py"
+    program.write_text("import nothing_of_the_kind")
+    report = await run(Subject(command=(sys.executable, str(program)), only=frozenset({"H2", "H8"})))
+    assert [(verdict.id, verdict.outcome) for verdict in report.verdicts] == [
+        ("H2", Outcome.FAIL),
+        ("H8", Outcome.SKIP),
+    ]
+    assert "nothing_of_the_kind" in report.verdicts[0].came

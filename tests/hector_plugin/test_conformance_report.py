@@ -156,3 +156,8 @@ def test_the_kit_runs_without_hector(capsys: pytest.CaptureFixture[str], tmp_pat
     assert main(["--only", "TO1", "--json", "--", *command[:-1], "TO1"]) == 1
     assert json.loads(capsys.readouterr().out)["failed"] == ["TO1"]
     assert main(["--", "./there-is-no-such-plugin"]) == 2
+
+
+def test_a_size_that_is_none_is_refused_without_hector_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--max-memory", "much", "--", "true"]) == 2
+    assert "'much' is no size (allowed: 512MB, 1GiB)" in capsys.readouterr().err

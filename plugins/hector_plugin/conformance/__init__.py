@@ -4,7 +4,7 @@ from .badge import Badge, badge_for, file_of, write_badge
 from .checks import CHECKS, Check
 from .launching import CannotStart
 from .running import chosen, run
-from .subject import Subject, kinds_named, name_of, subject_of
+from .subject import Subject, bytes_in, kinds_named, name_of, subject_of
 from .verdicts import Level, Outcome, Report, Verdict
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Subject",
     "Verdict",
     "badge_for",
+    "bytes_in",
     "chosen",
     "file_of",
     "kinds_named",

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import CHECKS, CannotStart, Verdict, file_of, kinds_named, run, subject_of, write_badge
+from . import CHECKS, CannotStart, Verdict, bytes_in, file_of, kinds_named, run, subject_of, write_badge
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--token", default="", help="what it wants to be shown there")
     parser.add_argument("--sample", type=Path, help="a document that a parser reads")
     parser.add_argument("--only", default="", help="numbers of checks, as H1,TO")
+    parser.add_argument("--max-memory", default="0", help="what it says that it needs at most, as 512MB")
     parser.add_argument("--timeout", type=float, default=15.0, help="seconds that a call may take")
     parser.add_argument("--json", action="store_true", help="the report as JSON on standard output")
     parser.add_argument("--junit", type=Path, help="the report as JUnit's XML, into this file")
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             sample=options.sample.read_bytes() if options.sample else b"",
             sample_name=options.sample.name if options.sample else "",
             only=frozenset(filter(None, options.only.split(","))),
+            max_memory_bytes=bytes_in(options.max_memory),
             call_timeout_s=options.timeout,
         )
         report = asyncio.run(run(subject, None if options.json else _say))

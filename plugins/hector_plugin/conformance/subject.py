@@ -100,6 +100,20 @@ def _text(name: str, found: object) -> None:
         raise ValueError(f"{name} is no text: {json.dumps(found, default=str)} (put it into quotes)")
 
 
+def bytes_in(size: str) -> int:
+    """Return a size as people write it: "512MB", "1GiB".
+
+    Raises:
+        ValueError: It is none.
+    """
+    units = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "B": 1}
+    number = size.rstrip("BKMGIbkmgi")
+    unit = units.get(size[len(number) :].upper() or "B")
+    if unit is None or not number.strip().isdecimal():
+        raise ValueError(f"{size!r} is no size (allowed: 512MB, 1GiB)")
+    return int(number) * unit
+
+
 def kinds_named(names: Sequence[str]) -> tuple["PluginKind.ValueType", ...]:
     """Return kinds by their names in the configuration: "tool_provider", or "tool".
 

@@ -120,6 +120,7 @@ async def _tested(
 ) -> "Report":
     from hector_plugin.conformance import (
         CannotStart,
+        bytes_in,
         chosen,
         file_of,
         kinds_named,
@@ -138,7 +139,7 @@ async def _tested(
             sample=sample.read_bytes() if sample else b"",  # noqa: ASYNC240  nothing else runs yet
             sample_name=sample.name if sample else "",
             only=frozenset(filter(None, (only or "").split(","))),
-            max_memory_bytes=_bytes(max_memory),
+            max_memory_bytes=bytes_in(max_memory or "0"),
             call_timeout_s=timeout_s,
         )
         chosen(subject.only)
@@ -170,17 +171,6 @@ def _told(config_file: Path | None) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{config_file} is no mapping (allowed: {KEYS})")
     return found
-
-
-def _bytes(size: str | None) -> int:
-    if size is None:
-        return 0
-    units = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "B": 1}
-    number = size.rstrip("BKMGIbkmgi")
-    unit = units.get(size[len(number) :].upper() or "B")
-    if unit is None or not number.strip().isdecimal():
-        raise ValueError(f"{size!r} is no size (allowed: 512MB, 1GiB)")
-    return int(number) * unit
 
 
 def _say(verdict: "Verdict") -> None:

@@ -143,8 +143,8 @@ async def streamed(stage: Stage) -> None:
     MUST,
     "what is idempotent can be repeated",
     kind=TOOL,
-    rule="a tool that says `idempotent` or `read_only` does the same twice: hosts repeat such calls after a "
-    "crash",
+    rule="a call of a tool that says `idempotent` or `read_only` that worked works again: hosts repeat such "
+    "calls after a crash (what it returns may differ, as the time does)",
     mend="take the annotation away, or use the effect id",
 )
 async def repeated(stage: Stage) -> None:
