@@ -33,6 +33,14 @@ def test_every_tutorial_shows_a_whole_plugin(root: Path, pages: dict[Path, str])
     assert [page.name for page, text in tutorials.items() if not FENCE.search(text)] == []
 
 
+def test_the_examples_in_typescript_need_no_build(root: Path) -> None:
+    """Node strips types, and looks for exactly the file that an import names."""
+    files = [*(root / "plugins/examples/typescript").glob("*/*.ts")]
+    imports = [found for file in files for found in re.findall(r'from "(\.[^"]+)"', file.read_text())]
+    assert imports
+    assert [name for name in imports if not name.endswith(".ts")] == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_tools_are_short_in_every_language(root: Path, language: str) -> None:
     folder = root / "plugins/examples" / language / "tool"

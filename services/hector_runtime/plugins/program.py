@@ -20,7 +20,14 @@ from .discovery import Catalogue
 from .manifest import Manifest
 from .trust import untrustworthy
 
-RUNNERS = {".py": (), ".js": ("node",), ".mjs": ("node",), ".cjs": ("node",), ".jar": ("java", "-jar")}
+RUNNERS = {
+    ".py": (),
+    ".js": ("node",),
+    ".mjs": ("node",),
+    ".cjs": ("node",),
+    ".ts": ("node",),  # from Node 22.18 on, which strips the types
+    ".jar": ("java", "-jar"),
+}
 """What runs a file that is not executable; a Python file runs with the Python that runs Hector."""
 
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { start } from "@hector/plugin/testing";
 
-import { config, upper } from "./tools.js";
+import { config, upper } from "./tools.ts";
 
 test("texts are turned into upper case", async () => {
   const plugin = await start(config, upper);
