@@ -226,3 +226,26 @@ def test_a_kind_that_there_is_not_is_told_with_the_one_that_was_meant(kind: str,
         f"plugins.{kind}: unknown key" in one and 'did you mean "tool_providers"?' in one for one in told
     )
     assert problems(folder, f"plugins: {{{kind}: {{path: plugins/up}}}}\n") == []
+
+
+def test_a_slip_in_a_manifests_key_is_told_and_another_readers_key_is_not(folder: Path) -> None:
+    manifest(folder, permisions="{}", author="somebody", license="MIT", resources="{max_memry: 1MB}")
+    checked = validated(folder, HERE)
+    assert checked.exit_code == 0, checked.output
+    told = [line for line in checked.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(told) == 2, told
+    assert (
+        'up.plugin.yaml:6:3: plugin.permisions: unknown key, left out (did you mean "permissions"?)'
+        in told[0]
+    )
+    assert 'plugin.resources.max_memry: unknown key, left out (did you mean "max_memory"?)' in told[1]
+    by_path = "plugins: {tool_providers: {up: {path: plugins/up}}}\n"
+    assert "plugin.permisions: unknown key" in validated(folder, by_path).stderr
+
+
+def test_what_a_manifest_asks_in_words_that_nobody_knows_is_not_passed_over(folder: Path) -> None:
+    manifest(folder, permissions="{networks: [a.test], host: {llms: [fast]}}")
+    (told,) = problems(folder, HERE + TOOL)
+    assert "plugin.permissions.networks: unknown key" in told
+    assert 'did you mean "network"?' in told
+    assert "plugin.permissions.host.llms: unknown key" in told

@@ -99,7 +99,7 @@ def _checked(file: Path) -> "Checked":
     from hector_config.problem import in_order
     from hector_runtime.config import load_config
     from hector_runtime.handlers import check_handlers
-    from hector_runtime.plugins.checking import check_plugins, unused
+    from hector_runtime.plugins.checking import check_plugins, mistyped, unused
     from hector_runtime.startable import check_start
 
     try:
@@ -112,7 +112,7 @@ def _checked(file: Path) -> "Checked":
             check(loaded)
         except ConfigInvalid as error:
             problems += error.problems
-    loaded = replace(loaded, warnings=in_order((*loaded.warnings, *unused(loaded))))
+    loaded = replace(loaded, warnings=in_order((*loaded.warnings, *unused(loaded), *mistyped(loaded))))
     return ConfigInvalid(in_order(problems), loaded.warnings) if problems else loaded
 
 

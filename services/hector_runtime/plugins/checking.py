@@ -60,6 +60,25 @@ def unused(loaded: "Loaded[Config]") -> Iterator[Problem]:
         yield problem_at(loaded.marks[trouble.path], trouble.path, message, hint=trouble.hint)
 
 
+def mistyped(loaded: "Loaded[Config]") -> Iterator[Problem]:
+    """Yield a warning for each key of a manifest that looks like another one, and has no effect."""
+    from .discovery import catalogue
+    from .program import said_of
+
+    plugins = loaded.config.plugins
+    found = catalogue(plugins.discovery)
+    manifests: list[tuple[Path, Manifest | None]] = [
+        (("plugins", kind, name), said_of(name, entry, found)) for kind, name, entry in plugins.entries()
+    ]
+    manifests += [(("plugins", "discovery", "paths"), said) for said in found.manifests.values()]
+    told: set[str] = set()
+    for path, said in manifests:
+        for why in said.mistyped if said else ():
+            if why not in told:
+                told.add(why)
+                yield problem_at(loaded.marks[path], path, why)
+
+
 def _troubles(loaded: "Loaded[Config]", roles: Collection[str] | None) -> Iterator[Problem]:
     from .plans import planned
 

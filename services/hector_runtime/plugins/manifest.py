@@ -3,20 +3,26 @@
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from hector_config import Alias, ConfigInvalid, load
+from hector_config import Alias, ConfigInvalid, Loaded, Section, load
+from hector_config.problem import Path as KeyPath
+from hector_config.problem import problem_at
 from hector_config.version import VERSION
+from hector_config.words import did_you_mean
 
-from .manifest_config import ManifestFile, NamedFile, Platform, PluginManifest
+from .manifest_config import ManifestFile, NamedFile, Platform, PluginManifest, Resources
 
 NAMES = ("plugin.yaml", "plugin.yml")
 SUFFIXES = (".plugin.yaml", ".plugin.yml")
 _TOP = ("name", "version", "type", "types", "protocol", "hector_version", "command", "platforms", "sha256",
         "config_schema", "permissions", "resources", "description", "files")  # fmt: skip
+ALIKE = 0.8
+"""From here on two words are taken for one and a slip of the pen."""
 _FLAT = tuple(Alias(key, f"plugin.{key}") for key in _TOP)
 """A manifest may have its keys at the top, too."""
 
@@ -27,6 +33,8 @@ class Manifest:
 
     file: Path
     says: PluginManifest
+    mistyped: tuple[str, ...] = ()
+    """Keys that nobody knows and that look much like known ones, each in a sentence."""
 
     @property
     def name(self) -> str:
@@ -74,7 +82,21 @@ def read(file: Path) -> Manifest:
         ConfigInvalid: It is none; with what is wrong in which line.
     """
     loaded = load(file, ManifestFile, environment={}, aliases=_FLAT, project_dir=file.absolute().parent)
-    return Manifest(file.absolute(), loaded.config.plugin)
+    return Manifest(file.absolute(), loaded.config.plugin, tuple(_mistyped(loaded)))
+
+
+def _mistyped(loaded: Loaded[ManifestFile]) -> Iterator[str]:
+    says = loaded.config.plugin
+    holders: tuple[tuple[KeyPath, Section, Iterable[str]], ...] = (
+        ((), loaded.config, _TOP),
+        (("plugin",), says, _TOP),
+        (("plugin", "resources"), says.resources, Resources.model_fields),
+    )
+    for path, holder, known in holders:
+        for key in holder.model_extra or ():
+            for near in get_close_matches(key, known, n=1, cutoff=ALIKE):
+                at = (*path, key)
+                yield str(problem_at(loaded.marks[at], at, "unknown key, left out", hint=did_you_mean(near)))
 
 
 def name_in(file: Path) -> str:

@@ -11,8 +11,9 @@ from .config import KINDS
 Kind = Annotated[str, OneOf(*KINDS.values())]
 
 
-# Others may read a manifest, too: keys that are not known here are no mistake.
-class HostPermissions(Section, extra="ignore"):
+# Others may read a manifest, too: keys that are not known here are no mistake, but for what it asks for. What
+# is asked in words that nobody here understands cannot be granted.
+class HostPermissions(Section):
     """What the plugin asks of Hector."""
 
     llm: list[str] = []
@@ -22,14 +23,14 @@ class HostPermissions(Section, extra="ignore"):
     log: bool = False
 
 
-class FilePermissions(Section, extra="ignore"):
+class FilePermissions(Section):
     """What of the disk the plugin uses."""
 
     read: list[str] = []
     write: list[str] = []
 
 
-class Permissions(Section, extra="ignore"):
+class Permissions(Section):
     """What the plugin needs; the config has to grant it."""
 
     host: HostPermissions = HostPermissions()
@@ -37,7 +38,7 @@ class Permissions(Section, extra="ignore"):
     files: FilePermissions = FilePermissions()
 
 
-class Resources(Section, extra="ignore"):
+class Resources(Section, extra="allow"):
     """What the plugin says that it needs of the machine."""
 
     max_memory: ByteSize = 0
@@ -51,7 +52,7 @@ class Platform(Section, extra="ignore"):
     sha256: str = ""
 
 
-class PluginManifest(Section, extra="ignore"):
+class PluginManifest(Section, extra="allow"):
     """The mapping below `plugin:`."""
 
     name: str
@@ -83,7 +84,7 @@ class PluginManifest(Section, extra="ignore"):
         return tuple(dict.fromkeys([*([self.type] if self.type else []), *self.types]))
 
 
-class ManifestFile(Section, extra="ignore"):
+class ManifestFile(Section, extra="allow"):
     """A manifest, from the top."""
 
     plugin: PluginManifest
