@@ -57,8 +57,11 @@ from hector_mesh import Call, Mesh, Principal, current_call, info_of, scope, wir
 from hector_plugin_host import Grants, PluginPlan
 from hector_plugin_host.host import PluginHost
 from hector_plugin_host.premises import Premises
+from hector_plugin_host.serving import Door
+from hector_plugin_host.serving import door as doors
 from hector_plugin_host.serving.refusals import KeyNotUsable, StateFull
 from hector_plugin_host.serving.state import PluginState
+from hector_plugin_host.visits import Visits
 
 ALL = Grants(llms=("fast",), tools=("shout",), embedders=("small",), state_bytes=1000, log=True)
 CALLER = Call(principal=Principal("ann", frozenset({"user"})), app="shop")
@@ -288,6 +291,47 @@ async def test_a_plugin_that_is_granted_nothing_finds_no_way_to_its_host(
         assert launcher.last.host_target == ""
         assert launcher.last.configured[0].host_target == ""
         assert "hector-call" not in launcher.last.seen[-1][1]
+
+
+def door_of(plan: PluginPlan) -> Door:
+    return Door(lambda: plan, None, None, Visits(), lambda: ())
+
+
+async def test_a_way_that_is_closed_while_it_is_opened_does_not_stay_open(short: Path) -> None:
+    plan = PluginPlan("up", grants=ALL)
+    door = door_of(plan)
+    async with asyncio.timeout(10):
+        opening = asyncio.ensure_future(door.open_for(plan))
+        await asyncio.sleep(0)  # it has begun
+        await door.close()
+        await opening
+        await door.open_for(plan)
+    assert door.target == ""
+    assert left_in(short) == []
+
+
+async def test_a_way_that_could_not_be_opened_is_opened_the_next_time(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = PluginPlan("up", grants=ALL)
+    door = door_of(plan)
+    async with asyncio.timeout(10):
+        with monkeypatch.context() as broken:
+            broken.setattr(doors, "wire_server", no_room)
+            with pytest.raises(OSError, match="no room"):
+                await door.open_for(plan)
+        assert left_in(short) == []
+        await door.open_for(plan)
+        assert door.target
+        await door.close()
+
+
+def no_room(*_: object, **__: object) -> None:
+    raise OSError("no room")
+
+
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 async def test_a_plugin_keeps_what_it_was_given_by_app(serving: Serving) -> None:

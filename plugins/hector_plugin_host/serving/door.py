@@ -1,5 +1,6 @@
 """Where one plugin reaches its host: a socket in a private folder, there as long as something is granted."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -39,12 +40,24 @@ class Door:
         self._plan, self._mesh, self._state_dir = plan, mesh, state_dir
         self._visits, self._tokens = visits, tokens
         self._open = AsyncExitStack()
+        self._turn, self._is_closed = asyncio.Lock(), False
         self._state: PluginState | None = None
         self.target = ""
         """The socket's address; empty while nothing is granted."""
 
     async def open_for(self, plan: PluginPlan) -> None:
         """See that a plan's plugin finds what it is granted."""
+        async with self._turn:
+            if not self._is_closed:
+                await self._open_for(plan)
+
+    async def close(self) -> None:
+        """Serve nothing any more, whoever is about to open it."""
+        async with self._turn:
+            self.target, self._is_closed = "", True
+            await self._open.aclose()
+
+    async def _open_for(self, plan: PluginPlan) -> None:
         self._visits.wanted = not plan.grants.nothing
         if plan.grants.nothing:
             return
@@ -52,16 +65,12 @@ class Door:
             self._state.limit_bytes = plan.grants.state_bytes
             return
         file = self._state_dir / "state" / f"{plan.name}.db" if self._state_dir is not None else None
-        self._state = PluginState(plan.name, file, plan.grants.state_bytes)
-        self._open.push_async_callback(self._state.close)
-        folder = self._open.enter_context(scratch_folder())
-        server = wire_server(f"unix:{folder / SOCKET}", drain_s=0.5)
-        servicer = HostServicer(self._plan, self._mesh, self._visits, self._state, self._tokens)
-        add_HostServicesServicer_to_server(servicer, server)
-        await self._open.enter_async_context(server)
-        self.target = server.address
-
-    async def close(self) -> None:
-        """Serve nothing any more."""
-        self.target = ""
-        await self._open.aclose()
+        state = PluginState(plan.name, file, plan.grants.state_bytes)
+        async with AsyncExitStack() as opening:  # all of it, or nothing
+            opening.push_async_callback(state.close)
+            folder = opening.enter_context(scratch_folder())
+            server = wire_server(f"unix:{folder / SOCKET}", drain_s=0.5)
+            servicer = HostServicer(self._plan, self._mesh, self._visits, state, self._tokens)
+            add_HostServicesServicer_to_server(servicer, server)
+            await opening.enter_async_context(server)
+            self._open, self._state, self.target = opening.pop_all(), state, server.address
