@@ -1,4 +1,4 @@
-"""What tests of several rooms share: the mesh, on both of its transports."""
+"""What tests of several rooms share: the mesh, on both of its transports; and their order."""
 
 import asyncio
 import shutil
@@ -8,7 +8,13 @@ from pathlib import Path
 
 import a2a.client  # noqa: F401  # first: the SDK loses its client for gRPC of 0.3 when its server comes before
 import pytest
+from support.longest_first import put_longest_first
 from support.mesh import MeshUnderTest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    put_longest_first(items)
 
 
 @pytest.fixture(params=["local", "unix"])
