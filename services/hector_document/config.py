@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from hector_config import ByteSize, Duration, Off, OneOf, ProjectPath, RefersTo, Section
+from hector_config import ByteSize, Duration, Misfit, Off, OneOf, ProjectPath, RefersTo, Section
 from hector_store.config import StorageSection
 
 DEFAULT = "default"
@@ -20,7 +20,17 @@ SearchMode = Annotated[
     str, OneOf("vector", "keyword", "hybrid", later=["hyde", "multi_query"], hint="hybrid is the usual one")
 ]
 Parser = Annotated[str, OneOf("text", "plugin:*")]
-Extension = Annotated[str, AfterValidator(lambda name: "." + name.lower().lstrip("."))]
+
+
+def _extension(name: str) -> str:
+    """Return how names of files end, however that is written: pdf, .PDF, *.pdf."""
+    bare = name.lower().removeprefix("*").lstrip(".")
+    if not re.fullmatch(r"[^\s*?/\\\[\]]+", bare):
+        raise Misfit(f'"{name}" is no extension of files, as ".pdf"')
+    return f".{bare}"
+
+
+Extension = Annotated[str, AfterValidator(_extension)]
 _OF_OTHERS = "it belongs to sources that are no folders"
 
 

@@ -110,6 +110,10 @@ def test_whoever_refers_to_a_guardrail_is_told_that_nothing_asks_one_yet(
             "config.tool_name: the name of one of",
         ),
         ("embedders: {e: {provider: 'plugin:mine', model: m}}", "a plugin has it in config"),
+        (
+            "document_stores: {d: {source: {parsers: {'docs/*': 'plugin:mine'}}}}",
+            '"docs/\\*" is no extension of files, as ".pdf"',
+        ),
         ("vector_stores: {v: {type: 'plugin:mine', host: h}}", "a plugin has it in config"),
     ],
 )
@@ -118,3 +122,11 @@ def test_a_mistake_in_a_reference_is_told_once(text: str, says: str, tmp_path: P
     with pytest.raises(ConfigInvalid, match=says) as refused:
         load_config(tmp_path / "hector.yaml", {})
     assert len(refused.value.problems) == 1
+
+
+def test_an_extension_may_be_written_as_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "hector.yaml").write_text(
+        KINDLESS + "document_stores: {d: {source: {parsers: {'*.PDF': 'plugin:mine', csv: text}}}}\n"
+    )
+    source = load_config(tmp_path / "hector.yaml", {}).config.document_stores["d"].source
+    assert source.parsers == {".pdf": "plugin:mine", ".csv": "text"}
