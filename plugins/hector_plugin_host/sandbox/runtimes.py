@@ -47,7 +47,7 @@ def homes_of(command: Sequence[str], path: str, folder: Path) -> tuple[Path, ...
         path: Where programs that are named without a folder are looked for.
         folder: The plugin's.
     """
-    scripts = _scripts(command)
+    scripts = scripts_of(command)
     own = (folder, *(script.parent for script in scripts))
     found: dict[Path, None] = {}
     _add_homes(Path(sys.executable), found, ())
@@ -62,7 +62,7 @@ def homes_of(command: Sequence[str], path: str, folder: Path) -> tuple[Path, ...
 def runtime_of(command: Sequence[str], path: str) -> str:
     """Return "java", "python", "node", or "" for what is none of them or does not show it."""
     programs = [Path(command[0])]
-    programs += [found for script in _scripts(command) if (found := _interpreter(script, path)) is not None]
+    programs += [found for script in scripts_of(command) if (found := _interpreter(script, path)) is not None]
     for program in programs:
         for name in (program.name, program.resolve().name):
             for runtime in FLOORS:
@@ -130,7 +130,7 @@ def _is_in(path: Path, places: Iterable[Path]) -> bool:
     return any(path.is_relative_to(place) for place in places)
 
 
-def _scripts(command: Sequence[str]) -> list[Path]:
+def scripts_of(command: Sequence[str]) -> list[Path]:
     """Return the files in a command that may name an interpreter in their first line."""
     return [Path(word) for word in command[:2] if word.startswith("/") and Path(word).is_file()]
 

@@ -9,7 +9,7 @@ from hector_plugin_host.plan import PluginPlan
 
 from .errors import SandboxRefused
 from .places import SYSTEM, is_too_wide
-from .runtimes import homes_of
+from .runtimes import homes_of, scripts_of
 
 _SETTINGS = (
     *("alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "gai.conf", "java*"),
@@ -44,12 +44,11 @@ def view_of(plan: PluginPlan, scratch: Path) -> View:
     """
     granted, writable = allowed_paths(plan)
     own = [plan.folder] if not is_too_wide(plan.folder) else []
-    program = Path(plan.command[0])
     runtimes = homes_of(plan.command, plan.env.get("PATH") or os.environ.get("PATH", os.defpath), plan.folder)
-    if not any(program.is_relative_to(place) for place in (*own, *SYSTEM)):
-        own.append(
-            program.parent if not is_too_wide(program.parent) and not _is_of(program, runtimes) else program
-        )
+    for program in (Path(plan.command[0]), *scripts_of(plan.command)):
+        if not any(program.is_relative_to(place) for place in (*own, *SYSTEM)):
+            is_alone = is_too_wide(program.parent) or _is_of(program, runtimes)
+            own.append(program if is_alone else program.parent)
     writable = [*writable, scratch]
     if plan.data_dir is not None:
         writable.append(plan.data_dir)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.confinement import ATTEMPTS
 
 from hector_plugin_host.sandbox import SandboxRefused
 from hector_plugin_host.sandbox.runtimes import homes_of
@@ -161,6 +162,29 @@ async def test_a_link_leads_no_further_than_its_target_is_allowed(run: Run, tmp_
         allowed_paths=(str(tmp_path / "given"),),
     )
     assert [value[0] for value in outcome.told.values()] == ["!", "!"]
+
+
+@pytest.mark.parametrize("within", ["", "tools"])
+async def test_a_script_in_a_home_is_shown_without_those_beside_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, within: str
+) -> None:
+    home = tmp_path / "plugin"
+    monkeypatch.setenv("HOME", str(home))
+    script = home / within / "script.py"
+    beside = script.with_name("beside.py")
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text(
+        ATTEMPTS
+        + f"attempt('diary', lambda: open({str(home / 'diary')!r}).read())\n"
+        + f"attempt('beside', lambda: open({str(beside)!r}).read())\n"
+        + "tell()\n"
+    )
+    (home / "diary").write_text("theirs")
+    beside.write_text("ours")
+    outcome = await run("", plan={"command": (sys.executable, str(script))})
+    assert outcome.code == 0
+    assert outcome.told["diary"].startswith("!")
+    assert outcome.told["beside"].startswith("!") is not bool(within)
 
 
 async def test_paths_are_relative_to_its_folder(run: Run, tmp_path: Path) -> None:
