@@ -163,6 +163,18 @@ def test_what_does_not_work_says_why(line: str, said: str) -> None:
     assert "Traceback" not in failed.output
 
 
+def test_a_call_that_fails_shows_what_the_plugin_printed_of_it(folder: Path) -> None:
+    (folder / "bad.py").write_text(
+        "from hector_plugin import serve, tool\n\n\n"
+        '@tool\ndef spell(text: str) -> str:\n    "Spells"\n    return text.uper()\n\n\nserve()\n'
+    )
+    asked = """call ExecuteTool '{"tool": "spell", "parameters_json": {"text": "a"}}' -- """
+    failed = CliRunner().invoke(hector, ["plugin", *shlex.split(asked), sys.executable, "bad.py"])
+    assert failed.exit_code == 1, failed.output
+    assert "AttributeError: 'str' object has no attribute 'uper'" in failed.stderr
+    assert failed.stderr.count("Traceback") == 1
+
+
 def test_a_plugin_that_runs_already_is_asked_where_it_is(folder: Path) -> None:
     address = f"unix:{folder}/alone.sock"
     running = subprocess.Popen([*command("python", "tool"), "--standalone", address], stderr=subprocess.PIPE)

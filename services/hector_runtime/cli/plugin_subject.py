@@ -1,7 +1,7 @@
 """The plugin that a command is about: one of the config, at an address, or started by the command line."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from .plugin_address import Address
 
 if TYPE_CHECKING:
     from hector_plugin_host.host import PluginHost
+    from hector_plugin_host.logs.journal import Line
     from hector_plugin_host.plan import PluginPlan
     from hector_plugin_host.status import PluginStatus
 
@@ -132,12 +133,15 @@ def plan_of(subject: Subject) -> "PluginPlan":
 
 @asynccontextmanager
 async def at_work(plan: "PluginPlan") -> AsyncIterator[tuple["PluginHost", "PluginStatus"]]:
-    """Start the plugin, configure it, and end it afterwards.
+    """Start the plugin, configure it, and end it afterwards; where that fails, show what it printed.
 
     Raises:
         ClickException: It does not get ready.
     """
+    from grpc import RpcError
+
     from hector_config.version import VERSION
+    from hector_mesh import HectorError
     from hector_plugin_host.host import PluginHost
     from hector_plugin_host.premises import ATTACH, Premises, attachments
 
@@ -145,12 +149,27 @@ async def at_work(plan: "PluginPlan") -> AsyncIterator[tuple["PluginHost", "Plug
     once = replace(plan, restart=patient, limits=replace(plan.limits, replicas=1))
     premises = Premises(log_level="debug", attach=attachments(os.environ.get(ATTACH, "")))
     host = PluginHost([once], premises, host_version=VERSION)
-    async with host.running():
-        await host.settled(plan.name)
-        (status,) = host.status()
-        if status.state not in ("ready", "degraded"):
-            raise click.ClickException(status.reason or f"the plugin is {status.state}")
-        yield host, status
+    journal, heard = host.journal(plan.name), 0
+    try:
+        async with host.running():
+            await host.settled(plan.name)
+            (status,) = host.status()
+            if status.state not in ("ready", "degraded"):
+                raise click.ClickException(status.reason or f"the plugin is {status.state}")
+            heard = max((line.number for line in journal.last(1)), default=0)
+            yield host, status
+    except (HectorError, RpcError):  # nobody else keeps what it said of it
+        _show([line for line in journal.last() if line.number > heard])
+        raise
+
+
+def _show(lines: "Iterable[Line]") -> None:
+    from hector_runtime.plugins.showing import shown_line
+
+    from .plugin_logs import spelled
+
+    for line in lines:
+        click.echo(spelled(shown_line(line)), err=True)
 
 
 def _of_config(subject: Subject) -> "PluginPlan":
