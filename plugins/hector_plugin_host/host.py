@@ -22,6 +22,7 @@ from .orphans import reap
 from .plan import PluginPlan
 from .premises import Premises
 from .renewed_programs import RenewedPrograms
+from .scratch import sweep
 from .status import PluginStatus
 from .supervisor import Means, Supervisor
 
@@ -190,14 +191,20 @@ class PluginHost:
 
     async def _begin(self) -> None:
         """Start all plugins, once nothing is left of those of a host that was killed."""
-        if self._premises.state_dir is not None and self._supervisors:
-            try:
-                await asyncio.to_thread(reap, self._premises.state_dir)
-            except OSError as error:
-                facts = {"error": str(error)}
-                log.warning("plugins of an earlier server could not be looked for", extra=facts)
+        if self._supervisors:
+            await asyncio.to_thread(self._clear)
         self._is_begun = True
         await asyncio.gather(*(one.start() for one in self._supervisors.values()))
+
+    def _clear(self) -> None:
+        try:
+            if self._premises.state_dir is not None:
+                reap(self._premises.state_dir)
+            if count := sweep():
+                log.info("folders of plugins of killed servers were removed", extra={"count": count})
+        except OSError as error:
+            facts = {"error": str(error)}
+            log.warning("plugins of an earlier server could not be looked for", extra=facts)
 
     def _lives(self) -> Iterator[tuple[str, Generation]]:
         for name, supervisor in self._supervisors.items():
