@@ -8,7 +8,7 @@ from hector.agent.v1 import RUN_STATE_UNSPECIFIED, OwnerChanged, RunError, RunEv
 from hector_store import EventRow, RunChanges, RunLog, RunRow, readable
 
 from .packing import packed
-from .run import event_of, row_of
+from .rows import event_of, row_of
 from .view import TASK_STATES, fold, listed_after, new_task
 
 KINDS = frozenset(field.name for field in RunEvent.DESCRIPTOR.oneofs_by_name["event"].fields)

@@ -16,7 +16,7 @@ from hector_store import RunLog, Standing, readable
 from .feed import BATCH, Feed
 from .growing import OpenText
 from .ledger import KINDS
-from .run import event_of
+from .rows import event_of
 from .view import FINAL
 from .watching import Watch, Watched
 

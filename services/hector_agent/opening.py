@@ -23,7 +23,8 @@ from .idempotency import Once
 from .lease import Lease
 from .ledger import events_of, state_of
 from .packing import pack
-from .run import IN_DOUBT, Also, Place, Run, row_of
+from .rows import row_of
+from .run import IN_DOUBT, Also, Place, Run
 from .sessions.errors import TurnInProgress
 from .tail import Reader
 from .view import INTERRUPTED, NAMES, TASK_STATES, fold, listed, new_task

@@ -9,8 +9,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 import hector_a2a as a2a
 from hector.agent.v1 import (
     RUN_STATE_UNSPECIFIED,
@@ -29,7 +27,6 @@ from hector_store import (
     Appended,
     Dead,
     Effect,
-    EventRow,
     Kept,
     NewEvent,
     NewPush,
@@ -42,6 +39,7 @@ from .conversation import from_a2a
 from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
 from .growing import OpenText
+from .rows import event_of, kinds_of, time_of
 from .sessions.scopes import CHANGING, KEPT, OF_USER, kept_of, lasting
 from .view import FINAL, INTERRUPTED, NAMES, TOLD, artifact_ids, fold, listed, listed_after, state_of
 
@@ -388,10 +386,10 @@ class Run:
             elif last and self._growing:
                 ended = TextAppended(artifact_id=self._growing, append=True, last=True)
                 events = [RunEvent(text_appended=ended), *events]
-            kinds = _kinds(events)
+            kinds = kinds_of(events)
             if not CHANGING.isdisjoint(kinds):
                 events = lasting(events)
-                kinds = _kinds(events)
+                kinds = kinds_of(events)
             if not events and also is NOTHING_ELSE and self.draft is None:
                 return
             tells = not TOLD.isdisjoint(kinds)
@@ -414,7 +412,7 @@ class Run:
                     self._doubted_chars = text.size if text is not None else 0
                 self._reopen(text)
                 raise
-            time = _time_of(committed.time_us)
+            time = time_of(committed.time_us)
             for seq, event in enumerate(events, self._next_seq):
                 event.run, event.seq = self.place.run, seq
                 event.time.CopyFrom(time)
@@ -466,7 +464,7 @@ class Run:
     def _written_down(self, time_us: int) -> None:
         """Be no draft any more, and let whoever waits for that know."""
         self.draft = None
-        time = _time_of(time_us)
+        time = time_of(time_us)
         self._task.status.timestamp.CopyFrom(time)
         if self.begun is not None:
             self.begun[0].status.timestamp.CopyFrom(time)
@@ -558,27 +556,6 @@ class Run:
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
-
-
-def _time_of(time_us: int) -> Timestamp:
-    return Timestamp(seconds=time_us // 1_000_000, nanos=time_us % 1_000_000 * 1000)
-
-
-def event_of(row: EventRow) -> RunEvent:
-    """Return a stored event whole again."""
-    event = RunEvent.FromString(row.payload)
-    event.run, event.seq = row.run_id, row.seq
-    event.time.FromMicroseconds(row.time_us)
-    return event
-
-
-def row_of(event: RunEvent) -> NewEvent:
-    """Return a new event as the log keeps it. It has no place yet: that stands in columns, not in here."""
-    return NewEvent(event.WhichOneof("event") or "", event.SerializeToString())
-
-
-def _kinds(events: Sequence[RunEvent]) -> list[str]:
-    return [event.WhichOneof("event") or "" for event in events]
 
 
 def _tell(outcome: "asyncio.Future[None]", write: "asyncio.Task[None]") -> None:

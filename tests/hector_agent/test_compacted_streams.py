@@ -18,7 +18,7 @@ from hector_agent.errors import HistoryPruned
 from hector_agent.feed import Cursor
 from hector_agent.following import as_of, place_in
 from hector_agent.packing import packed
-from hector_agent.run import row_of
+from hector_agent.rows import row_of
 from hector_agent.tail import Reader
 from hector_agent.view import fold
 from hector_store import NewRun, RunChanges, RunLog, opened

@@ -27,7 +27,7 @@ from hector.agent.v1 import (
 from hector.common.v1 import ROLE_ASSISTANT, Message, Part, TokenUsage
 from hector_agent.compacting import MOST_BYTES, compacted
 from hector_agent.conversation import messages_of
-from hector_agent.run import event_of, row_of
+from hector_agent.rows import event_of, row_of
 from hector_agent.state import state_of_session
 from hector_agent.usage import summed
 from hector_agent.view import fold, listed, new_task

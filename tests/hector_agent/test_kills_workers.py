@@ -20,7 +20,7 @@ from hector.agent.v1 import (
     StatusChanged,
 )
 from hector_agent.packing import packed
-from hector_agent.run import row_of
+from hector_agent.rows import row_of
 from hector_mesh import Call, Principal, scope
 from hector_store import NewRun, RunLog, opened
 

@@ -15,7 +15,7 @@ from hector_agent.conversation import messages_of
 from hector_agent.feed import Cursor
 from hector_agent.ledger import events_of, task_of
 from hector_agent.packing import packed
-from hector_agent.run import row_of
+from hector_agent.rows import row_of
 from hector_agent.tail import tail
 from hector_mesh import HectorError
 from hector_store import EVENT_FORMAT, NewEvent, NewRun, RunChanges, RunLog, opened

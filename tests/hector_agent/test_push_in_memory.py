@@ -11,7 +11,7 @@ from hector.llm.v1 import StreamTextResponse
 from hector_a2a.push_config import PushConfig
 from hector_agent.push.push import Push
 from hector_agent.push.signing import Signer
-from hector_agent.run import row_of
+from hector_agent.rows import row_of
 from hector_store import NewPush, NewRun, PushConfigs, RunLog, opened
 
 OPEN = PushConfig(allowed_networks=["127.0.0.0/8"], allow_http=True)

@@ -32,7 +32,8 @@ from hector_agent.feed import Cursor, Feed
 from hector_agent.following import as_of, first, place_in, place_of, updates
 from hector_agent.ledger import events_of
 from hector_agent.packing import packed
-from hector_agent.run import Place, Run, row_of
+from hector_agent.rows import event_of, row_of
+from hector_agent.run import Place, Run
 from hector_agent.tail import Reader
 from hector_agent.view import PLACE, new_task, update
 from hector_store import Database, NewRun, RunLog, opened
@@ -84,7 +85,7 @@ async def begun(log: RunLog) -> Run:
     place = Place(RUN, "default", "ada", "assistant", CONTEXT, 1, created.epoch)
     run = Run(log, place, task, 1)
     rows = await log.events("default", RUN)
-    run._take([hector_agent.run.event_of(row) for row in rows], RUN_STATE_WORKING, 3)
+    run._take([event_of(row) for row in rows], RUN_STATE_WORKING, 3)
     return run
 
 

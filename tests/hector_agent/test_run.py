@@ -16,7 +16,8 @@ from hector.agent.v1 import (
     TextAppended,
 )
 from hector_agent.feed import Cursor, Follower
-from hector_agent.run import Place, Run, row_of
+from hector_agent.rows import row_of
+from hector_agent.run import Place, Run
 from hector_agent.tail import tail
 from hector_agent.view import fold, new_task
 from hector_store import Appended, EventRow, NewRun, RunChanges

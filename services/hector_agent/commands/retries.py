@@ -20,7 +20,7 @@ from hector.agent.v1 import (
 from hector_agent.ledger import events_of, state_of
 from hector_agent.resuming import ANSWER
 from hector_agent.roster import Roster
-from hector_agent.run import row_of
+from hector_agent.rows import row_of
 from hector_agent.view import INTERRUPTED, fold, listed, new_task
 from hector_store import NEVER, NOW, Created, NewRun, RunLog, RunRow, new_id
 

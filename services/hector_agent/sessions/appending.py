@@ -19,7 +19,7 @@ from hector.agent.v1 import (
 )
 from hector.common.v1 import ROLE_ASSISTANT, ROLE_USER, Message
 from hector_agent.packing import packed
-from hector_agent.run import row_of
+from hector_agent.rows import row_of
 from hector_mesh import Call
 from hector_store import Created, NewRun, RunLog
 
