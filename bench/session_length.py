@@ -31,7 +31,7 @@ from hector.agent.v1 import (
 from hector.common.v1 import ROLE_ASSISTANT, Message
 from hector_agent.conversation import messages_of
 from hector_agent.ledger import events_of
-from hector_agent.run import row_of
+from hector_agent.rows import row_of
 from hector_agent.sessions.reading import SAID
 from hector_agent.sessions.scopes import kept_of
 from hector_mesh import Call, Principal, scope
