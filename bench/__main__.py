@@ -23,6 +23,7 @@ import paces
 import plugins
 import quickstart
 import runs
+import sandboxes
 from figures import Figure, table, table_of
 from plan import Plan
 from processes import mock_model
@@ -42,8 +43,9 @@ PARTS: dict[str, Part] = {
     "a2a": a2a_border.border,
     "runs": runs.runs,
     "plugins": plugins.plugins,
+    "sandboxes": sandboxes.sandboxes,
 }
-ASKED = ("databases", "peers", "a2a", "runs", "plugins")
+ASKED = ("databases", "peers", "a2a", "runs", "plugins", "sandboxes")
 """Parts that take more, of time or of the machine."""
 UNASKED = [name for name in PARTS if name not in ASKED]
 
