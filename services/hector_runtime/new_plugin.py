@@ -54,7 +54,7 @@ class Made:
     files: tuple[Path, ...]
     """Relative to the folder; the SDK's are not among them."""
     steps: tuple[str, ...]
-    """What builds it, and runs its own tests."""
+    """What builds it, and runs its own tests if it has some."""
     question: str
     """What makes the agent of its config use it."""
 
@@ -112,7 +112,8 @@ def make(name: str, language: str, kind: str, folder: Path) -> Made:
         (folder / file_name).parent.mkdir(exist_ok=True)
         (folder / file_name).write_text(text, encoding="utf-8")
         written[Path(file_name)] = None
-    steps = (*commands.get("build", ()), commands["test"])
+    has_test = any("test" in file.name.lower() for file in written)
+    steps = (*commands.get("build", ()), *([commands["test"]] if has_test else []))
     return Made(folder, tuple(sorted(written)), steps, _question(kind))
 
 

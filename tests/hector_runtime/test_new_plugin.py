@@ -186,6 +186,16 @@ def test_the_agent_of_a_new_plugin_reads_notes_and_not_its_source(tmp_path: Path
     assert (made.folder / "notes").is_dir() is ("path: ./notes" in config)
 
 
+@pytest.mark.parametrize(
+    ("language", "kind"), [(language, kind) for language in LANGUAGES for kind in kinds_in(language)]
+)
+def test_tests_are_run_where_there_are_some(tmp_path: Path, language: str, kind: str) -> None:
+    made = make("my-thing", language, kind, tmp_path / "new")
+    has_test = bool([file for file in made.files if "test" in file.name.lower()])
+    assert has_test is (language in {"python", "go"} or kind == "tool")
+    assert any(" test" in step or "unittest" in step for step in made.steps) is has_test
+
+
 def test_a_test_of_nothing_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     told = CliRunner().invoke(command, ["test"])

@@ -41,7 +41,10 @@ class Kind(click.Choice[str]):
     help="Where to make it.",
 )
 def command(name: str, lang: str, kind: str, folder: Path | None) -> None:
-    """Make a plugin of a few lines to begin with, a test of it, and a config with an agent that uses it."""
+    """Make a plugin of a few lines to begin with, and a config with an agent that uses it.
+
+    In Python and Go, and for tools in every language, a test of it is made as well.
+    """
     from hector_runtime.new_plugin import make
 
     made = attempt(lambda: make(name, lang, kind, folder or Path(name)))
