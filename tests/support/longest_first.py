@@ -4,6 +4,7 @@ import pytest
 
 LONGEST = (
     "plugins/test_conformance.py",
+    "plugins/test_confined_examples.py",
     "house/test_bench.py",
     "hector_store/test_lease_protocol.py",
     "hector_plugin/test_conformance_rules.py",
