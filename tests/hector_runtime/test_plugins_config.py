@@ -288,6 +288,12 @@ def test_a_plugin_that_somebody_else_starts_is_not_said_to_be_held(
     )
 
 
+def test_a_plugin_that_somebody_else_starts_is_granted_nothing_that_it_cannot_reach(folder: Path) -> None:
+    entry = "{address: 'unix:/run/x.sock', grants: {llms: [default]}}"
+    (told,) = problems(folder, f"plugins: {{tool_providers: {{up: {entry}}}}}\n{TOOL}")
+    assert "up.grants: only what Hector starts is told the way to Hector's services" in told
+
+
 def test_all_that_cannot_hold_is_told_at_once_and_a_deadline_always_holds(folder: Path) -> None:
     held = "{sandbox: true, max_memory: 1GB, allowed_networks: [], timeout: 3s}"
     text = f"plugins: {{tool_providers: {{up: {{address: 'unix:/run/x.sock', security: {held}}}}}}}\n{TOOL}"

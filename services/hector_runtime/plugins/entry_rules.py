@@ -65,6 +65,12 @@ def _of_its_mode(entry: "PluginConfig") -> Iterator[Misfit]:
         yield Misfit(
             "Hector does not start what has an address alone, and cannot see to this", at=at, hint=hint
         )
+    if "grants" in entry.model_fields_set:
+        yield Misfit(
+            "only what Hector starts is told the way to Hector's services",
+            at=("grants",),
+            hint="take it out; or write path, and Hector starts it",
+        )
 
 
 def _address(entry: "PluginConfig") -> Misfit | None:
