@@ -151,7 +151,7 @@ class AtWork:
         if work is None or work.change is not None or work.is_let_go:
             return  # it has ended, or is stopping: once more would break off what it tidies up
         work.change, work.asked, work.consume = change, list(asked), list(consume)
-        run.stopping = True
+        run.stopping = run.halted = True
         self._stop(work, run)
 
     def let_go(self, run: Run) -> None:

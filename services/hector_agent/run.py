@@ -136,6 +136,8 @@ class Run:
         """A2A knows it as a task."""
         self.stopping = False
         """Somebody wants it stopped."""
+        self.halted = False
+        """It is stopped for good, and does not go on elsewhere."""
         self.leaving = False
         """It is to stop before its next step, and go on elsewhere."""
         self.pausing: SignalReceived | None = None

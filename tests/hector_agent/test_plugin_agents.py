@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from grpc import StatusCode
 from support.run_owners import Replica, lease_ends, replica, settled
-from support.scripted_agent import until
+from support.scripted_agent import ADA, until
 
 import hector_a2a as a2a
 from hector.agent.v1 import (
@@ -16,9 +16,11 @@ from hector.agent.v1 import (
     add_AgentProviderServicer_to_server,
 )
 from hector.common.v1 import Artifact, Part
+from hector_agent.commands.commands import Commands
 from hector_agent.ledger import events_of, task_of
 from hector_agent.room import Config, agents_of
-from hector_mesh import HectorError, LocalChannel, LocalServer, Mesh
+from hector_agent.roster import Roster
+from hector_mesh import Call, HectorError, LocalChannel, LocalServer, Mesh
 from hector_store import RunLog, opened
 
 pytestmark = pytest.mark.usefixtures("short_stops")
@@ -141,6 +143,7 @@ class Remote(Plugin):
         super().__init__(a2a.add_A2AServiceServicer_to_server)
         self.sticks = False
         self.followed: list[str] = []
+        self.cancelled: asyncio.Queue[str] = asyncio.Queue()
 
     async def SendStreamingMessage(self, request, context):
         message = request.message
@@ -164,6 +167,10 @@ class Remote(Plugin):
 
     async def GetTask(self, request, context):
         return self._task(request.id, a2a.TASK_STATE_WORKING, "working")
+
+    async def CancelTask(self, request, context):
+        self.cancelled.put_nowait(request.id)
+        return self._task(request.id, a2a.TASK_STATE_CANCELED)
 
     async def SubscribeToTask(self, request, context):
         self.followed.append(request.id)
@@ -205,3 +212,15 @@ async def test_a_task_of_an_a2a_agent_is_followed_when_our_process_is_gone_and_n
     assert plugin.followed == ["t1"]
     assert task.status.state == a2a.TASK_STATE_COMPLETED
     assert texts(task) == ["done"]
+
+
+async def test_a_task_of_an_a2a_agent_is_cancelled_with_ours(tmp_path):
+    plugin = Remote()
+    plugin.sticks = True
+    async with serving(tmp_path, plugin) as (_, log, one, _):
+        run = (await one.ask("work", "mine", "c")).place.run
+        await plugin.stuck.wait()
+        await Commands(one.runs, Roster(one.agents)).cancel(Call(principal=ADA), run)
+        task = await ended(log, run)
+        assert await plugin.cancelled.get() == "t1"
+    assert task.status.state == a2a.TASK_STATE_CANCELED

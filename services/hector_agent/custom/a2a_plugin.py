@@ -1,22 +1,30 @@
 """An agent that serves A2A: its task is known again after a question, and after our own crash."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from math import inf
 from typing import NamedTuple
 
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 import hector_a2a as a2a
-from hector_mesh import streaming
+from hector_mesh import current_call, scope, streaming
 
 from .saying import Said
 from .turn import Turn
+
+log = logging.getLogger(__name__)
 
 TASK = "task of a plugin"
 """The step under which is kept which task of the plugin's a run of ours is."""
 FAILED = (a2a.TASK_STATE_FAILED, a2a.TASK_STATE_REJECTED, a2a.TASK_STATE_CANCELED)
 RESTS = (*FAILED, a2a.TASK_STATE_COMPLETED, a2a.TASK_STATE_INPUT_REQUIRED, a2a.TASK_STATE_AUTH_REQUIRED)
 """States in which nothing more comes by itself."""
+CANCEL_S = 5.0
+"""How long it may take to cancel a task, which nobody waits for."""
 _OVER = (StatusCode.FAILED_PRECONDITION, StatusCode.UNIMPLEMENTED, StatusCode.INVALID_ARGUMENT)
 """How servers refuse to show a task that is over."""
 
@@ -45,8 +53,9 @@ async def asked_by_a2a(agents: "a2a.A2AServiceStub", turn: Turn, tenant: str) ->
     if turn.attempt > 1 and theirs.message == turn.message_id:
         task = await agents.GetTask(a2a.GetTaskRequest(tenant=tenant, id=theirs.task))
         if task.status.state not in FAILED:  # what failed is tried again, as a new task
-            async for said in _followed(agents, tenant, task):
-                yield said
+            async with _ending(agents, turn, tenant, theirs.task):
+                async for said in _followed(agents, tenant, task):
+                    yield said
             return
         theirs = _Theirs(context=theirs.context)
     session = f"a2a:{turn.agent}"[:128]
@@ -56,16 +65,40 @@ async def asked_by_a2a(agents: "a2a.A2AServiceStub", turn: Turn, tenant: str) ->
     message.task_id = theirs.task if turn.resumes else ""
     message.context_id = theirs.context or str(turn.state.get(session, ""))
     asked = agents.SendStreamingMessage(a2a.SendMessageRequest(tenant=tenant, message=message))
-    async with streaming(asked) as events:
+    async with _ending(agents, turn, tenant) as task_of_theirs, streaming(asked) as events:
         async for event in events:
             found = _Theirs(*_ids(event), turn.message_id)
             if found.context and turn.state.get(session) != found.context:
                 turn.state[session] = found.context
             if found.task and found != theirs:
-                theirs = found
+                theirs, task_of_theirs[:] = found, [found.task]
                 await turn._keep(TASK, list(found))
             for said in _said(event):
                 yield said
+
+
+@asynccontextmanager
+async def _ending(
+    agents: "a2a.A2AServiceStub", turn: Turn, tenant: str, task: str = ""
+) -> AsyncIterator[list[str]]:
+    """Cancel its task if ours is cancelled, or has taken too long: it would work on for nobody.
+
+    Yields:
+        The task it is at work on, to be changed as soon as it says so.
+    """
+    theirs = [task]
+    try:
+        yield theirs
+    finally:
+        (task,) = theirs
+        if turn._run.halted and task:
+            ends = a2a.CancelTaskRequest(tenant=tenant, id=task)
+            try:
+                with scope(replace(current_call.get(), deadline=inf, children=set())):  # ours is over
+                    await agents.CancelTask(ends, timeout=CANCEL_S)
+            except AioRpcError as error:
+                facts = {"agent": turn.agent, "task": task, "code": error.code().name}
+                log.info("task of a plugin was not cancelled", extra=facts)
 
 
 async def _followed(agents: "a2a.A2AServiceStub", tenant: str, task: "a2a.Task") -> AsyncIterator[Said]:
