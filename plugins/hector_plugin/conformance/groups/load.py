@@ -28,8 +28,10 @@ from hector_plugin.conformance.tool_calls import slow
 AT_ONCE = 64
 CANCELLED = 100
 CALLS = 5_000
-ROUNDS, ROUND_S = 6, 5.0
+ROUNDS, ROUND_S = 16, 5.0
 LEAK_BYTES, NOISE_BYTES = 512, 1 << 20
+CLEAR_BYTES = 8_000
+"""What no heap takes for a call that leaves nothing: Node's takes 1,500 to 2,500 before it is swept."""
 
 
 @check(
@@ -159,7 +161,7 @@ async def keeps_to_its_number(stage: Stage) -> None:
     MUST,
     "5,000 calls leave nothing behind",
     rule="when its work is asked for 5,000 times, or as often as five seconds allow, and again, its "
-    "memory stops growing: one of six rounds adds less than 512 bytes a call, or less than 1 MiB",
+    "memory stops growing: one of sixteen rounds adds less than 512 bytes a call, or less than 1 MiB",
     mend="look for lists and caches that only grow, and for tasks that nobody ends",
 )
 async def leaves_nothing_behind(stage: Stage) -> None:
@@ -177,8 +179,7 @@ async def leaves_nothing_behind(stage: Stage) -> None:
             if sizes[-1] - sizes[-2] < max(NOISE_BYTES, LEAK_BYTES * made):
                 return
             grown.append((sizes[-1] - sizes[-2]) / made)
-            # And no heap grows so evenly.
-            if len(grown) > 2 and max(grown[-3:]) < 1.2 * min(grown[-3:]):
+            if len(grown) > 2 and min(grown[-3:]) > CLEAR_BYTES:
                 break
         asked = " and ".join(call.rpc for call in calls)
         came = f"MiB: {' → '.join(f'{size >> 20}' for size in sizes)}; some {grown[-1] / 1000:.1f} kB a call"
