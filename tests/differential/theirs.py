@@ -146,7 +146,8 @@ async def served(http: Any) -> AsyncIterator[tuple[str, str]]:
         *create_rest_routes(handler, path_prefix=prefix, enable_v0_3_compat=True),
     ]
     app = Starlette(routes=routes)
-    config = uvicorn.Config(app, "127.0.0.1", port, log_level="critical", lifespan="off", ws="none")
+    # Uvicorn's own logging would be the whole process's, and stay.
+    config = uvicorn.Config(app, "127.0.0.1", port, log_config=None, lifespan="off", ws="none")
     server = _Server(config)
     await rpc.start()
     serving = asyncio.create_task(server.serve())

@@ -323,7 +323,7 @@ def sdk_server(*, only_old: bool = False) -> Iterator[tuple[str, str]]:
             *create_rest_routes(handler, path_prefix="/rest"),
         ]
         config = uvicorn.Config(
-            Starlette(routes=routes), "127.0.0.1", port, log_level="critical", lifespan="off", ws="none"
+            Starlette(routes=routes), "127.0.0.1", port, log_config=None, lifespan="off", ws="none"
         )
         http = uvicorn.Server(config)
         http.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]

@@ -37,14 +37,22 @@ class Database:
         await asyncio.sleep(0)
 
 
+class Probe:
+    """One request of a prober's, and its answer."""
+
+    verb, headers = "GET", ()
+
+    def __init__(self, path):
+        self.path = path
+
+    async def answer(self, status, headers, body):
+        self.answered = status, body.decode()
+
+
 async def asked(port, path):
-    sent = []
-
-    async def send(message):
-        sent.append(message)
-
-    await port({"path": path, "method": "GET", "headers": []}, None, send)
-    return sent[0]["status"], sent[1]["body"].decode()
+    probe = Probe(path)
+    await port(probe)
+    return probe.answered
 
 
 async def test_a_check_that_fails_makes_the_process_unready_until_it_passes_again(caplog):
