@@ -19,7 +19,7 @@ test: setup ## run every test
 	@scripts/databases.sh || true  # the tests that need what it could not get fail, and say so
 	@scripts/sandbox.sh || true
 	@scripts/plugins.sh || true
-	$(BIN)/pytest --ignore tests/chaos -n $(WORKERS) --dist loadfile --no-loadscope-reorder --maxprocesses 4 --session-timeout 1750
+	$(BIN)/pytest --ignore tests/chaos -n $(WORKERS) --dist loadfile --no-loadscope-reorder --maxprocesses 4 --session-timeout 1500
 
 # Kills processes on purpose, for half an hour; what it finds is found again with its SEED.
 POINTS ?= 50
