@@ -18,6 +18,7 @@ SILENCE_S = 30.0
 PAUSE_S = 0.05
 
 Place = tuple[int, int]
+NOTHING_LEFT: Place = (1 << 62, 0)
 
 
 def place_of(text: str) -> Place:
@@ -156,8 +157,10 @@ class Client:
         is_first = True
         try:
             async with request as answer:
-                if answer.status != 200:
-                    self._refused(answer.status, await answer.text())
+                if answer.status != 200 and self._came_late(body := await answer.text()):
+                    self._begin(await self.get(), (0, 0), NOTHING_LEFT)
+                elif answer.status != 200:
+                    self._refused(answer.status, body)
                 else:
                     self.streams += 1
                     async with aclosing(_events(answer)) as events:
@@ -172,6 +175,10 @@ class Client:
             self._at += 1
             await asyncio.sleep(PAUSE_S)
         return not is_first
+
+    def _came_late(self, body: str) -> bool:
+        """Say whether the task was over before this client, which only looks on, had seen anything of it."""
+        return self.looks_on and not self.place and "UNSUPPORTED_OPERATION" in body
 
     def _refused(self, status: int, body: str) -> None:
         self.refusals.append(f"{status}: {body[:600]}")
