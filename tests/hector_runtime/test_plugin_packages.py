@@ -157,7 +157,11 @@ def test_a_package_with_anything_but_plain_files_is_refused(tmp_path: Path, kind
         install(path, tmp_path / "plugins")
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"no archive either" * 100)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", gzip.compress(b"no archive either" * 100, mtime=0)],
+    ids=["empty", "no archive", "a compressed text"],  # a test's name must be the same in every worker
+)
 def test_what_is_no_package_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.tar.gz").write_bytes(content)
     with pytest.raises(PackageRefused):
