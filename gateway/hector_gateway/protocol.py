@@ -38,14 +38,16 @@ class Protocol(HttpToolsProtocol):
     # Beside them, the dictionary of what uvicorn has takes a fifth: up to thirty share their names.
     __slots__ = (
         *("_expects_headers", "_header_timer", "_is_last", "_limits", "_most_bytes", "_refused"),
-        *("_rested_at", "_unread_bytes", "leaving"),
+        *("_rested_at", "_unread_bytes", "_waiting", "leaving"),
     )
 
     cycle: Cycle | None  # type: ignore[assignment]  # ours, as far as uvicorn uses it
 
     def __init__(self, *, limits: LimitsConfig, **more: Any) -> None:
         super().__init__(**more)
-        self.pipeline = _Pipeline()  # type: ignore[assignment]  # as far as it is used
+        del self.pipeline  # an empty deque takes 700 bytes
+        self._waiting: list[Cycle] = []
+        """Requests behind the one that is being answered, in their order: mostly none."""
         self._limits = limits
         self._header_timer: asyncio.TimerHandle | None = None
         self._unread_bytes = self._most_bytes = 0
@@ -74,7 +76,7 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.leave()
             self.cycle = None  # they know each other: a circle that only the collector would break
-        self.pipeline.clear()
+        self._waiting.clear()
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
@@ -137,13 +139,14 @@ class Protocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and parser.should_keep_alive() and not self._is_last,
         )
         if before is None or before.response_complete:
-            self._start_asgi_task(cycle, self.app)
+            self._answer(cycle)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
+            self._waiting.append(cycle)
 
-    def _start_asgi_task(self, cycle: Cycle, app: Any) -> None:  # type: ignore[override]  # ours
-        task = self.loop.create_task(cycle.run(app))
+    def _answer(self, cycle: Cycle) -> None:
+        serve: Any = self.app  # to uvicorn, an ASGI application
+        task = self.loop.create_task(cycle.run(serve))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -164,8 +167,8 @@ class Protocol(HttpToolsProtocol):
             return
         if self.flow.read_paused:
             self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())  # type: ignore[arg-type]
+        if self._waiting:
+            self._answer(self._waiting.pop(0))
             return
         self._rested_at = self.loop.time()
         if self.timeout_keep_alive_task is None:
@@ -228,7 +231,7 @@ class Protocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             of_its_body = cycle.headers is self.headers and not self._expects_headers
-            if not of_its_body or cycle.response_started or self.pipeline:
+            if not of_its_body or cycle.response_started or self._waiting:
                 self.transport.close()  # in the middle of another answer, this would be read as a part of it
                 return
             cycle.leave()  # this is the answer
@@ -248,14 +251,6 @@ class Protocol(HttpToolsProtocol):
 
 def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
-
-
-class _Pipeline(list[Any]):
-    """Requests that wait for the one before them: mostly none, and an empty deque takes 700 bytes."""
-
-    def appendleft(self, waiting: Any) -> None:
-        """Let a request wait behind all others; `pop` gives the one that waits longest."""
-        self.insert(0, waiting)
 
 
 def _writable() -> Flag:
