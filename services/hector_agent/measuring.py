@@ -193,6 +193,12 @@ def run_ended(run: Run, call: Call, begun: float) -> None:
         line(log, level, "run ended", facts)
 
 
+def count_tokens(run: Run, usage: TokenUsage) -> None:
+    """Count what a run's agent spent on models that it asked by itself. What they cost, nobody here knows."""
+    run.tokens += usage.total_tokens
+    _add_tokens(run.place.agent, usage)
+
+
 def reason_of(error: HectorError | grpc.aio.AioRpcError) -> str:
     """Return why, in a word that never varies."""
     if isinstance(error, HectorError):
@@ -207,6 +213,10 @@ def _spend(labels: tuple[str, ...], llm: str, usage: TokenUsage) -> None:
         fresh = usage.prompt_tokens - usage.cached_prompt_tokens
         dollars = fresh * read + usage.cached_prompt_tokens * cached + usage.completion_tokens * written
         COST.add(*labels, amount=max(0.0, dollars))
+    _add_tokens(agent, usage)
+
+
+def _add_tokens(agent: str, usage: TokenUsage) -> None:
     for kind, field in _TYPES:
         if amount := getattr(usage, field):
             TOKENS.add(agent, kind, amount=amount)

@@ -20,6 +20,7 @@ from hector.agent.v1 import (
     StateChanged,
     StatusChanged,
     TextAppended,
+    TokensSpent,
     ToolFinished,
     ToolStarted,
     TurnParked,
@@ -81,6 +82,7 @@ events = st.one_of(
     st.builds(lambda key, value: RunEvent(state_changed=StateChanged(delta_json=json.dumps({key: value}))),
               st.sampled_from("kl"), st.none() | st.integers(0, 3)),
     st.just(RunEvent(owner_changed=OwnerChanged(worker="w", epoch=2))),
+    st.just(RunEvent(tokens_spent=TokensSpent(usage=TokenUsage(prompt_tokens=3)))),
     st.just(RunEvent(tool_started=ToolStarted(effect_id="e"))),
     st.just(RunEvent(tool_finished=ToolFinished(call_id="c", tool="t"))),
     st.builds(lambda calls: RunEvent(turn_parked=TurnParked(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 
 import grpc
 import pytest
@@ -9,6 +10,8 @@ from support.custom_agent import answering, said
 from support.scripted_agent import as_ada, text_of
 
 import hector_a2a as a2a
+from hector.agent.v1 import AgentServiceStub, GetRunRequest
+from hector_agent import measuring
 from hector_mesh import Call, Principal, info_of, scope, streaming
 
 PIECES = """
@@ -62,6 +65,39 @@ async def test_a_coroutine_returns_its_answer(mesh_under_test, tmp_path, body, e
         with as_ada():
             task = (await agent.SendMessage(said("hello"))).task
             assert (text_of(task), task.status.state) == (expected, a2a.TASK_STATE_COMPLETED)
+
+
+class Counted(Counter):
+    """What a metric was told, by labels."""
+
+    def add(self, *labels: str, amount: float) -> None:
+        self[labels] += amount
+
+
+@pytest.mark.parametrize("last", ["", "message('plain')"], ids=["a task", "a plain message"])
+async def test_what_a_handler_spends_on_models_is_counted_and_not_shown(
+    mesh_under_test, tmp_path, last, monkeypatch
+):
+    source = f"""
+        from hector_agent.custom import message, spent
+
+        async def echo(turn):
+            yield spent(prompt_tokens=5, completion_tokens=2)
+            yield spent(prompt_tokens=1)
+            yield {last or "'text'"}
+    """
+    counted = Counted()
+    monkeypatch.setattr(measuring, "TOKENS", counted)
+    async with answering(mesh_under_test, tmp_path, source) as agent:
+        with as_ada():
+            answer = await agent.SendMessage(said("hello"))
+            if last:
+                assert answer.message.parts[0].text == "plain"
+            else:
+                assert text_of(answer.task) == "text"
+                run = await AgentServiceStub(mesh_under_test.mesh).GetRun(GetRunRequest(run=answer.task.id))
+                assert run.run.usage.total_tokens == 8
+    assert counted == {("custom", "prompt"): 6, ("custom", "completion"): 2}
 
 
 @pytest.mark.parametrize("pause", PAUSES.values(), ids=PAUSES)

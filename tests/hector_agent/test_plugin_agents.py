@@ -15,11 +15,12 @@ from hector.agent.v1 import (
     RunAgentResponse,
     add_AgentProviderServicer_to_server,
 )
-from hector.common.v1 import Artifact, Part
+from hector.common.v1 import Artifact, Part, TokenUsage
 from hector_agent.commands.commands import Commands
 from hector_agent.ledger import events_of, task_of
 from hector_agent.room import Config, agents_of
 from hector_agent.roster import Roster
+from hector_agent.usage import summed
 from hector_mesh import Call, HectorError, LocalChannel, LocalServer, Mesh
 from hector_store import RunLog, opened
 
@@ -114,6 +115,37 @@ async def test_an_agent_goes_on_from_its_checkpoint_when_our_process_is_gone(tmp
     said = texts(task)
     assert "".join(text for text in said if not text.startswith("page")).split() == ["1", "2", "3"]
     assert [text for text in said if text.startswith("page")] == ["page 1", "page 2", "page 3"]
+
+
+class Paying(Plugin):
+    """Asks models by itself, and says what they cost."""
+
+    def __init__(self, *costs: int) -> None:
+        super().__init__(add_AgentProviderServicer_to_server)
+        self.costs = costs
+
+    async def RunAgent(self, request, context):
+        yield RunAgentResponse(text="dear ")
+        for cost in self.costs:
+            yield RunAgentResponse(
+                usage=TokenUsage(prompt_tokens=cost, completion_tokens=1, total_tokens=cost + 1)
+            )
+        yield RunAgentResponse(text="answer")
+
+
+async def test_what_an_agent_spends_on_models_is_counted_with_its_run(tmp_path):
+    async with serving(tmp_path, Paying(20, 30)) as (_, log, one, _):
+        run = (await one.ask("work", "mine", "c")).place.run
+        task = await ended(log, run)
+        usage = summed(events_of(await log.events("default", run)))
+    assert "".join(texts(task)) == "dear answer"
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (50, 2, 52)
+
+
+async def test_an_agent_that_spends_less_than_nothing_is_wrong(tmp_path):
+    async with serving(tmp_path, Paying(-20)) as (_, log, one, _):
+        task = await ended(log, (await one.ask("work", "mine", "c")).place.run)
+    assert task.status.state == a2a.TASK_STATE_FAILED
 
 
 async def test_an_agent_goes_on_from_its_checkpoint_when_the_plugins_process_is_gone(tmp_path):

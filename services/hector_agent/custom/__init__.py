@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         metadata,
         piece,
         rejected,
+        spent,
         text,
         working,
     )
@@ -49,6 +50,7 @@ __all__ = [
     "piece",
     "program",
     "rejected",
+    "spent",
     "text",
     "working",
 ]

@@ -27,9 +27,13 @@ from hector.agent.v1 import (
     StateChanged,
     StatusChanged,
     TextAppended,
+    TokensSpent,
 )
+from hector.common.v1 import TokenUsage
+from hector_agent.measuring import count_tokens
 from hector_agent.packing import pack, packed
 from hector_agent.run import Also, Run
+from hector_agent.usage import FIELDS
 
 from .errors import HandlerSaidNonsense, HandlerSaysTooMuch
 from .legs import Leg
@@ -67,6 +71,8 @@ class Answer:
         """What was said last of it, while that is not written yet."""
         self._known = set(leg.known)
         self._pending: list[RunEvent] = []
+        self._spent: list[RunEvent] = []
+        """What was paid before anything was said: written with what is said first."""
         self._flushing: asyncio.Handle | None = None
         self._begins = 0
         """Writes that are on their way."""
@@ -100,6 +106,8 @@ class Answer:
         elif isinstance(said, a2a.Message):
             self._answer_plainly(said)
             return True
+        elif isinstance(said, TokenUsage):
+            self._count(said)
         else:
             raise self._nonsense(f"it said a {type(said).__name__}, which is nothing that A2A knows")
         if self._unwritten_bytes > PENDING_BYTES or len(self._pending) > PENDING_EVENTS:
@@ -145,6 +153,7 @@ class Answer:
         if change is not None:
             change.state_changed.before_json = ""  # nothing is taken back behind an end
             self._pending.append(change)
+        self._pending[:0], self._spent = self._spent, []
         run, end = self._run, self._end
         if isinstance(end, StatusChanged):
             self._decided()
@@ -245,6 +254,16 @@ class Answer:
         self._end = change
         return True
 
+    def _count(self, usage: TokenUsage) -> None:
+        if wrong := [name for name in FIELDS if getattr(usage, name) < 0]:
+            raise self._nonsense(f"it spent less than nothing: {wrong[0]} is {getattr(usage, wrong[0])}")
+        count_tokens(self._run, usage)
+        event = RunEvent(tokens_spent=TokensSpent(usage=usage))
+        if self._begun or self._known or self._pending:
+            self._say(event)
+        else:  # nothing was said yet, and all of it may still be a plain message
+            self._spent.append(event)
+
     def _answer_plainly(self, said: "a2a.Message") -> None:
         if self._begun or self._pending or self._known or self._run.state != RUN_STATE_WORKING:
             raise self._nonsense("it answered with a message after it had begun a task")
@@ -314,7 +333,7 @@ class Answer:
 
     def _taken(self) -> tuple[list[RunEvent], bool]:
         """Return what waits to be written, in the moment in which it is."""
-        events, self._pending = self._pending, []
+        events, self._pending, self._spent = [*self._spent, *self._pending], [], []
         self._tail = None
         self._unwritten_bytes = 0
         change = self._state_changed()

@@ -84,6 +84,8 @@ async def _asked(agents: AgentProviderStub, turn: Turn, agent: str) -> AsyncIter
                         if wrong := _changed(turn, event.state_delta_json):
                             yield failed(f"the agent's plugin wants to keep what cannot be kept: {wrong}")
                             return
+                    elif kind == "usage":
+                        yield event.usage
                     elif kind == "require_input":
                         yield input_required(event.require_input)
                         return

@@ -11,9 +11,16 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct, Value
 
 import hector_a2a as a2a
+from hector.common.v1 import TokenUsage
 
 Said = Union[  # noqa: UP007  a2a's names are looked up when this is made
-    str, a2a.Part, a2a.Artifact, a2a.TaskArtifactUpdateEvent, a2a.TaskStatusUpdateEvent, a2a.Message
+    str,
+    a2a.Part,
+    a2a.Artifact,
+    a2a.TaskArtifactUpdateEvent,
+    a2a.TaskStatusUpdateEvent,
+    a2a.Message,
+    TokenUsage,
 ]
 """What a handler may yield, or return."""
 Answering = AsyncIterator[Said]
@@ -117,6 +124,30 @@ def message(*parts: "str | a2a.Part", metadata: Metadata | None = None) -> "a2a.
 def metadata(values: Metadata) -> "a2a.TaskStatusUpdateEvent":
     """Return values to be set in the task's metadata."""
     return a2a.TaskStatusUpdateEvent(metadata=_struct(values))
+
+
+def spent(
+    *,
+    prompt_tokens: int = 0,
+    completion_tokens: int = 0,
+    cached_prompt_tokens: int = 0,
+    reasoning_tokens: int = 0,
+) -> TokenUsage:
+    """Return what models cost that the handler asked by itself, to be counted with the run.
+
+    Args:
+        prompt_tokens: Tokens that were read.
+        completion_tokens: Tokens that were written, thoughts included.
+        cached_prompt_tokens: Those of `prompt_tokens` that came from a cache.
+        reasoning_tokens: Those of `completion_tokens` that were thoughts.
+    """
+    return TokenUsage(
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        total_tokens=prompt_tokens + completion_tokens,
+        cached_prompt_tokens=cached_prompt_tokens,
+        reasoning_tokens=reasoning_tokens,
+    )
 
 
 def working(*parts: "str | a2a.Part", metadata: Metadata | None = None) -> "a2a.TaskStatusUpdateEvent":

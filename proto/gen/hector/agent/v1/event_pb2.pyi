@@ -110,6 +110,7 @@ class RunEvent(_message.Message):
     TIMER_SET_FIELD_NUMBER: _builtins.int
     RUN_RETRIED_FIELD_NUMBER: _builtins.int
     TIMER_ENDED_FIELD_NUMBER: _builtins.int
+    TOKENS_SPENT_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """The run (A2A task id)."""
     seq: _builtins.int
@@ -205,6 +206,10 @@ class RunEvent(_message.Message):
     def timer_ended(self) -> Global___TimerEnded:
         """A timer is done with: its moment came, or something else did."""
 
+    @_builtins.property
+    def tokens_spent(self) -> Global___TokensSpent:
+        """Models were paid for that the agent asked by itself."""
+
     def __init__(
         self,
         *,
@@ -233,12 +238,13 @@ class RunEvent(_message.Message):
         timer_set: Global___TimerSet | None = ...,
         run_retried: Global___RunRetried | None = ...,
         timer_ended: Global___TimerEnded | None = ...,
+        tokens_spent: Global___TokensSpent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "owner_changed", b"owner_changed", "run_retried", b"run_retried", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_retried", b"step_retried", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "timer_ended", b"timer_ended", "timer_set", b"timer_set", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "owner_changed", b"owner_changed", "run_retried", b"run_retried", "signal_received", b"signal_received", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_retried", b"step_retried", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "timer_ended", b"timer_ended", "timer_set", b"timer_set", "tokens_spent", b"tokens_spent", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "run_retried", b"run_retried", "seq", b"seq", "signal_received", b"signal_received", "since", b"since", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_retried", b"step_retried", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "timer_ended", b"timer_ended", "timer_set", b"timer_set", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact_saved", b"artifact_saved", "event", b"event", "message_received", b"message_received", "message_sent", b"message_sent", "messages_added", b"messages_added", "model_answered", b"model_answered", "offset", b"offset", "owner_changed", b"owner_changed", "provisional", b"provisional", "run", b"run", "run_retried", b"run_retried", "seq", b"seq", "signal_received", b"signal_received", "since", b"since", "state_changed", b"state_changed", "status_changed", b"status_changed", "step_finished", b"step_finished", "step_retried", b"step_retried", "step_started", b"step_started", "text_appended", b"text_appended", "time", b"time", "timer_ended", b"timer_ended", "timer_set", b"timer_set", "tokens_spent", b"tokens_spent", "tool_finished", b"tool_finished", "tool_started", b"tool_started", "turn_parked", b"turn_parked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_received", "status_changed", "text_appended", "artifact_saved", "model_answered", "tool_started", "tool_finished", "state_changed", "signal_received", "messages_added", "owner_changed", "message_sent", "turn_parked", "step_started", "step_finished", "step_retried", "timer_set", "run_retried", "timer_ended"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_received", "status_changed", "text_appended", "artifact_saved", "model_answered", "tool_started", "tool_finished", "state_changed", "signal_received", "messages_added", "owner_changed", "message_sent", "turn_parked", "step_started", "step_finished", "step_retried", "timer_set", "run_retried", "timer_ended", "tokens_spent"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -953,6 +959,30 @@ class TimerEnded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TimerEnded: _TypeAlias = TimerEnded  # noqa: Y015
+
+@_typing.final
+class TokensSpent(_message.Message):
+    """Models were paid for that the agent asked by itself: code of the operator's own, or a plugin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def usage(self) -> _message_pb2.TokenUsage:
+        """What they cost."""
+
+    def __init__(
+        self,
+        *,
+        usage: _message_pb2.TokenUsage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokensSpent: _TypeAlias = TokensSpent  # noqa: Y015
 
 @_typing.final
 class RunRetried(_message.Message):

@@ -96,7 +96,9 @@ class RunAgentRequest(_message.Message):
 
     @_builtins.property
     def tools(self) -> _containers.RepeatedCompositeFieldContainer[_tool_pb2.Tool]:
-        """Tools that the agent may call through HostServices."""
+        """Tools that the agent may call through HostServices. Empty so far: the plugin's `grants.tools` says
+        which HostExecuteTool takes, and their schemas stand in the operator's config.
+        """
 
     def __init__(
         self,
