@@ -24,6 +24,7 @@ import plugins
 import quickstart
 import runs
 import sandboxes
+import yardstick
 from figures import Figure, table, table_of
 from plan import Plan
 from processes import mock_model
@@ -44,8 +45,9 @@ PARTS: dict[str, Part] = {
     "runs": runs.runs,
     "plugins": plugins.plugins,
     "sandboxes": sandboxes.sandboxes,
+    "yardstick": yardstick.yardstick,
 }
-ASKED = ("databases", "peers", "a2a", "runs", "plugins", "sandboxes")
+ASKED = ("databases", "peers", "a2a", "runs", "plugins", "sandboxes", "yardstick")
 """Parts that take more, of time or of the machine."""
 UNASKED = [name for name in PARTS if name not in ASKED]
 

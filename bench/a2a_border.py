@@ -24,6 +24,7 @@ from beside import installed
 from figures import Figure, number
 from plan import Plan
 from processes import BENCH, environment, free_port, memory_mb, serving, stop, wait_until_ready
+from yardstick import yardstick
 
 CROWD = 32
 IDLE, FEW = 1_000, 50
@@ -90,7 +91,7 @@ def border(plan: Plan, model: int) -> tuple[list[Figure], list[Sequence[str]]]:
     beside = {key: median(rounds) for key, rounds in theirs.items()}
     rows: list[Sequence[str]] = [(*TITLES, *PEERS_TITLES)] if middle else []
     rows += [row(key, one, beside.get(key)) for key, one in middle.items()]
-    return held_to(middle) + figures, rows
+    return held_to(middle) + figures + yardstick(plan, model), rows
 
 
 def held_to(middle: dict[Key, Round]) -> list[Figure]:
