@@ -8,8 +8,8 @@ from hector.agent.v1 import RUN_STATE_UNSPECIFIED, OwnerChanged, RunError, RunEv
 from hector_store import EventRow, RunChanges, RunLog, RunRow, readable
 
 from .packing import packed
-from .rows import event_of, row_of
-from .view import TASK_STATES, fold, listed_after, new_task
+from .rows import event_of, row_of, set_time
+from .view import NUMBERS, TASK_STATES, fold, listed_after, new_task
 
 KINDS = frozenset(field.name for field in RunEvent.DESCRIPTOR.oneofs_by_name["event"].fields)
 """Kinds of events that this version knows."""
@@ -42,14 +42,13 @@ def task_of(row: RunRow, events: Iterable[EventRow] | None = None) -> "a2a.Task"
     else:
         fold(task, events_of(events))
     task.status.state = TASK_STATES.get(state_of(row), a2a.TASK_STATE_UNSPECIFIED)
-    task.status.timestamp.FromMicroseconds(row.status_time_us)
+    set_time(task.status.timestamp, row.status_time_us)
     return task
 
 
 def state_of(row: RunRow) -> "RunState.ValueType":
     """Return how far a stored run is."""
-    known = row.state in RunState.keys()  # noqa: SIM118 - not a dict
-    return RunState.Value(row.state) if known else RUN_STATE_UNSPECIFIED
+    return NUMBERS.get(row.state, RUN_STATE_UNSPECIFIED)
 
 
 def ended(task: "a2a.Task", state: "RunState.ValueType", error: RunError) -> StatusChanged:

@@ -23,13 +23,12 @@ from .idempotency import Once
 from .lease import Lease
 from .ledger import events_of, state_of
 from .packing import pack
-from .rows import row_of
+from .rows import row_of, set_time
 from .run import IN_DOUBT, Also, Place, Run
 from .sessions.errors import TurnInProgress
 from .tail import Reader
-from .view import INTERRUPTED, NAMES, TASK_STATES, fold, listed, new_task
+from .view import INTERRUPTED, NAMES, NUMBERS, TASK_STATES, fold, listed, new_task
 
-_NUMBERS = {name: number for number, name in NAMES.items()}
 WAITING = frozenset(NAMES[state] for state in INTERRUPTED)
 """States of runs that wait for somebody, as their rows have them."""
 _BEGINNING = {
@@ -78,7 +77,7 @@ async def opened(
         raise TurnInProgress(message.context_id, agent.name, busy.facts["run"]) from None
     if created.repeated:
         return created.run_id
-    task.status.timestamp.FromMicroseconds(created.time_us)
+    set_time(task.status.timestamp, created.time_us)
     return _run(log, lease, new, task, created.context_position, created.epoch, len(rows))
 
 
@@ -122,7 +121,7 @@ def _run(
 ) -> Run:
     place = Place(new.id, new.app, new.owner, new.agent, new.context_id, position, epoch)
     run = Run(log, place, task, events + 1)
-    run.state, run.is_task, run.lease = _NUMBERS[new.state], new.is_task, lease
+    run.state, run.is_task, run.lease = NUMBERS[new.state], new.is_task, lease
     return run
 
 

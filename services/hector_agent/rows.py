@@ -13,11 +13,16 @@ def time_of(time_us: int) -> Timestamp:
     return Timestamp(seconds=time_us // 1_000_000, nanos=time_us % 1_000_000 * 1000)
 
 
+def set_time(time: Timestamp, time_us: int) -> None:
+    """Make it a time of the database's; protobuf's own way there takes forty steps of Python."""
+    time.seconds, time.nanos = time_us // 1_000_000, time_us % 1_000_000 * 1000
+
+
 def event_of(row: EventRow) -> RunEvent:
     """Return a stored event whole again."""
     event = RunEvent.FromString(row.payload)
     event.run, event.seq = row.run_id, row.seq
-    event.time.FromMicroseconds(row.time_us)
+    set_time(event.time, row.time_us)
     return event
 
 

@@ -37,6 +37,8 @@ TASK_STATES = {
 }
 NAMES: "Mapping[RunState.ValueType, str]" = {number: name for name, number in RunState.items()}
 """What states are called in rows; RunState.Name says the same, slowly."""
+NUMBERS: "Mapping[str, RunState.ValueType]" = {name: number for number, name in NAMES.items()}
+"""And back; a name that a newer version wrote is not in it."""
 FINAL = frozenset({RUN_STATE_COMPLETED, RUN_STATE_FAILED, RUN_STATE_CANCELED, RUN_STATE_REJECTED})
 INTERRUPTED = frozenset({RUN_STATE_INPUT_REQUIRED, RUN_STATE_AUTH_REQUIRED})
 

@@ -47,8 +47,7 @@ class ManyRows:
         if found is None:
             compiled: Any = self._statement.compile(dialect=dialect)
             sql, places = str(compiled), [self._names.index(name) for name in compiled.positiontup]
-            reorder = None if places == list(range(len(self._names))) else itemgetter(*places)
-            found = self._compiled[dialect.name] = sql, reorder
+            found = self._compiled[dialect.name] = sql, _reorder(places, len(self._names))
         return found
 
 
@@ -57,7 +56,7 @@ class Rows:
 
     def __init__(self, statement: Select[Any] | CompoundSelect[Any], names: Sequence[str] = ()) -> None:
         self._statement, self._names = statement, tuple(names)
-        self._compiled: dict[str, tuple[str, list[int], Values]] = {}
+        self._compiled: dict[str, tuple[str, Callable[[Values], Values] | None, Values]] = {}
 
     def one(self, connection: Connection, *values: object) -> Sequence[Any] | None:
         """Return the first row; None when there is none."""
@@ -66,20 +65,21 @@ class Rows:
 
     def all(self, connection: Connection, *values: object) -> list[Sequence[Any]]:
         """Return the rows."""
-        sql, places, fixed = self._for(connection.dialect)
-        values += fixed
-        ordered = tuple([values[place] for place in places])
+        sql, reorder, fixed = self._for(connection.dialect)
+        if fixed:
+            values += fixed
+        ordered = values if reorder is None else reorder(values)
         rows: list[Sequence[Any]] = _execute(connection, sql, ordered).fetchall()
         return rows
 
-    def _for(self, dialect: Dialect) -> tuple[str, list[int], Values]:
+    def _for(self, dialect: Dialect) -> tuple[str, Callable[[Values], Values] | None, Values]:
         found = self._compiled.get(dialect.name)
         if found is None:
             compiled: Any = self._statement.compile(dialect=dialect)
             names = [*self._names, *(name for name in compiled.positiontup or () if name not in self._names)]
             fixed = tuple([compiled.params[name] for name in names[len(self._names) :]])
-            places = [names.index(name) for name in compiled.positiontup or ()]
-            found = self._compiled[dialect.name] = str(compiled), places, fixed
+            reorder = _reorder([names.index(name) for name in compiled.positiontup or ()], len(names))
+            found = self._compiled[dialect.name] = str(compiled), reorder, fixed
         return found
 
 
@@ -110,6 +110,15 @@ class ByIds:
             found = Rows(self._statement.where(self._column.in_(ids)), (*self._names, *names))
             self._compiled[size] = found
         return found
+
+
+def _reorder(places: Sequence[int], values: int) -> Callable[[Values], Values] | None:
+    """Return what puts values where a statement wants them; None: they stand so already."""
+    if list(places) == list(range(values)):
+        return None
+    if len(places) < 2:  # itemgetter would give what it gets, and no tuple
+        return lambda given: tuple([given[place] for place in places])
+    return itemgetter(*places)
 
 
 def _execute(connection: Connection, sql: str, values: Any, *, many: bool = False) -> Any:

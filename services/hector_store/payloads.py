@@ -67,5 +67,5 @@ def event_rows(connection: Connection, rows: Iterable[Any]) -> Sequence[EventRow
     for *fields, blob_id in rows:
         if blob_id is not None:
             fields[-1] = b"".join(connection.execute(_PIECES, {"blob_id": blob_id}).scalars())
-        events.append(EventRow(*fields))
+        events.append(EventRow._make(fields))
     return events

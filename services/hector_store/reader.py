@@ -42,6 +42,8 @@ class ReaderThread:
     def __init__(self, place: Place, engine: Engine, turn: "threading.Lock | None") -> None:
         """Prepare to read; `turn` is whose turn it is on a connection in memory, and None for a file."""
         self._place, self._engine, self._turn = place, engine, turn
+        self._connection: Connection | None = None
+        """Kept from one read to the next: to get one from the engine costs as much as a read."""
         self._loop = asyncio.get_running_loop()
         self._pending: list[_Read] = []
         self._queue: queue.SimpleQueue[list[_Read] | None] = queue.SimpleQueue()
@@ -67,6 +69,7 @@ class ReaderThread:
         self._queue.put(None)
         if self._thread.is_alive():
             await asyncio.shield(self._ended)
+        self._disconnect()
 
     def _flush(self) -> None:
         if not self._pending:
@@ -93,16 +96,31 @@ class ReaderThread:
 
     def _read(self, reads: Sequence[_Read]) -> None:
         try:
-            with self._engine.connect() as connection, connection.begin():
-                for read in reads:
-                    try:
-                        read.outcome = read.function(connection)
-                    except Exception as error:  # the border: a read's failure is its caller's alone
-                        read.outcome = _Failed(explained(error, self._place))
+            connection = self._connection = self._connection or self._engine.connect()
+            if self._turn is None:
+                with connection.begin():
+                    self._answer(reads, connection)
+            else:  # in memory, whose turn it is sees one moment without a transaction
+                self._answer(reads, connection)
+                if connection.in_transaction():  # SQLAlchemy has begun one by itself
+                    connection.rollback()
         except Exception as error:  # the border: no transaction, nothing was read
             failure = _Failed(explained(error, self._place))
             for read in reads:
                 read.outcome = failure
+            self._disconnect()
+
+    def _answer(self, reads: Sequence[_Read], connection: Connection) -> None:
+        for read in reads:
+            try:
+                read.outcome = read.function(connection)
+            except Exception as error:  # the border: a read's failure is its caller's alone
+                read.outcome = _Failed(explained(error, self._place))
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _tell(self, function: Callable[..., object], argument: object) -> None:
         try:

@@ -1,7 +1,7 @@
 """Reads runs, their events and their effects."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -63,7 +63,7 @@ _GET_ANY, _GET_OWN = (
     Rows(_GET, ("app", "run_id")),
     Rows(_GET.where(runs.c.owner == bindparam("owner")), ("app", "run_id", "owner")),
 )
-_IS_TASK = [field.name for field in fields(RunRow)].index("is_task")
+_IS_TASK = RunRow._fields.index("is_task")
 _EVENTS = Rows(
     select(*EVENT_COLUMNS)
     .where(run_events.c.run_id == bindparam("run_id"), run_events.c.app == bindparam("app"))
@@ -162,7 +162,26 @@ def story(
 ) -> tuple[RunRow, Sequence[EventRow]] | None:
     """Return one run together with its events."""
     row = run(connection, app, owner, run_id)
-    return None if row is None else (row, events_of(connection, [row], kinds)[row.id])
+    if row is None:
+        return None
+    select_events, of_kinds = _of_run(frozenset(kinds))
+    events = event_rows(connection, select_events.all(connection, run_id, *of_kinds))
+    if events and events[-1].seq >= row.next_seq:  # written between the two looks
+        events = [event for event in events if event.seq < row.next_seq]
+    return row, events
+
+
+@cache
+def _of_run(kinds: frozenset[str]) -> tuple[Rows, Sequence[str]]:
+    """Return what selects a run's events of these kinds, and the kinds in the order that it wants them in."""
+    names = [f"kind_{number}" for number in range(len(kinds))]
+    statement = (
+        select(*EVENT_COLUMNS)
+        .where(run_events.c.run_id == bindparam("run_id"))
+        .where(run_events.c.kind.in_([bindparam(name) for name in names]))
+        .order_by(run_events.c.seq)
+    )
+    return Rows(statement, ("run_id", *names)), sorted(kinds)
 
 
 def page(connection: Connection, wanted: Wanted, page_size: int, token: str) -> RunPage:

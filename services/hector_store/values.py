@@ -26,8 +26,7 @@ class NewEvent(NamedTuple):
     """Readers of event format `needs` or later may skip this event when they do not know its kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(NamedTuple):
     """An event as it was committed."""
 
     app: str
@@ -130,8 +129,7 @@ class Appended(NamedTuple):
     time_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """A run as last committed."""
 
     id: str
