@@ -1,7 +1,12 @@
 #!/usr/bin/env bash
-# Fails when proto/gen is not what proto/generate.py makes of proto/: check_generated.sh FOLDER (made and left behind)
+# Fails when proto/gen or the mesh's wire_pb2.py is not what proto/generate.py makes: check_generated.sh FOLDER (made and left
+# behind)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p "$(dirname "$1")"
 .venv/bin/python proto/generate.py "$1"
-diff --recursive --brief --exclude=__pycache__ proto/gen "$1" || { echo "proto/gen is not current: make generate, then commit"; exit 1; }
+stale() { echo "$1 is not current: make generate, then commit"; exit 1; }
+for made in wire_pb2.py wire_pb2.pyi; do
+    cmp "services/hector_mesh/$made" "$1/hector_mesh/$made" || stale "services/hector_mesh/$made"
+done
+diff --recursive --brief --exclude=__pycache__ --exclude=hector_mesh proto/gen "$1" || stale proto/gen

@@ -8,11 +8,12 @@ from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
-from google.rpc.status_pb2 import Status
 from grpc.aio import AbortError, AioRpcError
 
 from hector_a2a.codes import Profile, codes_of
 from hector_mesh import Context, HectorError, Principal
+from hector_mesh.errors import Trailers
+from hector_mesh.status import Status
 
 from .access import NOBODY, Access
 from .addresses import is_loopback
@@ -160,7 +161,11 @@ class Edge:
             record.code, record.reason = code.name, reason_in(status)
             if record.wording is not None:
                 status.message = record.wording(status)
-        trailers = ((DETAILS, status.SerializeToString()), ("x-request-id", request_id), *reply.said)
+        trailers: Trailers = (
+            (DETAILS, status.SerializeToString()),
+            ("x-request-id", request_id),
+            *reply.said,
+        )
         await context.abort(code, status.message, trailers)
         raise AssertionError("abort came back")
 

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc.error_details_pb2 import ErrorInfo
-from google.rpc.status_pb2 import Status
 
 from hector_a2a.codes import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Codes
+from hector_mesh.status import ErrorInfo, Status, packed
 
 from .not_json import why_not_json
 
@@ -30,10 +28,9 @@ class EnvelopeError(Exception):
     @property
     def status(self) -> Status:
         """The same as a google.rpc.Status."""
-        detail = AnyMessage()
-        detail.Pack(ErrorInfo(reason=self.reason, domain="a2a-protocol.org"))
         number: int = self.codes.grpc.value[0]
-        return Status(code=number, message=str(self), details=[detail])
+        info = packed(ErrorInfo(reason=self.reason, domain="a2a-protocol.org"))
+        return Status(code=number, message=str(self), details=[info])
 
 
 @dataclass(slots=True)

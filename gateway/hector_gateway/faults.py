@@ -5,14 +5,14 @@ import logging
 from math import ceil
 from typing import Any
 
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
+from google.rpc.error_details_pb2 import BadRequest
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from hector_a2a.codes import Profile, code_name, codes_of, info_in, retry_after_s, with_violations
+from hector_a2a.codes import Profile, code_name, codes_of, with_violations
 from hector_a2a.json_out import to_json
 from hector_mesh import HectorError, status_of
+from hector_mesh.status import ErrorInfo, Status, info_in, packed, retry_after_s, retry_hint_in
 
 from .errors import Headers
 
@@ -28,7 +28,7 @@ _PLAIN = {
     StatusCode.UNAVAILABLE: "a part of the server cannot be reached at the moment; try again",
     StatusCode.UNIMPLEMENTED: "this server does not do that",
 }
-_DETAILS = (ErrorInfo, BadRequest)
+_SHOWN = {"google.rpc.ErrorInfo": ErrorInfo, "google.rpc.BadRequest": BadRequest}
 
 _INSIDE = frozenset({"ROLE_UNAVAILABLE", "MESH_TOKEN_REQUIRED", "NO_ROUTE"})
 """Reasons of the mesh itself. They name addresses and settings, and no client can do anything about them."""
@@ -79,13 +79,14 @@ def _of_storage(status: Status, info: ErrorInfo, request_id: str) -> Status:
     )
     words = _STORAGE.get(info.reason, "the database cannot be used")
     found = Status(code=status.code, message=f"{words} (logged as {request_id})")
-    found.details.add().Pack(ErrorInfo(reason=info.reason, domain=info.domain))
+    found.details.append(packed(ErrorInfo(reason=info.reason, domain=info.domain)))
     return _with_hint(found, status)
 
 
 def _with_hint(found: Status, status: Status) -> Status:
     """Return what is told instead of a status, with when to try again."""
-    found.details.extend(detail for detail in status.details if detail.Is(RetryInfo.DESCRIPTOR))
+    if hint := retry_hint_in(status):
+        found.details.append(hint)
     return found
 
 
@@ -119,7 +120,7 @@ def reason_in(status: Status) -> str:
 def with_reason(status: Status) -> Status:
     """Return a status that has an ErrorInfo; where nobody gave a reason, the code is one."""
     if not info_in(status).reason:
-        status.details.add().Pack(ErrorInfo(reason=code_name(status), domain="hector"))
+        status.details.append(packed(ErrorInfo(reason=code_name(status), domain="hector")))
     return status
 
 
@@ -152,10 +153,8 @@ def http_error(status: Status, request_id: str, http: int) -> dict[str, Any]:
 def _details(status: Status, request_id: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for detail in status.details:
-        for kind in _DETAILS:
-            message = kind()
-            if detail.Unpack(message):
-                found.append({"@type": detail.type_url, **to_json(message)})
+        if kind := _SHOWN.get(detail.TypeName()):
+            found.append({"@type": detail.type_url, **to_json(kind.FromString(detail.value))})
     if seconds := retry_after_s(status):
         hint = "type.googleapis.com/google.rpc.RetryInfo"
         found.append({"@type": hint, "retryDelay": f"{seconds:g}s"})

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Mapping
 
 import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hector_mesh import HectorError, Mesh
+from hector_mesh.health_contract import SERVING, HealthCheckRequest, HealthStub
 
 from .beside import Beside
 from .exchange import Exchange
@@ -97,7 +97,7 @@ class Probes:
     async def _reason(self, role: str, service: str, *, with_parts: bool) -> str:
         """Return what is wrong with a role; nothing if it is well, or not in this mesh."""
         try:
-            stub = health_pb2_grpc.HealthStub(self._mesh.channel(service))
+            stub = HealthStub(self._mesh.channel(service))
         except HectorError:
             return "agent: not in this mesh" if role == "agent" else ""
         why = await _why_not(stub, service)
@@ -113,9 +113,9 @@ class Probes:
 _NOT_READY = "not ready yet"
 
 
-async def _why_not(stub: health_pb2_grpc.HealthStub, service: str) -> str:
+async def _why_not(stub: HealthStub, service: str) -> str:
     """Return why a service is not well; empty if it is."""
-    request = health_pb2.HealthCheckRequest(service=service)
+    request = HealthCheckRequest(service=service)
     try:
         answer = await stub.Check(request, timeout=CHECK_S)
     except grpc.aio.AioRpcError as error:
@@ -123,4 +123,4 @@ async def _why_not(stub: health_pb2_grpc.HealthStub, service: str) -> str:
             return ""  # it says nothing of itself, but it answers
         why = error.code().name.lower().replace("_", " ")
         return "not known there" if error.code() is grpc.StatusCode.NOT_FOUND else why
-    return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else _NOT_READY
+    return "" if answer.status == SERVING else _NOT_READY

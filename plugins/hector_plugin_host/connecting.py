@@ -7,7 +7,8 @@ from typing import Any
 import grpc
 import grpc.aio
 from grpc import StatusCode
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from hector_mesh.health_contract import SERVING, HealthCheckRequest, HealthStub
 
 from .plan import PluginPlan
 
@@ -18,8 +19,6 @@ AGAIN_S = 0.1
 LAST_S = 1.0
 
 Metadata = Sequence[tuple[str, str]]
-
-SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
 class NotServing(Exception):
@@ -71,11 +70,11 @@ async def until_serving(channel: grpc.aio.Channel, metadata: Metadata, limit_s: 
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + limit_s
-    health = health_pb2_grpc.HealthStub(channel)
+    health = HealthStub(channel)
     services = [PLUGIN, ""]
     answered = False
     while (left := until - loop.time()) > 0:
-        request = health_pb2.HealthCheckRequest(service=services[0])
+        request = HealthCheckRequest(service=services[0])
         try:
             said = await health.Check(request, timeout=left, metadata=tuple(metadata), wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
@@ -101,8 +100,8 @@ async def until_serving(channel: grpc.aio.Channel, metadata: Metadata, limit_s: 
 async def _why_not(channel: grpc.aio.Channel) -> str:
     """Return what keeps a channel from connecting, as gRPC says it to those who do not want to wait."""
     try:
-        request = health_pb2.HealthCheckRequest(service=PLUGIN)
-        await health_pb2_grpc.HealthStub(channel).Check(request, timeout=LAST_S)
+        request = HealthCheckRequest(service=PLUGIN)
+        await HealthStub(channel).Check(request, timeout=LAST_S)
     except grpc.aio.AioRpcError as error:
         if error.code() is StatusCode.UNAVAILABLE:
             return (error.details() or "").rpartition("last error: ")[2]

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
-from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 
-from hector_mesh.errors import STATUS_DETAILS
+from hector_mesh.status import STATUS_DETAILS, Status
 
 from .call_errors import PluginCrashed, PluginTimedOut, as_rpc_error
 from .redacting import holds_secret, redacted
@@ -75,8 +74,7 @@ def _worded(details: bytes, text: str) -> bytes:
     except DecodeError:
         return details  # not ours, and not worth a second failure
     status.message = text
-    worded: bytes = status.SerializeToString()
-    return worded
+    return status.SerializeToString()
 
 
 def _is_late(error: AioRpcError) -> bool:

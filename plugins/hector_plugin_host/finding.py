@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import grpc.aio
 from grpc import StatusCode
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from hector_mesh.health_contract import HealthCheckRequest, HealthStub
 
 from . import handshake, ports
 from .child import Child
@@ -132,9 +133,9 @@ def local(address: str) -> str:
 async def speaks_grpc(target: str, plan: PluginPlan) -> bool:
     """Say whether something at an address answers as gRPC servers do."""
     async with open_channel(target, plan) as channel:
-        request = health_pb2.HealthCheckRequest(service=PLUGIN)
+        request = HealthCheckRequest(service=PLUGIN)
         try:
-            await health_pb2_grpc.HealthStub(channel).Check(request, timeout=PROBE_S)
+            await HealthStub(channel).Check(request, timeout=PROBE_S)
         except grpc.aio.AioRpcError as error:
             return error.code() in _SPEAKS
     return True

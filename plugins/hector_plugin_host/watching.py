@@ -7,9 +7,9 @@ from typing import Any
 import grpc.aio
 from grpc import StatusCode
 from grpc.aio import AioRpcError
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hector_mesh import streaming
+from hector_mesh.health_contract import SERVING, HealthCheckRequest, HealthStub
 
 from .clock import Clock
 
@@ -22,7 +22,6 @@ MISSES = 3
 """How many may stay out in a row. They take 20 s at most: a stopped process is replaced within 30 s."""
 AGAIN_S = 5.0
 
-_SERVING = health_pb2.HealthCheckResponse.SERVING
 _GONE = frozenset({StatusCode.DEADLINE_EXCEEDED, StatusCode.UNAVAILABLE, StatusCode.CANCELLED})
 
 Metadata = tuple[tuple[str, str], ...]
@@ -49,7 +48,7 @@ class Watching:
             busy: Whether it has answered anything since this was asked last: then it lives.
             serving: Told whenever it says that it serves, or no more.
         """
-        self._health = health_pb2_grpc.HealthStub(channel)
+        self._health = HealthStub(channel)
         self._metadata, self._clock = metadata, clock
         self._busy, self._serving = busy, serving
 
@@ -72,13 +71,13 @@ class Watching:
 
     async def listen(self) -> None:
         """Hear whether it serves, as long as it says so; returns if it cannot."""
-        request = health_pb2.HealthCheckRequest(service=SERVICE)
+        request = HealthCheckRequest(service=SERVICE)
         while True:
             try:
                 watch: Any = self._health.Watch(request, metadata=self._metadata)
                 async with streaming(watch):
                     async for answer in watch:
-                        self._serving(answer.status == _SERVING)
+                        self._serving(answer.status == SERVING)
             except AioRpcError as error:
                 if error.code() not in _GONE:
                     return  # it has no Watch: what it serves it serves until it is gone
@@ -86,7 +85,7 @@ class Watching:
 
     async def _lives(self) -> bool:
         """Say whether it answers anything at all."""
-        request = health_pb2.HealthCheckRequest(service=SERVICE)
+        request = HealthCheckRequest(service=SERVICE)
         asking = self._health.Check(request, metadata=self._metadata, timeout=ANSWER_S)
         try:
             async with self._clock.timeout(ANSWER_S):
@@ -105,16 +104,14 @@ async def serves(channel: grpc.aio.Channel, metadata: Metadata, service: str, ti
     Raises:
         AioRpcError: It gave no answer.
     """
-    request = health_pb2.HealthCheckRequest(service=service)
+    request = HealthCheckRequest(service=service)
     try:
-        answer = await health_pb2_grpc.HealthStub(channel).Check(
-            request, metadata=metadata, timeout=timeout_s
-        )
+        answer = await HealthStub(channel).Check(request, metadata=metadata, timeout=timeout_s)
     except AioRpcError as error:
         if error.code() in (StatusCode.NOT_FOUND, StatusCode.UNIMPLEMENTED):
             return True
         raise
-    return bool(answer.status == _SERVING)
+    return answer.status == SERVING
 
 
 async def sleep_or(clock: Clock, delay_s: float, *events: asyncio.Event) -> None:

@@ -5,9 +5,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
+from google.rpc.error_details_pb2 import BadRequest
 from grpc import StatusCode
+
+from hector_mesh.status import ErrorInfo, Status, info_in, packed
 
 from .errors import DOMAIN
 
@@ -93,24 +94,6 @@ def code_name(status: Status) -> str:
     return _CODE_OF_NUMBER.get(status.code, StatusCode.UNKNOWN).name
 
 
-def info_in(status: Status) -> ErrorInfo:
-    """Return why a call failed; empty when the other side did not say."""
-    info = ErrorInfo()
-    for detail in status.details:
-        if detail.Unpack(info):
-            break
-    return info
-
-
-def retry_after_s(status: Status) -> float:
-    """Return when it makes sense to try a failed call again; 0: nobody says."""
-    hint = RetryInfo()
-    for detail in status.details:
-        if detail.Unpack(hint):
-            return float(hint.retry_delay.ToMilliseconds()) / 1000
-    return 0.0
-
-
 def with_violations(status: Status) -> Status:
     """Return a status whose invalid fields stand in a google.rpc.BadRequest too, where A2A wants them.
 
@@ -125,9 +108,7 @@ def with_violations(status: Status) -> Status:
         BadRequest.FieldViolation(field=path, description=wrong)
         for path, wrong in sorted(info.metadata.items())
     ]
-    found = Status(code=status.code, message=status.message)
-    for part in (ErrorInfo(reason=info.reason, domain=info.domain), BadRequest(field_violations=violations)):
-        detail = AnyMessage()
-        detail.Pack(part)
-        found.details.append(detail)
-    return found
+    invalid = AnyMessage()
+    invalid.Pack(BadRequest(field_violations=violations))
+    details = [packed(ErrorInfo(reason=info.reason, domain=info.domain)), invalid]
+    return Status(code=status.code, message=status.message, details=details)

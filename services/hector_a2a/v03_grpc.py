@@ -15,10 +15,10 @@ from a2a.types import a2a_pb2 as a2a
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Value
-from google.rpc.status_pb2 import Status
+
+from hector_mesh.status import Status, info_in
 
 from .card import V03
-from .codes import info_in
 from .errors import DOMAIN, InvalidParams
 from .twins import Twins
 from .v03 import COMPAT, FINAL, STATES
@@ -71,7 +71,7 @@ def worded(status: Status) -> str:
     """Return a failure's message as clients of 0.3 read it: behind the error's name, if A2A has one."""
     info = info_in(status)
     if info.domain != DOMAIN:
-        return str(status.message)
+        return status.message
     name = "".join(word.capitalize() for word in info.reason.split("_"))
     return f"{name}Error: {status.message}"
 

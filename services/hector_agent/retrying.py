@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import grpc.aio
-from google.rpc.error_details_pb2 import RetryInfo
 
 from hector.agent.v1 import RunError, RunEvent, StepRetried
 from hector_mesh import HectorError
 from hector_mesh.error_table import MAY_PASS
 from hector_mesh.errors import status_of
+from hector_mesh.status import retry_after_s
 
 from .commands.timers import asleep, timer_in
 from .errors import RunReleased, StepTimedOut
@@ -49,11 +49,7 @@ class Failure(NamedTuple):
 
 def failure_of(error: HectorError | grpc.aio.AioRpcError) -> Failure:
     """Return what is known of a failure."""
-    found, after_s = RetryInfo(), 0.0
-    for detail in status_of(error).details:
-        if detail.Unpack(found):
-            after_s = found.retry_delay.ToNanoseconds() / 1e9
-    return Failure(error_of(error), after_s)
+    return Failure(error_of(error), retry_after_s(status_of(error)))
 
 
 def is_worth_it(failure: Failure, policy: "RetryConfig") -> bool:

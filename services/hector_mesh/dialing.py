@@ -15,7 +15,7 @@ from .call_metrics import measure
 from .calling import stream, unary
 from .channel import Deserializer, Request, Response, Serializer
 from .errors import HectorError
-from .health import SERVICE as HEALTH
+from .health_contract import SERVICE as HEALTH
 from .limits import SHARED, Options
 from .metadata import TOKEN, Pairs
 from .unreachable import named

@@ -12,7 +12,7 @@ import grpc.aio
 from grpc import StatusCode
 
 from .errors import HectorError, refusal
-from .health import SERVICE as HEALTH
+from .health_contract import SERVICE as HEALTH
 from .metadata import TOKEN
 from .server import Context
 

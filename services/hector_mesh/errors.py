@@ -1,18 +1,15 @@
 """Errors that cross service boundaries: an exception here, a google.rpc.Status on the wire."""
 
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import ClassVar
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-STATUS_DETAILS = "grpc-status-details-bin"
-"""The trailer in which every gRPC library looks for a google.rpc.Status."""
+from .status import STATUS_DETAILS, info_in, packed
+from .wire_pb2 import ErrorInfo, RetryInfo, Status
 
 TEXT_LIMIT = 4_000
 """Characters of an error's text that travel; in the worst script that is half of what metadata may take."""
@@ -43,12 +40,7 @@ class HectorError(Exception):
 def status_of(error: HectorError | grpc.RpcError) -> Status:
     """Return an error as a google.rpc.Status; a failed call's details are kept as its servicer gave them."""
     if isinstance(error, HectorError):
-        detail = AnyMessage()
-        detail.Pack(ErrorInfo(reason=error.reason, domain=error.domain, metadata=error.facts))
-        status = Status(code=_number(error.code), message=str(error), details=[detail])
-        if error.retry_after_s:
-            status.details.add().Pack(RetryInfo(retry_delay=timedelta(seconds=error.retry_after_s)))
-        return status
+        return _status(error, str(error), error.facts)
     for key, value in _trailers(error):
         if key == STATUS_DETAILS and isinstance(value, bytes):
             try:
@@ -62,27 +54,28 @@ def status_of(error: HectorError | grpc.RpcError) -> Status:
 
 def info_of(error: HectorError | grpc.RpcError) -> ErrorInfo:
     """Return why a call failed; empty when the other side did not say."""
-    info = ErrorInfo()
-    for detail in status_of(error).details:
-        if detail.Unpack(info):
-            break
-    return info
+    return info_in(status_of(error))
 
 
 def refusal(error: HectorError) -> tuple[StatusCode, str, Trailers]:
     """Return what to abort a call with so that any gRPC client is told why it failed."""
-    status = status_of(error)
-    status.message = shortened(status.message)
-    info = ErrorInfo(reason=error.reason, domain=error.domain)
-    for name, fact in error.facts.items():
-        info.metadata[name] = shortened(fact, TEXT_LIMIT // 8)
-    status.details[0].Pack(info)
+    facts = {name: shortened(fact, TEXT_LIMIT // 8) for name, fact in error.facts.items()}
+    status = _status(error, shortened(str(error)), facts)
     return error.code, status.message, ((STATUS_DETAILS, status.SerializeToString()),)
 
 
 def shortened(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return a text that fits into metadata: a longer one would replace the error by another one."""
     return text if len(text) <= limit else f"{text[:limit]}… (cut)"
+
+
+def _status(error: HectorError, text: str, facts: Mapping[str, str]) -> Status:
+    details = [packed(ErrorInfo(reason=error.reason, domain=error.domain, metadata=facts))]
+    if error.retry_after_s:
+        hint = RetryInfo()
+        hint.retry_delay.FromMicroseconds(round(error.retry_after_s * 1e6))
+        details.append(packed(hint))
+    return Status(code=_number(error.code), message=text, details=details)
 
 
 def _trailers(error: grpc.RpcError) -> Trailers:

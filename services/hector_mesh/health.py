@@ -1,36 +1,13 @@
 """What this process says about the services it serves, on every transport alike."""
 
-import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
 
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+import grpc
 
+from .flag import Flag
+from .health_contract import NOT_SERVING, SERVICE_UNKNOWN, SERVING, add_health_to_server
 from .server import Context, Server
-
-SERVICE: str = health.SERVICE_NAME
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-
-
-class _Servicer(health.aio.HealthServicer):  # type: ignore[misc]  # grpc_health has no types
-    """grpc's own, except that its watchers do not outlive the server's drain."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.leaving = asyncio.Event()
-
-    async def Watch(self, request: Any, context: Context) -> None:
-        watching = asyncio.ensure_future(super().Watch(request, context))
-        leaving = asyncio.ensure_future(self.leaving.wait())
-        try:
-            await asyncio.wait((watching, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            watching.cancel()
-            leaving.cancel()
-            await asyncio.wait((watching, leaving))
-        if not watching.cancelled():
-            watching.result()
+from .wire_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse
 
 
 class Health:
@@ -38,27 +15,24 @@ class Health:
 
     def __init__(self, services: Iterable[str] = ()) -> None:
         """Begin with `services` known and not serving. A process that expects none is serving."""
-        self._servicer = _Servicer()
         self._serving: dict[str, bool] = dict.fromkeys(services, False)
         self._noted: dict[str, bool] = {}
-        for service in ("", *self._serving) if self._serving else ():
-            # Nobody watches yet, so there is nobody to wake.
-            self._servicer._server_status[service] = _NOT_SERVING
+        self._left = False
+        self._watchers: set[Flag] = set()
 
     def register(self, server: Server) -> None:
         """Serve it on `server`; any number of servers can share one."""
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+        add_health_to_server(self, server)
 
     async def set(self, service: str, serving: bool) -> None:
         """Say whether `service` can be called now."""
         self._serving[service] = serving
-        await self._servicer.set(service, _SERVING if serving else _NOT_SERVING)
-        await self._servicer.set("", _SERVING if all(self._serving.values()) else _NOT_SERVING)
+        self._changed()
 
     async def note(self, part: str, *, well: bool) -> None:
         """Say how something behind the services is, as "database"; they are served all the same."""
         self._noted[part] = well
-        await self._servicer.set(part, _SERVING if well else _NOT_SERVING)
+        self._changed()
 
     def noted(self, part: str) -> bool:
         """Return what was said of something behind the services; nothing said is well."""
@@ -76,5 +50,48 @@ class Health:
         """Say for good that nothing is served any more, and let go of everybody who watches."""
         for service in self._serving:
             self._serving[service] = False
-        await self._servicer.enter_graceful_shutdown()
-        self._servicer.leaving.set()
+        self._left = True
+        self._changed()
+
+    async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
+        """Answer how a service is now."""
+        status = self._status(request.service)
+        if status == SERVICE_UNKNOWN:
+            await context.abort(grpc.StatusCode.NOT_FOUND)
+        return HealthCheckResponse(status=status)
+
+    async def List(self, request: HealthListRequest, context: Context) -> HealthListResponse:
+        """Answer how everything is now that has a name here."""
+        known = ("", *self._serving, *self._noted)
+        statuses = {name: HealthCheckResponse(status=self._status(name)) for name in known}
+        return HealthListResponse(statuses=statuses)
+
+    async def Watch(
+        self, request: HealthCheckRequest, context: Context
+    ) -> AsyncIterator[HealthCheckResponse]:
+        """Tell how a service is, and again whenever that changes; it ends when this process leaves."""
+        told, change = None, Flag()
+        self._watchers.add(change)
+        try:
+            while True:
+                change.clear()
+                status = self._status(request.service)
+                if status != told:
+                    yield HealthCheckResponse(status=status)
+                    told = status  # what happened meanwhile is looked at before anything is waited for
+                elif self._left:
+                    return
+                else:
+                    await change.wait()
+        finally:
+            self._watchers.discard(change)
+
+    def _status(self, service: str) -> HealthCheckResponse.ServingStatus.ValueType:
+        if service and service not in self._serving and service not in self._noted:
+            return SERVICE_UNKNOWN
+        is_well = self.serving(service) if service not in self._noted else self._noted[service]
+        return SERVING if is_well and not self._left else NOT_SERVING
+
+    def _changed(self) -> None:
+        for watcher in self._watchers:
+            watcher.set()

@@ -1,6 +1,7 @@
 """Servers that other processes can call."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,9 +11,10 @@ import grpc.aio
 from .addresses import CannotListen, UnixSocket, unix_path, why_not
 from .coalescing import Coalescing, Merges
 from .doorkeeper import Doorkeeper
-from .health import SERVICE as HEALTH
 from .health import Health
+from .health_contract import SERVICE as HEALTH
 from .interceptor import interceptors as mesh_interceptors
+from .last_guest import see_in
 from .limits import MESSAGE_BYTES, SHARED, Options
 from .metadata import TOKEN
 
@@ -170,8 +172,9 @@ class WireServer(grpc.aio.Server):
         """Take no more calls, wait `grace` seconds for those in flight, then cancel them."""
         if self._health is not None:
             await self._health.leave()
-        if self._socket is not None:
-            self._socket.close()
+        if self._socket is not None and self._socket.hide():
+            await see_in(self._socket.bound)
+            self._socket.remove()
         await self._server.stop(grace)
         await self._door.gone(timeout_s=5.0)
 
@@ -207,5 +210,7 @@ class WireServer(grpc.aio.Server):
             from grpc_reflection.v1alpha import reflection
         except ImportError:  # a plugin: hector-plugin does not bring it along
             return
+        with suppress(ImportError):  # ours have other names: this describes HEALTH's messages to whoever asks
+            import grpc_health.v1.health_pb2  # noqa: F401
         names = (*self._services, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)

@@ -4,7 +4,8 @@ import grpc
 from grpc import ChannelConnectivity, StatusCode
 from grpc.aio import AioRpcError, Channel, Metadata
 
-from .errors import STATUS_DETAILS, HectorError, info_of, refusal
+from .errors import HectorError, info_of, refusal
+from .status import STATUS_DETAILS
 
 
 class RoleUnavailable(HectorError):

@@ -5,8 +5,9 @@ from google.rpc.error_details_pb2 import BadRequest
 from grpc import StatusCode
 
 import hector_a2a as a2a
-from hector_a2a.codes import EDITIONS, codes_of, info_in, with_violations
+from hector_a2a.codes import EDITIONS, codes_of, with_violations
 from hector_mesh import HectorError, status_of
+from hector_mesh.status import info_in
 
 EVERY: list[a2a.A2AError] = [
     a2a.TaskNotFound("t"),

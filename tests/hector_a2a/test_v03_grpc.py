@@ -8,7 +8,6 @@ from a2a.compat.v0_3 import conversions, proto_utils
 from a2a.compat.v0_3 import types as v03_types
 from a2a.utils.errors import JSON_RPC_ERROR_CODE_MAP
 from google.protobuf.struct_pb2 import Value
-from google.rpc.status_pb2 import Status
 
 import hector_a2a as a2a
 from hector.agent.v1 import Agent, Skill
@@ -17,6 +16,7 @@ from hector_a2a.card import Offered, card_of
 from hector_a2a.errors import A2AError
 from hector_a2a.service import SERVICE_DESCRIPTOR
 from hector_mesh import status_of
+from hector_mesh.status import Status
 
 
 def part_of(**content: Any) -> a2a.Part:

@@ -6,9 +6,9 @@ import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 
-from hector_a2a.codes import info_in
 from hector_gateway.faults import public, reason_in, unexpected
 from hector_mesh import HectorError
+from hector_mesh.status import info_in
 from hector_store.errors import StorageCorrupt, StorageFull, StorageQueueFull
 from hector_store.server_errors import StorageUnreachable
 from hector_store.server_url import ServerPlace

@@ -6,11 +6,11 @@ import logging
 import pytest
 from echo_pb2 import EchoRequest, EchoResponse
 from echo_pb2_grpc import EchoServicer, EchoStub, add_EchoServicer_to_server
-from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from hector_mesh import Call, HectorError, info_of, scope, status_of
+from hector_mesh.status import Status
 
 
 class ModelNotFound(HectorError):

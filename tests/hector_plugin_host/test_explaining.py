@@ -5,8 +5,8 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 
 from hector_mesh import info_of, status_of
-from hector_mesh.errors import STATUS_DETAILS
 from hector_mesh.interceptor import Unexpected
+from hector_mesh.status import STATUS_DETAILS
 from hector_plugin_host.call_errors import as_rpc_error
 from hector_plugin_host.explaining import Circumstances, explained
 

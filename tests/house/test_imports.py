@@ -32,6 +32,7 @@ DISTRIBUTIONS = {
 """What is installed under another name than it is imported by, or comes with what is."""
 
 OPTIONAL_FOR_PLUGINS = {
+    "grpcio-health-checking",
     "grpcio-reflection",
     "opentelemetry-sdk",
     "opentelemetry-exporter-otlp-proto-grpc",
@@ -66,6 +67,12 @@ def test_the_plugin_wheel_imports_nothing_but_what_plugin_authors_install(root: 
         if found.distribution not in (allowed if found.at_once else allowed | OPTIONAL_FOR_PLUGINS)
     ]
     assert strangers == []
+
+
+def test_the_plugin_wheel_installs_nothing_but_grpcio_and_protobuf(root: Path) -> None:
+    assert dependencies(root / "plugins/pyproject.toml") == {"grpcio", "protobuf"}
+    project = tomllib.loads((root / "plugins/pyproject.toml").read_text())["project"]
+    assert not {"optional-dependencies", "dynamic"} & project.keys()
 
 
 def test_the_server_imports_at_once_only_what_it_always_installs(root: Path) -> None:

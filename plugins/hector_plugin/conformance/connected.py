@@ -10,7 +10,6 @@ import grpc.aio
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hector.plugin.v1 import (
     ConfigureRequest,
@@ -23,6 +22,7 @@ from hector.plugin.v1 import (
     ShutdownRequest,
 )
 from hector_mesh import info_of
+from hector_mesh.health_contract import SERVING, HealthCheckRequest, HealthCheckResponse, HealthStub
 
 from .checks import Broken
 from .launching import Process
@@ -169,14 +169,14 @@ class Plugin:
         """Ask for its health; OK only if it serves."""
         self.sent = f'grpc.health.v1.Health/Check "{service}"'
         try:
-            said = await health_pb2_grpc.HealthStub(self.channel).Check(
-                health_pb2.HealthCheckRequest(service=service), timeout=self.timeout_s
+            said = await HealthStub(self.channel).Check(
+                HealthCheckRequest(service=service), timeout=self.timeout_s
             )
         except grpc.aio.AioRpcError as error:
             return answer_of(error)
-        if said.status == health_pb2.HealthCheckResponse.SERVING:
+        if said.status == SERVING:
             return Answer(StatusCode.OK)
-        word = health_pb2.HealthCheckResponse.ServingStatus.Name(said.status)
+        word = HealthCheckResponse.ServingStatus.Name(said.status)
         return Answer(StatusCode.UNAVAILABLE, word)
 
     async def still_lives(self, after: str) -> None:
