@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .ids import new_id
     from .kept import NOTHING_KEPT, ArtifactPage, ArtifactRow, Kept, NewArtifact, Scopes, StateChange
     from .opening import opened
+    from .plugin_values import PluginValues
     from .push_configs import PushConfigs
     from .push_values import NewPush, PendingPush, PushKey, PushPage, PushProgress, PushRow
     from .queue import AgentQueue, Depth, Queue, QueueStats
@@ -89,6 +90,7 @@ __all__ = [
     "NewPush",
     "NewRun",
     "PendingPush",
+    "PluginValues",
     "PushConfigs",
     "PushKey",
     "PushPage",
@@ -140,6 +142,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("DUE", "EVENTS", "GONE", "SIGNAL", "Flag", "Hints"), "hints"),
     "new_id": "ids",
     "opened": "opening",
+    "PluginValues": "plugin_values",
     "PushConfigs": "push_configs",
     **dict.fromkeys(
         ("NewPush", "PendingPush", "PushKey", "PushPage", "PushProgress", "PushRow"), "push_values"

@@ -6,6 +6,7 @@ below InnoDB's 3072 bytes in utf8mb4. Times are BIGINT microseconds UTC from the
 """
 
 from sqlalchemy import (
+    VARBINARY,
     BigInteger,
     Boolean,
     Column,
@@ -26,6 +27,8 @@ from .values import NEVER
 APP, RUN_ID, CONTEXT_ID, OWNER, NAME, WORD, HASH, TARGET, URI = 64, 64, 255, 255, 128, 64, 128, 512, 2048
 ERROR, SCOPE = 1024, 8
 """Longest values, in characters."""
+KEY_BYTES = 256
+"""Longest key of what a plugin keeps."""
 
 INLINE_BYTES = 1024 * 1024
 """A larger payload is kept in `blobs`, in pieces of this size."""
@@ -342,4 +345,33 @@ marks = Table(
     _text("name", WORD, primary_key=True),
     _text("value", CONTEXT_ID),
     _big("time"),
+)
+
+# What plugins keep, in parts of INLINE_BYTES; see `plugin_values`.
+plugin_values = Table(
+    "plugin_values",
+    metadata,
+    _text("plugin", NAME, primary_key=True),
+    _text("app", APP, primary_key=True),
+    # Bytes: the same order and the same differences everywhere, whatever a plugin's keys look like. MySQL has
+    # keys of bytes of its own kind only.
+    Column(
+        "name",
+        LargeBinary(KEY_BYTES).with_variant(VARBINARY(KEY_BYTES), "mysql", "mariadb"),
+        nullable=False,
+        primary_key=True,
+    ),
+    Column("part", Integer, nullable=False, primary_key=True, autoincrement=False),  # 0, 1, ...
+    _big("size_bytes"),  # of all parts together, as it counts; 0 beside the first
+    _big("until"),
+    _bytes("value"),
+    Index("ix_plugin_values_until", "plugin", "until"),
+)
+
+# How much each plugin keeps, in all apps together: who changes that locks the row first.
+plugin_usage = Table(
+    "plugin_usage",
+    metadata,
+    _text("plugin", NAME, primary_key=True),
+    _big("size_bytes"),
 )

@@ -1,6 +1,6 @@
 """Inserting rows, or replacing those that have the key: what the three databases do not say alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -12,9 +12,11 @@ from .compiled import ManyRows, Values
 class Upsert:
     """Writes rows of a table, each a tuple of the values of `names`; a row of the same key is replaced."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, leaves: Collection[str] = ()) -> None:
+        """Prepare; of a row that is there, what is in `leaves` stays as it is."""
         self.names = tuple(column.name for column in table.columns)
         self._keys = [column.name for column in table.primary_key]
+        self._replaced = [name for name in self.names if name not in {*self._keys, *leaves}] or self._keys
         self._table = table
         self._many: dict[str, ManyRows] = {}
 
@@ -29,7 +31,7 @@ class Upsert:
 
     def _statement(self, dialect: Dialect) -> Insert:
         values: dict[str, Any] = {name: bindparam(name) for name in self.names}
-        others = [name for name in self.names if name not in self._keys]
+        others = self._replaced
         # Imported here: what is not used is not loaded.
         if dialect.name in ("mysql", "mariadb"):
             from sqlalchemy.dialects import mysql

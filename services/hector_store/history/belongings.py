@@ -13,8 +13,10 @@ from hector_store.schema import artifacts, metadata, runs
 
 NOBODYS = frozenset(
     {"revisions", "documents", "writers", "workers", "receipts", "chores", "doomed_objects", "marks"}
+    | {"plugin_values", "plugin_usage"}
 )
-"""Tables that hold nothing of a user's."""
+"""Tables that hold nothing of a user's. What plugins keep is an app's: they choose the keys, and nobody else
+knows whether one means a user."""
 
 
 def of_runs() -> Sequence[Table]:

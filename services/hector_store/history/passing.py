@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, func, select
 
+from hector_store import plugin_values
 from hector_store.database import Database
 from hector_store.reading import events
 from hector_store.schema import run_events
@@ -63,6 +64,7 @@ class Pass:
                 cursor, first = due.cursor, False
                 await self._rest(begun)
         await self._forget_consumed()
+        await self._forget_values()
         return self.pruned
 
     async def _do(self, due: Due) -> None:
@@ -127,6 +129,14 @@ class Pass:
         while done == SIGNALS_AT_ONCE:
             done = await self._write(partial(pruning.forget_consumed, older_s=seconds, most=SIGNALS_AT_ONCE))
             self.pruned.add("run_signals", done)
+
+    async def _forget_values(self) -> None:
+        if self._dry:
+            self.pruned.add("plugin_values", await self._database.read(plugin_values.count_expired))
+            return
+        for plugin in await self._database.read(plugin_values.with_expired):
+            while done := await self._write(partial(plugin_values.forget_expired, plugin=plugin)):
+                self.pruned.add("plugin_values", done)
 
     async def _write(self, function: Callable[[Connection], T]) -> T:
         begun = time.monotonic()
