@@ -14,7 +14,6 @@ from .doorkeeper import Doorkeeper
 from .health import Health
 from .health_contract import SERVICE as HEALTH
 from .interceptor import interceptors as mesh_interceptors
-from .last_guest import see_in
 from .limits import MESSAGE_BYTES, SHARED, Options
 from .metadata import TOKEN
 
@@ -172,9 +171,8 @@ class WireServer(grpc.aio.Server):
         """Take no more calls, wait `grace` seconds for those in flight, then cancel them."""
         if self._health is not None:
             await self._health.leave()
-        if self._socket is not None and self._socket.hide():
-            await see_in(self._socket.bound)
-            self._socket.remove()
+        if self._socket is not None:
+            self._socket.close()
         await self._server.stop(grace)
         await self._door.gone(timeout_s=5.0)
 
