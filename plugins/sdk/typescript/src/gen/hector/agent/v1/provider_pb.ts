@@ -98,7 +98,8 @@ export type RunAgentRequest = Message<"hector.agent.v1.RunAgentRequest"> & {
   history: Message$1[];
 
   /**
-   * Tools that the agent may call through HostServices.
+   * Tools that the agent may call through HostServices. Empty so far: the plugin's `grants.tools` says
+   * which HostExecuteTool takes, and their schemas stand in the operator's config.
    *
    * @generated from field: repeated hector.common.v1.Tool tools = 6;
    */
