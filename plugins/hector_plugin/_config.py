@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import isawaitable
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, overload
 
 from hector.plugin.v1 import Diagnostic, Instance
 from hector_mesh import current_call
@@ -14,6 +14,8 @@ from ._registry import configs
 from ._types import object_schema, schema_of, value_of
 
 Settings = TypeVar("Settings")
+
+_PLAIN = (str, bool, int, float)
 
 
 class ConfigRefused(ValueError):
@@ -132,11 +134,26 @@ class Config(Generic[Settings]):
         return cast("Settings", value_of(self._settings, told))
 
 
+@overload
 def config(
     settings: type[Settings] | Mapping[str, Any],
+    /,
     *,
     opened: Callable[[Settings], Awaitable[None] | None] | None = None,
-) -> Config[Settings]:
+) -> Config[Settings]: ...
+@overload
+def config(
+    *,
+    opened: Callable[[Any], Awaitable[None] | None] | None = None,
+    **defaults: str | bool | int | float,
+) -> Config[Any]: ...
+def config(
+    settings: type[Any] | Mapping[str, Any] | None = None,
+    /,
+    *,
+    opened: Callable[[Any], Awaitable[None] | None] | None = None,
+    **defaults: str | bool | int | float,
+) -> Config[Any]:
     """Declare what the plugin may be told under `config:`; read it as `.value` while a call is served.
 
     Args:
@@ -144,8 +161,17 @@ def config(
             secrets; or a JSON Schema, and then the value is a dictionary. A ValueError of
             `__post_init__` refuses a configuration.
         opened: Called with each new value before it holds; a ConfigRefused of it refuses the value.
+        defaults: In the place of a dataclass, where its fields are only texts, numbers and switches: each by
+            its name, with its default.
+
+    Raises:
+        TypeError: There is both, or a default of another kind.
     """
-    made = Config(settings, opened=opened)
+    if settings is not None and defaults:
+        raise TypeError(
+            f"config() takes a dataclass or the settings themselves: found both, and {_names(defaults)}"
+        )
+    made = Config(_dataclass_of(defaults) if settings is None else settings, opened=opened)
     configs.append(made)
     return made
 
@@ -153,6 +179,22 @@ def config(
 def nothing_to_configure() -> Config[dict[str, Any]]:
     """Return the configuration of a plugin that has none: an empty object."""
     return Config(object_schema({}, []))
+
+
+def _dataclass_of(defaults: Mapping[str, str | bool | int | float]) -> type[Any]:
+    odd = {name: default for name, default in defaults.items() if type(default) not in _PLAIN}
+    if odd:
+        raise TypeError(
+            f"config() takes settings whose defaults are texts, numbers or switches: found {_names(odd)}; "
+            "give it a dataclass instead, for whatever is required, secret or of another type"
+        )
+    return dataclasses.make_dataclass(
+        "Settings", [(name, type(default), default) for name, default in defaults.items()], frozen=True
+    )
+
+
+def _names(defaults: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={default!r}" for name, default in defaults.items())
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from hector.plugin.v1 import (
     ValidateConfigRequest,
 )
 from hector.tool.v1 import ExecuteToolRequest, ToolProviderStub
-from hector_plugin import Config, ConfigRefused, Secret, tool
+from hector_plugin import Config, ConfigRefused, Secret, config, tool
 from hector_plugin.testing import Refused, running
 
 
@@ -120,3 +120,41 @@ async def test_a_schema_does_instead_of_a_class() -> None:
         with pytest.raises(Refused, match="/city: allowed: 'Rome', 'Oslo'"):
             await plugin.configure({"city": "Paris"})
     assert config.value == {"city": "Rome"}
+
+
+async def test_a_few_settings_need_no_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hector_plugin._config.configs", [])  # a plugin has one
+    few = config(suffix="!", times=2, share=0.5, loud=False)
+
+    @tool
+    def said() -> str:
+        """Says what it was told."""
+        return repr(few.value)
+
+    assert few.schema == {
+        "type": "object",
+        "properties": {
+            "suffix": {"type": "string", "default": "!"},
+            "times": {"type": "integer", "default": 2},
+            "share": {"type": "number", "default": 0.5},
+            "loud": {"type": "boolean", "default": False},
+        },
+        "additionalProperties": False,
+    }
+    async with running(said, settings=few, config={"times": 3, "loud": True}) as plugin:
+        result = (await plugin.call("said")).result
+    assert result == "Settings(suffix='!', times=3, share=0.5, loud=True)"
+    assert [one.path for one in few.check('{"times": "3", "other": 1}')] == ["/times", "/other"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "defaults", "message"),
+    [
+        (Settings, {"suffix": ""}, "found both, and suffix=''"),
+        (None, {"keys": []}, r"found keys=\[\]; give it a dataclass"),
+        (None, {"key": Secret}, "found key=<class .*Secret'>; give it a dataclass"),
+    ],
+)
+def test_what_is_more_than_a_few_settings_needs_a_class(settings, defaults, message) -> None:
+    with pytest.raises(TypeError, match=message):
+        config(*([settings] if settings else []), **defaults)

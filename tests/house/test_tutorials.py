@@ -14,7 +14,11 @@ LANGUAGES = ("python", "go", "typescript", "rust", "java")
 TEST = re.compile("test", re.IGNORECASE)
 SOURCES = {".py", ".go", ".ts", ".rs", ".java"}
 COMMENTS = ("#!", "# ", '"""', "//", "/**", "mod tests", "#[cfg(test)]")
-"""Lines of code that a tool may take; neither blank ones nor comments count."""
+ROOMY = {
+    "go": "gofmt gives a field with a tag three lines",
+    "typescript": "its tests import what main.ts serves",
+}
+"""Where neither blank lines nor comments count; elsewhere all of them do."""
 
 
 def test_every_named_file_is_as_it_stands_in_the_page(root: Path, pages: dict[Path, str]) -> None:
@@ -46,5 +50,6 @@ def test_the_tools_are_short_in_every_language(root: Path, language: str) -> Non
     folder = root / "plugins/examples" / language / "tool"
     files = [file for file in folder.rglob("*.*") if file.suffix in SOURCES and not TEST.search(file.stem)]
     lines = [line.strip() for file in files for line in file.read_text().splitlines()]
-    code = [line for line in lines if line and not line.startswith(COMMENTS)]
-    assert 0 < len(code) < LONGEST
+    if language in ROOMY:
+        lines = [line for line in lines if line and not line.startswith(COMMENTS)]
+    assert 0 < len(lines) < LONGEST

@@ -1,24 +1,17 @@
 """Two tools: one that is done at once, and one that takes its time."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Annotated
 
 from hector_plugin import Invocation, ToolFailed, config, serve, tool
 
-
-@dataclass
-class Settings:
-    suffix: str = ""
-
-
-settings = config(Settings)
+settings = config(suffix="")
 
 
 @tool(read_only=True, idempotent=True, blocking=False)
 def upper(text: Annotated[str, "The text."]) -> str:
     """Turns a text into upper case."""
-    return text.upper() + settings.value.suffix
+    return f"{text.upper()}{settings.value.suffix}"
 
 
 @tool(read_only=True, idempotent=True)
