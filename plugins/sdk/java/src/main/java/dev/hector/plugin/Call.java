@@ -5,19 +5,21 @@ import dev.hector.plugin.v1.HostServicesGrpc.HostServicesBlockingStub;
 import dev.hector.tool.v1.StreamToolResponse;
 import dev.hector.tool.v1.ToolContext;
 import dev.hector.tool.v1.ToolProgress;
+import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /** One call of a tool. When the caller leaves, the tool's thread is interrupted. */
 public final class Call {
   private final String id;
   private final ToolContext context;
-  private final Host host;
+  private final Plugin plugin;
   private final Consumer<StreamToolResponse> shown;
 
-  Call(String id, ToolContext context, Host host, Consumer<StreamToolResponse> shown) {
+  Call(String id, ToolContext context, Plugin plugin, Consumer<StreamToolResponse> shown) {
     this.id = id;
     this.context = context;
-    this.host = host;
+    this.plugin = plugin;
     this.shown = shown;
   }
 
@@ -38,7 +40,17 @@ public final class Call {
 
   /** A client of the host's services. */
   public HostServicesBlockingStub host() {
-    return host.client();
+    return plugin.host().client();
+  }
+
+  /** What stands behind the second colon of {@code plugin:NAME:COMPONENT} in the entry that the call is for. */
+  public String component() {
+    return plugin.component();
+  }
+
+  /** A folder that the plugin may write to, and finds again when it is started again. */
+  public Optional<Path> dataDir() {
+    return plugin.dataDir();
   }
 
   /** Says how far the tool is, to whoever watches. {@code total} is zero if it is not known. */

@@ -2,6 +2,8 @@ package dev.hector.plugin;
 
 import io.grpc.Context;
 import io.grpc.Metadata;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -16,6 +18,7 @@ public final class Caller {
       List.of(
           key("hector-call"),
           key("hector-principal"),
+          key("hector-roles"),
           key("hector-app"),
           key("hector-request-id"),
           key("hector-instance"),
@@ -59,6 +62,11 @@ public final class Caller {
     return Optional.ofNullable(deadline).map(left -> Duration.ofNanos(left.timeRemaining(TimeUnit.NANOSECONDS)));
   }
 
+  /** The trace that the call is part of, as W3C writes it; empty if there is none. */
+  String traceparent() {
+    return said("traceparent");
+  }
+
   Metadata handedOn() {
     var copy = new Metadata();
     copy.merge(metadata);
@@ -71,6 +79,18 @@ public final class Caller {
 
   private String said(String name) {
     var said = metadata.get(key(name));
-    return said == null ? "" : said;
+    return said == null ? "" : decoded(said);
+  }
+
+  /** Hosts percent-encode what metadata cannot carry. */
+  private static String decoded(String said) {
+    if (said.indexOf('%') < 0) {
+      return said;
+    }
+    try {
+      return URLDecoder.decode(said.replace("+", "%2B"), StandardCharsets.UTF_8);
+    } catch (IllegalArgumentException notEncoded) {
+      return said;
+    }
   }
 }

@@ -37,7 +37,7 @@ final class HclogLines extends Handler {
   private final PrintStream stderr;
   private final String name;
 
-  private HclogLines(PrintStream stderr, String name) {
+  HclogLines(PrintStream stderr, String name) {
     this.stderr = stderr;
     this.name = name;
   }
@@ -72,6 +72,9 @@ final class HclogLines extends Handler {
       line.addProperty("logger", record.getLoggerName());
     }
     line.addProperty("@timestamp", record.getInstant().toString());
+    var caller = Caller.current();
+    said(line, "request_id", caller.requestId());
+    said(line, "traceparent", caller.traceparent());
     if (record.getThrown() != null) {
       var trace = new StringWriter();
       record.getThrown().printStackTrace(new PrintWriter(trace, true));
@@ -87,8 +90,14 @@ final class HclogLines extends Handler {
   @Override
   public void close() {}
 
+  private static void said(JsonObject line, String name, String text) {
+    if (!text.isEmpty()) {
+      line.addProperty(name, text);
+    }
+  }
+
   private static void add(JsonObject line, String name, Object fact) {
-    if (fact instanceof Number number) {
+    if (fact instanceof Number number && Double.isFinite(number.doubleValue())) { // JSON has no others
       line.addProperty(name, number);
     } else if (fact instanceof Boolean truth) {
       line.addProperty(name, truth);

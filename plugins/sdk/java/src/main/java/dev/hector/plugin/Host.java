@@ -36,8 +36,9 @@ public final class Host {
         .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata));
   }
 
+  /** Goes by what the host said last; nothing said is nothing granted. */
   synchronized void isAt(String where) {
-    if (where.isEmpty() || where.equals(target)) {
+    if (where.equals(target)) {
       return;
     }
     target = where;

@@ -50,7 +50,7 @@ final class Identity extends PluginImplBase {
 
   @Override
   public void configure(ConfigureRequest request, StreamObserver<ConfigureResponse> answer) {
-    var problems = settings.configure(request.getConfigJson(), request.getInstancesList());
+    var problems = settings.configure(request.getConfigJson(), Setup.of(request));
     if (problems.stream().noneMatch(Settings::isError)) {
       host.isAt(request.getHostTarget());
       log.fine("configured");

@@ -15,6 +15,8 @@ record Launch(
   private static final String COOKIE = "HECTOR_PLUGIN";
   private static final String COOKIE_VALUE = "hector_plugin_v1";
   private static final String VERSION = "1";
+  private static final int USUAL_DRAIN_S = 5;
+  private static final int LONGEST_DRAIN_S = 86_400;
 
   /** Why a plugin does not start, and the code that it leaves with. */
   static final class NotStarted extends Exception {
@@ -30,14 +32,14 @@ record Launch(
 
   static Launch told(String[] arguments, Map<String, String> environment) throws NotStarted {
     var token = environment.getOrDefault("HECTOR_PLUGIN_TOKEN", "");
-    var drain = Duration.ofMillis((long) (1000 * Double.parseDouble(environment.getOrDefault("HECTOR_DRAIN_S", "5"))));
+    var drain = drain(environment.getOrDefault("HECTOR_DRAIN_S", ""));
     var host = environment.getOrDefault("HECTOR_HOST_TARGET", "");
     if (arguments.length > 0 && arguments[0].equals("--standalone")) {
       if (arguments.length != 2) {
         throw new NotStarted(
             "--standalone needs an address to listen on, as unix:/tmp/plugin.sock or 127.0.0.1:0", NotStarted.USAGE);
       }
-      return new Launch(arguments[1], token, drain, false, false, host);
+      return new Launch(address(arguments[1]), token, drain, false, false, host);
     }
     if (!COOKIE_VALUE.equals(environment.get(COOKIE))) {
       throw new NotStarted(
@@ -58,5 +60,32 @@ record Launch(
     }
     return new Launch(
         FOLDER + Path.of(folder), token, drain, "1".equals(environment.get("HECTOR_STDIN_WATCH")), true, host);
+  }
+
+  private static Duration drain(String seconds) throws NotStarted {
+    try {
+      double drain = seconds.isEmpty() ? USUAL_DRAIN_S : Double.parseDouble(seconds);
+      if (drain >= 0) {
+        return Duration.ofMillis((long) (1000 * Math.min(drain, LONGEST_DRAIN_S)));
+      }
+    } catch (NumberFormatException none) {
+      // as below
+    }
+    throw new NotStarted(
+        "HECTOR_DRAIN_S is \"" + seconds + "\"; it has to be a number of seconds", NotStarted.USAGE);
+  }
+
+  private static String address(String told) throws NotStarted {
+    if (told.startsWith("unix:") ? told.equals("unix:") : !hasPort(told)) {
+      throw new NotStarted(
+          "\"" + told + "\" is no address to listen on; allowed: unix:/tmp/plugin.sock, or 127.0.0.1:0",
+          NotStarted.USAGE);
+    }
+    return told;
+  }
+
+  private static boolean hasPort(String address) {
+    var port = address.substring(address.lastIndexOf(':') + 1);
+    return address.contains(":") && port.matches("\\d{1,5}") && Integer.parseInt(port) <= 65_535;
   }
 }

@@ -2,10 +2,8 @@ package dev.hector.plugin;
 
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ServerChannel;
-import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioServerSocketChannel;
-import io.grpc.netty.shaded.io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -41,11 +39,10 @@ final class Listening {
   }
 
   NettyServerBuilder server() {
-    var threads = new NioEventLoopGroup(1, new DefaultThreadFactory("hector-io", true));
     return NettyServerBuilder.forAddress(address)
         .channelType(kind)
-        .bossEventLoopGroup(threads)
-        .workerEventLoopGroup(threads);
+        .bossEventLoopGroup(Channels.THREAD)
+        .workerEventLoopGroup(Channels.THREAD);
   }
 
   /** What the host waits for on standard output, given where the server really listens. */
@@ -84,7 +81,8 @@ final class Listening {
 
   private static String tcpTarget(SocketAddress bound) {
     var address = (InetSocketAddress) bound;
-    return address.getAddress().getHostAddress() + ":" + address.getPort();
+    var host = address.getAddress().getHostAddress();
+    return (host.contains(":") ? "[" + host + "]" : host) + ":" + address.getPort();
   }
 
   private static boolean hasUnixSockets() {

@@ -10,11 +10,14 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -73,6 +76,19 @@ public final class Plugin {
     return host;
   }
 
+  /**
+   * Which of the plugin's things the entry means that this thread's call is for, where it says {@code
+   * plugin:NAME:COMPONENT}; else empty.
+   */
+  public String component() {
+    return settings.setup().meantBy(Caller.current()).getComponent();
+  }
+
+  /** A folder that the plugin may write to, and finds again when it is started again; empty before Configure. */
+  public Optional<Path> dataDir() {
+    return settings.setup().folder();
+  }
+
   /** Changes what GetInfo says: vendor, licence, features, max_concurrency, … */
   public Plugin described(Consumer<GetInfoResponse.Builder> change) {
     change.accept(info);
@@ -87,7 +103,7 @@ public final class Plugin {
 
   /** Serves tools. */
   public Plugin tools(Tools tools) {
-    return serves(new ToolService(tools, info.getVersion(), host));
+    return serves(new ToolService(tools, info.getVersion(), this));
   }
 
   /** Serves one of Hector's contracts, as grpc-java makes it, or any service besides. */
@@ -111,7 +127,9 @@ public final class Plugin {
    */
   public void serve(String... arguments) {
     var stdout = new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
-    System.setOut(System.err); // a stray print must not be taken for the handshake
+    var stderr = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+    System.setErr(stderr); // the JVM's own writes question marks where the locale is C, as in a sandbox
+    System.setOut(stderr); // a stray print must not be taken for the handshake
     System.exit(served(arguments, stdout));
   }
 
@@ -128,7 +146,7 @@ public final class Plugin {
     try {
       if (arguments.length == 1 && arguments[0].equals("--rehearse")) {
         HclogLines.begin(info.getName(), "");
-        Running.start(this, "").close();
+        Running.rehearse(this);
         return 0;
       }
       var launch = Launch.told(arguments, System.getenv());
@@ -171,19 +189,23 @@ public final class Plugin {
   /** The rpcs that an author's class has itself; the others answer UNIMPLEMENTED. */
   private static List<String> written(BindableService service) {
     var rpcs = new ArrayList<String>();
-    for (var method : service.bindService().getServiceDescriptor().getMethods()) {
+    var descriptor = service.bindService().getServiceDescriptor();
+    var contract = descriptor.getName().substring(descriptor.getName().lastIndexOf('.') + 1);
+    for (var method : descriptor.getMethods()) {
       var rpc = method.getBareMethodName();
       var name = Character.toLowerCase(rpc.charAt(0)) + rpc.substring(1);
-      if (Arrays.stream(service.getClass().getMethods()).anyMatch(one -> isWritten(one, name))) {
+      if (Arrays.stream(service.getClass().getMethods()).anyMatch(one -> isWritten(one, name, contract))) {
         rpcs.add(rpc);
       }
     }
     return rpcs;
   }
 
-  private static boolean isWritten(java.lang.reflect.Method method, String name) {
-    // What protoc makes stands in …Grpc$…ImplBase, and in an interface beside it.
+  private static boolean isWritten(Method method, String name, String contract) {
+    // What protoc makes stands in XGrpc$XImplBase, and in the interface beside it that this one implements.
     var home = method.getDeclaringClass().getName();
-    return method.getName().equals(name) && !home.contains("Grpc$") && method.getParameterCount() == 2;
+    boolean made =
+        home.endsWith(contract + "Grpc$" + contract + "ImplBase") || home.endsWith(contract + "Grpc$AsyncService");
+    return method.getName().equals(name) && method.getParameterCount() == 2 && !made;
   }
 }

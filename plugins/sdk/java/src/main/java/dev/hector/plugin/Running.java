@@ -1,6 +1,7 @@
 package dev.hector.plugin;
 
 import dev.hector.plugin.v1.ConfigureRequest;
+import dev.hector.plugin.v1.Diagnostic;
 import dev.hector.plugin.v1.PluginGrpc;
 import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
@@ -9,7 +10,9 @@ import io.grpc.Metadata;
 import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Runs a plugin inside its author's unit tests: the same door, the same checks, no process.
@@ -22,6 +25,8 @@ import java.util.UUID;
  * }</pre>
  */
 public final class Running implements AutoCloseable {
+  private static final int CONFIGURE_S = 60;
+
   private final String token = UUID.randomUUID().toString();
   private final Ending end = new Ending(Duration.ofSeconds(5));
   private final ManagedChannel channel;
@@ -34,16 +39,26 @@ public final class Running implements AutoCloseable {
     serving.start();
   }
 
-  /** Starts a plugin and configures it. */
+  /** Starts a plugin and configures it; warnings do not stop it. */
   public static Running start(Plugin plugin, String configJson) throws IOException {
     var running = new Running(plugin);
-    var configure = ConfigureRequest.newBuilder().setConfigJson(configJson).build();
-    var problems = PluginGrpc.newBlockingStub(running.channel()).configure(configure).getDiagnosticsList();
-    if (problems.isEmpty()) {
+    try {
+      var problems = running.configured(configJson).stream().filter(Settings::isError).toList();
+      if (!problems.isEmpty()) {
+        throw new IllegalArgumentException(problems.get(0).getPath() + ": " + problems.get(0).getSummary());
+      }
       return running;
+    } catch (RuntimeException failed) {
+      running.close();
+      throw failed;
     }
-    running.close();
-    throw new IllegalArgumentException(problems.get(0).getPath() + ": " + problems.get(0).getSummary());
+  }
+
+  /** Starts a plugin, calls it, and ends it; that it wants to be configured otherwise does not matter. */
+  static void rehearse(Plugin plugin) throws IOException {
+    try (var running = new Running(plugin)) {
+      running.configured("");
+    }
   }
 
   /** A channel that shows the token, for any of the contracts' stubs. */
@@ -68,6 +83,11 @@ public final class Running implements AutoCloseable {
       Thread.currentThread().interrupt();
     }
     channel.shutdownNow();
+  }
+
+  private List<Diagnostic> configured(String json) {
+    var stub = PluginGrpc.newBlockingStub(channel()).withDeadlineAfter(CONFIGURE_S, TimeUnit.SECONDS);
+    return stub.configure(ConfigureRequest.newBuilder().setConfigJson(json).build()).getDiagnosticsList();
   }
 
   private static void finish(Served served) {

@@ -1,7 +1,7 @@
 package dev.hector.plugin;
 
+import com.google.gson.JsonObject;
 import dev.hector.plugin.v1.Diagnostic;
-import dev.hector.plugin.v1.Instance;
 import io.grpc.Status.Code;
 import java.util.List;
 import java.util.function.Function;
@@ -12,12 +12,12 @@ public final class Settings<C extends Record> {
   private final Function<C, List<Diagnostic>> check;
   private volatile Current<C> current;
 
-  private record Current<C>(C value, List<Instance> instances) {}
+  private record Current<C>(C value, Setup setup) {}
 
   Settings(Class<C> kind, Function<C, List<Diagnostic>> check) {
     this.kind = kind;
     this.check = check;
-    current = new Current<>(withoutConfiguration(), List.of());
+    current = new Current<>(withoutConfiguration(), Setup.NONE);
   }
 
   /** The configuration in force. Before it is known, the record's fallbacks if it has them all. */
@@ -32,13 +32,16 @@ public final class Settings<C extends Record> {
 
   /** The own settings of the entry of the configuration that a call is for, such as "tools.shout". */
   public <I extends Record> I instance(Caller caller, Class<I> shape) {
-    var named = current.instances().stream().filter(one -> one.getName().equals(caller.instance())).findFirst();
     try {
-      return Shape.read(shape, Shape.object(named.map(Instance::getConfigJson).orElse("")));
+      return Shape.read(shape, Shape.object(setup().meantBy(caller).getConfigJson()));
     } catch (Shape.Misfit misfit) {
       var sentence = caller.instance() + misfit.path + ": " + misfit.getMessage();
       throw Refused.with(Code.FAILED_PRECONDITION, "PLUGIN_MISCONFIGURED", sentence);
     }
+  }
+
+  Setup setup() {
+    return current.setup();
   }
 
   String schemaJson() {
@@ -51,12 +54,12 @@ public final class Settings<C extends Record> {
   }
 
   /** Puts a configuration in force, unless one of its problems is an error. */
-  List<Diagnostic> configure(String json, List<Instance> instances) {
-    return take(json, instances);
+  List<Diagnostic> configure(String json, Setup setup) {
+    return take(json, setup);
   }
 
-  private List<Diagnostic> take(String json, List<Instance> instances) {
-    com.google.gson.JsonObject given;
+  private List<Diagnostic> take(String json, Setup setup) {
+    JsonObject given;
     try {
       given = Shape.object(json);
     } catch (Shape.Misfit misfit) {
@@ -65,8 +68,8 @@ public final class Settings<C extends Record> {
     try {
       var value = Shape.read(kind, given);
       var problems = check.apply(value);
-      if (instances != null && problems.stream().noneMatch(Settings::isError)) {
-        current = new Current<>(value, instances);
+      if (setup != null && problems.stream().noneMatch(Settings::isError)) {
+        current = new Current<>(value, setup);
       }
       return problems;
     } catch (Shape.Misfit misfit) {
@@ -76,7 +79,7 @@ public final class Settings<C extends Record> {
 
   private C withoutConfiguration() {
     try {
-      return Shape.read(kind, new com.google.gson.JsonObject());
+      return Shape.read(kind, new JsonObject());
     } catch (Shape.Misfit needsMore) {
       return null;
     }

@@ -19,6 +19,7 @@ import java.lang.reflect.Type;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -79,6 +80,9 @@ final class Shape {
         property.add("default", fallback);
       } else if (part.getType() != Optional.class) {
         required.add(part.getName());
+      }
+      if (part.isAnnotationPresent(Secret.class)) {
+        property.addProperty("writeOnly", true);
       }
       properties.add(part.getName(), property);
     }
@@ -188,7 +192,7 @@ final class Shape {
       for (var entry : object.entrySet()) {
         map.put(entry.getKey(), value(last, entry.getValue(), path + pointer(entry.getKey())));
       }
-      return map;
+      return Collections.unmodifiableMap(map);
     }
     throw new Misfit(path, "it has to be of type " + (type.getRawType() == List.class ? "array" : "object"));
   }
@@ -215,8 +219,9 @@ final class Shape {
       if (kind == long.class || kind == Long.class) {
         return number.longValueExact();
       }
-      return kind == double.class || kind == Double.class ? (Object) number.doubleValue() : null;
-    } catch (ArithmeticException notWhole) {
+      boolean fits = (kind == double.class || kind == Double.class) && Double.isFinite(number.doubleValue());
+      return fits ? (Object) number.doubleValue() : null;
+    } catch (ArithmeticException | NumberFormatException notWholeOrBeyondAllMeasure) {
       return null;
     }
   }

@@ -21,12 +21,12 @@ import java.util.function.Consumer;
 final class ToolService extends ToolProviderImplBase {
   private final Tools tools;
   private final String revision;
-  private final Host host;
+  private final Plugin plugin;
 
-  ToolService(Tools tools, String revision, Host host) {
+  ToolService(Tools tools, String revision, Plugin plugin) {
     this.tools = tools;
     this.revision = revision;
-    this.host = host;
+    this.plugin = plugin;
   }
 
   @Override
@@ -87,7 +87,7 @@ final class ToolService extends ToolProviderImplBase {
 
   private ExecuteToolResponse result(
       String name, String json, boolean dryRun, String id, ToolContext context, Consumer<StreamToolResponse> shown) {
-    return result(known(name), name, json, dryRun, new Call(id, context, host, shown));
+    return result(known(name), name, json, dryRun, new Call(id, context, plugin, shown));
   }
 
   private <A extends Record> ExecuteToolResponse result(

@@ -13,7 +13,7 @@ public final class Tools {
   final NavigableMap<String, Known<?>> known = new TreeMap<>();
   private Known<?> newest;
 
-  /** What a tool does: gives back a text, any JSON, or the whole response. */
+  /** What a tool does: gives back a text, any JSON, the whole response, or null for nothing. */
   @FunctionalInterface
   public interface Run<A> {
     Object of(A arguments, Call call) throws Exception;
@@ -35,7 +35,8 @@ public final class Tools {
       if (outcome instanceof ExecuteToolResponse whole) {
         return whole;
       }
-      var response = ExecuteToolResponse.newBuilder().setSuccess(true).setResult(String.valueOf(outcome));
+      var text = outcome == null ? "" : outcome.toString();
+      var response = ExecuteToolResponse.newBuilder().setSuccess(true).setResult(text);
       return outcome instanceof JsonElement json
           ? response.setStructuredJson(json.toString()).build()
           : response.build();
@@ -46,7 +47,9 @@ public final class Tools {
   public <A extends Record> Tools tool(String name, String about, Class<A> arguments, Run<A> run) {
     var added = new Known<>(arguments, run);
     added.tool.setName(name).setDescription(about).setParametersJson(Shape.schema(arguments).toString());
-    known.put(name, added);
+    if (known.putIfAbsent(name, added) != null) {
+      throw new IllegalArgumentException("there are two tools \"" + name + "\"");
+    }
     newest = added;
     return this;
   }

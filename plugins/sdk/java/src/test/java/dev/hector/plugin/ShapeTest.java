@@ -23,6 +23,7 @@ class ShapeTest {
       @About("How often.") @Fallback("1") int times,
       @Fallback("SOFT") Loudness loudness,
       Optional<Place> place,
+      @Secret @Fallback("") String key,
       @Fallback("[]") List<String> words,
       @Fallback("{}") Map<String, Double> weights) {}
 
@@ -32,7 +33,7 @@ class ShapeTest {
 
   @Test
   void whatIsNotSaidHasItsFallback() throws Shape.Misfit {
-    assertEquals(new Sample(1, Loudness.SOFT, Optional.empty(), List.of(), Map.of()), read(""));
+    assertEquals(new Sample(1, Loudness.SOFT, Optional.empty(), "", List.of(), Map.of()), read(""));
   }
 
   @Test
@@ -40,7 +41,7 @@ class ShapeTest {
     var read =
         read("{\"times\": 3, \"loudness\": \"LOUD\", \"place\": {\"city\": \"Troy\"}, \"words\": [\"a\"], \"weights\": {\"b\": 2}}");
     var expected =
-        new Sample(3, Loudness.LOUD, Optional.of(new Place("Troy")), List.of("a"), Map.of("b", 2.0));
+        new Sample(3, Loudness.LOUD, Optional.of(new Place("Troy")), "", List.of("a"), Map.of("b", 2.0));
     assertEquals(expected, read);
   }
 
@@ -53,6 +54,8 @@ class ShapeTest {
         "{\"times\": true}            | /times",
         "{\"times\": 1.5}             | /times",
         "{\"times\": null}            | /times",
+        "{\"times\": 1e10001}         | /times",
+        "{\"weights\": {\"b\": 1e400}} | /weights/b",
         "{\"loudness\": \"soft\"}     | /loudness",
         "{\"place\": {}}              | /place/city",
         "{\"words\": [\"a\", 2]}      | /words/1",
@@ -76,6 +79,7 @@ class ShapeTest {
           "times": {"type": "integer", "description": "How often.", "default": 1},
           "loudness": {"enum": ["SOFT", "LOUD"], "default": "SOFT"},
           "place": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": false},
+          "key": {"type": "string", "default": "", "writeOnly": true},
           "words": {"type": "array", "items": {"type": "string"}, "default": []},
           "weights": {"type": "object", "additionalProperties": {"type": "number"}, "default": {}}
         }, "additionalProperties": false}
