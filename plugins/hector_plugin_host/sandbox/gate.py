@@ -97,7 +97,6 @@ class Gate:
             except Unreachable:
                 answer = _SOCKS_UNREACHABLE
         writer.write(bytes([_SOCKS, answer, 0, _SOCKS_IPV4, 0, 0, 0, 0, 0, 0]))
-        await writer.drain()
         return beyond
 
 

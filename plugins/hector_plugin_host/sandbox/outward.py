@@ -66,8 +66,10 @@ async def splice(
     except* OSError:
         pass  # one side is gone, and so will be the other
     finally:
-        for _, writer in (one, other):
-            await hang_up(writer)
+        one[1].close()
+        other[1].close()  # both at once: waiting for the first may be broken off
+        await hang_up(one[1])
+        await hang_up(other[1])
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -214,3 +215,27 @@ def resolved(monkeypatch: pytest.MonkeyPatch, name: str, address: str) -> None:
         return await really(address if host == name else host, *arguments, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(loop, "getaddrinfo", resolve)
+
+
+async def pair() -> tuple[Streams, Streams]:
+    """Return the two ends of a connection."""
+    ends = socket.socketpair()
+    one, other = [await asyncio.open_connection(sock=end) for end in ends]
+    return one, other
+
+
+async def test_both_sides_are_closed_when_nobody_waits_until_the_first_is() -> None:
+    async with asyncio.timeout(10):
+        one, its_peer = await pair()
+        other, the_others_peer = await pair()
+        one[1].write(b"x" * 10_000_000)  # its peer reads nothing, so that closing takes time
+        carrying = asyncio.create_task(outward.splice(one, other))
+        await asyncio.sleep(0)
+        carrying.cancel()
+        while not one[1].is_closing():
+            await asyncio.sleep(0)
+        carrying.cancel()
+        await asyncio.wait([carrying])
+        assert other[1].is_closing()
+        for _, writer in (one, its_peer, the_others_peer):
+            writer.transport.abort()
