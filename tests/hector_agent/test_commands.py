@@ -94,7 +94,10 @@ async def is_held(stub, run: str) -> bool:
 
 
 async def test_cancelling_is_recorded_with_who_asked_and_twice_is_once(mesh_under_test, tmp_path):
+    begun = asyncio.Event()
+
     async def endless(request):
+        begun.set()
         yield StreamTextResponse(text="on and on ")
         await asyncio.Event().wait()
 
@@ -103,6 +106,7 @@ async def test_cancelling_is_recorded_with_who_asked_and_twice_is_once(mesh_unde
         with as_ada():
             agent = a2a.A2AServiceStub(mesh_under_test.mesh)
             task = (await agent.SendMessage(ask("hi", configuration=NOW))).task
+            await begun.wait()  # "hello" is for the other one
             other = (await agent.SendMessage(ask("hi"))).task
             assert await refused(stub.CancelRun(CancelRunRequest(run=other.id))) == "RUN_OVER"
         with scope(Call(principal=Principal("eve"))):
