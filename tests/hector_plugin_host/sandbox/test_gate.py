@@ -224,18 +224,23 @@ async def pair() -> tuple[Streams, Streams]:
     return one, other
 
 
-async def test_both_sides_are_closed_when_nobody_waits_until_the_first_is() -> None:
+async def test_both_sides_are_closed_when_nobody_waits_until_the_first_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits = asyncio.Event()
+
+    async def never(_: asyncio.StreamWriter) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(outward, "hang_up", never)
     async with asyncio.timeout(10):
-        one, its_peer = await pair()
-        other, the_others_peer = await pair()
-        one[1].write(b"x" * 10_000_000)  # its peer reads nothing, so that closing takes time
+        (one, its_peer), (other, the_others_peer) = await pair(), await pair()
         carrying = asyncio.create_task(outward.splice(one, other))
-        await asyncio.sleep(0)
-        carrying.cancel()
-        while not one[1].is_closing():
-            await asyncio.sleep(0)
+        its_peer[1].close()
+        the_others_peer[1].close()
+        await waits.wait()
         carrying.cancel()
         await asyncio.wait([carrying])
+        assert one[1].is_closing()
         assert other[1].is_closing()
-        for _, writer in (one, its_peer, the_others_peer):
-            writer.transport.abort()
