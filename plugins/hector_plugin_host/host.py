@@ -58,7 +58,7 @@ class PluginHost:
         """
         self._premises = premises
         start = partial(launched, premises=premises) if launch is None else launch
-        self._means = Means(start, clock or RunningClock(), draw, host_version, mesh, premises.state_dir)
+        self._means = Means(start, clock or RunningClock(), draw, host_version, mesh, premises.values)
         self._supervisors = {plan.name: Supervisor(plan, self._means) for plan in plans}
         self._channels = {name: one.channel for name, one in self._supervisors.items()}
         self._leaving: set[asyncio.Task[None]] = set()

@@ -1,11 +1,16 @@
 """What is the same for all plugins of one host."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .plan import PluginPlan
 from .start_failed import AddressRefused
+
+if TYPE_CHECKING:
+    from hector_store import PluginValues
 
 ATTACH = "HECTOR_PLUGIN_ATTACH"
 """Names plugins that somebody has started already, under a debugger say: "name=unix:/tmp/x.sock,other=…"."""
@@ -18,6 +23,8 @@ class Premises:
     state_dir: Path | None = None
     """Where notes of running plugins are kept; None: nowhere, and what outlives this host and its guard
     stays."""
+    values: "Callable[[], AbstractAsyncContextManager[PluginValues]] | None" = None
+    """Opens where plugins keep what they put by; None: in memory, gone with the host."""
     log_level: str = "info"
     telemetry: Mapping[str, str] = field(default_factory=dict)
     """OTEL_* variables for plugins; none with a secret in it."""

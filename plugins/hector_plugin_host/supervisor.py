@@ -5,7 +5,6 @@ import logging
 from asyncio import Task, get_running_loop
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grpc.aio import AioRpcError
@@ -33,6 +32,7 @@ from .way import Way
 
 if TYPE_CHECKING:
     from .serving import Door
+    from .serving.state import Values
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ class Means:
     host_version: str = ""
     mesh: Mesh | None = None
     """Where plugins reach what they are granted; None: nowhere."""
-    state_dir: Path | None = None
-    """Where is kept what they keep."""
+    values: "Values | None" = None
+    """Where they keep things; None: in memory only."""
 
 
 class Supervisor:
@@ -352,7 +352,7 @@ class Supervisor:
             from .serving import Door  # most plugins are granted nothing
 
             means = self._means
-            self._door = Door(lambda: self.plan, means.mesh, means.state_dir, self.visits, self._tokens)
+            self._door = Door(lambda: self.plan, means.mesh, means.values, self.visits, self._tokens)
         await self._door.open_for(plan)
 
     def _tokens(self) -> list[str]:

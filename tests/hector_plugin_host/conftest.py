@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from support.fake_clock import FakeClock
 from support.fake_plugins import FakeLauncher
+from support.made_tables import made_tables
 
 from hector_plugin_host import guard
 from hector_plugin_host.host import PluginHost
 from hector_plugin_host.plan import Limits, PluginPlan
 from hector_plugin_host.premises import Premises
+
+__all__ = ["made_tables"]
 
 Write = Callable[..., PluginPlan]
 HostOf = Callable[..., PluginHost]

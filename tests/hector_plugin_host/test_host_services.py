@@ -13,7 +13,6 @@ import pytest
 from google.protobuf.message import Message as AnyMessage
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Channel
-from support.fake_clock import FakeClock
 from support.fake_plugins import TOKEN, FakeLauncher, until
 from support.mesh import MeshUnderTest
 
@@ -59,8 +58,6 @@ from hector_plugin_host.host import PluginHost
 from hector_plugin_host.premises import Premises
 from hector_plugin_host.serving import Door
 from hector_plugin_host.serving import door as doors
-from hector_plugin_host.serving.refusals import KeyNotUsable, StateFull
-from hector_plugin_host.serving.state import PluginState
 from hector_plugin_host.visits import Visits
 
 ALL = Grants(llms=("fast",), tools=("shout",), embedders=("small",), state_bytes=1000, log=True)
@@ -381,40 +378,3 @@ async def test_a_flood_of_lines_is_cut_and_counted(
             await plugin.stub.WriteLog(WriteLogRequest(records=records), metadata=plugin.whose)
     assert len([one for one in caplog.records if one.getMessage() == "again"]) < 1200
     assert "plugin wrote more than is kept" in caplog.messages
-
-
-async def test_what_is_kept_outlasts_the_host(tmp_path: Path) -> None:
-    file = tmp_path / "state" / "up.db"
-    first = PluginState("up", file, 1000)
-    await first.put("shop", "a", b"1")
-    await first.close()
-    second = PluginState("up", file, 1000)
-    assert await second.get("shop", "a") == b"1"
-    await second.close()
-
-
-async def test_what_is_kept_for_a_while_is_forgotten_and_makes_room(clock: FakeClock) -> None:
-    state = PluginState("up", None, 1000, clock.now)
-    await state.put("", "a", b"x" * 800, ttl_s=60)
-    with pytest.raises(StateFull):
-        await state.put("", "b", b"x" * 800)
-    await clock.advance(61)
-    await state.put("", "b", b"x" * 800)
-    assert await state.get("", "a") is None
-    await state.close()
-
-
-async def test_a_key_has_a_size() -> None:
-    state = PluginState("up", None, 1000)
-    for key in ("", "k" * 257, "ü" * 129):
-        with pytest.raises(KeyNotUsable):
-            await state.put("", key, b"")
-    await state.close()
-
-
-async def test_a_prefix_is_taken_as_it_is() -> None:
-    state = PluginState("up", None, 10_000)
-    for key in ("a%b", "a%c", "axb"):
-        await state.put("", key, b"")
-    assert await state.keys("", "a%", 0, "") == (["a%b", "a%c"], "")
-    await state.close()

@@ -23,6 +23,7 @@ from hector_runtime.inside import MeshAsker, in_process
 from hector_runtime.plugins.hosting import Plugins
 from hector_runtime.plugins.trust import sha256_of
 from hector_runtime.process import Process, running
+from hector_store import PluginValues, opened
 
 EXAMPLES = Path(__file__).parents[2] / "plugins" / "examples" / "python"
 UPPER = """
@@ -81,6 +82,20 @@ class Shapes(DocumentParserServicer):
 
 
 serve(Shapes())
+"""
+COUNT = """
+from hector_plugin import host, serve, tool
+
+
+@tool
+async def count(text: str) -> str:
+    "Count how often a text was said, wherever"
+    times = int(await host.get(text) or b"0") + 1
+    await host.put(text, str(times).encode())
+    return f"{times}"
+
+
+serve()
 """
 TOOLS = """
 plugins:
@@ -206,6 +221,19 @@ async def test_without_a_tools_name_all_tools_of_a_plugin_are_there(folder: Path
         assert [tool.name for tool in listed] == ["upper", "whisper"]
         answer = await tools.ExecuteTool(ExecuteToolRequest(tool="whisper", parameters_json='{"text": "HI"}'))
         assert answer.result == "hi"
+
+
+async def test_what_a_plugin_keeps_is_in_the_servers_database_for_all_its_processes(folder: Path) -> None:
+    (folder / "count.py").write_text(COUNT)
+    text = TOOLS.replace("up: {path: ./upper.py}", "up: {path: ./count.py, grants: {state: 1MiB}}")
+    text = text.replace("tool_name: upper", "tool_name: count").replace(
+        "database: inmemory", "database: sqlite://kept.db"
+    )
+    said = ExecuteToolRequest(tool="shout", parameters_json='{"text": "hello"}')
+    async with tools_of(folder, text) as (_, here), tools_of(folder, text) as (_, there):
+        assert [(await one.ExecuteTool(said)).result for one in (here, there, here)] == ["1", "2", "3"]
+    async with opened(f"sqlite://{folder}/kept.db") as database:
+        assert await PluginValues(database).get("up", "default", "hello") == b"3"
 
 
 async def test_a_plugin_that_does_not_start_delays_nobody_and_says_why(folder: Path) -> None:

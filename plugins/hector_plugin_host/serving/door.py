@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from hector.plugin.v1 import add_HostServicesServicer_to_server
 from hector_mesh import Mesh, wire_server
@@ -12,7 +11,7 @@ from hector_plugin_host.scratch import scratch_folder
 from hector_plugin_host.visits import Visits
 
 from .servicer import HostServicer, Tokens
-from .state import PluginState
+from .state import PluginState, Values
 
 SOCKET = "host.sock"
 
@@ -24,7 +23,7 @@ class Door:
         self,
         plan: Callable[[], PluginPlan],
         mesh: Mesh | None,
-        state_dir: Path | None,
+        values: Values | None,
         visits: Visits,
         tokens: Tokens,
     ) -> None:
@@ -33,11 +32,11 @@ class Door:
         Args:
             plan: Returns the present plan.
             mesh: Where models, tools and embedders are; None: none are.
-            state_dir: Where files are kept; None: nowhere.
+            values: Where it keeps things; None: in memory only.
             visits: The calls that the plugin is at work on.
             tokens: Returns what its processes show.
         """
-        self._plan, self._mesh, self._state_dir = plan, mesh, state_dir
+        self._plan, self._mesh, self._values = plan, mesh, values
         self._visits, self._tokens = visits, tokens
         self._open = AsyncExitStack()
         self._turn, self._is_closed = asyncio.Lock(), False
@@ -64,8 +63,7 @@ class Door:
         if self._state is not None:
             self._state.limit_bytes = plan.grants.state_bytes
             return
-        file = self._state_dir / "state" / f"{plan.name}.db" if self._state_dir is not None else None
-        state = PluginState(plan.name, file, plan.grants.state_bytes)
+        state = PluginState(plan.name, self._values, plan.grants.state_bytes)
         async with AsyncExitStack() as opening:  # all of it, or nothing
             opening.push_async_callback(state.close)
             folder = opening.enter_context(scratch_folder())

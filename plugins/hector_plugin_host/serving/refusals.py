@@ -73,6 +73,20 @@ class StateFull(HostRefused):
         )
 
 
+class StateAway(HostRefused):
+    """Where plugins keep things does not answer, or not in time."""
+
+    code, reason = StatusCode.UNAVAILABLE, "PLUGIN_STATE_AWAY"
+    retry_after_s = 1.0
+
+    def __init__(self, plugin: str) -> None:
+        super().__init__(
+            f"what plugin {plugin!r} keeps is out of reach for the moment: try again; what was to be kept or "
+            "removed may still be",
+            plugin=plugin,
+        )
+
+
 class KeyNotUsable(HostRefused):
     """A key has between one and 256 bytes."""
 

@@ -1,67 +1,62 @@
-"""What plugins keep with their host: a small table in a file of its own, that no plugin can reach.
-
-One file per plugin, so that one that writes much keeps no other waiting; several processes of one machine may
-share it. Values are kept apart by app.
-"""
+"""What a plugin keeps with its host: in the server's database, as far as that answers in time."""
 
 import asyncio
-import sqlite3
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import TypeVar
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
 
-from .refusals import KeyNotUsable, StateFull
+from grpc import StatusCode
+
+from hector_mesh import HectorError
+
+from .held_open import HeldOpen
+from .refusals import KeyNotUsable, StateAway, StateFull
+
+if TYPE_CHECKING:
+    from hector_store import PluginValues
+
+log = logging.getLogger(__name__)
 
 LONGEST_KEY = 256
 MOST_KEYS = 1_000
 """Of one page."""
 USUAL_KEYS = 100
-ENTRY_BYTES = 64
-"""What a value costs beside its key and itself, so that empty ones are not free."""
+ANSWER_S = 5.0
+"""How long a plugin waits for the database: a server that was lost is waited for by others for longer."""
+MOST_AT_ONCE = 32
+"""What one plugin may have under way: runs are written to the same database."""
 
 T = TypeVar("T")
-
-_TABLE = """
-create table if not exists kept (
-    app text not null, key text not null, value blob not null, until real, primary key (app, key)
-) without rowid
-"""
-_SIZE = f"select coalesce(sum(length(cast(key as blob)) + length(value) + {ENTRY_BYTES}), 0) from kept"
+Values = Callable[[], AbstractAsyncContextManager["PluginValues"]]
+"""Opens where plugins keep things; whoever opens it while it is open shares it."""
 
 
 class PluginState:
     """One plugin's."""
 
-    def __init__(
-        self, plugin: str, file: Path | None, limit_bytes: int, now: Callable[[], float] = time.time
-    ) -> None:
-        """Prepare; the file is made when something is kept.
+    def __init__(self, plugin: str, values: Values | None, limit_bytes: int) -> None:
+        """Prepare; the database is opened when something is asked for.
 
         Args:
-            plugin: Its name, for errors.
-            file: Where; None: in memory only.
+            plugin: Its name.
+            values: Where; None: in memory only.
             limit_bytes: How much all values together may take.
-            now: Tells the time, in seconds since 1970.
         """
-        self._plugin, self._file, self.limit_bytes, self._now = plugin, file, limit_bytes, now
-        self._database: sqlite3.Connection | None = None
-        self._turn = asyncio.Lock()
+        self._plugin, self.limit_bytes = plugin, limit_bytes
+        self._values = HeldOpen(values or in_memory)
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
+        self._under_way = set[asyncio.Task[object]]()
 
     async def get(self, app: str, key: str) -> bytes | None:
         """Return what is kept under a key; None: nothing is.
 
         Raises:
             KeyNotUsable: It is no key.
+            StateAway: Nobody answers in time.
         """
         _check(key)
-
-        def read(database: sqlite3.Connection) -> bytes | None:
-            row = database.execute("select value from kept where app = ? and key = ?", (app, key)).fetchone()
-            return bytes(row[0]) if row else None
-
-        return await self._do(read)
+        return await self._do(lambda values: values.get(self._plugin, app, key))
 
     async def put(self, app: str, key: str, value: bytes, ttl_s: int = 0) -> None:
         """Keep a value.
@@ -75,33 +70,26 @@ class PluginState:
         Raises:
             KeyNotUsable: It is no key.
             StateFull: There is no room for it; what was there before is still there.
+            StateAway: Nobody answers in time. It may be kept later all the same.
         """
         _check(key)
-        until = self._now() + ttl_s if ttl_s else None
+        limit_bytes = self.limit_bytes
 
-        def write(database: sqlite3.Connection) -> None:
-            database.execute(
-                "insert into kept values (?, ?, ?, ?) on conflict (app, key) "
-                "do update set value = excluded.value, until = excluded.until",
-                (app, key, value, until),
-            )
-            if database.execute(_SIZE).fetchone()[0] > self.limit_bytes:
-                raise StateFull(self._plugin, self.limit_bytes)
+        def keep(values: "PluginValues") -> Awaitable[bool]:
+            return values.put(self._plugin, app, key, value, limit_bytes=limit_bytes, ttl_s=ttl_s)
 
-        await self._do(write)
+        if not await self._do(keep):
+            raise StateFull(self._plugin, limit_bytes)
 
     async def remove(self, app: str, key: str) -> None:
         """Forget a value, if there is one.
 
         Raises:
             KeyNotUsable: It is no key.
+            StateAway: Nobody answers in time. It may be forgotten later all the same.
         """
         _check(key)
-
-        def write(database: sqlite3.Connection) -> None:
-            database.execute("delete from kept where app = ? and key = ?", (app, key))
-
-        await self._do(write)
+        await self._do(lambda values: values.remove(self._plugin, app, key))
 
     async def keys(self, app: str, prefix: str, size: int, after: str) -> tuple[list[str], str]:
         """Return a page of keys in order, and what to ask the next one with; empty after the last.
@@ -111,58 +99,62 @@ class PluginState:
             prefix: Only those that begin so.
             size: How many at most; 0: a hundred.
             after: What the page before said.
+
+        Raises:
+            StateAway: Nobody answers in time.
         """
         most = min(size or USUAL_KEYS, MOST_KEYS)
-
-        def read(database: sqlite3.Connection) -> list[str]:
-            rows = database.execute(
-                "select key from kept where app = ? and key > ? and substr(key, 1, ?) = ? "
-                "order by key limit ?",
-                (app, after, len(prefix), prefix, most + 1),
-            )
-            return [row[0] for row in rows]
-
-        found = await self._do(read)
-        return found[:most], found[most - 1] if len(found) > most else ""
+        found = await self._do(
+            lambda values: values.keys(self._plugin, app, prefix=prefix, after=after, most=most + 1)
+        )
+        return list(found[:most]), found[most - 1] if len(found) > most else ""
 
     async def close(self) -> None:
-        """Let go of the file."""
-        async with self._turn:
-            database, self._database = self._database, None
-            if database is not None:
-                await asyncio.to_thread(database.close)
+        """Let go of the database, once what is under way has an outcome."""
+        for task in self._under_way:
+            task.cancel()
+        await self._values.close()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
 
-    async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        async with self._turn:
-            return await asyncio.to_thread(self._in_transaction, work)
-
-    def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        database = self._opened()
-        with _transaction(database):
-            database.execute("delete from kept where until <= ?", (self._now(),))
-            return work(database)
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._database is None:
-            if self._file is not None:
-                self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place = self._file if self._file is not None else ":memory:"
-            database = sqlite3.connect(place, timeout=10, isolation_level=None, check_same_thread=False)
-            database.execute(_TABLE)
-            self._database = database
-        return self._database
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    with closing(database.cursor()) as cursor:
-        cursor.execute("begin immediate")
+    async def _do(self, work: Callable[["PluginValues"], Awaitable[T]]) -> T:
+        task = asyncio.get_running_loop().create_task(self._at_work(work))
+        self._under_way.add(task)
+        task.add_done_callback(self._over)
         try:
-            yield
-        except BaseException:
-            cursor.execute("rollback")
-            raise
-        cursor.execute("commit")
+            await asyncio.wait((task,), timeout=ANSWER_S)
+        finally:  # a read leaves at once; a write ends with its outcome, whoever hears of it
+            task.cancel()
+        if not task.done():
+            raise self._away("no answer in time")
+        try:
+            return task.result()
+        except HectorError as error:
+            if error.code is StatusCode.INVALID_ARGUMENT:
+                raise
+            raise self._away(error.reason) from error  # the message is for those who run the database
+
+    async def _at_work(self, work: Callable[["PluginValues"], Awaitable[T]]) -> T:
+        async with self._room:
+            return await work(await self._values.get())
+
+    def _over(self, task: asyncio.Task[object]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: whoever asked may have left
+
+    def _away(self, why: str) -> StateAway:
+        log.warning("what a plugin keeps was out of reach", extra={"plugin": self._plugin, "why": why})
+        return StateAway(self._plugin)
+
+
+@asynccontextmanager
+async def in_memory() -> AsyncIterator["PluginValues"]:
+    """Keep things until the last one in this process lets go."""
+    from hector_store import PluginValues, opened
+
+    async with opened("inmemory") as database:
+        yield PluginValues(database)
 
 
 def _check(key: str) -> None:

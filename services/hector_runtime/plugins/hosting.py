@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hector_plugin_host.plan import PluginPlan
     from hector_plugin_host.premises import Premises
     from hector_runtime.config import Config
+    from hector_store import PluginValues
 
 
 log = logging.getLogger(__name__)
@@ -166,10 +168,23 @@ def premises(config: "Config", environ: Mapping[str, str] = os.environ) -> "Prem
 
     return Premises(
         state_dir=config.plugins.folder.absolute(),
+        values=partial(plugin_values, config.storage.database),
         log_level=config.logger.level,
         telemetry={name: value for name, value in environ.items() if name in TELEMETRY},
         attach=attachments(environ.get(ATTACH, "")),
     )
+
+
+@asynccontextmanager
+async def plugin_values(url: str) -> "AsyncIterator[PluginValues]":
+    """Open where plugins keep things: the database of everything else.
+
+    A process may have no other use for it, so what reads and writes it is imported here, and not on the loop.
+    """
+    store = await asyncio.to_thread(import_module, "hector_store.plugin_values")
+    opening = await asyncio.to_thread(import_module, "hector_store.opening")
+    async with opening.opened(url) as database:
+        yield store.PluginValues(database)
 
 
 TELEMETRY = frozenset(
