@@ -5,9 +5,7 @@ This is hashicorp/go-plugin's handshake, version 1, so that Go plugins need noth
 
 import math
 import os
-import secrets
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,15 +78,21 @@ class Launch:
             offered = ", ".join(versions)
             sentence = f"this plugin speaks version {APP_VERSION} of the protocol; the host offers {offered}"
             raise NotStartedByHector(sentence, EXIT_PROTOCOL_MISMATCH)
-        folder = environment.get("PLUGIN_UNIX_SOCKET_DIR") or tempfile.gettempdir()
+        folder = environment.get("PLUGIN_UNIX_SOCKET_DIR") or _shared_folder()
         return cls(
-            f"unix:{Path(folder, f'plugin-{secrets.token_hex(4)}.sock')}",
+            f"unix:{Path(folder, f'plugin-{os.urandom(4).hex()}.sock')}",
             token,
             drain_s,
             watch_stdin=environment.get("HECTOR_STDIN_WATCH") == "1",
             log_level=environment.get("HECTOR_LOG_LEVEL", "info"),
             log_format=environment.get("HECTOR_LOG_FORMAT", "hclog"),
         )
+
+
+def _shared_folder() -> str:
+    import tempfile  # whoever is given a folder of its own starts without it
+
+    return tempfile.gettempdir()
 
 
 def _seconds(text: str) -> float:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import socket
 import stat
 from contextlib import suppress
@@ -49,7 +48,7 @@ class UnixSocket:
         """
         self._listen = listen
         self._path = path
-        self.bound = path.with_name(f".{secrets.token_hex(4)}")
+        self.bound = path.with_name(f".{os.urandom(4).hex()}")
         """The path to bind."""
         self._inode = 0
         if max(len(os.fsencode(path)), len(os.fsencode(self.bound))) > UNIX_PATH_BYTES:

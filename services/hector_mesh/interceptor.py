@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import secrets
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, NoReturn
@@ -191,7 +191,7 @@ async def _answer(context: Context, error: BaseException, call: Call, method: st
             raise error
         finally:
             del error  # from here on it knows this frame: a circle that only the collector would break
-    request_id = call.request_id or secrets.token_hex(8)
+    request_id = call.request_id or os.urandom(8).hex()
     facts = {"request_id": request_id, "rpc": method}
     log.error("servicer raised an unexpected error", exc_info=error, extra=facts)
     await _refuse(context, Unexpected(request_id))
