@@ -172,6 +172,6 @@ class GrantsConfig(Section):
     embedders: list[Annotated[str, RefersTo("embedders", also=["default"])]] = []
     """Embedders it may use."""
     state: ByteSize = 0
-    """How much it may keep. 0: nothing."""
+    """How much it may keep in `storage.database`. 0: nothing."""
     log: bool = False
     """It may write lines of its own into Hector's log, besides what it prints."""
