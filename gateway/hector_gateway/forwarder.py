@@ -111,7 +111,7 @@ class Forwarder:
             with scope(_call(visit, STREAM_S, self.revision)):
                 request = await self._prepared(one, wire, visit)
                 self._in_flight.admit_stream(visit.caller)
-                rpc = one.method.stream(request, metadata=beside(one, request, visit))
+                rpc = one.method.wire(request, metadata=beside(one, request, visit))
                 del request, wire  # a stream that waits would keep them
                 with self._in_flight.counted(rpc, streams=True, caller=visit.caller):
                     async with streaming(rpc):

@@ -27,19 +27,19 @@ class Method:
     """It gives many messages."""
     call: Callable[..., Any]
     """Takes a request, gives the call as grpc.aio has it."""
-    stream: Callable[..., Any]
-    """The same where it gives many messages; they come as they travel, as bytes."""
+    wire: Callable[..., Any]
+    """The same, but what it gives comes as it travels, as bytes."""
 
 
 def methods_of(service: ServiceDescriptor, mesh: grpc.aio.Channel) -> dict[str, Method]:
     """Return the methods of a service by name. Streams of tasks go on when who shows them is gone."""
     found = {rpc.name: _method(service, rpc, mesh) for rpc in service.methods}
     if service.full_name == a2a.SERVICE:
-        resume = found["SubscribeToTask"].stream
+        resume = found["SubscribeToTask"].wire
         for name in ("SendStreamingMessage", "SubscribeToTask"):
             is_send = name == "SendStreamingMessage"
-            lasting = Lasting(found[name].stream, resume, mesh, is_send=is_send)
-            found[name] = replace(found[name], stream=lasting)
+            lasting = Lasting(found[name].wire, resume, mesh, is_send=is_send)
+            found[name] = replace(found[name], wire=lasting)
     return found
 
 
@@ -48,5 +48,5 @@ def _method(service: ServiceDescriptor, rpc: Any, mesh: grpc.aio.Channel) -> Met
     request, response = GetMessageClass(rpc.input_type), GetMessageClass(rpc.output_type)
     make: Any = mesh.unary_stream if rpc.server_streaming else mesh.unary_unary
     call = make(path, request.SerializeToString, response.FromString, _registered_method=True)
-    stream = make(path, request.SerializeToString, None, _registered_method=True)
-    return Method(rpc.name, path, request, response, bool(rpc.server_streaming), call, stream)
+    wire = make(path, request.SerializeToString, None, _registered_method=True)
+    return Method(rpc.name, path, request, response, bool(rpc.server_streaming), call, wire)

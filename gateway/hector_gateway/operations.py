@@ -28,6 +28,9 @@ from .versions import Version, check
 PLACE = "hector.seq"
 """Metadata of an event: where it stands in its task's log."""
 
+POLLED = "GetTask"
+"""What clients ask for again and again until it has changed: it is spelled once."""
+
 FORM = "application/x-www-form-urlencoded"
 """What `curl -d` calls everything."""
 
@@ -185,6 +188,18 @@ class Operations:
                 with self._in_flight.watched(exchange, rpc):
                     return await rpc
 
+    async def polled(self, asked: Asked, exchange: Exchange, call: Call) -> bytes:
+        """Return the answer of an operation that is asked again and again, as it travels.
+
+        Raises:
+            AioRpcError: It failed.
+        """
+        with scope(call):
+            rpc = asked.method.wire(asked.message, metadata=beside(asked, exchange))
+            with self._in_flight.counted(rpc, streams=False):
+                found: bytes = await rpc
+                return found
+
     async def stream(
         self,
         asked: Asked,
@@ -210,7 +225,7 @@ class Operations:
             revision=call.revision,
         )
         with scope(lasting):
-            rpc = asked.method.stream(asked.message, metadata=beside(asked, exchange))
+            rpc = asked.method.wire(asked.message, metadata=beside(asked, exchange))
             asked.message = None
             await answer.follow(rpc)
 

@@ -21,7 +21,7 @@ from .faults import Failure, http_error, public, reason_in
 from .leniency import completed
 from .methods import Method
 from .not_json import why_not_json
-from .operations import Asked, Operations, check_content_type, place_of
+from .operations import POLLED, Asked, Operations, check_content_type, place_of
 from .query import from_query
 from .request_limits import check_json
 from .routes import Routes
@@ -76,6 +76,10 @@ class Rest:
         if method.streams:
             del params  # a stream that waits would keep them
             await self._stream(asked, exchange, call, as_proto=as_proto)
+        elif method.name == POLLED:
+            wire = await self._operations.polled(asked, exchange, call)
+            data, _ = self._spelling(asked, as_proto=as_proto).spelled(wire)
+            await exchange.reply(200, data, kind=exchange.json)
         else:
             response = await self._operations.called(asked, exchange, call)
             await exchange.reply_json(200, _shown(asked, to_json(response), as_proto=as_proto))
@@ -115,13 +119,7 @@ class Rest:
         return found
 
     async def _stream(self, asked: Asked, exchange: Exchange, call: Call, *, as_proto: bool) -> None:
-        spelling = self._operations.spellings.of(
-            "rest",
-            asked.method.name,
-            asked.version,
-            as_proto,
-            make=lambda: _spelling(asked, as_proto=as_proto),
-        )
+        spelling = self._spelling(asked, as_proto=as_proto)
 
         def show(message: bytes) -> bytes:
             return event(*spelling.spelled(message))
@@ -133,6 +131,10 @@ class Rest:
             return b"event: error\n" + event(orjson.dumps(error_of(status, exchange, http)))
 
         await self._operations.stream(asked, exchange, call, show=show, complain=complain)
+
+    def _spelling(self, asked: Asked, *, as_proto: bool) -> Spelling:
+        kind = ("rest", asked.method.name, asked.version, as_proto)
+        return self._operations.spellings.of(*kind, make=lambda: _spelling(asked, as_proto=as_proto))
 
 
 def error_of(status: Status, exchange: Exchange, http: int) -> dict[str, Any]:
@@ -191,7 +193,8 @@ def _spelling(asked: Asked, *, as_proto: bool) -> Spelling:
     # Of what was asked only what holds for all of its kind.
     like = Asked(asked.method, None, asked.version, asked.agent, asked.offer)
     read = asked.method.response.FromString
-    return Spelling(read, place_of, lambda found: _shown(like, found, as_proto=as_proto))
+    place = place_of if asked.method.streams else None
+    return Spelling(read, place, lambda found: _shown(like, found, as_proto=as_proto))
 
 
 def _fill(params: dict[str, Any], method: Method, values: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ from .exchange import ClientLeft, Exchange
 from .faults import Failure, is_lost, public, reason_in, retry_headers, rpc_error, unexpected
 from .leniency import completed
 from .methods import Method
-from .operations import Asked, Operations, beside, check_content_type, place_of
+from .operations import POLLED, Asked, Operations, beside, check_content_type, place_of
 from .request_limits import check_json
 from .spelling import Spelling
 from .versions import agreed
@@ -123,14 +123,18 @@ class JsonRpc:
         elif asked.method.streams:
             request.params = None
             await self._stream(request, asked, exchange, call)
+        elif asked.method.name == POLLED:
+            wire = await self._operations.polled(asked, exchange, call)
+            data, _ = self._spelling(request, asked).spelled(wire)
+            await exchange.reply(200, b"%s%s}" % (envelope.result_head(request.rpc_id), data))
         else:
             response = await self._operations.called(asked, exchange, call)
             found = _in_version(request, asked, to_json(response))
             await exchange.reply(200, envelope.result(request.rpc_id, found))
 
     async def _stream(self, request: Request, asked: Asked, exchange: Exchange, call: Call) -> None:
-        head, method, version = envelope.result_head(request.rpc_id), request.method, asked.version
-        spelling = self._operations.spellings.of(method, version, make=lambda: _spelling(request, asked))
+        head, version = envelope.result_head(request.rpc_id), asked.version
+        spelling = self._spelling(request, asked)
 
         def show(message: bytes) -> bytes:
             data, place = spelling.spelled(message)
@@ -141,6 +145,10 @@ class JsonRpc:
             return event(envelope.error(request.rpc_id, found))
 
         await self._operations.stream(asked, exchange, call, show=show, complain=complain)
+
+    def _spelling(self, request: Request, asked: Asked) -> Spelling:
+        method, version = request.method, asked.version
+        return self._operations.spellings.of(method, version, make=lambda: _spelling(request, asked))
 
     async def _notified(self, asked: Asked, exchange: Exchange, call: Call) -> None:
         """Do what a notification asks for, and do not wait for what comes of it."""
@@ -168,9 +176,10 @@ class JsonRpc:
 
 def _spelling(request: Request, asked: Asked) -> Spelling:
     method, read = request.method, asked.method.response.FromString
+    place = place_of if asked.method.streams else None
     if asked.version != "0.3":
-        return Spelling(read, place_of)
-    return Spelling(read, place_of, lambda found: v03.result_from_v1(method, found))
+        return Spelling(read, place)
+    return Spelling(read, place, lambda found: v03.result_from_v1(method, found))
 
 
 def _in_version(request: Request, asked: Asked, found: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Events are turned into JSON once for all who are shown the same one in the same way."""
+"""Events and tasks are turned into JSON once for all who are shown the same one in the same way."""
 
 import orjson
 
@@ -62,3 +62,15 @@ def test_each_kind_of_client_has_its_own_words():
     assert plain is again
     assert other.spelled(piece("a"))[0] == b'{"kind":"x"}'
     assert plain.spelled(piece("a"))[0] != other.spelled(piece("a"))[0]
+
+
+def test_a_task_that_has_not_changed_is_spelled_once_and_one_that_has_is_spelled_anew():
+    made: list[object] = []
+    task = a2a.Task(id="t")
+    one = Spelling(a2a.Task.FromString, None, counted(made))
+    first = one.spelled(task.SerializeToString())
+    assert first == one.spelled(task.SerializeToString())
+    assert len(made) == 1
+    task.status.state = a2a.TASK_STATE_COMPLETED
+    assert orjson.loads(one.spelled(task.SerializeToString())[0])["status"]["state"] == "TASK_STATE_COMPLETED"
+    assert first[1] is None
