@@ -53,9 +53,12 @@ def end_all(group: int) -> list[str]:
 
 
 def signal_all(group: int, number: signal.Signals) -> None:
-    """Signal the command's process group and every process that descends from us."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
+    """Signal every process that descends from us; where none can be found, the command's process group."""
+    if not Path(
+        "/proc"
+    ).is_dir():  # macOS: else all of them are found below, and its number may be another's by now
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
     for pid in running():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)

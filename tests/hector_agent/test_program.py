@@ -23,6 +23,15 @@ async def test_what_a_program_leaves_behind_is_killed(tmp_path):
         await until(lambda: _is_gone(left))
 
 
+async def test_a_stranger_who_got_the_number_of_a_program_that_has_ended_is_left_alone():
+    async with asyncio.timeout(10), program("sleep", "300") as stranger:
+        async with program("true") as running:
+            await running.wait()
+            running.pid = stranger.pid
+        assert is_alive(stranger.pid)
+        assert stranger.returncode is None
+
+
 async def test_a_block_that_fails_ends_its_program():
     running: asyncio.subprocess.Process | None = None
     with pytest.raises(RuntimeError, match="enough"):

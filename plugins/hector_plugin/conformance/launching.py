@@ -200,8 +200,9 @@ async def _read_log(plugin: Process) -> None:
 
 
 async def _gone(plugin: Process) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(plugin.pid, signal.SIGKILL)
+    if not plugin.ended or not _is_taken(plugin.pid):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(plugin.pid, signal.SIGKILL)
     if plugin.process.stdin is not None:
         plugin.process.stdin.close()
     await plugin.wait(5.0)
@@ -215,6 +216,17 @@ async def _gone(plugin: Process) -> None:
     # Pipes that a stranger still holds would stay open otherwise.
     plugin.process._transport.close()  # type: ignore[attr-defined]  # asyncio has no other way
     await asyncio.sleep(0)
+
+
+def _is_taken(pid: int) -> bool:
+    """Say whether the number of a plugin that has ended is another's by now: nothing is left of its group."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _pids() -> list[int]:

@@ -28,6 +28,21 @@ async def program(*command: str | Path, **options: object) -> AsyncIterator[Proc
     try:
         yield running
     finally:
-        with suppress(ProcessLookupError, PermissionError):  # nothing of it is left
-            os.killpg(running.pid, signal.SIGKILL)
+        if running.returncode is None or not _is_taken(running.pid):
+            with suppress(ProcessLookupError, PermissionError):  # nothing of it is left
+                os.killpg(running.pid, signal.SIGKILL)
         await running.wait()
+
+
+def _is_taken(pid: int) -> bool:
+    """Say whether the number of a program that has ended is another's by now, and so is that group.
+
+    As long as anything of its own group is left, no process can get the number.
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
