@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds both wheels from their sdists, installs them into a new venv on the run lock alone, and runs `hector`; installs
-# hector-plugin by itself into another one, as plugin authors do, and tests a new plugin there.
+# hector-plugin by itself into another one, as plugin authors do, looks at what came with it, and tests a new plugin there.
 # check_wheels.sh FOLDER (made and left behind)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,6 +28,10 @@ cd "$folder" # away from the sources
 author=$folder/author/bin/python
 "$folder/venv/bin/python" -m venv --without-pip "$folder/author"
 "$root/.venv/bin/uv" pip install --quiet --python "$author" "$folder"/dist/hector_plugin-*.whl
+came=$("$root/.venv/bin/uv" pip list --quiet --python "$author" --format freeze | sed 's/==.*//' | sort | xargs)
+[[ $came == "grpcio hector-plugin protobuf typing-extensions" ]] || { echo "hector-plugin brings along: $came"; exit 1; }
 cd new-tool
 "$author" -m unittest -q
-"$author" -m hector_plugin.conformance --only H,I,E,TO,S -- "$author" main.py | tail -n 1
+verdicts=$("$author" -m hector_plugin.conformance --only H,I,E,TO,S -- "$author" main.py)
+grep -q '^ok *E2 ' <<<"$verdicts" || { echo "no google.rpc.ErrorInfo was read:"; echo "$verdicts"; exit 1; }
+echo "a tool of hector-plugin, with grpcio and protobuf alone: $(tail -n 1 <<<"$verdicts")"
