@@ -3,6 +3,7 @@ package hector
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -18,7 +19,11 @@ type pluginKey struct{}
 
 // Instance names the place in the host's configuration that a call is for, for example "tools.search".
 func Instance(ctx context.Context) string {
-	return strings.Join(metadata.ValueFromIncomingContext(ctx, "hector-instance"), "")
+	said := strings.Join(metadata.ValueFromIncomingContext(ctx, "hector-instance"), "")
+	if name, err := url.PathUnescape(said); err == nil { // metadata carries plain ASCII only
+		return name
+	}
+	return said
 }
 
 // Component says which of the plugin's things the place means that a call is for, for example a model, where its
@@ -60,7 +65,11 @@ func Host(ctx context.Context) pluginv1.HostServicesClient {
 
 // setup is what Configure said beside the plugin's own settings.
 type setup struct {
-	reading   sync.RWMutex
+	reading sync.RWMutex
+	given
+}
+
+type given struct {
 	instances map[string]*pluginv1.Instance
 	dataDir   string
 	target    string
@@ -74,25 +83,31 @@ func setupOf(ctx context.Context) *setup {
 	return &setup{}
 }
 
-func (s *setup) take(request *pluginv1.ConfigureRequest) error {
+// take takes what Configure said, and returns what takes it back: a plugin that cannot be configured goes on as it was.
+func (s *setup) take(request *pluginv1.ConfigureRequest) (func(), error) {
 	instances := map[string]*pluginv1.Instance{}
 	for _, instance := range request.Instances {
 		instances[instance.Name] = instance
 	}
 	s.reading.Lock()
 	defer s.reading.Unlock()
+	before := s.given
 	if request.HostTarget != s.target {
 		var host *grpc.ClientConn
 		if request.HostTarget != "" {
 			var err error
 			if host, err = dial(request.HostTarget); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		s.target, s.host = request.HostTarget, host // calls in flight may still use the one before: it is not closed
 	}
 	s.instances, s.dataDir = instances, request.DataDir
-	return nil
+	return func() {
+		s.reading.Lock()
+		defer s.reading.Unlock()
+		s.given = before
+	}, nil
 }
 
 func (s *setup) instance(name string) *pluginv1.Instance {

@@ -38,10 +38,12 @@ func (i *identity) Configure(
 			return &pluginv1.ConfigureResponse{Diagnostics: problems}, nil
 		}
 	}
-	if err := i.plugin.setup.take(request); err != nil {
+	takeBack, err := i.plugin.setup.take(request)
+	if err != nil {
 		return nil, Errorf(codes.InvalidArgument, "HOST_TARGET_INVALID", "host_target %q: %v", request.HostTarget, err)
 	}
 	if err := apply(ctx); err != nil {
+		takeBack()
 		problems = append(problems, diagnostics(err)...)
 		return &pluginv1.ConfigureResponse{Diagnostics: problems}, nil
 	}

@@ -135,12 +135,24 @@ func TestSettingsThatCannotBeAppliedLeaveThoseBefore(t *testing.T) {
 		}
 		return nil
 	})
-	plugin := hectortest.Start(t, settings)
-	if wrong := plugin.Configure(config{2}); len(wrong) != 1 || wrong[0].Path != "/Port" {
-		t.Fatal(wrong)
+	where := hector.Tool("where", "Says where.", func(ctx context.Context, _ nothing) (string, error) {
+		return hector.DataDir(ctx), nil
+	})
+	plugin := hectortest.Start(t, settings, hector.Tools(where))
+	client := pluginv1.NewPluginClient(plugin.Conn)
+	for _, given := range []struct{ port, folder string }{{"1", "/one"}, {"2", "/two"}} {
+		answer, err := client.Configure(t.Context(), &pluginv1.ConfigureRequest{
+			ConfigJson: `{"Port": ` + given.port + `}`, DataDir: given.folder,
+		})
+		if refused := given.port == "2"; err != nil || refused != (len(answer.Diagnostics) == 1) {
+			t.Fatal(answer, err)
+		}
 	}
 	if settings.Get().Port != 1 {
 		t.Fatal(settings.Get())
+	}
+	if answer, err := plugin.Call(t.Context(), "where", nothing{}); err != nil || answer.Result != "/one" {
+		t.Fatal(answer, err)
 	}
 }
 
@@ -151,12 +163,12 @@ func TestACallKnowsTheEntryThatItIsFor(t *testing.T) {
 		return hector.Component(ctx) + " in " + own.Region, err
 	})
 	plugin := hectortest.Start(t, hector.Tools(tool))
-	entry := &pluginv1.Instance{Name: "tools.where", Component: "this", ConfigJson: `{"region": "eu"}`}
+	entry := &pluginv1.Instance{Name: "tools.wo_ähnlich", Component: "this", ConfigJson: `{"region": "eu"}`}
 	request := &pluginv1.ConfigureRequest{Instances: []*pluginv1.Instance{entry}}
 	if _, err := pluginv1.NewPluginClient(plugin.Conn).Configure(t.Context(), request); err != nil {
 		t.Fatal(err)
 	}
-	ctx := metadata.AppendToOutgoingContext(t.Context(), "hector-instance", "tools.where")
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "hector-instance", "tools.wo_%C3%A4hnlich")
 	if answer, err := plugin.Call(ctx, "where", nothing{}); err != nil || answer.Result != "this in eu" {
 		t.Fatal(answer, err)
 	}

@@ -4,9 +4,12 @@ import (
 	"testing"
 
 	hector "github.com/hector-mesh/hector-go"
+	commonv1 "github.com/hector-mesh/hector-go/hector/common/v1"
 	vectorv1 "github.com/hector-mesh/hector-go/hector/vector/v1"
 	"github.com/hector-mesh/hector-go/hectortest"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 func TestWhatIsNearestIsFoundFirst(t *testing.T) {
@@ -27,5 +30,18 @@ func TestWhatIsNearestIsFoundFirst(t *testing.T) {
 	})
 	if err != nil || len(answer.Results) != 2 || answer.Results[0].Id != "north" {
 		t.Fatal(answer, err)
+	}
+}
+
+func TestAConditionOfANewerContractDeletesNothing(t *testing.T) {
+	plugin := hectortest.Start(t, hector.Service(func(to grpc.ServiceRegistrar) {
+		there := &collection{records: map[string]record{"east": {VectorRecord: &vectorv1.VectorRecord{Id: "east"}}}}
+		vectorv1.RegisterDatabaseProviderServer(to, &store{collections: map[string]*collection{"places": there}})
+	}))
+	_, err := vectorv1.NewDatabaseProviderClient(plugin.Conn).DeleteVectors(t.Context(), &vectorv1.DeleteVectorsRequest{
+		Collection: "places", Filter: &commonv1.Filter{},
+	})
+	if status.Code(err) != codes.Unimplemented {
+		t.Fatal(err)
 	}
 }

@@ -164,7 +164,7 @@ func (x Approval_Decision) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Approval_Decision.Descriptor instead.
 func (Approval_Decision) EnumDescriptor() ([]byte, []int) {
-	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{27, 0}
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{28, 0}
 }
 
 // One event. Its place in the log is (run, seq); the log keeps run, seq and time beside the payload.
@@ -209,6 +209,7 @@ type RunEvent struct {
 	//	*RunEvent_TimerSet
 	//	*RunEvent_RunRetried
 	//	*RunEvent_TimerEnded
+	//	*RunEvent_TokensSpent
 	Event         isRunEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -464,6 +465,15 @@ func (x *RunEvent) GetTimerEnded() *TimerEnded {
 	return nil
 }
 
+func (x *RunEvent) GetTokensSpent() *TokensSpent {
+	if x != nil {
+		if x, ok := x.Event.(*RunEvent_TokensSpent); ok {
+			return x.TokensSpent
+		}
+	}
+	return nil
+}
+
 type isRunEvent_Event interface {
 	isRunEvent_Event()
 }
@@ -563,6 +573,11 @@ type RunEvent_TimerEnded struct {
 	TimerEnded *TimerEnded `protobuf:"bytes,28,opt,name=timer_ended,json=timerEnded,proto3,oneof"`
 }
 
+type RunEvent_TokensSpent struct {
+	// Models were paid for that the agent asked by itself.
+	TokensSpent *TokensSpent `protobuf:"bytes,29,opt,name=tokens_spent,json=tokensSpent,proto3,oneof"`
+}
+
 func (*RunEvent_MessageReceived) isRunEvent_Event() {}
 
 func (*RunEvent_StatusChanged) isRunEvent_Event() {}
@@ -600,6 +615,8 @@ func (*RunEvent_TimerSet) isRunEvent_Event() {}
 func (*RunEvent_RunRetried) isRunEvent_Event() {}
 
 func (*RunEvent_TimerEnded) isRunEvent_Event() {}
+
+func (*RunEvent_TokensSpent) isRunEvent_Event() {}
 
 // A message came in: the run's first event, and every follow-up.
 type MessageReceived struct {
@@ -1957,6 +1974,52 @@ func (x *TimerEnded) GetWakeJson() string {
 	return ""
 }
 
+// Models were paid for that the agent asked by itself: code of the operator's own, or a plugin.
+type TokensSpent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What they cost.
+	Usage         *v1.TokenUsage `protobuf:"bytes,1,opt,name=usage,proto3" json:"usage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokensSpent) Reset() {
+	*x = TokensSpent{}
+	mi := &file_hector_agent_v1_event_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokensSpent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokensSpent) ProtoMessage() {}
+
+func (x *TokensSpent) ProtoReflect() protoreflect.Message {
+	mi := &file_hector_agent_v1_event_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokensSpent.ProtoReflect.Descriptor instead.
+func (*TokensSpent) Descriptor() ([]byte, []int) {
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *TokensSpent) GetUsage() *v1.TokenUsage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
 // The run is another attempt at one that is over: what follows in the same commit was done by that one.
 type RunRetried struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1974,7 +2037,7 @@ type RunRetried struct {
 
 func (x *RunRetried) Reset() {
 	*x = RunRetried{}
-	mi := &file_hector_agent_v1_event_proto_msgTypes[20]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2049,7 @@ func (x *RunRetried) String() string {
 func (*RunRetried) ProtoMessage() {}
 
 func (x *RunRetried) ProtoReflect() protoreflect.Message {
-	mi := &file_hector_agent_v1_event_proto_msgTypes[20]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2062,7 @@ func (x *RunRetried) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRetried.ProtoReflect.Descriptor instead.
 func (*RunRetried) Descriptor() ([]byte, []int) {
-	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RunRetried) GetRun() string {
@@ -2051,7 +2114,7 @@ type Signal struct {
 
 func (x *Signal) Reset() {
 	*x = Signal{}
-	mi := &file_hector_agent_v1_event_proto_msgTypes[21]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2126,7 @@ func (x *Signal) String() string {
 func (*Signal) ProtoMessage() {}
 
 func (x *Signal) ProtoReflect() protoreflect.Message {
-	mi := &file_hector_agent_v1_event_proto_msgTypes[21]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2139,7 @@ func (x *Signal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signal.ProtoReflect.Descriptor instead.
 func (*Signal) Descriptor() ([]byte, []int) {
-	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Signal) GetSignal() isSignal_Signal {
@@ -2213,7 +2276,7 @@ type CancelRun struct {
 
 func (x *CancelRun) Reset() {
 	*x = CancelRun{}
-	mi := &file_hector_agent_v1_event_proto_msgTypes[22]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2225,7 +2288,7 @@ func (x *CancelRun) String() string {
 func (*CancelRun) ProtoMessage() {}
 
 func (x *CancelRun) ProtoReflect() protoreflect.Message {
-	mi := &file_hector_agent_v1_event_proto_msgTypes[22]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2238,7 +2301,7 @@ func (x *CancelRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRun.ProtoReflect.Descriptor instead.
 func (*CancelRun) Descriptor() ([]byte, []int) {
-	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CancelRun) GetReason() string {
@@ -2259,7 +2322,7 @@ type PauseRun struct {
 
 func (x *PauseRun) Reset() {
 	*x = PauseRun{}
-	mi := &file_hector_agent_v1_event_proto_msgTypes[23]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2334,7 @@ func (x *PauseRun) String() string {
 func (*PauseRun) ProtoMessage() {}
 
 func (x *PauseRun) ProtoReflect() protoreflect.Message {
-	mi := &file_hector_agent_v1_event_proto_msgTypes[23]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2347,7 @@ func (x *PauseRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseRun.ProtoReflect.Descriptor instead.
 func (*PauseRun) Descriptor() ([]byte, []int) {
-	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PauseRun) GetReason() string {
@@ -2305,7 +2368,7 @@ type ResumeRun struct {
 
 func (x *ResumeRun) Reset() {
 	*x = ResumeRun{}
-	mi := &file_hector_agent_v1_event_proto_msgTypes[24]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2380,7 @@ func (x *ResumeRun) String() string {
 func (*ResumeRun) ProtoMessage() {}
 
 func (x *ResumeRun) ProtoReflect() protoreflect.Message {
-	mi := &file_hector_agent_v1_event_proto_msgTypes[24]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2393,7 @@ func (x *ResumeRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRun.ProtoReflect.Descriptor instead.
 func (*ResumeRun) Descriptor() ([]byte, []int) {
-	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ResumeRun) GetReason() string {
@@ -2353,7 +2416,7 @@ type CancelToolCall struct {
 
 func (x *CancelToolCall) Reset() {
 	*x = CancelToolCall{}
-	mi := &file_hector_agent_v1_event_proto_msgTypes[25]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2365,7 +2428,7 @@ func (x *CancelToolCall) String() string {
 func (*CancelToolCall) ProtoMessage() {}
 
 func (x *CancelToolCall) ProtoReflect() protoreflect.Message {
-	mi := &file_hector_agent_v1_event_proto_msgTypes[25]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2378,7 +2441,7 @@ func (x *CancelToolCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelToolCall.ProtoReflect.Descriptor instead.
 func (*CancelToolCall) Descriptor() ([]byte, []int) {
-	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CancelToolCall) GetCallId() string {
@@ -2406,7 +2469,7 @@ type FollowUp struct {
 
 func (x *FollowUp) Reset() {
 	*x = FollowUp{}
-	mi := &file_hector_agent_v1_event_proto_msgTypes[26]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2418,7 +2481,7 @@ func (x *FollowUp) String() string {
 func (*FollowUp) ProtoMessage() {}
 
 func (x *FollowUp) ProtoReflect() protoreflect.Message {
-	mi := &file_hector_agent_v1_event_proto_msgTypes[26]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2431,7 +2494,7 @@ func (x *FollowUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowUp.ProtoReflect.Descriptor instead.
 func (*FollowUp) Descriptor() ([]byte, []int) {
-	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FollowUp) GetMessage() *anypb.Any {
@@ -2460,7 +2523,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_hector_agent_v1_event_proto_msgTypes[27]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +2535,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_hector_agent_v1_event_proto_msgTypes[27]
+	mi := &file_hector_agent_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +2548,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_hector_agent_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Approval) GetCallId() string {
@@ -2527,7 +2590,7 @@ var File_hector_agent_v1_event_proto protoreflect.FileDescriptor
 
 const file_hector_agent_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1bhector/agent/v1/event.proto\x12\x0fhector.agent.v1\x1a\x19google/protobuf/any.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ehector/common/v1/message.proto\x1a\x17hector/llm/v1/llm.proto\x1a\x19hector/tool/v1/tool.proto\"\xda\v\n" +
+	"\x1bhector/agent/v1/event.proto\x12\x0fhector.agent.v1\x1a\x19google/protobuf/any.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ehector/common/v1/message.proto\x1a\x17hector/llm/v1/llm.proto\x1a\x19hector/tool/v1/tool.proto\"\x9d\f\n" +
 	"\bRunEvent\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\tR\x03run\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x03R\x03seq\x12.\n" +
@@ -2557,7 +2620,8 @@ const file_hector_agent_v1_event_proto_rawDesc = "" +
 	"\vrun_retried\x18\x1b \x01(\v2\x1b.hector.agent.v1.RunRetriedH\x00R\n" +
 	"runRetried\x12>\n" +
 	"\vtimer_ended\x18\x1c \x01(\v2\x1b.hector.agent.v1.TimerEndedH\x00R\n" +
-	"timerEndedB\a\n" +
+	"timerEnded\x12A\n" +
+	"\ftokens_spent\x18\x1d \x01(\v2\x1c.hector.agent.v1.TokensSpentH\x00R\vtokensSpentB\a\n" +
 	"\x05event\"\xb2\x02\n" +
 	"\x0fMessageReceived\x12.\n" +
 	"\amessage\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\amessage\x12'\n" +
@@ -2662,7 +2726,9 @@ const file_hector_agent_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"TimerEnded\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n" +
-	"\twake_json\x18\x02 \x01(\tR\bwakeJson\"q\n" +
+	"\twake_json\x18\x02 \x01(\tR\bwakeJson\"A\n" +
+	"\vTokensSpent\x122\n" +
+	"\x05usage\x18\x01 \x01(\v2\x1c.hector.common.v1.TokenUsageR\x05usage\"q\n" +
 	"\n" +
 	"RunRetried\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\tR\x03run\x12\x14\n" +
@@ -2728,7 +2794,7 @@ func file_hector_agent_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_hector_agent_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_hector_agent_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_hector_agent_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_hector_agent_v1_event_proto_goTypes = []any{
 	(RunState)(0),                   // 0: hector.agent.v1.RunState
 	(Approval_Decision)(0),          // 1: hector.agent.v1.Approval.Decision
@@ -2752,26 +2818,27 @@ var file_hector_agent_v1_event_proto_goTypes = []any{
 	(*StepRetried)(nil),             // 19: hector.agent.v1.StepRetried
 	(*TimerSet)(nil),                // 20: hector.agent.v1.TimerSet
 	(*TimerEnded)(nil),              // 21: hector.agent.v1.TimerEnded
-	(*RunRetried)(nil),              // 22: hector.agent.v1.RunRetried
-	(*Signal)(nil),                  // 23: hector.agent.v1.Signal
-	(*CancelRun)(nil),               // 24: hector.agent.v1.CancelRun
-	(*PauseRun)(nil),                // 25: hector.agent.v1.PauseRun
-	(*ResumeRun)(nil),               // 26: hector.agent.v1.ResumeRun
-	(*CancelToolCall)(nil),          // 27: hector.agent.v1.CancelToolCall
-	(*FollowUp)(nil),                // 28: hector.agent.v1.FollowUp
-	(*Approval)(nil),                // 29: hector.agent.v1.Approval
-	nil,                             // 30: hector.agent.v1.RunError.MetadataEntry
-	(*timestamppb.Timestamp)(nil),   // 31: google.protobuf.Timestamp
-	(*anypb.Any)(nil),               // 32: google.protobuf.Any
-	(*structpb.Struct)(nil),         // 33: google.protobuf.Struct
-	(*v1.Message)(nil),              // 34: hector.common.v1.Message
-	(*v1.TokenUsage)(nil),           // 35: hector.common.v1.TokenUsage
-	(v11.FinishReason)(0),           // 36: hector.llm.v1.FinishReason
-	(*v1.ToolCall)(nil),             // 37: hector.common.v1.ToolCall
-	(*v12.ExecuteToolResponse)(nil), // 38: hector.tool.v1.ExecuteToolResponse
+	(*TokensSpent)(nil),             // 22: hector.agent.v1.TokensSpent
+	(*RunRetried)(nil),              // 23: hector.agent.v1.RunRetried
+	(*Signal)(nil),                  // 24: hector.agent.v1.Signal
+	(*CancelRun)(nil),               // 25: hector.agent.v1.CancelRun
+	(*PauseRun)(nil),                // 26: hector.agent.v1.PauseRun
+	(*ResumeRun)(nil),               // 27: hector.agent.v1.ResumeRun
+	(*CancelToolCall)(nil),          // 28: hector.agent.v1.CancelToolCall
+	(*FollowUp)(nil),                // 29: hector.agent.v1.FollowUp
+	(*Approval)(nil),                // 30: hector.agent.v1.Approval
+	nil,                             // 31: hector.agent.v1.RunError.MetadataEntry
+	(*timestamppb.Timestamp)(nil),   // 32: google.protobuf.Timestamp
+	(*anypb.Any)(nil),               // 33: google.protobuf.Any
+	(*structpb.Struct)(nil),         // 34: google.protobuf.Struct
+	(*v1.Message)(nil),              // 35: hector.common.v1.Message
+	(*v1.TokenUsage)(nil),           // 36: hector.common.v1.TokenUsage
+	(v11.FinishReason)(0),           // 37: hector.llm.v1.FinishReason
+	(*v1.ToolCall)(nil),             // 38: hector.common.v1.ToolCall
+	(*v12.ExecuteToolResponse)(nil), // 39: hector.tool.v1.ExecuteToolResponse
 }
 var file_hector_agent_v1_event_proto_depIdxs = []int32{
-	31, // 0: hector.agent.v1.RunEvent.time:type_name -> google.protobuf.Timestamp
+	32, // 0: hector.agent.v1.RunEvent.time:type_name -> google.protobuf.Timestamp
 	3,  // 1: hector.agent.v1.RunEvent.message_received:type_name -> hector.agent.v1.MessageReceived
 	4,  // 2: hector.agent.v1.RunEvent.status_changed:type_name -> hector.agent.v1.StatusChanged
 	6,  // 3: hector.agent.v1.RunEvent.text_appended:type_name -> hector.agent.v1.TextAppended
@@ -2789,43 +2856,45 @@ var file_hector_agent_v1_event_proto_depIdxs = []int32{
 	18, // 15: hector.agent.v1.RunEvent.step_finished:type_name -> hector.agent.v1.StepFinished
 	19, // 16: hector.agent.v1.RunEvent.step_retried:type_name -> hector.agent.v1.StepRetried
 	20, // 17: hector.agent.v1.RunEvent.timer_set:type_name -> hector.agent.v1.TimerSet
-	22, // 18: hector.agent.v1.RunEvent.run_retried:type_name -> hector.agent.v1.RunRetried
+	23, // 18: hector.agent.v1.RunEvent.run_retried:type_name -> hector.agent.v1.RunRetried
 	21, // 19: hector.agent.v1.RunEvent.timer_ended:type_name -> hector.agent.v1.TimerEnded
-	32, // 20: hector.agent.v1.MessageReceived.message:type_name -> google.protobuf.Any
-	33, // 21: hector.agent.v1.MessageReceived.request_metadata:type_name -> google.protobuf.Struct
-	0,  // 22: hector.agent.v1.StatusChanged.state:type_name -> hector.agent.v1.RunState
-	32, // 23: hector.agent.v1.StatusChanged.message:type_name -> google.protobuf.Any
-	5,  // 24: hector.agent.v1.StatusChanged.error:type_name -> hector.agent.v1.RunError
-	33, // 25: hector.agent.v1.StatusChanged.metadata:type_name -> google.protobuf.Struct
-	30, // 26: hector.agent.v1.RunError.metadata:type_name -> hector.agent.v1.RunError.MetadataEntry
-	32, // 27: hector.agent.v1.ArtifactSaved.artifact:type_name -> google.protobuf.Any
-	33, // 28: hector.agent.v1.ArtifactSaved.metadata:type_name -> google.protobuf.Struct
-	34, // 29: hector.agent.v1.ModelAnswered.message:type_name -> hector.common.v1.Message
-	35, // 30: hector.agent.v1.ModelAnswered.usage:type_name -> hector.common.v1.TokenUsage
-	36, // 31: hector.agent.v1.ModelAnswered.finish_reason:type_name -> hector.llm.v1.FinishReason
-	37, // 32: hector.agent.v1.ToolStarted.call:type_name -> hector.common.v1.ToolCall
-	38, // 33: hector.agent.v1.ToolFinished.result:type_name -> hector.tool.v1.ExecuteToolResponse
-	5,  // 34: hector.agent.v1.ToolFinished.error:type_name -> hector.agent.v1.RunError
-	23, // 35: hector.agent.v1.SignalReceived.signal:type_name -> hector.agent.v1.Signal
-	34, // 36: hector.agent.v1.MessagesAdded.messages:type_name -> hector.common.v1.Message
-	32, // 37: hector.agent.v1.MessageSent.message:type_name -> google.protobuf.Any
-	32, // 38: hector.agent.v1.TurnParked.decision:type_name -> google.protobuf.Any
-	32, // 39: hector.agent.v1.TurnParked.seen:type_name -> google.protobuf.Any
-	5,  // 40: hector.agent.v1.StepRetried.error:type_name -> hector.agent.v1.RunError
-	31, // 41: hector.agent.v1.TimerSet.wake_time:type_name -> google.protobuf.Timestamp
-	24, // 42: hector.agent.v1.Signal.cancel:type_name -> hector.agent.v1.CancelRun
-	27, // 43: hector.agent.v1.Signal.cancel_tool_call:type_name -> hector.agent.v1.CancelToolCall
-	28, // 44: hector.agent.v1.Signal.follow_up:type_name -> hector.agent.v1.FollowUp
-	29, // 45: hector.agent.v1.Signal.approval:type_name -> hector.agent.v1.Approval
-	25, // 46: hector.agent.v1.Signal.pause:type_name -> hector.agent.v1.PauseRun
-	26, // 47: hector.agent.v1.Signal.resume:type_name -> hector.agent.v1.ResumeRun
-	32, // 48: hector.agent.v1.FollowUp.message:type_name -> google.protobuf.Any
-	1,  // 49: hector.agent.v1.Approval.decision:type_name -> hector.agent.v1.Approval.Decision
-	50, // [50:50] is the sub-list for method output_type
-	50, // [50:50] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	22, // 20: hector.agent.v1.RunEvent.tokens_spent:type_name -> hector.agent.v1.TokensSpent
+	33, // 21: hector.agent.v1.MessageReceived.message:type_name -> google.protobuf.Any
+	34, // 22: hector.agent.v1.MessageReceived.request_metadata:type_name -> google.protobuf.Struct
+	0,  // 23: hector.agent.v1.StatusChanged.state:type_name -> hector.agent.v1.RunState
+	33, // 24: hector.agent.v1.StatusChanged.message:type_name -> google.protobuf.Any
+	5,  // 25: hector.agent.v1.StatusChanged.error:type_name -> hector.agent.v1.RunError
+	34, // 26: hector.agent.v1.StatusChanged.metadata:type_name -> google.protobuf.Struct
+	31, // 27: hector.agent.v1.RunError.metadata:type_name -> hector.agent.v1.RunError.MetadataEntry
+	33, // 28: hector.agent.v1.ArtifactSaved.artifact:type_name -> google.protobuf.Any
+	34, // 29: hector.agent.v1.ArtifactSaved.metadata:type_name -> google.protobuf.Struct
+	35, // 30: hector.agent.v1.ModelAnswered.message:type_name -> hector.common.v1.Message
+	36, // 31: hector.agent.v1.ModelAnswered.usage:type_name -> hector.common.v1.TokenUsage
+	37, // 32: hector.agent.v1.ModelAnswered.finish_reason:type_name -> hector.llm.v1.FinishReason
+	38, // 33: hector.agent.v1.ToolStarted.call:type_name -> hector.common.v1.ToolCall
+	39, // 34: hector.agent.v1.ToolFinished.result:type_name -> hector.tool.v1.ExecuteToolResponse
+	5,  // 35: hector.agent.v1.ToolFinished.error:type_name -> hector.agent.v1.RunError
+	24, // 36: hector.agent.v1.SignalReceived.signal:type_name -> hector.agent.v1.Signal
+	35, // 37: hector.agent.v1.MessagesAdded.messages:type_name -> hector.common.v1.Message
+	33, // 38: hector.agent.v1.MessageSent.message:type_name -> google.protobuf.Any
+	33, // 39: hector.agent.v1.TurnParked.decision:type_name -> google.protobuf.Any
+	33, // 40: hector.agent.v1.TurnParked.seen:type_name -> google.protobuf.Any
+	5,  // 41: hector.agent.v1.StepRetried.error:type_name -> hector.agent.v1.RunError
+	32, // 42: hector.agent.v1.TimerSet.wake_time:type_name -> google.protobuf.Timestamp
+	36, // 43: hector.agent.v1.TokensSpent.usage:type_name -> hector.common.v1.TokenUsage
+	25, // 44: hector.agent.v1.Signal.cancel:type_name -> hector.agent.v1.CancelRun
+	28, // 45: hector.agent.v1.Signal.cancel_tool_call:type_name -> hector.agent.v1.CancelToolCall
+	29, // 46: hector.agent.v1.Signal.follow_up:type_name -> hector.agent.v1.FollowUp
+	30, // 47: hector.agent.v1.Signal.approval:type_name -> hector.agent.v1.Approval
+	26, // 48: hector.agent.v1.Signal.pause:type_name -> hector.agent.v1.PauseRun
+	27, // 49: hector.agent.v1.Signal.resume:type_name -> hector.agent.v1.ResumeRun
+	33, // 50: hector.agent.v1.FollowUp.message:type_name -> google.protobuf.Any
+	1,  // 51: hector.agent.v1.Approval.decision:type_name -> hector.agent.v1.Approval.Decision
+	52, // [52:52] is the sub-list for method output_type
+	52, // [52:52] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_hector_agent_v1_event_proto_init() }
@@ -2853,8 +2922,9 @@ func file_hector_agent_v1_event_proto_init() {
 		(*RunEvent_TimerSet)(nil),
 		(*RunEvent_RunRetried)(nil),
 		(*RunEvent_TimerEnded)(nil),
+		(*RunEvent_TokensSpent)(nil),
 	}
-	file_hector_agent_v1_event_proto_msgTypes[21].OneofWrappers = []any{
+	file_hector_agent_v1_event_proto_msgTypes[22].OneofWrappers = []any{
 		(*Signal_Cancel)(nil),
 		(*Signal_CancelToolCall)(nil),
 		(*Signal_FollowUp)(nil),
@@ -2869,7 +2939,7 @@ func file_hector_agent_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hector_agent_v1_event_proto_rawDesc), len(file_hector_agent_v1_event_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -120,7 +120,8 @@ type RunAgentRequest struct {
 	Message *v1.Message `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
 	// The session before this run, oldest first.
 	History []*v1.Message `protobuf:"bytes,5,rep,name=history,proto3" json:"history,omitempty"`
-	// Tools that the agent may call through HostServices.
+	// Tools that the agent may call through HostServices. Empty so far: the plugin's `grants.tools` says
+	// which HostExecuteTool takes, and their schemas stand in the operator's config.
 	Tools []*v1.Tool `protobuf:"bytes,6,rep,name=tools,proto3" json:"tools,omitempty"`
 	// Session state: a JSON object.
 	StateJson string `protobuf:"bytes,7,opt,name=state_json,json=stateJson,proto3" json:"state_json,omitempty"`
