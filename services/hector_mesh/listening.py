@@ -29,6 +29,10 @@ OPTIONS: Options = (
 )
 
 
+HANDSHAKE_S = 10.0
+"""How long who connects may take to say how it speaks HTTP/2; grpc would wait for two minutes."""
+
+
 def wire_server(
     listen: str,
     *,
@@ -42,6 +46,7 @@ def wire_server(
     largest_message: int = MESSAGE_BYTES,
     most_metadata: int | None = None,
     reuse_port: bool = False,
+    handshake_s: float = HANDSHAKE_S,
 ) -> "WireServer":
     """Return a server for `listen`; add servicers, then enter it.
 
@@ -58,6 +63,8 @@ def wire_server(
         most_metadata: Bytes of a call's metadata; grpc refuses more. None: the mesh's own, beyond which
             some calls are refused, and from twice as much on all.
         reuse_port: Share a TCP port with others that want to; each gets a part of the connections.
+        handshake_s: Who has connected and said nothing for so long is let go. One that is still there at
+            the end can take the process along: grpc 1.78 stops with a segmentation fault then.
 
     Raises:
         CannotListen: When it is entered: the address is taken, or is none.
@@ -73,6 +80,7 @@ def wire_server(
         largest_message,
         most_metadata,
         reuse_port,
+        handshake_s,
     )
 
 
@@ -91,6 +99,7 @@ class WireServer(grpc.aio.Server):
         largest_message: int,
         most_metadata: int | None,
         reuse_port: bool,
+        handshake_s: float,
     ) -> None:
         self._listen = listen
         self._credentials = credentials
@@ -104,6 +113,7 @@ class WireServer(grpc.aio.Server):
         every = [self._door, *inside, *([Coalescing(merges)] if merges else [])]
         options = {**dict(OPTIONS), "grpc.max_receive_message_length": largest_message}
         options["grpc.so_reuseport"] = int(reuse_port)
+        options["grpc.server_handshake_timeout_ms"] = int(handshake_s * 1000)
         if most_metadata is not None:
             names = ("grpc.max_metadata_size", "grpc.absolute_max_metadata_size")
             options.update(dict.fromkeys(names, most_metadata))
