@@ -61,6 +61,9 @@ class Client:
     """What the agent wanted to know."""
     acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
     _at: int = 0
+    _whole_at: Place = NOTHING_LEFT
+    _whole: dict[str, str] = field(default_factory=dict)
+    """What the artifacts were where there was only whole events: to there a stream may take text back."""
 
     @property
     def is_over(self) -> bool:
@@ -201,6 +204,8 @@ class Client:
             self._grow(update)
         elif (update := event.get("statusUpdate")) and "hector.call" not in update.get("metadata", {}):
             self._be(update["status"])
+        if not now[1]:
+            self._whole_at, self._whole = now, dict(self.artifacts)
 
     def _begin(self, task: dict[str, Any], before: Place, now: Place) -> None:
         """Take the task that a stream begins with: what was shown before, but for text that was lost."""
@@ -224,6 +229,8 @@ class Client:
         theirs = {name: text for name, text in artifacts.items() if text}
         if now == before:
             assert theirs == mine, told
+        elif now == self._whole_at:  # what is lost may have replaced what is back now
+            assert theirs == {name: text for name, text in self._whole.items() if text}, told
         else:
             assert all(mine.get(name, "").startswith(text) for name, text in theirs.items()), told
 
