@@ -52,13 +52,16 @@ from hector.tool.v1 import (
     ToolProviderServicer,
     add_ToolProviderServicer_to_server,
 )
-from hector_mesh import Call, Mesh, Principal, current_call, info_of, scope, wire_channel
+from hector_mesh import Call, Mesh, Principal, current_call, info_of, scope, status_of, wire_channel
 from hector_plugin_host import Grants, PluginPlan
 from hector_plugin_host.host import PluginHost
 from hector_plugin_host.premises import Premises
 from hector_plugin_host.serving import Door
 from hector_plugin_host.serving import door as doors
+from hector_plugin_host.serving.state import Values
 from hector_plugin_host.visits import Visits
+from hector_store import PluginValues
+from hector_store.errors import StorageBusy
 
 ALL = Grants(llms=("fast",), tools=("shout",), embedders=("small",), state_bytes=1000, log=True)
 CALLER = Call(principal=Principal("ann", frozenset({"user"})), app="shop")
@@ -132,11 +135,15 @@ def serving(mesh_under_test: MeshUnderTest, launcher: FakeLauncher, services: Se
 
     @asynccontextmanager
     async def working(
-        grants: Grants = ALL, timeout: float = 30, *, is_alone: bool = False
+        grants: Grants = ALL,
+        timeout: float = 30,
+        *,
+        is_alone: bool = False,
+        values: Values | None = None,
     ) -> AsyncIterator[Plugin]:
         plan = PluginPlan("up", grants=grants)
         around = None if is_alone else mesh_under_test.mesh
-        host = PluginHost([plan], Premises(), launch=launcher, mesh=around)
+        host = PluginHost([plan], Premises(values=values), launch=launcher, mesh=around)
         async with asyncio.timeout(60), host.running():
             await host.settled()
             launcher.last.freeze()
@@ -356,6 +363,26 @@ async def test_a_plugin_keeps_no_more_than_it_may(serving: Serving, caplog: pyte
     assert (code, reason) == (StatusCode.RESOURCE_EXHAUSTED, "PLUGIN_STATE_FULL")
     assert list(listed.keys) == []
     assert "limit_hit" in [vars(one).get("event") for one in caplog.records]
+
+
+async def test_a_database_that_is_away_is_told_with_when_to_try_again(serving: Serving) -> None:
+    @asynccontextmanager
+    async def away() -> AsyncIterator[PluginValues]:
+        raise StorageBusy("kept.db")
+        yield
+
+    async with serving(values=away) as plugin:
+        for call in (
+            plugin.stub.GetState(GetStateRequest(key="a"), metadata=plugin.whose),
+            plugin.stub.PutState(PutStateRequest(key="a", remove=True), metadata=plugin.whose),
+            plugin.stub.ListState(ListStateRequest(), metadata=plugin.whose),
+        ):
+            with pytest.raises(AioRpcError) as failed:
+                await call
+            assert failed.value.code() is StatusCode.UNAVAILABLE
+            assert info_of(failed.value).reason == "PLUGIN_STATE_AWAY"
+            assert any(one.type_url.endswith("RetryInfo") for one in status_of(failed.value).details)
+            assert "kept.db" not in str(failed.value)
 
 
 async def test_what_a_plugin_writes_to_the_log_stands_there_under_its_name(
