@@ -97,6 +97,11 @@ class Store(DatabaseProviderServicer):
         for name in request.ids if "DB6" not in self.broken else ():
             kept.pop(name, None)
         if request.HasField("filter"):
+            if request.filter.WhichOneof("node") is None:
+                if "DB11" in self.broken:
+                    kept.clear()
+                else:
+                    await self.refuse(context, StatusCode.UNIMPLEMENTED, "OPERATOR_UNKNOWN", "no condition")
             for name, record in tuple(kept.items()):
                 if holds(request.filter, json.loads(record.metadata_json or "{}")):
                     del kept[name]

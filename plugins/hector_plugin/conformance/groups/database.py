@@ -308,3 +308,25 @@ async def many(stage: Stage) -> None:
                 missed.append(at)
         if len(missed) > 1:
             raise Broken(f"{len(missed)} of 20 records are not found by their own vectors", "10,000 records")
+
+
+@check(
+    "DB11",
+    MUST,
+    "a condition that it does not know is refused",
+    kind=DATABASE,
+    rule="DeleteVectors with a Filter that has no node, as one of a newer contract looks, fails with "
+    "UNIMPLEMENTED or INVALID_ARGUMENT, and nothing is gone",
+    mend="refuse a Filter without a node that you know, and do not take it for none",
+)
+async def unknown(stage: Stage) -> None:
+    async with filled(stage) as plugin:
+        request = DeleteVectorsRequest(collection=NAME, filter=Filter())
+        found = await plugin.answer(DatabaseProviderStub, "DeleteVectors", request)
+        left = await search(plugin, PLANETS[0].vector, limit=100)
+        if found.code not in (StatusCode.UNIMPLEMENTED, StatusCode.INVALID_ARGUMENT) or len(left) != len(
+            PLANETS
+        ):
+            raise Broken(
+                f"{found}; {len(left)} of {len(PLANETS)} are there", "DeleteVectors with an empty Filter"
+            )
