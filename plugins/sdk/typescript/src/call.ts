@@ -53,7 +53,7 @@ export class Call {
 
   /** The entry of the host's configuration that the call is for, for example "tools.search". */
   get instance(): string {
-    return this.header("hector-instance");
+    return decoded(this.header("hector-instance"));
   }
 
   /** Which of the plugin's things the entry means, for example a model, where it says `plugin:NAME:COMPONENT`. */
@@ -93,6 +93,15 @@ export class Call {
   /** Show a piece of what a tool puts out; its result has to have it all. */
   output(text: string): void {
     this.#watcher?.output(text);
+  }
+}
+
+/** Metadata is plain ASCII: what is not travels percent-encoded. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // somebody's percent sign
   }
 }
 

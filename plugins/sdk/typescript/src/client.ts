@@ -47,17 +47,22 @@ export function client<S extends DescService>(contract: S, channel: Channel, alo
               );
               endWith(along.signal, call);
             })
-        : (request: MessageInitShape<typeof method.input>) => {
-            const call = channel.makeServerStreamRequest(path, write, read, request, along.metadata ?? new Metadata(), options);
-            endWith(along.signal, call);
-            return untilLeft(call);
-          };
+        : (request: MessageInitShape<typeof method.input>) =>
+            untilLeft(() => {
+              const call = channel.makeServerStreamRequest(path, write, read, request, along.metadata ?? new Metadata(), options);
+              endWith(along.signal, call);
+              return call;
+            });
   }
   return methods as Client<S>;
 }
 
-/** Give a stream's messages; who leaves it cancels the call, which grpc-js would let run on. */
-async function* untilLeft<T>(call: AsyncIterable<T> & { cancel(): void }): AsyncIterable<T> {
+/**
+ * Begin a stream when somebody reads it, for an error that nobody waits for would be nobody's, and give its messages; who leaves
+ * it cancels the call, which grpc-js would let run on.
+ */
+async function* untilLeft<T>(begin: () => AsyncIterable<T> & { cancel(): void }): AsyncIterable<T> {
+  const call = begin();
   try {
     yield* call;
   } finally {

@@ -26,9 +26,11 @@ export function identity(plugin: Plugin, end: (graceS: number) => void): Impleme
     async configure(request) {
       const read = await plugin.settings.read(request.configJson);
       if (read.diagnostics.some((one) => one.severity !== Diagnostic_Severity.WARNING)) return { diagnostics: read.diagnostics };
-      plugin.setup.take(request);
       const failed = await read.apply();
-      if (failed.length === 0) log.debug("configured", { instances: request.instances.length });
+      if (failed.length === 0) {
+        plugin.setup.take(request);
+        log.debug("configured", { instances: request.instances.length });
+      }
       return { diagnostics: [...read.diagnostics, ...failed] };
     },
 
@@ -56,11 +58,11 @@ export function addGoPluginController(plugin: Plugin, end: () => void): void {
     requestSerialize: write,
     requestDeserialize: read,
     responseSerialize: write,
-    responseDeserialize: read,
+    responseDeserialize: write,
   };
   const shutdown = (): object => {
     setImmediate(end); // the answer goes first
     return {};
   };
-  plugin.server.addService({ Shutdown }, { Shutdown: unary(plugin, (answer) => answer, path, shutdown) });
+  plugin.server.addService({ Shutdown }, { Shutdown: unary(plugin, write, path, shutdown) });
 }

@@ -1,5 +1,6 @@
 /** The plugin's log: hclog's JSON for a host, plain lines for a person. */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { inspect } from "node:util";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 type Level = (typeof LEVELS)[number];
@@ -24,12 +25,21 @@ function write(level: Level, message: string, facts: Facts = {}): void {
   if (LEVELS.indexOf(level) < least) return;
   const all = { ...serving.getStore(), ...facts };
   if (!asJson) {
-    const told = Object.entries(all).map(([name, value]) => ` ${name}=${value instanceof Error ? value.message : JSON.stringify(value)}`);
+    const told = Object.entries(all).map(([name, value]) => ` ${name}=${value instanceof Error ? value.message : spelled(value)}`);
     process.stderr.write(`[${level.toUpperCase()}] ${message}${told.join("")}\n`);
     return;
   }
   const head = { "@level": level, "@message": message, "@module": module, "@timestamp": new Date().toISOString() };
-  process.stderr.write(JSON.stringify({ ...all, ...head }, spell) + "\n");
+  process.stderr.write(spelled({ ...all, ...head }, () => spelled({ ...head, facts: inspect(all) })) + "\n");
+}
+
+/** Give a value as JSON, and what has no JSON form as Node shows it: a line of the log must not end the call that it tells of. */
+function spelled(value: unknown, otherwise: () => string = () => inspect(value)): string {
+  try {
+    return JSON.stringify(value, spell);
+  } catch {
+    return otherwise();
+  }
 }
 
 function spell(_: string, value: unknown): unknown {

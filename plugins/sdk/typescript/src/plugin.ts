@@ -4,6 +4,7 @@ import { timingSafeEqual } from "node:crypto";
 import { create, type DescService } from "@bufbuild/protobuf";
 import { Server, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
 
+import { bytesOf } from "./bytes.js";
 import type { Call } from "./call.js";
 import { PluginError } from "./errors.js";
 import { Health as HealthContract } from "./gen/health_pb.js";
@@ -102,9 +103,9 @@ export class Plugin {
       if (typeof handle !== "function") continue; // grpc-js answers UNIMPLEMENTED
       const bound = handle.bind(implementation);
       const defined = definition(contract, method);
-      const whole = (answer: object): object => create(method.output, answer as Record<string, unknown>);
+      const write = (answer: object): Buffer => bytesOf(method.output, create(method.output, answer as Record<string, unknown>));
       definitions[method.name] = defined;
-      handlers[method.name] = (method.methodKind === "unary" ? unary : streaming)(this, whole, defined.path, bound);
+      handlers[method.name] = (method.methodKind === "unary" ? unary : streaming)(this, write, defined.path, bound);
       rpcs.push(method.name);
     }
     this.server.addService(definitions, handlers);

@@ -8,6 +8,8 @@ import { beginLog, log } from "./log.js";
 import { Plugin, type Part } from "./plugin.js";
 import { takeStdout, writeLine } from "./stdout.js";
 
+const EXIT_FAILURE = 1;
+
 /**
  * Serve the parts until the host asks to end, and leave the program; what is printed meanwhile goes to standard error, the
  * host's log.
@@ -35,6 +37,7 @@ async function run(parts: readonly Part[]): Promise<void> {
   const asked = new Promise<number>((resolve) => (end = (graceS) => resolve(graceS || how.drainS)));
   const plugin = new Plugin(basename(process.argv[1] ?? "plugin").replace(/\.\w+$/, ""), how.token, parts, end);
   beginLog(plugin.name, how.handshake, process.env.HECTOR_LOG_LEVEL);
+  process.stderr.on("error", () => {}); // whoever read the log is gone: nobody is left to be told
   process.on("uncaughtException", (error) => log.error("nobody caught an error", { error }));
   watchForTheEnd(how, () => end(0));
   const listens = await listen(plugin, how.listen);
@@ -46,7 +49,9 @@ async function run(parts: readonly Part[]): Promise<void> {
 
 async function listen(plugin: Plugin, address: string): Promise<string> {
   const port = await new Promise<number>((resolve, reject) =>
-    plugin.server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port))),
+    plugin.server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+      error ? reject(new NotStarted(`cannot listen on ${address}: ${error.message}`, EXIT_FAILURE)) : resolve(port),
+    ),
   );
   return address.startsWith("unix:") ? address : address.replace(/:\d+$/, `:${port}`);
 }

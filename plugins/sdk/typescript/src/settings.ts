@@ -31,12 +31,12 @@ export class Settings<T extends object> implements Part, Checked {
   constructor(schema: z.ZodType<T>) {
     this.#schema = schema;
     this.schemaJson = schemaOf(schema);
-    this.#value = schema.safeParse({}).data;
+    this.#value = defaultsOf(schema);
   }
 
   /** What the host configured; the schema's defaults until then. */
   get value(): T {
-    if (this.#value === undefined) throw new Error("the plugin is not configured yet, and its settings have no defaults");
+    if (this.#value === undefined) throw new Error("the plugin is not configured yet, and its settings have no defaults that are known to hold");
     return this.#value;
   }
 
@@ -81,6 +81,15 @@ export function secret<T extends z.ZodType = z.ZodString>(value?: T): T {
  */
 export function settings<Shape extends z.ZodRawShape>(shape: Shape): Settings<z.output<z.ZodObject<Shape, z.core.$strict>>> {
   return new Settings(z.strictObject(shape));
+}
+
+function defaultsOf<T>(schema: z.ZodType<T>): T | undefined {
+  try {
+    return schema.safeParse({}).data;
+  } catch (error) {
+    if (error instanceof z.core.$ZodAsyncError) return undefined; // whether they hold is known once they are configured
+    throw error;
+  }
 }
 
 function refused(diagnostics: Diagnostic[]): Reading {

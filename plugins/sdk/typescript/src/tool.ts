@@ -1,5 +1,5 @@
 /** Makes a tool of a function. */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, isMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { z } from "zod";
 
@@ -59,7 +59,7 @@ function invalid(name: string, why: string): PluginError {
 
 function responseOf(result: unknown): ExecuteToolResponse {
   if (typeof result === "string") return create(ExecuteToolResponseSchema, { success: true, result });
-  if (typeof result === "object" && result !== null && "$typeName" in result) return result as ExecuteToolResponse;
-  const text = JSON.stringify(result ?? null);
+  if (isMessage(result, ExecuteToolResponseSchema)) return result;
+  const text = JSON.stringify(result ?? null, (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
   return create(ExecuteToolResponseSchema, { success: true, result: text, structuredJson: text });
 }

@@ -1,7 +1,9 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
 
+import { create } from "@bufbuild/protobuf";
 import { Problem, secret, service, settings, status, tool, z } from "@hector/plugin";
+import { TokenUsageSchema } from "@hector/plugin/common";
 import { LLMProvider } from "@hector/plugin/llm";
 import { Plugin } from "@hector/plugin/plugin";
 import { start, type Running } from "@hector/plugin/testing";
@@ -39,6 +41,15 @@ test("a result that is no text is JSON", () =>
     deepEqual(JSON.parse(answer.structuredJson), { a: 1, b: [true] });
     equal(answer.result, answer.structuredJson);
   }));
+
+test("a result that is another contract's message is JSON too, with its large numbers as texts", () => {
+  const found = create(TokenUsageSchema, { promptTokens: 2n ** 60n });
+  return using(start(tool("usage", "Counts.", {}, () => found)), async (plugin) => {
+    const answer = await plugin.call("usage", {});
+    equal(answer.success, true);
+    equal(JSON.parse(answer.structuredJson).promptTokens, "1152921504606846976");
+  });
+});
 
 test("who watches a tool sees what it shows, and then its result", () =>
   using(
@@ -93,12 +104,41 @@ test("settings do not come in force when what they need cannot be done", () => {
   });
 });
 
+test("settings may be checked by asking somebody", () => {
+  const config = settings({ key: z.string().default("").refine(async (key) => key !== "revoked", "it is not valid any more") });
+  return using(start(config, fails), async (plugin) => {
+    const [problem] = await plugin.configure({ key: "revoked" });
+    equal(problem?.summary, "it is not valid any more");
+    deepEqual(await plugin.configure({}), []);
+    deepEqual(config.value, { key: "" });
+  });
+});
+
 test("a plugin names the rpcs that it has written, and answers UNIMPLEMENTED to the others", () =>
   using(start(service(LLMProvider, { listModels: () => ({}) })), async (plugin) => {
     const info = await plugin.client(Plugin).getInfo({});
     deepEqual(info.components[0]?.rpcs, ["ListModels"]);
     await rejects(plugin.client(LLMProvider).countTokens({}), { code: status.UNIMPLEMENTED });
   }));
+
+test("a stream that nobody reads is not begun", () => {
+  let begun = 0;
+  const counted = service(LLMProvider, {
+    listModels: () => ({}),
+    async *streamText() {
+      begun += 1;
+      yield {};
+    },
+  });
+  return using(start(counted), async (plugin) => {
+    const models = plugin.client(LLMProvider);
+    models.streamText({});
+    await models.listModels({});
+    equal(begun, 0);
+    for await (const _ of models.streamText({}));
+    equal(begun, 1);
+  });
+});
 
 test("a caller who leaves a stream stops what makes it", async () => {
   let stopped!: () => void;
