@@ -11,18 +11,19 @@ diff --recursive --brief plugins/sdk/typescript/src/gen "$out/stubs" ||
 
 # Where npm and tsc write is no place of ours: the sources are copied, in the same places as seen from each other.
 work=$out/work
-mkdir -p "$work"
-rm -rf "$work"/sdk/typescript/{src,test,dist} "$work"/examples/typescript/{tool,llm,reasoning,embedder,dist}
 for part in sdk examples; do
     mkdir -p "$work/$part/typescript"
+    find "$work/$part/typescript" -mindepth 1 -maxdepth 1 ! -name node_modules -exec rm -rf {} + # what an older build left
     git ls-files -z --cached --others --exclude-standard -- "plugins/$part/typescript" |
         tar --create --null --files-from=- | tar --extract --directory="$work/$part/typescript" --strip-components=3
 done
 
 install() { npm install --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error; }
-(cd "$work/sdk/typescript" && install && npm test)
-(cd "$work/examples/typescript" && install && npm test)
-for example in tool llm reasoning embedder; do
+# One process for all tests of a folder: npm test starts one for each file, and each loads the SDK again.
+try() { printf 'import "./%s";\n' */*.test.js >all.js && node --test --test-timeout=60000 all.js; }
+(cd "$work/sdk/typescript" && install && npm run build && npx tsc -p test && cd dist-test && try)
+(cd "$work/examples/typescript" && install && npm run build && cd dist && try)
+for example in tool llm reasoning embedder database parser agent guardrail; do
     printf '#!/bin/sh\nexec node "%s" "$@"\n' "$work/examples/typescript/dist/$example/main.js" >"$out/$example"
     chmod +x "$out/$example"
 done

@@ -1,6 +1,7 @@
 """`hector plugin new`: what it writes is conformant at once, and an agent can use it."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from hector_runtime.cli.plugin import command
 from hector_runtime.cli.plugin_here import plugin_here
 from hector_runtime.cli.plugin_new import KINDS as KINDS_TO_CHOOSE
 from hector_runtime.config import load_config
-from hector_runtime.new_plugin import KINDS, LANGUAGES, PluginNotMade, kinds_in, make
+from hector_runtime.new_plugin import KINDS, LANGUAGES, PluginNotMade, kinds_in, kits, make
 from hector_runtime.plugins.folder import walk
 from hector_runtime.plugins.manifest import read
 from hector_runtime.plugins.packages.packing import pack
@@ -168,6 +169,16 @@ def test_a_new_plugin_is_packed_without_what_its_author_has_beside_it(tmp_path: 
     assert set(packed.files) == {"plugin.yaml", *PACKED[language]}
 
 
+@pytest.mark.parametrize("kind", kinds_in("typescript"))
+def test_a_new_typescript_plugin_names_the_packages_that_ci_builds_with(tmp_path: Path, kind: str) -> None:
+    made = make("my-thing", "typescript", kind, tmp_path / "new")
+    text = "".join(path.read_text() for path in made.folder.glob("*.ts"))
+    imported = set(re.findall(r'from "(@?[\w-]+)', text)) - {"node", "@hector"}
+    written = json.loads((made.folder / "package.json").read_text())["dependencies"]
+    built = json.loads((kits() / "examples/typescript/package.json").read_text())["dependencies"]
+    assert written == {"@hector/plugin": "file:./hector-sdk"} | {name: built[name] for name in imported}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_built_of_a_new_plugin_is_none_of_its_repository(tmp_path: Path, language: str) -> None:
     made = make("my-thing", language, "tool", tmp_path / "new")
@@ -192,7 +203,7 @@ def test_the_agent_of_a_new_plugin_reads_notes_and_not_its_source(tmp_path: Path
 def test_tests_are_run_where_there_are_some(tmp_path: Path, language: str, kind: str) -> None:
     made = make("my-thing", language, kind, tmp_path / "new")
     has_test = bool([file for file in made.files if "test" in file.name.lower()])
-    assert has_test is (language in {"python", "go"} or kind == "tool")
+    assert has_test is (language in {"python", "go", "typescript"} or kind == "tool")
     assert any(" test" in step or "unittest" in step for step in made.steps) is has_test
 
 

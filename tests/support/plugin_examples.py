@@ -12,7 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("python", "go", "typescript", "rust", "java")
 EXAMPLES = ("tool", "llm", "reasoning", "embedder")
 OF_OTHER_KINDS = [
-    (language, kind) for language in ("python", "go") for kind in ("database", "parser", "agent", "guardrail")
+    (language, kind)
+    for language in ("python", "go", "typescript")
+    for kind in ("database", "parser", "agent", "guardrail")
 ]
 """What there is in some languages only."""
 TOOLCHAIN_MISSING = 3

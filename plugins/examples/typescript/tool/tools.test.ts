@@ -5,12 +5,9 @@ import { start } from "@hector/plugin/testing";
 
 import { config, upper } from "./tools.ts";
 
-test("texts are turned into upper case", async () => {
+test("texts are turned into upper case", async (t) => {
   const plugin = await start(config, upper);
-  try {
-    deepEqual(await plugin.configure({ suffix: "!" }), []);
-    equal((await plugin.call("upper", { text: "straße" })).result, "STRASSE!");
-  } finally {
-    await plugin.close();
-  }
+  t.after(() => plugin.close());
+  deepEqual(await plugin.configure({ suffix: "!" }), []);
+  equal((await plugin.call("upper", { text: "straße" })).result, "STRASSE!");
 });
