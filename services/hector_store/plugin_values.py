@@ -175,6 +175,13 @@ def forget_expired(connection: Connection, plugin: str) -> int:
     return keys
 
 
+def recount(connection: Connection, plugin: str) -> None:
+    """Count anew how much a plugin keeps."""
+    _hold(connection, [plugin])
+    there = select(func.coalesce(func.sum(_V.size_bytes), 0)).where(_V.plugin == plugin)
+    _USE.execute(connection, [(int(connection.execute(there).scalar_one()), plugin)])
+
+
 def _hold(connection: Connection, plugins: Sequence[str]) -> dict[str, int]:
     """Let nobody else change what plugins keep until the transaction ends; return how much that is."""
     held = _locked(connection, plugins)

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from hector_mesh import HectorError
 from hector_store import Database, PluginValues, opened
+from hector_store.artifacts import Artifacts
+from hector_store.care.checking import Check
 from hector_store.clock import now
 from hector_store.history.erasing import Erasure
 from hector_store.history.passing import Pass
@@ -167,6 +169,26 @@ async def test_a_look_at_old_history_takes_what_is_over_along(
     for plugin in ("up", "down"):
         assert await values.keys(plugin, "", most=9) == ["for ever", "young"]
         assert await used(database, plugin) == 2 * ENTRY_BYTES + len("young") + len("for ever") + 2
+
+
+async def test_what_was_deleted_by_hand_counts_no_more_once_the_database_is_repaired(
+    values: PluginValues, database: Database
+) -> None:
+    for key in ("a", "b"):
+        await values.put("up", "", key, b"x" * 100, limit_bytes=MUCH)
+    await values.put("down", "", "a", b"y", limit_bytes=MUCH)
+    check = Check(database, Artifacts(database), lambda row, events: ("", b""))
+    assert await check.findings() == []
+    by_hand = delete(plugin_values).where(plugin_values.c.name == b"a")
+    await database.write(lambda connection: connection.execute(by_hand).rowcount)
+    found = await check.findings()
+    assert [(one.kind, one.subject, one.repairable) for one in found] == [
+        ("usage", "plugin down", True),
+        ("usage", "plugin up", True),
+    ]
+    await check.repair(found)
+    assert await check.findings() == []
+    assert [await used(database, plugin) for plugin in ("up", "down")] == [ENTRY_BYTES + 101, 0]
 
 
 async def test_erasing_a_user_leaves_what_plugins_keep(values: PluginValues, database: Database) -> None:

@@ -14,7 +14,7 @@ from hector_store.server import let_all_go, server_of, writer_engine
 from hector_store.server_url import ServerPlace
 from hector_store.values import TERMINAL_STATES, EventRow, RunRow
 
-from . import history_check, integrity
+from . import history_check, integrity, usage_check
 from .finding import Finding
 
 T = TypeVar("T")
@@ -43,7 +43,8 @@ class Check:
             found += await _by_itself(self._database, integrity.of_server)
         if any("table" in one.subject and one.kind == "schema" for one in found):
             return found  # what follows would fail
-        for look in (history_check.of_states, history_check.of_unreachable, history_check.of_blobs):
+        looks = (history_check.of_states, history_check.of_unreachable, history_check.of_blobs)
+        for look in (*looks, usage_check.of_usage):
             found += await self._database.read(look)
         if agents is not None:
             found += await self._database.read(partial(history_check.of_agents, agents=agents))
@@ -76,6 +77,8 @@ class Check:
             await write(history_check.mend_unreachable)
         if "blob" in kinds:
             await write(history_check.mend_blobs)
+        if "usage" in kinds:
+            await write(usage_check.mend_usage)
 
     def _of_projection(self, connection: Connection, run_id: str) -> list[Finding]:
         found = self._projected(connection, run_id)

@@ -8,7 +8,7 @@ class Finding:
     """One thing that is not as it should be."""
 
     kind: str
-    """"damaged", "schema", "log", "projection", "blob", "unreachable" or "artifact"."""
+    """"damaged", "schema", "log", "projection", "blob", "unreachable", "usage" or "artifact"."""
     subject: str
     """What it is about: a table, a run."""
     problem: str
