@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         .generate_default_stubs(true)
         .emit_rerun_if_changed(false)
         .include_file("contracts.rs")
-        // Numbers that protobuf's JSON would write as text are the author's to choose; comments of protos are no Rust.
+        // What stands indented in a comment of a contract would be taken for Rust, and tried as a test.
         .disable_comments(["."])
         .compile_fds(set)?;
     Ok(())

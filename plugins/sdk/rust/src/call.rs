@@ -1,11 +1,19 @@
 //! Who calls, as a call's metadata says it.
 
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
+use crate::failing::refused;
 use crate::host::{Calling, Client, Host};
+use crate::settings::{Configuration, not_configured};
+use crate::typed::object;
 
 pub(crate) const TIMEOUT: &str = "grpc-timeout";
 
@@ -20,11 +28,18 @@ const HANDED_ON: [&str; 7] = [
     "tracestate",
 ];
 
+/// What the plugin is told beside its calls; each of them brings it along.
+pub(crate) struct Setup {
+    pub configuration: Configuration,
+    pub host: Host,
+}
+
 /// Who makes a call, for what entry of the configuration, and until when.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Caller {
     metadata: MetadataMap,
     until: Option<Instant>,
+    setup: Option<Arc<Setup>>,
 }
 
 impl Caller {
@@ -38,21 +53,48 @@ impl Caller {
             }
         }
         let left = told.get(TIMEOUT).and_then(|value| grpc_timeout(value.to_str().ok()?));
-        Self { metadata, until: left.and_then(|left| Instant::now().checked_add(left)) }
+        let until = left.and_then(|left| Instant::now().checked_add(left));
+        Self { metadata, until, setup: request.extensions().get().cloned() }
     }
 
     /// The entry of the configuration that is meant, for example "tools.search"; empty if none is.
-    pub fn instance(&self) -> &str {
+    pub fn instance(&self) -> Cow<'_, str> {
         self.said("hector-instance")
     }
 
+    /// That entry's own settings; those of `{}` if it has none.
+    pub fn instance_settings<I: DeserializeOwned>(&self) -> Result<I, Status> {
+        let name = self.instance();
+        let instance = self.setup.as_ref().and_then(|setup| setup.configuration.instance(&name));
+        let wrong =
+            |why: String| refused(Code::FailedPrecondition, "PLUGIN_MISCONFIGURED", format!("{name}: {why}"));
+        let value = object(&instance.unwrap_or_default().config_json).map_err(wrong)?;
+        serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Which of the plugin's things that entry means, for example a model; empty unless it says `plugin:NAME:COMPONENT`.
+    pub fn component(&self) -> String {
+        let instance = self.setup.as_ref().and_then(|setup| setup.configuration.instance(&self.instance()));
+        instance.unwrap_or_default().component
+    }
+
+    /// The plugin's settings, of the type that it declared.
+    pub fn settings<C: Send + Sync + 'static>(&self) -> Result<Arc<C>, Status> {
+        self.setup.as_ref().ok_or_else(not_configured)?.configuration.settings().get()
+    }
+
+    /// A folder that the plugin may write to, and finds again when it is started again.
+    pub fn data_dir(&self) -> Option<PathBuf> {
+        self.setup.as_ref()?.configuration.data_dir()
+    }
+
     /// For whom the call is made; empty if the host does not say.
-    pub fn principal(&self) -> &str {
+    pub fn principal(&self) -> Cow<'_, str> {
         self.said("hector-principal")
     }
 
     /// The id of the user's request, as it stands in the host's log.
-    pub fn request_id(&self) -> &str {
+    pub fn request_id(&self) -> Cow<'_, str> {
         self.said("hector-request-id")
     }
 
@@ -62,12 +104,25 @@ impl Caller {
     }
 
     /// A client of the host's services that calls for this caller, and no longer than it waits.
-    pub async fn host(&self, host: &Host) -> Result<Client, Status> {
-        host.client(Calling { metadata: self.metadata.clone(), until: self.until }).await
+    pub fn host(&self) -> Result<Client, Status> {
+        let host = self.setup.as_ref().map(|setup| setup.host.clone()).unwrap_or_default();
+        host.client(Calling { metadata: self.metadata.clone(), until: self.until })
     }
 
-    fn said(&self, name: &str) -> &str {
-        self.metadata.get(name).and_then(|value: &MetadataValue<_>| value.to_str().ok()).unwrap_or_default()
+    /// What is not plain ASCII travels percent-encoded.
+    fn said(&self, name: &str) -> Cow<'_, str> {
+        let value = self.metadata.get(name).and_then(|value: &MetadataValue<_>| value.to_str().ok());
+        percent_decode_str(value.unwrap_or_default()).decode_utf8_lossy()
+    }
+}
+
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (instance, principal) = (self.instance(), self.principal());
+        to.debug_struct("Caller")
+            .field("instance", &instance)
+            .field("principal", &principal)
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,5 +164,15 @@ mod tests {
         assert_eq!(caller.instance(), "tools.shout");
         assert_eq!(caller.metadata.len(), 1);
         assert_eq!(caller.time_left(), None);
+    }
+
+    #[test]
+    fn names_that_are_not_plain_come_as_they_were_written() {
+        let mut request = Request::new(());
+        request.metadata_mut().insert("hector-instance", "tools.gr%C3%BC%C3%9Fe".parse().unwrap());
+        request.metadata_mut().insert("hector-principal", "ada%2C%20100%25".parse().unwrap());
+        let caller = Caller::of(&request);
+        assert_eq!(caller.instance(), "tools.grüße");
+        assert_eq!(caller.principal(), "ada, 100%");
     }
 }

@@ -14,8 +14,9 @@ use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::NamedService;
 use tonic::{Code, Status};
 
-use crate::call::{TIMEOUT, grpc_timeout};
+use crate::call::{Setup, TIMEOUT, grpc_timeout};
 use crate::ending::Ending;
+use crate::failing::{panicked, refused};
 
 const TOKEN: &str = "hector-token";
 const HEALTH: &str = "grpc.health.v1.Health";
@@ -66,12 +67,13 @@ impl Services {
 pub(crate) struct Door {
     services: Arc<Services>,
     token: Option<Arc<str>>,
+    setup: Arc<Setup>,
     end: Ending,
 }
 
 impl Door {
-    pub fn new(services: Services, token: Option<String>, end: Ending) -> Self {
-        Self { services: Arc::new(services), token: token.map(Into::into), end }
+    pub fn new(services: Services, token: Option<String>, setup: Setup, end: Ending) -> Self {
+        Self { services: Arc::new(services), token: token.map(Into::into), setup: Arc::new(setup), end }
     }
 
     /// Health is answered without a token, since probes have none; a wrong one is refused there too.
@@ -81,13 +83,13 @@ impl Door {
             let right = shown.map(|shown| alike(shown.as_bytes(), token.as_bytes()));
             if !right.unwrap_or(service == HEALTH) {
                 let what = if shown.is_some() { "another" } else { "no" };
-                return Some(Status::unauthenticated(format!(
-                    "the call shows {what} {TOKEN}: the host has the right one"
-                )));
+                let sentence = format!("the call shows {what} {TOKEN}: the host has the right one");
+                return Some(refused(Code::Unauthenticated, "PLUGIN_TOKEN_REQUIRED", sentence));
             }
         }
-        (self.end.is_asked() && service != HEALTH)
-            .then(|| Status::unavailable("the plugin is stopping; call its successor"))
+        (self.end.is_asked() && service != HEALTH).then(|| {
+            refused(Code::Unavailable, "PLUGIN_STOPPING", "the plugin is stopping; call its successor")
+        })
     }
 
     async fn answer(self, mut request: Request) -> Response {
@@ -100,6 +102,7 @@ impl Door {
             return Status::unimplemented(format!("the plugin does not serve {path}")).into_http();
         };
         request.headers_mut().remove(TOKEN); // nobody's business behind the door
+        request.extensions_mut().insert(self.setup.clone());
         let left = request.headers().get(TIMEOUT).and_then(|value| grpc_timeout(value.to_str().ok()?));
         // tonic watches the deadline as well, and says CANCELLED of it: so ours is a little sooner.
         let left = left.map_or(NO_DEADLINE, |left| left.saturating_sub(TICK));
@@ -108,7 +111,7 @@ impl Door {
                 Status::deadline_exceeded("the call's deadline was over before it had an answer").into_http()
             }
             Ok(Ok(Ok(response))) => oversize_is_exhaustion(response),
-            Ok(Err(_)) => Status::internal("the plugin failed; its log says why").into_http(), // the panic hook wrote it
+            Ok(Err(_)) => panicked().into_http(),
         }
     }
 }

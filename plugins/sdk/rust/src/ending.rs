@@ -1,6 +1,6 @@
 //! How a plugin learns that it is to end: an rpc, a signal, or a host that is gone.
 
-use std::io::Read;
+use std::io;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -41,7 +41,7 @@ impl Ending {
     }
 
     /// Listens to SIGTERM, and to Ctrl-C where it is not the host's to handle.
-    pub fn on_signals(&self, interrupt: bool) -> std::io::Result<()> {
+    pub fn on_signals(&self, interrupt: bool) -> io::Result<()> {
         let end = self.clone();
         #[cfg(unix)]
         {
@@ -69,12 +69,10 @@ impl Ending {
     }
 
     /// Takes the end of standard input for the end of the host, which holds the other end.
-    pub fn on_end_of_stdin(&self) -> std::io::Result<()> {
+    pub fn on_end_of_stdin(&self) -> io::Result<()> {
         let end = self.clone();
         std::thread::Builder::new().name("watch-stdin".into()).spawn(move || {
-            let mut ignored = [0; 4096];
-            let mut stdin = std::io::stdin().lock();
-            while stdin.read(&mut ignored).is_ok_and(|count| count > 0) {}
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink()); // who cannot read hears of no host either
             end.ask(None);
         })?;
         Ok(())

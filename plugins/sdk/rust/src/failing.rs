@@ -14,6 +14,11 @@ pub fn refused(code: Code, reason: &str, message: impl Into<String>) -> Status {
     Status::with_error_details(code, message, details)
 }
 
+/// What a caller is told of a panic; the panic hook has written why.
+pub(crate) fn panicked() -> Status {
+    refused(Code::Internal, "PLUGIN_PANICKED", "the plugin failed; its log says why")
+}
+
 /// Why a tool has no result.
 #[derive(Debug)]
 pub enum Failure {

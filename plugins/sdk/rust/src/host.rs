@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use tokio::sync::OnceCell;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -17,50 +16,47 @@ use crate::plugin::MESSAGE_BYTES;
 /// A client of `hector.plugin.v1.HostServices` that says on whose behalf it calls.
 pub type Client = HostServicesClient<InterceptedService<Channel, Calling>>;
 
-/// The host's services. Clones are the same host.
-#[derive(Clone, Debug, Default)]
-pub struct Host(Arc<Mutex<Known>>);
+/// Where the host's services are. Clones are the same host.
+#[derive(Clone, Default)]
+pub(crate) struct Host(Arc<Mutex<Known>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Known {
     target: String,
     token: Option<MetadataValue<tonic::metadata::Ascii>>,
-    channel: Arc<OnceCell<Channel>>,
+    channel: Option<Channel>,
 }
 
 impl Host {
-    pub(crate) fn is_at(&self, target: &str) {
+    /// Without a target, nothing is granted any more. Calls in flight keep the channel that they have.
+    pub fn is_at(&self, target: &str) {
         let mut known = self.lock();
-        if !target.is_empty() && known.target != target {
+        if known.target != target {
             known.target = target.into();
-            known.channel = Arc::default();
+            known.channel = None;
         }
     }
 
-    pub(crate) fn knows_us_by(&self, token: Option<&str>) {
+    pub fn knows_us_by(&self, token: Option<&str>) {
         self.lock().token = token.and_then(|token| token.parse().ok());
     }
 
-    /// Whether the configuration grants anything.
-    pub fn is_granted(&self) -> bool {
-        !self.lock().target.is_empty()
-    }
-
-    pub(crate) async fn client(&self, mut calling: Calling) -> Result<Client, Status> {
-        let (target, channel) = {
-            let known = self.lock();
-            if let Some(token) = &known.token {
-                calling.metadata.insert("hector-token", token.clone());
-            }
-            (known.target.clone(), known.channel.clone())
-        };
-        if target.is_empty() {
+    /// A client of the host; it connects when it is first used.
+    pub fn client(&self, mut calling: Calling) -> Result<Client, Status> {
+        let mut locked = self.lock();
+        let known = &mut *locked;
+        if known.target.is_empty() {
             let sentence = "the host grants this plugin nothing: say it under `grants:` beside the plugin in hector.yaml";
             return Err(refused(Code::PermissionDenied, "PLUGIN_NOT_GRANTED", sentence));
         }
-        let channel = channel.get_or_try_init(|| connected(target)).await?;
-        Ok(HostServicesClient::with_interceptor(channel.clone(), calling)
-            .max_decoding_message_size(MESSAGE_BYTES))
+        if let Some(token) = &known.token {
+            calling.metadata.insert("hector-token", token.clone());
+        }
+        let channel = match &known.channel {
+            Some(channel) => channel.clone(),
+            None => known.channel.insert(channel_to(&known.target)?).clone(),
+        };
+        Ok(HostServicesClient::with_interceptor(channel, calling).max_decoding_message_size(MESSAGE_BYTES))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -68,12 +64,8 @@ impl Host {
     }
 }
 
-async fn connected(target: String) -> Result<Channel, Status> {
-    let address = if target.contains(':') && target.starts_with("unix:") {
-        target.clone()
-    } else {
-        format!("http://{target}")
-    };
+fn channel_to(target: &str) -> Result<Channel, Status> {
+    let address = if target.starts_with("unix:") { target.into() } else { format!("http://{target}") };
     let endpoint = Endpoint::from_shared(address)
         .map_err(|error| Status::internal(format!("the host's address {target} is none: {error}")))?;
     Ok(endpoint.connect_lazy())

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::contracts::hector::plugin::v1::diagnostic::Severity;
 use crate::contracts::hector::plugin::v1::plugin_server::Plugin as PluginService;
 use crate::contracts::hector::plugin::v1::*;
 use crate::ending::Ending;
 use crate::host::Host;
 use crate::logging::SDK;
 use crate::plugin::{Metrics, Plugin};
-use crate::settings::Configuration;
+use crate::settings::{Configuration, is_warning};
 
 pub(crate) struct Identity {
     info: GetInfoResponse,
@@ -54,9 +53,10 @@ impl PluginService for Identity {
         request: Request<ConfigureRequest>,
     ) -> Result<Response<ConfigureResponse>, Status> {
         let request = request.into_inner();
-        let diagnostics = self.configuration.configure(&request.config_json, request.instances);
-        if diagnostics.iter().all(|problem| problem.severity() == Severity::Warning) {
-            self.host.is_at(&request.host_target);
+        let host_target = request.host_target.clone();
+        let diagnostics = self.configuration.configure(request);
+        if diagnostics.iter().all(is_warning) {
+            self.host.is_at(&host_target);
             log::debug!(target: SDK, "configured");
         }
         Ok(Response::new(ConfigureResponse { diagnostics }))

@@ -46,8 +46,14 @@ pub(crate) struct NotStarted {
 impl Launch {
     /// Reads this process's environment and arguments.
     pub fn read() -> Result<Self, NotStarted> {
-        let arguments: Vec<String> = env::args().skip(1).collect();
-        Self::told(&arguments, |name| env::var(name).ok().filter(|value| !value.is_empty()))
+        let arguments: Vec<String> =
+            env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+        // What is no UTF-8 is not as good as unset: a token least of all.
+        Self::told(&arguments, |name| {
+            env::var_os(name)
+                .map(|value| value.to_string_lossy().into_owned())
+                .filter(|value| !value.is_empty())
+        })
     }
 
     fn told(arguments: &[String], variable: impl Fn(&str) -> Option<String>) -> Result<Self, NotStarted> {

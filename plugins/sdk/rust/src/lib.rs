@@ -38,6 +38,7 @@ mod settings;
 mod streaming;
 pub mod testing;
 mod tools;
+mod typed;
 
 /// The contracts, as tonic makes them: `hector::llm::v1::llm_provider_server::LlmProvider` and so on.
 #[allow(missing_docs, clippy::all)]
@@ -48,10 +49,10 @@ mod contracts {
 pub use call::Caller;
 pub use contracts::hector;
 pub use failing::{Failure, refused};
-pub use host::Host;
+pub use host::Client;
 pub use plugin::Plugin;
 pub use serving::serve;
 pub use settings::Settings;
 pub use streaming::{Pieces, streaming};
 pub use tools::{Call, Outcome, Tools};
-pub use {log, schemars, serde, serde_json, tokio, tonic};
+pub use {log, prost, prost_types, schemars, serde, serde_json, tokio, tonic};

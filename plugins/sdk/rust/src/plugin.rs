@@ -71,6 +71,11 @@ impl Plugin {
     }
 
     /// Checks a configuration beyond its type; what `check` returns stops the plugin unless it is a warning.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are of another type; `settings` comes first.
+    #[track_caller]
     pub fn checked_by<C: 'static>(
         mut self,
         check: impl Fn(&C) -> Vec<Diagnostic> + Send + Sync + 'static,
@@ -79,14 +84,14 @@ impl Plugin {
         self
     }
 
-    /// The settings, for services that are made before they are known.
+    /// The settings, for what is not part of a call; a call has them by `Caller::settings`.
+    ///
+    /// # Panics
+    ///
+    /// If the settings are of another type; `settings` comes first.
+    #[track_caller]
     pub fn settings_handle<C>(&self) -> Settings<C> {
-        self.configuration.settings()
-    }
-
-    /// The host's services, for services that ask it.
-    pub fn host(&self) -> Host {
-        self.host.clone()
+        self.configuration.declared_settings()
     }
 
     /// Changes what GetInfo says: vendor, licence, features, `max_concurrency`, …
@@ -159,13 +164,13 @@ impl Plugin {
     /// Serves an agent.
     pub fn agent(self, provider: impl AgentProvider) -> Self {
         let server = AgentProviderServer::new(provider).max_decoding_message_size(MESSAGE_BYTES);
-        self.serving(PluginKind::Agent, &[], server)
+        self.serving(PluginKind::Agent, &["DescribeAgents", "RunAgent"], server)
     }
 
     /// Serves a guardrail.
     pub fn guardrail(self, guardrail: impl Guardrail) -> Self {
         let server = GuardrailServer::new(guardrail).max_decoding_message_size(MESSAGE_BYTES);
-        self.serving(PluginKind::Guardrail, &[], server)
+        self.serving(PluginKind::Guardrail, &["CheckContent", "GetGuardrailInfo"], server)
     }
 
     /// Says that the newest service has these optional rpcs too.
@@ -206,7 +211,7 @@ impl Plugin {
         match self.tools.take() {
             None => self,
             Some(tools) => {
-                let served = tools.served(&self.info.version, self.host.clone(), self.configuration.clone());
+                let served = tools.served(&self.info.version);
                 self.tool_provider(served).also_serves(&["StreamTool"])
             }
         }

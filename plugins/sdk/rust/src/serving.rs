@@ -1,6 +1,7 @@
 //! Serves a plugin until its host has enough of it.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::fs::File;
 use std::future::Ready;
 use std::io::{self, Write};
@@ -17,6 +18,7 @@ use tonic::{Request, Response, Status};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::call::Setup;
 use crate::contracts::hector::plugin::v1::plugin_server::PluginServer;
 use crate::door::{Door, Services};
 use crate::ending::Ending;
@@ -24,7 +26,7 @@ use crate::identity::Identity;
 use crate::launch::Launch;
 use crate::listening::Listening;
 use crate::logging;
-use crate::plugin::Plugin;
+use crate::plugin::{MESSAGE_BYTES, Plugin};
 
 const GO_PLUGIN: &str = "plugin";
 
@@ -108,7 +110,8 @@ impl Served {
         let plugin = plugin.complete();
         plugin.host.knows_us_by(token.as_deref());
         let mut services: Services = plugin.services.clone();
-        services.add(PluginServer::new(Identity::of(&plugin, end.clone())));
+        let identity = PluginServer::new(Identity::of(&plugin, end.clone()));
+        services.add(identity.max_decoding_message_size(MESSAGE_BYTES));
         let names =
             services.names().map(String::from).chain([GO_PLUGIN.into(), String::new()]).collect::<Vec<_>>();
         let (health, server) = tonic_health::server::health_reporter();
@@ -117,7 +120,8 @@ impl Served {
         }
         services.add(server);
         services.put("plugin.GRPCController", GoPluginController(end.clone()));
-        Self { door: Door::new(services, token, end.clone()), health, names, end }
+        let setup = Setup { configuration: plugin.configuration, host: plugin.host };
+        Self { door: Door::new(services, token, setup, end.clone()), health, names, end }
     }
 
     /// Serves on a socket until the end; gives back an error only if that cannot be.
@@ -150,7 +154,10 @@ impl Served {
             tokio::time::sleep(grace).await;
         };
         tokio::select! {
-            served = serving => served.map_err(io::Error::other),
+            // "transport error" is all that tonic says of it; what it was stands below.
+            served = serving => served.map_err(|error| {
+                io::Error::other(error.source().map_or_else(|| error.to_string(), ToString::to_string))
+            }),
             () = too_late => {
                 log::warn!(target: logging::SDK, "left calls unfinished");
                 Ok(())

@@ -9,6 +9,8 @@ use tonic::Status;
 use tonic::codegen::BoxStream;
 use tonic::codegen::tokio_stream::Stream;
 
+use crate::failing::panicked;
+
 /// Where pieces of an answer go.
 #[derive(Debug)]
 pub struct Pieces<T>(mpsc::Sender<Result<T, Status>>);
@@ -64,7 +66,7 @@ impl<T> Stream for Written<T> {
         // All senders are gone: the writer is done, or it panicked.
         let Poll::Ready(ended) = Pin::new(&mut self.writer).poll(context) else { return Poll::Pending };
         self.over = true;
-        Poll::Ready(ended.err().map(|_| Err(Status::internal("the plugin failed; its log says why"))))
+        Poll::Ready(ended.err().map(|_| Err(panicked())))
     }
 }
 

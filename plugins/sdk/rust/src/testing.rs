@@ -10,6 +10,7 @@
 //! # Ok(()) }
 //! ```
 
+use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, error, fs, io};
 
@@ -27,6 +28,7 @@ use crate::launch::Address;
 use crate::listening::{Listening, any};
 use crate::plugin::Plugin;
 use crate::serving::Served;
+use crate::settings::is_warning;
 
 /// A plugin that runs in this process; it ends when this is dropped.
 #[derive(Debug)]
@@ -40,23 +42,31 @@ pub struct Running {
 impl Running {
     /// Starts a plugin and configures it. Fails if it refuses the configuration.
     pub async fn start(plugin: Plugin, config_json: &str) -> Result<Self, Box<dyn error::Error>> {
+        Self::start_in(Folder::new()?, plugin, config_json).await
+    }
+
+    async fn start_in(
+        folder: Folder,
+        plugin: Plugin,
+        config_json: &str,
+    ) -> Result<Self, Box<dyn error::Error>> {
         let secret = format!("{:016x}", any());
         let end = Ending::new(Duration::from_secs(5));
-        let (address, folder) = somewhere()?;
+        let address =
+            if cfg!(unix) { Address::Folder(folder.0.clone()) } else { Address::Tcp("127.0.0.1:0".into()) };
         let listening = Listening::on(&address).await?;
         let target = listening.target();
         let served = Served::of(plugin, Some(secret.clone()), end.clone()).await;
         let serving = tokio::spawn(async move {
-            let served = served.on(listening).await;
-            folder.map_or(Ok(()), fs::remove_dir_all)?;
-            served
+            let _kept = folder; // until nobody listens any more, and also if the test's runtime ends first
+            served.on(listening).await
         });
         let target = if target.starts_with("unix:") { target } else { format!("http://{target}") };
         let channel = Endpoint::from_shared(target)?.connect().await?;
         let running = Self { channel, token: Token(secret.parse()?), end, serving };
         let request = ConfigureRequest { config_json: config_json.into(), ..Default::default() };
         let response = PluginClient::new(running.channel()).configure(request).await?;
-        match response.get_ref().diagnostics.first() {
+        match response.get_ref().diagnostics.iter().find(|problem| !is_warning(problem)) {
             Some(problem) => Err(format!("{}: {}", problem.path, problem.summary).into()),
             None => Ok(running),
         }
@@ -96,11 +106,38 @@ impl Interceptor for Token {
     }
 }
 
-fn somewhere() -> io::Result<(Address, Option<std::path::PathBuf>)> {
-    if !cfg!(unix) {
-        return Ok((Address::Tcp("127.0.0.1:0".into()), None));
+/// A new folder, which goes with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> io::Result<Self> {
+        let path = env::temp_dir().join(format!("hector-{:016x}", any()));
+        fs::create_dir(&path)?;
+        Ok(Self(path))
     }
-    let folder = env::temp_dir().join(format!("hector-{:016x}", any()));
-    fs::create_dir(&folder)?;
-    Ok((Address::Folder(folder.clone()), Some(folder)))
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0); // it may be gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_a_test_that_just_ends() {
+        let folder = Folder::new().unwrap();
+        let path = folder.0.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let running = Running::start_in(folder, Plugin::new("mine", "1.0.0"), "{}").await.unwrap();
+            assert!(path.is_dir());
+            drop(running);
+        });
+        drop(runtime);
+        assert!(!path.exists());
+    }
 }

@@ -16,9 +16,9 @@ use crate::contracts::hector::tool::v1::stream_tool_response::Event;
 use crate::contracts::hector::tool::v1::tool_provider_server::ToolProvider;
 use crate::contracts::hector::tool::v1::*;
 use crate::failing::{Failure, refused};
-use crate::host::{Client, Host};
-use crate::settings::{Configuration, from_json, object, schema_of};
+use crate::host::Client;
 use crate::streaming::{Pieces, streaming};
+use crate::typed::{from_json, object, schema_of};
 
 type Run = dyn Fn(Value, Call) -> BoxFuture<'static, Result<Outcome, Failure>> + Send + Sync;
 
@@ -115,8 +115,8 @@ impl Tools {
         self.also(|tool| change(tool.annotations.get_or_insert_default()))
     }
 
-    pub(crate) fn served(self, version: &str, host: Host, configuration: Configuration) -> Served {
-        Served { tools: self, version: version.into(), host, configuration }
+    pub(crate) fn served(self, version: &str) -> Served {
+        Served { tools: self, version: version.into() }
     }
 }
 
@@ -129,30 +129,23 @@ pub struct Call {
     /// The model's id of the call.
     pub call_id: String,
     dry_run: bool,
-    host: Host,
-    configuration: Configuration,
     shown: Option<Pieces<StreamToolResponse>>,
 }
 
 impl Call {
     /// The plugin's settings, of the type that it declared.
     pub fn settings<C: Send + Sync + 'static>(&self) -> Result<Arc<C>, Failure> {
-        Ok(self.configuration.settings().get()?)
+        Ok(self.caller.settings()?)
     }
 
     /// The own settings of the entry of the configuration that the call is for, such as `tools.shout`.
     pub fn instance<C: DeserializeOwned>(&self) -> Result<C, Failure> {
-        let name = self.caller.instance();
-        let text = self.configuration.instance(name).map(|instance| instance.config_json).unwrap_or_default();
-        let wrong =
-            |why: String| refused(Code::FailedPrecondition, "PLUGIN_MISCONFIGURED", format!("{name}: {why}"));
-        let value = object(&text).map_err(wrong)?;
-        serde_json::from_value(value).map_err(|error| wrong(error.to_string()).into())
+        Ok(self.caller.instance_settings()?)
     }
 
     /// A client of the host's services.
-    pub async fn host(&self) -> Result<Client, Failure> {
-        Ok(self.caller.host(&self.host).await?)
+    pub fn host(&self) -> Result<Client, Failure> {
+        Ok(self.caller.host()?)
     }
 
     /// Says how far the tool is, to whoever watches. `total` is zero if it is not known.
@@ -209,8 +202,6 @@ impl From<ExecuteToolResponse> for Outcome {
 pub(crate) struct Served {
     tools: Tools,
     version: String,
-    host: Host,
-    configuration: Configuration,
 }
 
 struct Asked {
@@ -240,8 +231,6 @@ impl Served {
             context: asked.context.unwrap_or_default(),
             call_id: asked.call_id,
             dry_run: asked.dry_run,
-            host: self.host.clone(),
-            configuration: self.configuration.clone(),
             shown: None,
         };
         Ok(Prepared { run, arguments, call })
@@ -259,7 +248,12 @@ impl Prepared {
     async fn result(self) -> Result<ExecuteToolResponse, Status> {
         match (self.run)(self.arguments, self.call).await {
             Ok(outcome) => Ok(outcome.0),
-            Err(Failure::Told(error)) => Ok(ExecuteToolResponse { error, ..Default::default() }),
+            Err(Failure::Told(error)) => {
+                // An error without words would be none: `error` alone says that a call failed.
+                let error =
+                    if error.is_empty() { "the tool failed, and did not say why".into() } else { error };
+                Ok(ExecuteToolResponse { error, ..Default::default() })
+            }
             Err(Failure::Refused(status)) => Err(status),
         }
     }

@@ -3,15 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hector_plugin::hector::agent::v1::agent_provider_server::AgentProvider;
+use hector_plugin::hector::document::v1::document_parser_server::DocumentParser;
+use hector_plugin::hector::embedder::v1::embedder_provider_client::EmbedderProviderClient;
+use hector_plugin::hector::embedder::v1::embedder_provider_server::EmbedderProvider;
+use hector_plugin::hector::embedder::v1::{GetDimensionsRequest, GetDimensionsResponse};
+use hector_plugin::hector::guardrail::v1::guardrail_server::Guardrail;
+use hector_plugin::hector::llm::v1::llm_provider_server::LlmProvider;
+use hector_plugin::hector::plugin::v1::diagnostic::Severity;
 use hector_plugin::hector::plugin::v1::host_services_server::{HostServices, HostServicesServer};
-use hector_plugin::hector::plugin::v1::{GetStateRequest, GetStateResponse};
+use hector_plugin::hector::plugin::v1::plugin_client::PluginClient;
+use hector_plugin::hector::plugin::v1::*;
+use hector_plugin::hector::reasoning::v1::reasoning_strategy_server::ReasoningStrategy;
 use hector_plugin::hector::tool::v1::stream_tool_response::Event;
 use hector_plugin::hector::tool::v1::tool_provider_client::ToolProviderClient;
 use hector_plugin::hector::tool::v1::*;
+use hector_plugin::hector::vector::v1::database_provider_server::DatabaseProvider;
 use hector_plugin::testing::Running;
-use hector_plugin::{Failure, Plugin, Tools, tools};
+use hector_plugin::{Caller, Failure, Plugin, Tools, tools};
 use tokio::sync::Notify;
 use tonic::{Code, Request, Response, Status, async_trait};
+use tonic_types::StatusExt;
 
 tools! {
     /// Divides.
@@ -31,8 +43,13 @@ tools! {
 
     /// Reads a value that the host keeps.
     async fn kept(call: Call, /** Which. */ key: String) -> Result<String, Failure> {
-        let response = call.host().await?.get_state(GetStateRequest { key }).await?;
+        let response = call.host()?.get_state(GetStateRequest { key }).await?;
         Ok(String::from_utf8_lossy(&response.get_ref().value).into_owned())
+    }
+
+    /// Fails, and is at a loss for words.
+    async fn lost(_call: Call) -> Result<String, Failure> {
+        Err("".into())
     }
 }
 
@@ -55,6 +72,8 @@ async fn a_tool_answers_and_its_failure_is_for_the_model() {
         (response.get_ref().success, response.get_ref().error.as_str()),
         (false, "there is nothing to divide")
     );
+    let response = client.execute_tool(asked("lost", "{}")).await.unwrap();
+    assert_eq!(response.get_ref().error, "the tool failed, and did not say why");
     plugin.stop().await.unwrap();
 }
 
@@ -63,7 +82,7 @@ async fn a_panic_is_one_failed_call_streamed_or_not() {
     let plugin = running().await;
     let mut client = ToolProviderClient::new(plugin.channel());
     let refused = client.execute_tool(asked("divide", r#"{"dividend": 6, "divisor": 0}"#)).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Internal);
+    assert_eq!((refused.code(), reason(&refused)), (Code::Internal, "PLUGIN_PANICKED".into()));
     let request = StreamToolRequest {
         tool: "divide".into(),
         parameters_json: r#"{"dividend": 6, "divisor": 0}"#.into(),
@@ -106,7 +125,7 @@ async fn who_shows_no_token_is_refused() {
     let plugin = running().await;
     let refused =
         ToolProviderClient::new(plugin.stranger()).list_tools(ListToolsRequest::default()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!((refused.code(), reason(&refused)), (Code::Unauthenticated, "PLUGIN_TOKEN_REQUIRED".into()));
 }
 
 #[tokio::test]
@@ -118,8 +137,61 @@ async fn tools_are_listed_page_by_page() {
     let request = ListToolsRequest { page_size: 2, page_token: first.next_page_token };
     let second = client.list_tools(request).await.unwrap().into_inner();
     let names: Vec<&str> = first.tools.iter().chain(&second.tools).map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["caller", "divide", "kept"]);
+    assert_eq!(names, ["caller", "divide", "kept", "lost"]);
     assert_eq!(second.next_page_token, "");
+}
+
+#[tokio::test]
+async fn a_service_reads_what_is_said_of_the_entry_that_a_call_is_for() {
+    let plugin = Plugin::new("sample", "1.0.0").settings::<Loudness>().embedder(Asking);
+    let plugin = Running::start(plugin, "").await.unwrap();
+    let instance = Instance {
+        name: "embedders.größe".into(),
+        config_json: r#"{"level": 3}"#.into(),
+        component: "small".into(),
+        ..Default::default()
+    };
+    let request = ConfigureRequest {
+        config_json: r#"{"level": 7}"#.into(),
+        instances: vec![instance],
+        data_dir: "/data".into(),
+        ..Default::default()
+    };
+    PluginClient::new(plugin.channel()).configure(request).await.unwrap();
+    let mut request = Request::new(GetDimensionsRequest::default());
+    request.metadata_mut().insert("hector-instance", "embedders.gr%C3%B6%C3%9Fe".parse().unwrap());
+    let response = EmbedderProviderClient::new(plugin.channel()).get_dimensions(request).await.unwrap();
+    assert_eq!(response.get_ref().fingerprint, "embedders.größe: 3 of 7, small, /data");
+}
+
+#[tokio::test]
+async fn a_plugin_says_what_it_serves_of_every_kind() {
+    let all = Plugin::new("sample", "1.0.0").llm(Mute).reasoning(Mute).embedder(Mute).database(Mute);
+    let all = all.parser(Mute).agent(Mute).guardrail(Mute).tools(tools());
+    let plugin = Running::start(all, "").await.unwrap();
+    let info = PluginClient::new(plugin.channel()).get_info(GetInfoRequest::default()).await.unwrap();
+    let components = &info.get_ref().components;
+    assert_eq!(components.len(), 8);
+    assert_eq!(components.iter().find(|component| component.rpcs.is_empty()), None);
+}
+
+#[tokio::test]
+async fn a_configuration_may_be_as_long_as_any_message() {
+    let plugin = running().await;
+    let config_json = format!("{}{{}}", " ".repeat(5 << 20));
+    let request = ConfigureRequest { config_json, ..Default::default() };
+    let response = PluginClient::new(plugin.channel()).configure(request).await.unwrap();
+    assert!(response.get_ref().diagnostics.is_empty());
+}
+
+#[tokio::test]
+async fn a_warning_does_not_keep_a_plugin_from_starting() {
+    let warned = Plugin::new("sample", "1.0.0").settings::<Loudness>().checked_by(|given: &Loudness| {
+        let severity = if given.level > 9 { Severity::Error } else { Severity::Warning };
+        vec![Diagnostic { severity: severity.into(), summary: "rather loud".into(), ..Default::default() }]
+    });
+    Running::start(warned.clone(), r#"{"level": 9}"#).await.unwrap();
+    assert!(Running::start(warned, r#"{"level": 10}"#).await.is_err());
 }
 
 #[tokio::test]
@@ -155,22 +227,62 @@ async fn the_host_hears_for_whom_a_plugin_asks() {
     let refused = client.execute_tool(asked("kept", r#"{"key": "a"}"#)).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
 
-    let mut configuring =
-        hector_plugin::hector::plugin::v1::plugin_client::PluginClient::new(plugin.channel());
-    let request =
-        hector_plugin::hector::plugin::v1::ConfigureRequest { host_target: target, ..Default::default() };
-    configuring.configure(request).await.unwrap();
+    let mut configuring = PluginClient::new(plugin.channel());
+    configuring.configure(ConfigureRequest { host_target: target, ..Default::default() }).await.unwrap();
     let mut request = Request::new(asked("kept", r#"{"key": "a"}"#));
     request.metadata_mut().insert("hector-call", "c-7".parse().unwrap());
     request.metadata_mut().insert("hector-principal", "ada".parse().unwrap());
     request.set_timeout(Duration::from_secs(30));
     let response = client.execute_tool(request).await.unwrap();
     assert_eq!(response.get_ref().result, "a for ada in c-7, token and deadline");
+
+    configuring.configure(ConfigureRequest::default()).await.unwrap();
+    let refused = client.execute_tool(asked("kept", r#"{"key": "a"}"#)).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused)), (Code::PermissionDenied, "PLUGIN_NOT_GRANTED".into()));
     serving.abort();
+}
+
+fn reason(refused: &Status) -> String {
+    refused.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Nothing {}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Loudness {
+    #[serde(default)]
+    level: u8,
+}
+
+/// Says whom it is asked by.
+struct Asking;
+
+#[async_trait]
+impl EmbedderProvider for Asking {
+    async fn get_dimensions(
+        &self,
+        request: Request<GetDimensionsRequest>,
+    ) -> Result<Response<GetDimensionsResponse>, Status> {
+        let caller = Caller::of(&request);
+        let (own, all) = (caller.instance_settings::<Loudness>()?, caller.settings::<Loudness>()?);
+        let folder = caller.data_dir().unwrap_or_default();
+        let (name, component, folder) = (caller.instance(), caller.component(), folder.display());
+        let fingerprint = format!("{name}: {} of {}, {component}, {folder}", own.level, all.level);
+        Ok(Response::new(GetDimensionsResponse { fingerprint, ..Default::default() }))
+    }
+}
+
+/// Serves everything, and answers nothing.
+struct Mute;
+
+impl LlmProvider for Mute {}
+impl ReasoningStrategy for Mute {}
+impl EmbedderProvider for Mute {}
+impl DatabaseProvider for Mute {}
+impl DocumentParser for Mute {}
+impl AgentProvider for Mute {}
+impl Guardrail for Mute {}
 
 struct Told(Arc<Notify>);
 
