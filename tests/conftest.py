@@ -16,6 +16,14 @@ from support.mesh import MeshUnderTest
 __all__ = ["pytest_testnodedown"]
 
 
+LONGEST_NAMED_BYTES = 12
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Keep long bytes out of names: what is packed has the time in it, and where names differ none is run."""
+    return argname if isinstance(val, bytes) and len(val) > LONGEST_NAMED_BYTES else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     put_longest_first(items)
