@@ -7,7 +7,7 @@ out=$1
 target=$out/target
 
 mvn --quiet --batch-mode --no-transfer-progress -f plugins/examples/java/pom.xml "-Dhector.build=$target" package
-for example in tool llm reasoning embedder; do
+for example in tool llm reasoning embedder database parser agent guardrail; do
     sed "s|hector-example|example-$example|g" plugins/sdk/java/project/hector-example >"$out/$example"
     chmod 755 "$out/$example"
     "$out/$example" --rehearse

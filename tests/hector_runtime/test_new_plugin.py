@@ -203,7 +203,7 @@ def test_the_agent_of_a_new_plugin_reads_notes_and_not_its_source(tmp_path: Path
 def test_tests_are_run_where_there_are_some(tmp_path: Path, language: str, kind: str) -> None:
     made = make("my-thing", language, kind, tmp_path / "new")
     has_test = bool([file for file in made.files if "test" in file.name.lower()])
-    assert has_test is (language in {"python", "go", "typescript"} or kind == "tool")
+    assert has_test is (language in {"python", "go", "typescript", "java"} or kind == "tool")
     assert any(" test" in step or "unittest" in step for step in made.steps) is has_test
 
 

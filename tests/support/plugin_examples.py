@@ -13,7 +13,7 @@ LANGUAGES = ("python", "go", "typescript", "rust", "java")
 EXAMPLES = ("tool", "llm", "reasoning", "embedder")
 OF_OTHER_KINDS = [
     (language, kind)
-    for language in ("python", "go", "typescript")
+    for language in ("python", "go", "typescript", "java")
     for kind in ("database", "parser", "agent", "guardrail")
 ]
 """What there is in some languages only."""

@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(60)
 class InFlightTest {
-  private static final int MANY = 1000;
+  private static final int MANY = 400;
   private static final MethodDescriptor<Empty, Empty> COLLECT =
       MethodDescriptor.newBuilder(
               ProtoUtils.marshaller(Empty.getDefaultInstance()), ProtoUtils.marshaller(Empty.getDefaultInstance()))
