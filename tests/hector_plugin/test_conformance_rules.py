@@ -7,6 +7,7 @@ import pytest
 
 from hector_plugin.conformance import CHECKS, Outcome, Subject, Verdict, run
 from hector_plugin.conformance.groups import sandbox
+from hector_plugin.conformance.groups.load import is_clear
 
 PLUGIN = Path(__file__).parents[1] / "support/broken_plugin/main.py"
 KINDS = ("tool", "llm", "database", "embedder", "reasoning", "parser", "agent", "guardrail")
@@ -46,6 +47,12 @@ async def test_a_rule_that_is_broken_is_found_broken(rule: str) -> None:
         pytest.skip(verdict.why)
     assert verdict.outcome is Outcome.FAIL, verdict
     assert all((verdict.sent, verdict.came, verdict.rule, verdict.mend)), verdict
+
+
+def test_a_heap_that_fills_up_before_it_is_swept_is_no_leak_yet() -> None:
+    assert not is_clear([size << 20 for size in (58, 61, 73, 83, 98)], [3_000, 11_900, 9_900, 14_900])
+    assert not is_clear([size << 20 for size in (58, 90, 160)], [6_700, 14_700])
+    assert is_clear([size << 20 for size in (40, 135, 230, 325)], [20_000, 20_000, 20_000])
 
 
 @pytest.mark.parametrize("kind", KINDS)
