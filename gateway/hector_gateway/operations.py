@@ -230,6 +230,9 @@ class Operations:
             await answer.follow(rpc)
 
 
+_NOTHING: Mapping[str, Any] = {}
+
+
 def echoed(activated: Sequence[str], version: Version) -> Headers:
     """Return the headers that tell a client which extensions are in use."""
     if not activated:
@@ -248,8 +251,10 @@ def beside(asked: Asked, exchange: Exchange) -> Pairs | None:
 def place_of(found: Mapping[str, Any]) -> str | None:
     """Return where an event stands in its task's log, if it says so."""
     for payload in found.values():
-        place = payload.get("metadata", {}).get(PLACE)
-        return place if isinstance(place, str) and place.replace(".", "", 1).isdigit() else None
+        place = payload.get("metadata", _NOTHING).get(PLACE)
+        if isinstance(place, str) and (place.isdigit() or place.replace(".", "", 1).isdigit()):
+            return place
+        break
     return None
 
 

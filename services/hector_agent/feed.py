@@ -159,11 +159,11 @@ class Feed:
                 self._next = event.seq + 1
             self._forget()
             return
-        for event in events:
-            shown = Shown(event)
-            self._ring.append(shown)
-            self._size_bytes += shown.size_bytes
-            self._next = event.seq + 1
+        shown = [Shown(event) for event in events]
+        if shown:
+            self._ring += shown
+            self._size_bytes += sum([one.event.ByteSize() for one in shown]) + len(shown) * EVENT_BYTES
+            self._next = shown[-1].event.seq + 1
         if self._size_bytes > KEPT_BYTES:
             self._trim()
         self._pieces.clear()
@@ -194,16 +194,12 @@ class Feed:
         The caller has checked `first`.
         """
         seq, offset = follower.seq, follower.offset
-        found: list[Shown] = []
         ring, start = self._ring, seq + 1 - self._first
-        for index in range(start, min(len(ring), start + BATCH)):
-            shown: Shown | None = ring[index]
-            seq += 1
-            if offset:
-                shown = self._rest(ring[index], follower)
-                offset = follower.offset
-            if shown is not None:
-                found.append(shown)
+        found = ring[start : start + BATCH]
+        seq += len(found)
+        if offset:
+            found = self._rests(found, follower)
+            offset = follower.offset
         if seq + 1 == self._next:
             text = self._open
             if text is not None and text.size > offset:
@@ -287,6 +283,17 @@ class Feed:
             known = Shown(RunEvent(seq=self._next, provisional=True, offset=offset, text_appended=more))
             self._pieces[self._next, offset] = known
         return known
+
+    def _rests(self, shown: list[Shown], follower: Follower) -> list[Shown]:
+        """Return events without the text that a reader has of them."""
+        found: list[Shown] = []
+        for index, one in enumerate(shown):
+            if not follower.offset:
+                return found + shown[index:]
+            rest = self._rest(one, follower)
+            if rest is not None:
+                found.append(rest)
+        return found
 
     def _rest(self, shown: Shown, follower: Follower) -> Shown | None:
         event, offset = shown.event, follower.offset

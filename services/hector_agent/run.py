@@ -414,9 +414,9 @@ class Run:
                     self._doubted_chars = text.size if text is not None else 0
                 self._reopen(text)
                 raise
-            time = time_of(committed.time_us)
+            time, run = time_of(committed.time_us), self.place.run
             for seq, event in enumerate(events, self._next_seq):
-                event.run, event.seq = self.place.run, seq
+                event.run, event.seq = run, seq
                 event.time.CopyFrom(time)
             if last:
                 self._growing = ""
@@ -482,7 +482,8 @@ class Run:
         told: list[RunEvent] = []
         for event in events:
             (told if event.WhichOneof("event") in TOLD else self._unfolded).append(event)
-        fold(self._task, told)
+        if told:
+            fold(self._task, told)
         if len(self._unfolded) > MOST_UNFOLDED:
             self._fold_rest()
         self.feed.publish(events)

@@ -135,13 +135,13 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
         grown.metadata.fields[PLACE].string_value = place(event)  # the short way is slow: it is Python
         return response
     if kind == "artifact_saved":
-        saved = response.artifact_update
-        unpack(event.artifact_saved.artifact, saved.artifact)
-        saved.append, saved.last_chunk = event.artifact_saved.append, event.artifact_saved.last
-        saved.task_id, saved.context_id = run, context
-        if event.artifact_saved.HasField("metadata"):
-            saved.metadata.CopyFrom(event.artifact_saved.metadata)
-        saved.metadata.fields[PLACE].string_value = place(event)
+        saved, shown = event.artifact_saved, response.artifact_update
+        unpack(saved.artifact, shown.artifact)
+        shown.append, shown.last_chunk = saved.append, saved.last
+        shown.task_id, shown.context_id = run, context
+        if saved.HasField("metadata"):
+            shown.metadata.CopyFrom(saved.metadata)
+        shown.metadata.fields[PLACE].string_value = place(event)
         return response
     if kind == "message_sent":
         unpack(event.message_sent.message, response.message)

@@ -93,17 +93,18 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
 
     def ready(self) -> list[Response]:
         """Return the messages that have arrived and were not read yet; grpc has nothing like it."""
-        found = []
-        while self._queue:
-            message = self._pop()
-            assert message is not None
-            found.append(self._decode(message))
-        return found
+        waiting = self._queue
+        if not waiting:
+            return []
+        self._queue = []
+        self._taken()
+        return list(map(self._decode, waiting))
 
     def take(self, message: bytes) -> asyncio.Future[None] | None:
         self._queue.append(message)
-        if self._reader is not None:
-            self._wake_reader()
+        reader = self._reader
+        if reader is not None and not reader.done():
+            reader.set_result(None)
         if len(self._queue) < WINDOW:
             return None
         self._writer = self._loop.create_future()
@@ -119,13 +120,17 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
         if not self._queue:
             return None
         message = self._queue.pop(0)
+        self._taken()
+        return message
+
+    def _taken(self) -> None:
+        """Let the servicer say more, now that there is room; or end with what was read last."""
         if self._writer is not None and len(self._queue) < WINDOW // 2:
             if not self._writer.done():
                 self._writer.set_result(None)
             self._writer = None
         if self._last is not None and not self._queue:
             self._end(self._last)
-        return message
 
     async def _arrival(self) -> None:
         if self._ending is not None:

@@ -63,12 +63,12 @@ _MOST_KINDS = 256
 def fit_events(events: Iterable[NewEvent]) -> int:
     """Check new events and return the size of their payloads."""
     size_bytes = 0
-    for event in events:
-        if event.kind not in _fitting:
-            fit("event kind", event.kind, WORD)
+    for kind, payload, _ in events:
+        if kind not in _fitting:
+            fit("event kind", kind, WORD)
             if len(_fitting) < _MOST_KINDS:
-                _fitting.add(event.kind)
-        size_bytes += len(event.payload)
+                _fitting.add(kind)
+        size_bytes += len(payload)
     return size_bytes
 
 

@@ -37,12 +37,12 @@ class EventRows:
 
     def add(self, app: str, run_id: str, first_seq: int, events: Iterable[NewEvent], time_us: int) -> int:
         """Number a run's events from `first_seq` on, and return the number after the last."""
-        seq = first_seq
-        for event in events:
-            payload, blob_id = event.payload, None
+        seq, rows = first_seq, self._events
+        for kind, payload, needs in events:
+            blob_id = None
             if len(payload) > INLINE_BYTES:
                 payload, blob_id = b"", self._keep(app, run_id, payload)
-            self._events.append((run_id, seq, app, event.kind, event.needs, time_us, blob_id, payload))
+            rows.append((run_id, seq, app, kind, needs, time_us, blob_id, payload))
             seq += 1
         return seq
 

@@ -55,6 +55,7 @@ PENDING_EVENTS, PENDING_BYTES = 64, 256 * 1024
 ROUNDS = 8
 """Rounds of the event loop from one commit to the next: what is said in them is committed together."""
 ANSWER = "answer-"
+NO_CONTENT = "a part of it has no text, file or data"
 
 
 class Answer:
@@ -78,6 +79,8 @@ class Answer:
         """Writes that are on their way."""
         self._said_bytes = self._unwritten_bytes = 0
         self._failure: BaseException | None = None
+        self._is_decided = False
+        """Whoever waits for that knows that the answer is a task."""
         self._end: StatusChanged | a2a.Message = StatusChanged(state=RUN_STATE_COMPLETED)
 
     async def take(self, said: object) -> bool:
@@ -94,13 +97,13 @@ class Answer:
             raise self._failure
         if isinstance(said, str):
             self._say_text(said)
+        elif isinstance(said, a2a.TaskArtifactUpdateEvent):
+            self._say_piece(said)
         elif isinstance(said, a2a.Part):
             answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=[said])
             self._say_artifact(answer, append=self._begun)
         elif isinstance(said, a2a.Artifact):
             self._say_artifact(said, last=True)
-        elif isinstance(said, a2a.TaskArtifactUpdateEvent):
-            self._say_piece(said)
         elif isinstance(said, a2a.TaskStatusUpdateEvent):
             return self._say_status(said)
         elif isinstance(said, a2a.Message):
@@ -172,7 +175,7 @@ class Answer:
     def _say_text(self, text: str) -> None:
         if not text:
             return
-        if not self._begun:
+        if not self._is_decided:
             self._decided()
         try:
             self._spend(len(text.encode()))
@@ -209,8 +212,12 @@ class Answer:
         artifact_id, parts = artifact.artifact_id, artifact.parts
         if not parts:
             raise self._nonsense(f"its artifact {artifact_id!r} has no parts")
+        size_bytes = 0
         for part in parts[:]:  # a list: the end of protobuf's own costs as much as a check
-            self._check(part)
+            if part.WhichOneof("content") is None:
+                raise self._nonsense(NO_CONTENT)
+            size_bytes += part.ByteSize()
+        self._spend(size_bytes)
         if artifact_id == self._id:
             known, self._begun = self._begun, True
         else:
@@ -230,7 +237,8 @@ class Answer:
         self._say(event)
 
     def _say_piece(self, said: "a2a.TaskArtifactUpdateEvent") -> None:
-        self._belongs(said)
+        if said.task_id or said.context_id:
+            self._belongs(said)
         metadata = said.metadata if said.HasField("metadata") else None
         self._say_artifact(said.artifact, append=said.append, last=said.last_chunk, metadata=metadata)
 
@@ -292,7 +300,7 @@ class Answer:
 
     def _check(self, part: "a2a.Part") -> None:
         if part.WhichOneof("content") is None:
-            raise self._nonsense("a part of it has no text, file or data")
+            raise self._nonsense(NO_CONTENT)
         self._spend(part.ByteSize())
 
     def _belongs(self, said: "a2a.TaskArtifactUpdateEvent | a2a.TaskStatusUpdateEvent") -> None:
@@ -302,7 +310,8 @@ class Answer:
 
     def _say(self, event: RunEvent) -> None:
         """Have an event committed as soon as the handler waits, with what else it says until then."""
-        self._decided()
+        if not self._is_decided:
+            self._decided()
         self._pending.append(event)
         if self._flushing is None:
             self._flush_in(0)
@@ -310,7 +319,7 @@ class Answer:
     def _flush(self, rounds: int = 0) -> None:
         """Commit what waits, if there was no commit for a few rounds; and so again while more is said."""
         if rounds:
-            self._flush_in(rounds - 1)
+            self._flushing = asyncio.get_running_loop().call_soon(self._flush, rounds - 1)
             return
         self._flushing = None
         if self._pending:
@@ -371,6 +380,7 @@ class Answer:
         return f"artifact-{uuid5(NAMESPACE_OID, place)}"
 
     def _decided(self) -> None:
+        self._is_decided = True
         if self._run.undecided is not None:
             self._run.undecided.set()
 
