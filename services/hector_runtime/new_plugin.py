@@ -24,7 +24,7 @@ KINDS: Mapping[str, str] = {
     "agent": "agent",
     "guardrail": "guardrail",
 }
-"""Kinds that there are examples of, in one language at least, and what manifests call them."""
+"""Kinds that there are examples of, and what manifests call them."""
 SDK = "hector-sdk"
 """The folder of a new project that holds the SDK, in languages in which it is installed from nowhere else."""
 LEFT_OUT = frozenset(

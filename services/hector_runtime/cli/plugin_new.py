@@ -25,7 +25,7 @@ class Kind(click.Choice[str]):
     examples=(
         ("hector plugin new my-tools", "Tools in Python, in the folder my-tools."),
         ("hector plugin new my-model --lang go --kind llm", "A language model in Go."),
-        ("hector plugin new my-store --kind database", "A vector store; Rust has fewer kinds."),
+        ("hector plugin new my-store --kind database", "A vector store, in Python."),
         ("hector plugin new my-tools --into ./plugins/my-tools", "In another place."),
     ),
 )
@@ -43,7 +43,7 @@ class Kind(click.Choice[str]):
 def command(name: str, lang: str, kind: str, folder: Path | None) -> None:
     """Make a plugin of a few lines to begin with, and a config with an agent that uses it.
 
-    In Python, Go, TypeScript and Java, and for tools in every language, a test of it is made as well.
+    A test of it is made as well.
     """
     from hector_runtime.new_plugin import make
 

@@ -95,3 +95,6 @@ fn embedding_refused(sentence: String) -> Status {
 fn main() -> std::process::ExitCode {
     serve(Plugin::new("example-embedder", "1.0.0").embedder(Hash))
 }
+
+#[cfg(test)]
+mod tests;

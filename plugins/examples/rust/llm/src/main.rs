@@ -104,3 +104,6 @@ fn words(text: &str) -> i64 {
 fn main() -> std::process::ExitCode {
     serve(Plugin::new("example-llm", "1.0.0").llm(Echo))
 }
+
+#[cfg(test)]
+mod tests;

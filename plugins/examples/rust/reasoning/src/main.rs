@@ -131,3 +131,6 @@ fn step_of(state: Option<&State>) -> Result<u8, Status> {
 fn main() -> std::process::ExitCode {
     serve(Plugin::new("example-reasoning", "1.0.0").reasoning(OneShot))
 }
+
+#[cfg(test)]
+mod tests;
