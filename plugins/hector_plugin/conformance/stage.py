@@ -44,6 +44,7 @@ class Stage:
     """The plugin that was called last, for the report."""
     hopeless: str = ""
     """Why nothing more can be tried; empty: it can."""
+    _first: Process | None = None
     _shared: Plugin | None = None
     _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -68,10 +69,23 @@ class Stage:
             if found.code in (StatusCode.OK, StatusCode.UNIMPLEMENTED):
                 self.last = self._shared
                 return self._shared
-            await self._closing.aclose()
-        self._shared = None
-        self._shared = await self._closing.enter_async_context(self.connected())
+            await self.close()
+        if self.subject.endpoint:
+            self._shared = await self._closing.enter_async_context(self.connected())
+            return self._shared
+        try:
+            self._shared = await self._closing.enter_async_context(self._reached(await self.first()))
+        except BaseException:
+            await self.close()
+            raise
         return self._shared
+
+    async def first(self) -> Process:
+        """Return a process that has printed its line, for several checks; the shared plugin will be in it."""
+        if self._first is None or self._first.ended:
+            await self.close()
+            self._first = await self._closing.enter_async_context(self.listening())
+        return self._first
 
     @asynccontextmanager
     async def process(self, **how: Any) -> AsyncIterator[Process]:
@@ -119,8 +133,7 @@ class Stage:
     async def connected(self, *, configure: bool = True, **how: Any) -> AsyncIterator[Plugin]:
         """Start it, wait until it is well, and configure it. One that is exclusive runs alone."""
         if self._shared is not None and self._shared.info and EXCLUSIVE in self._shared.info.features:
-            self._shared = None
-            await self._closing.aclose()
+            await self.close()
         if self.subject.endpoint:
             plugin = self._at(self.subject.endpoint, self.subject.token, None)
             try:
@@ -129,14 +142,18 @@ class Stage:
             finally:
                 await plugin.close()
             return
-        async with self.listening(**how) as process:
-            assert process.handshake is not None
-            plugin = self._at(process.handshake.target, process.token, process)
-            try:
-                await self._ready(plugin, configure=configure)
-                yield plugin
-            finally:
-                await plugin.close()
+        async with self.listening(**how) as process, self._reached(process, configure=configure) as plugin:
+            yield plugin
+
+    @asynccontextmanager
+    async def _reached(self, process: Process, *, configure: bool = True) -> AsyncIterator[Plugin]:
+        assert process.handshake is not None
+        plugin = self._at(process.handshake.target, process.token, process)
+        try:
+            await self._ready(plugin, configure=configure)
+            yield plugin
+        finally:
+            await plugin.close()
 
     def _at(self, target: str, token: str, process: Process | None) -> Plugin:
         self.last = Plugin(target, token, self.subject.call_timeout_s, process)
@@ -197,6 +214,7 @@ class Stage:
 
     async def close(self) -> None:
         """End what is shared."""
+        self._first = self._shared = None
         await self._closing.aclose()
 
 
