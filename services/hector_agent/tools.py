@@ -1,10 +1,12 @@
 """Which tools an agent has, and one call of one of them."""
 
+import asyncio
 import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from operator import attrgetter
 
 import grpc
 
@@ -25,6 +27,7 @@ from .state import chosen, wrong_with
 
 _DECLARED = '"effect_id"'
 """In the schema of a tool that wants its effect's id as an argument."""
+LIST_S = 10.0
 FRESH_S = 10.0  # how long a list of tools is good for; an older one serves while the tools are away
 
 
@@ -33,30 +36,29 @@ class Toolbox:
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
-        self._all = ToolProviderStub(mesh)
         self._stubs: dict[str, ToolProviderStub] = {}
-        self._tools: Sequence[Tool] = ()
-        self._until = 0.0
+        self._lists: dict[str, _List] = {}
 
     async def listed(self, names: Sequence[str] | None) -> list[Tool]:
-        """Return the tools an agent has: all of them, or those of the entries it names.
+        """Return the tools an agent has, by name: all of them, or those of the entries it names.
+
+        An entry that nobody names is not asked: what answers late there delays only those who use it.
 
         Raises:
             AioRpcError: The tools cannot be listed, and never could.
         """
-        if names is not None and not names:
-            return []
-        if time.monotonic() >= self._until:
-            try:
-                self._tools = (await self._all.ListTools(ListToolsRequest(), timeout=10)).tools
-                self._until = time.monotonic() + FRESH_S
-            except grpc.aio.AioRpcError:
-                if not self._until:
-                    raise
         if names is None:
-            return list(self._tools)
-        wanted = {f"tools.{name}" for name in names}
-        return [tool for tool in self._tools if tool.instance in wanted]
+            every = self._list("")
+            await every.renew()
+            return list(every.known)
+        instances = [f"tools.{name}" for name in dict.fromkeys(names)]
+        lists = [self._list(instance) for instance in instances]
+        stale = [each.renew() for each in lists if not each.is_fresh]
+        for failure in await asyncio.gather(*stale, return_exceptions=True) if stale else ():
+            if isinstance(failure, BaseException):
+                raise failure
+        known = [(name, tool) for name, each in zip(instances, lists, strict=True) for tool in each.known]
+        return sorted([tool for name, tool in known if tool.instance == name], key=attrgetter("name"))
 
     async def run(self, started: ToolStarted, request: ExecuteToolRequest) -> ToolFinished:
         """Call a tool and return what came of it; a call that could not be made is a result too."""
@@ -73,10 +75,46 @@ class Toolbox:
         finished.duration_ms = round((time.monotonic() - begin) * 1000)
         return finished
 
+    def _list(self, instance: str) -> "_List":
+        if instance not in self._lists:
+            self._lists[instance] = _List(self._stub(instance))
+        return self._lists[instance]
+
     def _stub(self, instance: str) -> ToolProviderStub:
         if instance not in self._stubs:
-            self._stubs[instance] = ToolProviderStub(self._mesh.at(instance))
+            mesh = self._mesh.at(instance) if instance else self._mesh
+            self._stubs[instance] = ToolProviderStub(mesh)
         return self._stubs[instance]
+
+
+class _List:
+    """The tools of one entry, or of all, as they were listed last."""
+
+    def __init__(self, stub: ToolProviderStub) -> None:
+        self._stub = stub
+        self.known: Sequence[Tool] = ()
+        self._until = 0.0
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() < self._until
+
+    async def renew(self) -> None:
+        """Know them; where there is an older list, it serves all others while one asks for a new one."""
+        if self.is_fresh:
+            return
+        before, self._until = self._until, time.monotonic() + FRESH_S if self._until else 0.0
+        is_known = False
+        try:
+            self.known = (await self._stub.ListTools(ListToolsRequest(), timeout=LIST_S)).tools
+            is_known = True
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:  # the entry is switched off
+                self.known, is_known = (), True
+            elif not before:
+                raise
+        finally:
+            self._until = time.monotonic() + FRESH_S if is_known else before
 
 
 def started(run: str, iteration: int, call: ToolCall, tools: Sequence[Tool]) -> ToolStarted:

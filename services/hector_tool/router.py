@@ -1,5 +1,6 @@
 """Picks the tool that a call is for."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 
@@ -77,8 +78,10 @@ class ToolRouter(ToolProviderServicer):
         instance = current_call.get().instance
         chosen = {instance: self._entry(instance)} if instance else self._providers
         tools: list[Tool] = []
-        for name, provider in chosen.items():
-            for listed in (await provider.ListTools(ListToolsRequest(), context)).tools:
+        asked = [provider.ListTools(ListToolsRequest(), context) for provider in chosen.values()]
+        answers = await asyncio.gather(*asked)  # side by side: some may be plugins that answer late
+        for name, answer in zip(chosen, answers, strict=True):
+            for listed in answer.tools:
                 tool = Tool()
                 tool.CopyFrom(listed)
                 tool.instance = name

@@ -1,13 +1,23 @@
 """The router: which tools there are, who gets a call, and what is said about one that fits nowhere."""
 
+import asyncio
 import json
 
 import grpc
 import pytest
 from grpc import StatusCode
 
-from hector.tool.v1 import ExecuteToolRequest, ListToolsRequest, ToolProviderStub
-from hector_mesh import info_of
+from hector.common.v1 import Tool
+from hector.tool.v1 import (
+    ExecuteToolRequest,
+    ListToolsRequest,
+    ListToolsResponse,
+    ToolProviderServicer,
+    ToolProviderStub,
+    add_ToolProviderServicer_to_server,
+)
+from hector_mesh import Generations, info_of
+from hector_tool.router import ToolRouter
 
 
 async def test_every_tool_names_the_entry_it_came_from(every):
@@ -145,3 +155,23 @@ async def test_a_number_in_quotes_is_a_number(every, call):
         every, "read_file", path="readme.md", start_line="3", end_line="3", line_numbers="false"
     )
     assert done.result.splitlines()[0] == "First line of text."
+
+
+class Waiting(ToolProviderServicer):
+    """Lists its tool when the other one of two was asked too."""
+
+    def __init__(self, name: str, both: asyncio.Barrier) -> None:
+        self._name, self._both = name, both
+
+    async def ListTools(self, request, context):
+        await self._both.wait()
+        return ListToolsResponse(tools=[Tool(name=self._name)])
+
+
+async def test_entries_are_asked_for_their_tools_side_by_side(mesh_under_test):
+    both = asyncio.Barrier(2)
+    router = ToolRouter(Generations({f"tools.{name}": Waiting(name, both) for name in "ab"}))
+    await mesh_under_test.serve(lambda server: add_ToolProviderServicer_to_server(router, server))
+    async with asyncio.timeout(10):
+        listed = await ToolProviderStub(mesh_under_test.mesh).ListTools(ListToolsRequest())
+    assert [(tool.name, tool.instance) for tool in listed.tools] == [("a", "tools.a"), ("b", "tools.b")]
