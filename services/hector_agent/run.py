@@ -437,11 +437,12 @@ class Run:
         if draft is None:
             return await self._append(rows, changes, also, kept)
         new, first = draft
-        changed: dict[str, Any] = {}
-        for name, value in zip(changes._fields, changes, strict=True):
-            if value is not None:
-                changed[name] = value
-        whole = new._replace(**{"view": listed(self._task), **changed})
+        changed: dict[str, Any] = {
+            name: value for name, value in zip(changes._fields, changes, strict=True) if value is not None
+        }
+        if "view" not in changed:
+            changed["view"] = listed(self._task)
+        whole = new._replace(**changed)
         created = await self._log.create(whole, [*first, *rows], kept)
         self._written_down(created.time_us)
         if also is not NOTHING_ELSE:

@@ -62,7 +62,8 @@ _BEGAN = select(effects.c.started_time).where(
 )
 _INSERT_EFFECT = insert(effects)
 
-_COLUMN_OF = tuple((name, name.removesuffix("_us")) for name in RunChanges._fields)
+_COLUMNS = tuple(name.removesuffix("_us") for name in RunChanges._fields)
+_NO_CHANGES = RunChanges()
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
             keeper.add(run.app, append.run_id, run.next_seq, append.kept, time_us)
         run.next_seq = events.add(run.app, append.run_id, run.next_seq, append.events, time_us)
         run.is_written = True
-        if append.changes is not None:
+        if append.changes is not None and append.changes != _NO_CHANGES:
             run.changed |= _columns(append.changes, time_us)
         for signal_id in append.consume:
             consumed.append({"signal_id": signal_id, "of_run": append.run_id, "at": time_us})
@@ -120,11 +121,9 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
 
 
 def _columns(changes: RunChanges, time_us: int) -> dict[str, object]:
-    row: dict[str, object] = {}
-    for name, column in _COLUMN_OF:
-        value = getattr(changes, name)
-        if value is not None:
-            row[column] = value
+    row: dict[str, object] = {
+        column: value for column, value in zip(_COLUMNS, changes, strict=True) if value is not None
+    }
     if changes.state is not None:
         row["finished"] = changes.state in TERMINAL_STATES
         row.setdefault("status_time", time_us)

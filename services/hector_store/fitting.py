@@ -41,17 +41,45 @@ _RUN = (
     ("strategy name", "strategy_name", NAME),
 )
 """The texts of a run: what messages call them, the fields, and their longest."""
-_RUN_LIMITS = tuple((name, longest, field in ("app", "kind", "state")) for name, field, longest in _RUN)
-_texts_of_run = attrgetter(*(field for _, field, _ in _RUN))
+_OWN = frozenset({"context_id", "idempotency_key", "idempotency_hash"})
+"""Texts that another run has otherwise. The others are the same in most runs of an agent."""
+_NEEDED = frozenset({"app", "kind", "state"})
+
+
+class _Texts:
+    """Some of a run's texts: what messages call them, their longest, and whether they must be there."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        rows = [row for row in _RUN if row[1] in wanted]
+        self._limits = tuple((name, longest, field in _NEEDED) for name, field, longest in rows)
+        self.of = attrgetter(*(field for _, field, _ in rows))
+        """Reads them."""
+
+    def fit(self, texts: Iterable[str]) -> None:
+        """Check them."""
+        for (name, longest, needed), text in zip(self._limits, texts, strict=True):
+            # Every answer goes through here: a text that fits, or is not there, is not worth a call.
+            if needed or (text and (len(text) > longest or "\0" in text or text[-1] == " ")):
+                fit(name, text, longest, empty=not needed)
+
+
+_own_texts = _Texts(_OWN)
+_same_texts = _Texts({field for _, field, _ in _RUN} - _OWN)
+_MOST_ALIKE = 256
+"""Agents, apps and owners whose texts are known to fit."""
+_alike: dict[tuple[str, ...], None] = {}
 
 
 def fit_run(run: NewRun, run_id: str) -> int:
     """Check a new run and return the size of its parts without a limit."""
     fit("run id", run_id, RUN_ID, empty=False)
-    # Every answer goes through here: a text that fits, or is not there, is not worth a call.
-    for (name, longest, needed), text in zip(_RUN_LIMITS, _texts_of_run(run), strict=True):
-        if needed or (text and (len(text) > longest or "\0" in text or text[-1] == " ")):
-            fit(name, text, longest, empty=not needed)
+    _own_texts.fit(_own_texts.of(run))
+    same = _same_texts.of(run)
+    if same not in _alike:
+        _same_texts.fit(same)
+        if len(_alike) >= _MOST_ALIKE:
+            del _alike[next(iter(_alike))]
+        _alike[same] = None
     return len(run.view) + len(run.strategy_state)
 
 
