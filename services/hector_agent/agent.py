@@ -32,6 +32,9 @@ class Agent:
         self.name, self.config, self.toolbox = name, config, toolbox
         self.revision = revision
         """Of the config that it is an entry of; its runs say so. Empty: as their calls say."""
+        stores = config.document_stores
+        self.documents = None if stores is None else tuple(stores)
+        """What it may search, and whoever it asks."""
         self.strategy = ReasoningStrategyStub(mesh.at(f"agents.{name}"))
         self.beginning = Beginning(self.strategy)
         self.instruction = Instruction(instruction_of(config))

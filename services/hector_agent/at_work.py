@@ -127,6 +127,7 @@ class AtWork:
             traceparent=call.traceparent,
             request_id=call.request_id,
             revision=agent.revision or call.revision,
+            documents=agent.documents,
         )
         work.seat = self._turns.turn((place.app, place.owner, place.context), place.position)
         async with work.seat:

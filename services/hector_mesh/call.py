@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
 from . import metadata as names
-from .metadata import Pairs, decoded, encoded
+from .metadata import Pairs, decoded, decoded_names, encoded, encoded_names
 
 
 class Cancellable(Protocol):
@@ -50,6 +50,8 @@ class Call:
     """The configured entry that this call is for, as "llms.fast"."""
     revision: str = ""
     """The configuration it goes by: a content hash. Empty is the newest."""
+    documents: tuple[str, ...] | None = None
+    """The document stores that the agent may search for which all this is done; None is every one."""
     children: set[Cancellable] = field(default_factory=set, compare=False, repr=False)
     _carried: Pairs | None = field(default=None, init=False, compare=False, repr=False)
 
@@ -80,6 +82,8 @@ class Call:
             yield names.REQUEST_ID, encoded(self.request_id)
         if self.revision:
             yield names.REVISION, encoded(self.revision)
+        if self.documents is not None:
+            yield names.DOCUMENTS, encoded_names(self.documents)
 
     @classmethod
     def read(cls, metadata: Any, time_remaining: float | None) -> "Call":
@@ -93,7 +97,7 @@ class Call:
             value = found.get(name)
             return decoded(value) if value else ""
 
-        roles = found.get(names.ROLES)
+        roles, documents = found.get(names.ROLES), found.get(names.DOCUMENTS)
         principal = text(names.PRINCIPAL)
         return cls(
             principal=Principal(principal, decoded_roles(roles or "")) if principal or roles else NOBODY,
@@ -103,6 +107,7 @@ class Call:
             request_id=text(names.REQUEST_ID),
             instance=text(names.INSTANCE),
             revision=text(names.REVISION),
+            documents=decoded_names(documents) if documents else None,
         )
 
     def end(self) -> None:
@@ -140,6 +145,7 @@ class Carried:
             call.request_id,
             self._instance,
             call.revision,
+            call.documents,
         )
 
 

@@ -10,6 +10,7 @@ TRACEPARENT = "traceparent"
 REQUEST_ID = "hector-request-id"
 INSTANCE = "hector-instance"
 REVISION = "hector-revision"
+DOCUMENTS = "hector-documents"
 TOKEN = "hector-mesh-token"
 
 Pairs = tuple[tuple[str, str | bytes], ...]
@@ -27,3 +28,14 @@ def decoded(value: str | bytes) -> str:
     """Return what `encoded` was given."""
     text = value if isinstance(value, str) else value.decode("utf-8", "replace")
     return unquote(text) if "%" in text else text
+
+
+def encoded_names(names: tuple[str, ...]) -> str:
+    """Return names as one value; none at all are a value too, and not the same as no value."""
+    return "".join([f"{encoded(name)}," for name in names]) or ","
+
+
+def decoded_names(value: str | bytes) -> tuple[str, ...]:
+    """Return what `encoded_names` was given."""
+    text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    return tuple([decoded(name) for name in text.split(",") if name])

@@ -20,7 +20,7 @@ from hector.document.v1 import (
     SearchDocumentsResponse,
 )
 from hector.tool.v1 import ExecuteToolResponse, ToolContext
-from hector_mesh import HectorError, Mesh
+from hector_mesh import HectorError, Mesh, current_call
 from hector_tool.arguments import Arguments
 from hector_tool.builtin import BuiltIn
 from hector_tool.config import ToolConfig
@@ -146,9 +146,12 @@ def _chosen(wanted: Sequence[str] | None, context: ToolContext) -> list[str] | N
     Raises:
         ToolDenied: One of those wanted is not among those that the agent may search.
     """
-    if not context.HasField("documents"):
+    scope: Sequence[str] | None = current_call.get().documents  # of the agent for which a plugin asks
+    if context.HasField("documents"):
+        scope = context.documents.document_stores
+    if scope is None:
         return list(dict.fromkeys(wanted)) if wanted else None
-    allowed = list(dict.fromkeys(context.documents.document_stores))
+    allowed = list(dict.fromkeys(scope))
     # Whether a store outside the scope exists is nobody's business: it is not there.
     foreign = [name for name in wanted or () if name not in allowed]
     if foreign:

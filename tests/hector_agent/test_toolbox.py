@@ -5,8 +5,11 @@ import asyncio
 import grpc
 import pytest
 from grpc import StatusCode
+from support.scripted_agent import ScriptedModel, as_ada, ask, serving
 
+import hector_a2a as a2a
 from hector.common.v1 import Tool
+from hector.llm.v1 import StreamTextResponse
 from hector.tool.v1 import ListToolsResponse, ToolProviderServicer, add_ToolProviderServicer_to_server
 from hector_agent import tools as toolboxes
 from hector_agent.tools import Toolbox
@@ -86,3 +89,18 @@ async def test_the_list_before_serves_while_the_tools_are_away(mesh_under_test, 
         assert [tool.name for tool in await toolbox.listed(["good"])] == ["a", "z"]
         with pytest.raises(grpc.aio.AioRpcError, match="the tools are away"):
             await toolbox.listed(["late"])
+
+
+@pytest.mark.parametrize("stores", [None, [], ["handbook"]])
+async def test_all_that_a_run_asks_is_told_what_its_agent_may_search(mesh_under_test, tmp_path, stores):
+    seen = []
+
+    async def answer(request):
+        seen.append(current_call.get().documents)
+        yield StreamTextResponse(text="done")
+        yield StreamTextResponse(done=True)
+
+    async with serving(mesh_under_test, tmp_path, ScriptedModel(answer), document_stores=stores):
+        with as_ada():
+            await a2a.A2AServiceStub(mesh_under_test.mesh).SendMessage(ask("hi"))
+    assert seen == [None if stores is None else tuple(stores)]

@@ -125,12 +125,13 @@ def stub(mesh_under_test, front):
 
 
 async def test_everything_about_a_call_passes_on_to_its_children(stub, front, back):
-    call = Call(ADA, "acme", time.monotonic() + 50, TRACE, "req-1", "", "r3")
+    call = Call(ADA, "acme", time.monotonic() + 50, TRACE, "req-1", "", "r3", ("one", "two"))
     with scope(call):
         await stub.Say(EchoRequest())
     for seen in (front.seen[0], back.seen[0]):
         assert (seen.principal, seen.app) == (ADA, "acme")
         assert (seen.traceparent, seen.request_id, seen.revision) == (TRACE, "req-1", "r3")
+        assert seen.documents == ("one", "two")
         assert 45 < seen.deadline - time.monotonic() < 50.5
 
 
@@ -170,6 +171,13 @@ async def test_any_text_survives_the_way(stub, back, text):
     (seen,) = back.seen
     assert seen.principal == principal
     assert (seen.app, seen.request_id, seen.revision) == (text, text, text)
+
+
+@pytest.mark.parametrize("documents", [None, (), ("one",), ("a,b", "größer ☂", "none")])
+async def test_what_may_be_searched_survives_the_way(stub, back, documents):
+    with scope(Call(documents=documents)):
+        await stub.Say(EchoRequest())
+    assert back.seen[0].documents == documents
 
 
 async def test_a_child_has_no_more_time_than_its_parent(stub, back):

@@ -64,7 +64,7 @@ from hector_store import PluginValues
 from hector_store.errors import StorageBusy
 
 ALL = Grants(llms=("fast",), tools=("shout",), embedders=("small",), state_bytes=1000, log=True)
-CALLER = Call(principal=Principal("ann", frozenset({"user"})), app="shop")
+CALLER = Call(principal=Principal("ann", frozenset({"user"})), app="shop", documents=("handbook",))
 SAY = [Message(role=ROLE_USER, parts=[Part(text="hi")])]
 
 
@@ -183,11 +183,12 @@ async def test_a_plugin_cannot_ask_as_somebody_else_or_for_longer(
 ) -> None:
     async with serving(timeout=5) as plugin:
         forged = (*plugin.whose, ("hector-principal", "root"), ("hector-roles", "admin"), ("hector-app", "x"))
+        forged += (("hector-documents", "secrets,"),)
         request = HostGenerateRequest(llm="fast", messages=SAY)
         asked = plugin.stub.HostGenerate(request, metadata=forged, timeout=1000)
         assert [one async for one in asked]
     (call,) = services.calls
-    assert (call.principal, call.app) == (CALLER.principal, "shop")
+    assert (call.principal, call.app, call.documents) == (CALLER.principal, "shop", ("handbook",))
     assert call.deadline <= time.monotonic() + 5
 
 

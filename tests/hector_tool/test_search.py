@@ -17,7 +17,8 @@ from hector.document.v1 import (
     StoreFailure,
 )
 from hector.tool.v1 import DocumentScope, ToolContext, ToolProviderStub
-from hector_mesh import HectorError, info_of
+from hector_mesh import Call, HectorError, info_of
+from hector_mesh import scope as as_caller
 from hector_tool import ToolSection, build, default_tools
 
 
@@ -36,6 +37,17 @@ def passage(number=1, store="handbook", **more) -> Passage:
 
 def scope(*stores) -> ToolContext:
     return ToolContext(documents=DocumentScope(document_stores=stores))
+
+
+@pytest.mark.parametrize(("stores", "asked"), [(("handbook",), [["handbook"]]), ((), []), (None, [[]])])
+async def test_who_asks_for_an_agent_searches_what_the_agent_may(every, call, documents, stores, asked):
+    with as_caller(Call(documents=stores)):
+        said = await call(every, "search", query="how")
+        if stores is not None:
+            with pytest.raises(grpc.aio.AioRpcError, match="no document store 'secrets' here"):
+                await call(every, "search", query="how", stores=["secrets"])
+    assert said.success
+    assert [list(request.document_stores) for request in documents.asked] == asked
 
 
 async def test_every_hit_is_headed_by_what_to_cite(every, call, documents):
