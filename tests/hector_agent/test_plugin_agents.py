@@ -11,7 +11,9 @@ from support.scripted_agent import ADA, until
 
 import hector_a2a as a2a
 from hector.agent.v1 import (
+    Agent,
     AgentProviderServicer,
+    DescribeAgentsResponse,
     RunAgentResponse,
     add_AgentProviderServicer_to_server,
 )
@@ -140,6 +142,39 @@ async def test_what_an_agent_spends_on_models_is_counted_with_its_run(tmp_path):
         usage = summed(events_of(await log.events("default", run)))
     assert "".join(texts(task)) == "dear answer"
     assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (50, 2, 52)
+
+
+class Describing(Plugin):
+    """Says what agents it has, and answers with the one that is asked."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(add_AgentProviderServicer_to_server)
+        self.names = names
+
+    async def DescribeAgents(self, request, context):
+        return DescribeAgentsResponse(agents=[Agent(name=name) for name in self.names])
+
+    async def RunAgent(self, request, context):
+        yield RunAgentResponse(text=request.agent)
+
+
+@pytest.mark.parametrize(
+    ("names", "answer"), [(["greeter"], "greeter"), (["greeter", "mine"], "mine"), ([], "mine")]
+)
+async def test_the_one_agent_that_a_plugin_has_is_meant_or_the_one_of_the_same_name(tmp_path, names, answer):
+    async with serving(tmp_path, Describing(*names)) as (_, log, one, _):
+        task = await ended(log, (await one.ask("who", "mine", "c")).place.run)
+    assert texts(task) == [answer]
+
+
+async def test_of_several_agents_the_configuration_has_to_say_which(tmp_path):
+    async with serving(tmp_path, Describing("b", "a")) as (_, log, one, _):
+        task = await ended(log, (await one.ask("who", "mine", "c")).place.run)
+    assert task.status.state == a2a.TASK_STATE_FAILED
+    assert task.status.message.parts[0].text == (
+        "the plugin 'theirs' has the agents a, b, and none is called 'mine': "
+        "say which in agents.mine, as type: plugin:theirs:a"
+    )
 
 
 async def test_an_agent_that_spends_less_than_nothing_is_wrong(tmp_path):

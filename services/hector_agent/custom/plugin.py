@@ -2,14 +2,14 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 import hector_a2a as a2a
-from hector.agent.v1 import AgentProviderStub, RunAgentRequest, RunAgentResponse
+from hector.agent.v1 import AgentProviderStub, DescribeAgentsRequest, RunAgentRequest, RunAgentResponse
 from hector_agent.artifacts import to_a2a
 from hector_agent.conversation import from_a2a
 from hector_config.plugin_word import PluginWord
@@ -33,7 +33,13 @@ def handler_of(name: str, word: PluginWord, mesh: Mesh) -> Handler:
         said_something = False
         try:
             try:
-                async for said in _asked(agents, turn, word.component or name):
+                agent = word.component or name
+                if not word.component and (names := await _described(agents)) and name not in names:
+                    if len(names) > 1:
+                        yield failed(_which(name, word.plugin, names))
+                        return
+                    agent = names[0]
+                async for said in _asked(agents, turn, agent):
                     said_something = True
                     yield said
             except AioRpcError as error:
@@ -93,6 +99,23 @@ async def _asked(agents: AgentProviderStub, turn: Turn, agent: str) -> AsyncIter
         except AioRpcError as error:
             if error.code() is not StatusCode.UNAVAILABLE or not is_kept:
                 raise
+
+
+async def _described(agents: AgentProviderStub) -> list[str]:
+    """Return the names of the plugin's agents; none where it does not say."""
+    try:
+        answer = await agents.DescribeAgents(DescribeAgentsRequest())
+    except AioRpcError as error:
+        if error.code() is not StatusCode.UNIMPLEMENTED:
+            raise
+        return []
+    return [agent.name for agent in answer.agents]
+
+
+def _which(name: str, plugin: str, names: Sequence[str]) -> str:
+    """Say that the configuration leaves open which agent is meant."""
+    told = f"the plugin {plugin!r} has the agents {', '.join(sorted(names))}, and none is called {name!r}"
+    return f"{told}: say which in agents.{name}, as type: plugin:{plugin}:{sorted(names)[0]}"
 
 
 async def _keep(turn: Turn, checkpoint: bytes) -> str:
