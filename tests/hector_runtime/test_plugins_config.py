@@ -64,11 +64,12 @@ def test_every_shape_that_was_ever_printed_is_the_same_plugin(shape: str, folder
     assert plan.security.timeout_s == (30 if shape == "security apart" else 0)
 
 
-def test_the_guides_yaml_is_a_program_at_a_port_of_its_own(folder: Path) -> None:
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:8081", "http://127.0.0.1:8081", "http://127.0.0.1:8081/"])
+def test_the_guides_yaml_is_a_program_at_a_port_of_its_own(folder: Path, endpoint: str) -> None:
     plan = plan_of(
         folder,
         "plugins:\n  llm_providers:\n    custom_llm:\n      type: grpc\n      path: ./up\n      config:\n"
-        '        endpoint: "127.0.0.1:8081"\n        timeout: 30s\n        max_iterations: 20\n'
+        f'        endpoint: "{endpoint}"\n        timeout: 30s\n        max_iterations: 20\n'
         "llms:\n  custom: {type: 'plugin:custom_llm'}\n",
     )
     assert (plan.mode, plan.address, plan.security.timeout_s) == ("listen", "127.0.0.1:8081", 30)

@@ -98,6 +98,18 @@ def _referred(root: Map, name: str) -> str:
     return "tool_providers"
 
 
+def _web_address(root: Map, path: Path, node: Node) -> bool | Path:
+    """Move `config.endpoint` that is a web address, as it was printed: plugins spoke gRPC there, too."""
+    entry = child_of(child_of(child_of(root, "plugins"), str(path[1])), str(path[2]))
+    settings = child_of(entry, "config")
+    if not isinstance(node, Scalar) or not isinstance(settings, Map) or not node.text.startswith(_WEB):
+        return False
+    mark, _ = settings.take("endpoint")
+    node.text = node.value = node.text.removeprefix(_WEB).rstrip("/")
+    return put_at(root, (*path[:3], "address"), mark, node) or True
+
+
+_WEB = "http://"
 _LISTED = {"type": ["array", "object"]}
 
 PLUGINS: tuple[Spelling, ...] = (
@@ -116,6 +128,11 @@ PLUGINS: tuple[Spelling, ...] = (
         for row in (
             Alias(f"plugins.{kind}.*.protocol", f"plugins.{kind}.*.type"),
             Alias(f"plugins.{kind}.*.name", "", "a plugin is named by its key"),
+            Reform(
+                f"plugins.{kind}.*.config.endpoint",
+                f"plugins.{kind}.<name>.address, without http://",
+                _web_address,
+            ),
             Alias(f"plugins.{kind}.*.config.endpoint", f"plugins.{kind}.*.address"),
         )
     ),
