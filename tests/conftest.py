@@ -4,7 +4,7 @@ import asyncio
 import gc
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import a2a.client  # noqa: F401  # first: the SDK loses its client for gRPC of 0.3 when its server comes before
@@ -15,13 +15,22 @@ from support.mesh import MeshUnderTest
 
 __all__ = ["pytest_testnodedown"]
 
-
 LONGEST_NAMED_BYTES = 12
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Keep long bytes out of names: what is packed has the time in it, and where names differ none is run."""
     return argname if isinstance(val, bytes) and len(val) > LONGEST_NAMED_BYTES else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the collector while tests are collected: next to nothing that is made then can go."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
