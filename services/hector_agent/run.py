@@ -7,6 +7,7 @@ committed every quarter of a second and with whatever happens next.
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hector_a2a as a2a
@@ -98,6 +99,54 @@ class Place(NamedTuple):
 class Run:
     """A run that this process owns. Nobody else writes its events."""
 
+    # As it is at first, in most runs also at last: in the class, since every answer makes one of these.
+    state: "RunState.ValueType" = RUN_STATE_UNSPECIFIED
+    _open: OpenText | None = None
+    _doubted_chars: int | None = None  # of the open text, that may be in the log; None: no doubt
+    _growing = ""  # the artifact that is not marked as ended yet
+    _flushing: asyncio.TimerHandle | None = None
+    _opening: asyncio.Handle | None = None
+    committed: Callable[[str], None] | None = None
+    """Told the run whenever it goes on."""
+    tried = 0
+    """How often the step was tried that failed for good; 0: none has that could be tried again."""
+    tokens, reason = 0, ""
+    """What its models were paid for so far, and why it failed, for whoever counts."""
+    about: Mapping[str, str] = MappingProxyType({})
+    """What the failure is about, fact by fact."""
+    draft: tuple[NewRun, Sequence[NewEvent]] | None = None
+    """The run and its first events, where they are not written yet: they are, with whatever is."""
+    opened: Callable[[], None] | None = None
+    """Is told when the draft is written."""
+    begun: "tuple[a2a.Task, Reader] | None" = None
+    """The task as it began, and who reads on from there; for whoever asked for the run."""
+    is_task = True
+    """A2A knows it as a task."""
+    stopping = False
+    """Somebody wants it stopped."""
+    halted = False
+    """It is stopped for good, and does not go on elsewhere."""
+    leaving = False
+    """It is to stop before its next step, and go on elsewhere."""
+    pausing: SignalReceived | None = None
+    """It is to stop before its next step, until it is resumed; and who says so."""
+    retry_of = ""
+    """The run at which this is another attempt."""
+    is_lost = False
+    """It is somebody else's, or may be: nothing is written any more."""
+    lease: "Lease | None" = None
+    """Under which it is written; None: it is nobody else's in any case."""
+    void: frozenset[str] = frozenset()
+    """Artifacts that begin anew when there is more of them: another owner was in the middle of them."""
+    answer: "a2a.Message | None" = None
+    """What was answered in place of a task."""
+    undecided: Flag | None = None
+    """Set when it is known whether the answer is a task. None: it is."""
+    plain = False
+    """The answer is a plain message, and on its way."""
+    taken_for_task = False
+    """Somebody was told that there is a task."""
+
     def __init__(
         self, log: RunLog, place: Place, task: "a2a.Task", next_seq: int, feed: Feed | None = None
     ) -> None:
@@ -106,62 +155,16 @@ class Run:
         self._unfolded: list[RunEvent] = []
         """What was said since somebody looked at the task, but for its state and its messages."""
         self.feed = feed or Feed(next_seq)
-        self.state: RunState.ValueType = RUN_STATE_UNSPECIFIED
         self._log = log
         self._next_seq = next_seq
         self._lock = asyncio.Lock()
-        self._open: OpenText | None = None
-        self._doubted_chars: int | None = None  # of the open text, that may be in the log; None: no doubt
-        self._growing = ""  # the artifact that is not marked as ended yet
-        self._flushing: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Task[None]] = set()
-        self.committed: Callable[[str], None] | None = None
-        """Told the run whenever it goes on."""
-        self.tried = 0
-        """How often the step was tried that failed for good; 0: none has that could be tried again."""
-        self.tokens, self.reason = 0, ""
-        """What its models were paid for so far, and why it failed, for whoever counts."""
-        self.about: Mapping[str, str] = {}
-        """What the failure is about, fact by fact."""
-        self.draft: tuple[NewRun, Sequence[NewEvent]] | None = None
-        """The run and its first events, where they are not written yet: they are, with whatever is."""
-        self.opened: Callable[[], None] | None = None
-        """Is told when the draft is written."""
-        self.begun: tuple[a2a.Task, Reader] | None = None
-        """The task as it began, and who reads on from there; for whoever asked for the run."""
-        self._opening: asyncio.Handle | None = None
         self.finished = Flag()
         """Set when the run is over or waits for somebody, and this process has let go of it."""
-        self.is_task = True
-        """A2A knows it as a task."""
-        self.stopping = False
-        """Somebody wants it stopped."""
-        self.halted = False
-        """It is stopped for good, and does not go on elsewhere."""
-        self.leaving = False
-        """It is to stop before its next step, and go on elsewhere."""
-        self.pausing: SignalReceived | None = None
-        """It is to stop before its next step, until it is resumed; and who says so."""
         self.wakes: list[str] = []
         """Signals that code of the operator's own may wait for, and that it has not taken yet: JSON."""
-        self.retry_of = ""
-        """The run at which this is another attempt."""
         self.effects_of = place.run
         """The run whose effects these are: the first one, where this is another attempt."""
-        self.is_lost = False
-        """It is somebody else's, or may be: nothing is written any more."""
-        self.lease: Lease | None = None
-        """Under which it is written; None: it is nobody else's in any case."""
-        self.void: frozenset[str] = frozenset()
-        """Artifacts that begin anew when there is more of them: another owner was in the middle of them."""
-        self.answer: a2a.Message | None = None
-        """What was answered in place of a task."""
-        self.undecided: Flag | None = None
-        """Set when it is known whether the answer is a task. None: it is."""
-        self.plain = False
-        """The answer is a plain message, and on its way."""
-        self.taken_for_task = False
-        """Somebody was told that there is a task."""
 
     @property
     def task(self) -> "a2a.Task":

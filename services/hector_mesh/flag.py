@@ -19,10 +19,11 @@ class Flag:
     def set(self) -> None:
         """Let everybody go on who waits, and who comes."""
         self._is_set = True
-        waiters, self._waiters = self._waiters, ()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        if self._waiters:
+            waiters, self._waiters = self._waiters, ()
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     def clear(self) -> None:
         """Let wait who comes from now on."""
