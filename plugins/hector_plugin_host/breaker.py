@@ -1,5 +1,6 @@
 """The circuit breaker of one method of one plugin: calls that would fail anyway are refused at once."""
 
+from collections.abc import Callable
 from enum import Enum
 
 WINDOW_S = 30.0
@@ -31,10 +32,13 @@ class Breaker:
     call is let through, and what becomes of it decides.
     """
 
-    __slots__ = ("_epoch", "_failed", "_open_s", "_slot", "_total", "_trying", "_until", "circuit")
+    __slots__ = (
+        *("_epoch", "_failed", "_on_change", "_open_s", "_slot", "_total", "_trying", "_until"),
+        "circuit",
+    )
 
-    def __init__(self) -> None:
-        self.circuit = Circuit.CLOSED
+    def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
+        self.circuit, self._on_change = Circuit.CLOSED, on_change
         self._epoch = 0
         """Grows with each change of the circuit, so that calls of before it do not count."""
         self._total, self._failed = [0] * _SLOTS, [0] * _SLOTS
@@ -97,5 +101,8 @@ class Breaker:
         self._until = now + self._open_s
 
     def _become(self, circuit: Circuit) -> None:
+        changed = circuit is not self.circuit
         self.circuit, self._trying = circuit, False
         self._epoch += 1
+        if changed:
+            self._on_change()

@@ -125,7 +125,7 @@ class PluginDrained(PluginCallFailed):
     def __init__(self, plugin: str, method: str, limit_s: float) -> None:
         super().__init__(
             f"plugin {plugin!r} was replaced, and {method} took longer than the {limit_s:g} s that calls get "
-            "to end then; raise its limits.drain, or ask again",
+            "to end then; raise its limits.drain_timeout, or ask again",
             plugin=plugin,
             method=method,
         )

@@ -290,7 +290,7 @@ class Supervisor:
             self._tasks.pop(replica, None)
 
     def _way(self, method: str, coders: tuple[Any, Any]) -> Way:
-        breaker = self._breakers.setdefault(method, Breaker())
+        breaker = self._breakers.setdefault(method, Breaker(self._changed))
         clock = self._means.clock
         return Way(lambda: self.plan, method, coders, self.admission, breaker, clock, self.visits)
 

@@ -18,13 +18,15 @@ from hector.embedder.v1 import EmbedderProviderStub, EmbedTextRequest
 from hector.llm.v1 import GenerateTextRequest, LLMProviderStub, StreamTextRequest
 from hector.plugin.v1 import GetInfoResponse
 from hector.tool.v1 import ExecuteToolRequest, ToolProviderStub
-from hector_mesh import Call, Mesh, Principal, info_of, scope, status_of, streaming, tracing
+from hector_mesh import Call, Mesh, Principal, info_of, metrics, scope, status_of, streaming, tracing
 from hector_plugin_host import Limits, PluginPlan, Security
 from hector_plugin_host.breaker import FEWEST, OPEN_S
 from hector_plugin_host.host import PluginHost
+from hector_runtime.metrics import Prometheus
 
 HostOf = Callable[..., PluginHost]
 Running = Callable[..., object]
+Shown = Callable[[], str]
 ASK = GenerateTextRequest(prompt="hello")
 
 
@@ -36,6 +38,14 @@ def spans() -> Iterator[InMemorySpanExporter]:
     yield exporter
     tracing.disable()
     provider.shutdown()
+
+
+@pytest.fixture
+def shown() -> Iterator[Shown]:
+    """Keep metrics, and return the page that Prometheus would read."""
+    metrics.enable(Prometheus())
+    yield lambda: (metrics.page() or (b"", b""))[1].decode()
+    metrics.disable()
 
 
 EMBED = EmbedTextRequest(text="hello")
@@ -281,6 +291,22 @@ async def test_failures_in_a_row_open_the_circuit_of_their_method_alone(
         await clock.advance(OPEN_S)
         assert (await stub.GenerateText(ASK)).text == "hello"
         assert host.status()[0].state == "ready"
+
+
+async def test_the_metrics_say_which_circuits_are_open_and_that_the_plugin_is_degraded(
+    host_of: HostOf, launcher: FakeLauncher, clock: FakeClock, shown: Shown
+) -> None:
+    async with running(host_of(PluginPlan("up"))) as host:
+        stub = LLMProviderStub(host.channel("up"))
+        launcher.last.fails = [StatusCode.INTERNAL] * FEWEST
+        for _ in range(FEWEST):
+            await failure(stub.GenerateText(ASK))
+        assert 'hector_plugin_circuit_open{method="GenerateText",plugin="up"} 1.0' in shown()
+        assert 'hector_plugin_state{plugin="up",state="degraded"} 1.0' in shown()
+        await clock.advance(OPEN_S)
+        await stub.GenerateText(ASK)
+        assert 'hector_plugin_circuit_open{method="GenerateText",plugin="up"} 0.0' in shown()
+        assert 'hector_plugin_state{plugin="up",state="degraded"} 0.0' in shown()
 
 
 @pytest.mark.parametrize("code", [StatusCode.INVALID_ARGUMENT, StatusCode.RESOURCE_EXHAUSTED])
