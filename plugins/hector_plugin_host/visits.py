@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from hector_mesh import Call, current_call
+from hector_mesh import Call, current_call, tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Visits:
         """Take note of a call for the caller that is being served, and return its number."""
         call = current_call.get()
         number = secrets.token_hex(12)
-        own = replace(call, deadline=min(call.deadline, deadline), children=set())
+        trace = tracing.traceparent() or call.traceparent
+        own = replace(call, deadline=min(call.deadline, deadline), traceparent=trace, children=set())
         self._open[number] = Visit(own)
         return number
 

@@ -44,6 +44,28 @@ def server_interceptors() -> list[grpc.aio.ServerInterceptor]:
     return list(_server)
 
 
+def traceparent() -> str:
+    """Return the traceparent of the span that is current; empty while there is none, or tracing is off."""
+    if not _client:
+        return ""
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    carrier: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(carrier)
+    return carrier.get(TRACEPARENT, "")
+
+
+def resume(traceparent: str) -> None:
+    """Put what this task calls from now on under a span of elsewhere; nothing while tracing is off."""
+    if not _client:
+        return
+    from opentelemetry import context
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    # Never detached: a call that is served has a task of its own, which ends with it.
+    context.attach(TraceContextTextMapPropagator().extract({TRACEPARENT: traceparent}))
+
+
 class _ResumeUnary(grpc.aio.UnaryUnaryClientInterceptor):
     """Continues the Call's trace where this process has no span of it: an edge, or a run taken up again."""
 

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import struct
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -13,6 +14,9 @@ import pytest
 from google.protobuf.message import Message as AnyMessage
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Channel
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.fake_plugins import TOKEN, FakeLauncher, until
 from support.mesh import MeshUnderTest
 
@@ -52,7 +56,7 @@ from hector.tool.v1 import (
     ToolProviderServicer,
     add_ToolProviderServicer_to_server,
 )
-from hector_mesh import Call, Mesh, Principal, current_call, info_of, scope, status_of, wire_channel
+from hector_mesh import Call, Mesh, Principal, current_call, info_of, scope, status_of, tracing, wire_channel
 from hector_plugin_host import Grants, PluginPlan
 from hector_plugin_host.host import PluginHost
 from hector_plugin_host.premises import Premises
@@ -65,6 +69,7 @@ from hector_store.errors import StorageBusy
 
 ALL = Grants(llms=("fast",), tools=("shout",), embedders=("small",), state_bytes=1000, log=True)
 CALLER = Call(principal=Principal("ann", frozenset({"user"})), app="shop", documents=("handbook",))
+TRACE = f"00-{'1' * 32}-{'2' * 16}-01"
 SAY = [Message(role=ROLE_USER, parts=[Part(text="hi")])]
 
 
@@ -140,6 +145,7 @@ def serving(mesh_under_test: MeshUnderTest, launcher: FakeLauncher, services: Se
         *,
         is_alone: bool = False,
         values: Values | None = None,
+        caller: Call = CALLER,
     ) -> AsyncIterator[Plugin]:
         plan = PluginPlan("up", grants=grants)
         around = None if is_alone else mesh_under_test.mesh
@@ -147,7 +153,7 @@ def serving(mesh_under_test: MeshUnderTest, launcher: FakeLauncher, services: Se
         async with asyncio.timeout(60), host.running():
             await host.settled()
             launcher.last.freeze()
-            with scope(CALLER):
+            with scope(caller):
                 mesh = Mesh({"hector.llm.v1.LLMProvider": host.channel("up")})
                 call = LLMProviderStub(mesh).GenerateText(GenerateTextRequest(), timeout=timeout)
                 await until(lambda: launcher.last.in_flight == 1)
@@ -190,6 +196,48 @@ async def test_a_plugin_cannot_ask_as_somebody_else_or_for_longer(
     (call,) = services.calls
     assert (call.principal, call.app, call.documents) == (CALLER.principal, "shop", ("handbook",))
     assert call.deadline <= time.monotonic() + 5
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracing.enable(provider)
+    yield exporter
+    tracing.disable()
+    provider.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("", TRACE),
+        (f"00-{'a' * 32}-{'b' * 16}-01", TRACE),
+        (f"{TRACE[:35]}-{'c' * 16}-01", f"{TRACE[:35]}-{'c' * 16}-01"),
+    ],
+    ids=["none", "made-up", "own-span"],
+)
+async def test_what_a_plugin_asks_for_stays_in_the_trace_of_the_call_that_it_serves(
+    serving: Serving, services: Services, sent: str, told: str
+) -> None:
+    async with serving(caller=replace(CALLER, traceparent=TRACE)) as plugin:
+        whose = (*plugin.whose, ("traceparent", sent)) if sent else plugin.whose
+        await plugin.stub.HostEmbed(HostEmbedRequest(embedder="small", texts=["a"]), metadata=whose)
+    assert services.calls[-1].traceparent == told
+
+
+@pytest.mark.parametrize("sent", ["", f"00-{'a' * 32}-{'b' * 16}-01"], ids=["none", "made-up"])
+async def test_the_spans_of_what_a_plugin_asks_for_are_in_that_trace_too(
+    spans: InMemorySpanExporter, serving: Serving, sent: str
+) -> None:
+    async with serving(caller=replace(CALLER, traceparent=TRACE)) as plugin:
+        whose = (*plugin.whose, ("traceparent", sent)) if sent else plugin.whose
+        await plugin.stub.HostEmbed(HostEmbedRequest(embedder="small", texts=["a"]), metadata=whose)
+    found = [span for span in spans.get_finished_spans() if span.name.endswith("/EmbedBatch")]
+    assert found
+    for span in found:
+        assert span.context is not None
+        assert f"{span.context.trace_id:032x}" == TRACE[3:35]
 
 
 async def test_what_a_plugin_asked_for_ends_with_the_call_that_it_serves(

@@ -36,7 +36,7 @@ from hector.plugin.v1 import (
     WriteLogResponse,
 )
 from hector.tool.v1 import ExecuteToolRequest, ExecuteToolResponse, ListToolsRequest, ToolProviderStub
-from hector_mesh import Call, Context, Mesh, current_call, scope, streaming
+from hector_mesh import Call, Context, Mesh, current_call, scope, streaming, tracing
 from hector_plugin_host.plan import PluginPlan
 from hector_plugin_host.redacting import redacted
 from hector_plugin_host.security_events import report
@@ -206,10 +206,14 @@ class HostServicer(HostServicesServicer):
         call, asked = self._call(context), current_call.get()
         if call is None:
             raise CallRequired(self._plan().name)
+        trace = asked.traceparent
+        if call.traceparent and _trace_id(trace) != _trace_id(call.traceparent):
+            trace = call.traceparent  # a plugin may say which of its spans asks, and not in whose trace
+            tracing.resume(trace)
         own = replace(
             call,
             deadline=min(call.deadline, asked.deadline),
-            traceparent=asked.traceparent or call.traceparent,
+            traceparent=trace,
             children=set(),
         )
         task = asyncio.current_task()
@@ -256,6 +260,10 @@ class HostServicer(HostServicesServicer):
                 extra["fields"] = {"text": fields_json}
         shown = "".join(char if char.isprintable() else " " for char in text)
         log.log(_LEVELS.get(record.level, logging.INFO), shown, extra=extra)
+
+
+def _trace_id(traceparent: str) -> str:
+    return traceparent[3:35]
 
 
 def _entry(tool: Tool) -> str:
