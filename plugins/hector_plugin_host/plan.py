@@ -143,7 +143,8 @@ class PluginPlan:
     hidden: tuple[Path, ...] = ()
     """What lies in its folder and is not the plugin's: the configuration, say. A sandbox hides it."""
     data_dir: Path | None = None
-    """A folder of its own that it may write to, kept between its lives."""
+    """A folder of its own that it may write to, made before it is started and kept between its lives. None:
+    it has none, as what somebody else runs may not even be on this machine."""
     origin: str = ""
     """Where the configuration names it, for people: file and line, or the manifest's path."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,17 @@ from hector_plugin_host.handshake import NoHandshake
 from hector_plugin_host.launching import launched
 from hector_plugin_host.logs import Journal
 from hector_plugin_host.premises import Premises
+from hector_plugin_host.start_failed import PluginStartFailed
 
 from .conftest import UPPER, Write
 
 
-async def test_a_plugin_is_started_reached_and_ended(program: Write, premises: Premises, short: Path) -> None:
-    async with asyncio.timeout(30), launched(program(), premises) as process:
+async def test_a_plugin_is_started_reached_and_ended(
+    program: Write, premises: Premises, short: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "data" / "upper"
+    async with asyncio.timeout(30), launched(program(data_dir=kept), premises) as process:
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o700
         info = await PluginStub(process.channel).GetInfo(GetInfoRequest(), metadata=process.metadata)
         assert (info.name, info.version) == ("upper", "1.2.3")
         assert process.target.startswith(f"unix:{short}/hp-")
@@ -26,6 +32,17 @@ async def test_a_plugin_is_started_reached_and_ended(program: Write, premises: P
     exit_info = process.exited.result()
     assert (exit_info.code, exit_info.reason, exit_info.wanted) == (0, "stopped", True)
     assert left_in(short) == []
+    assert kept.is_dir()
+
+
+async def test_a_plugin_whose_data_folder_cannot_be_made_does_not_start(
+    program: Write, premises: Premises, tmp_path: Path
+) -> None:
+    (tmp_path / "data").write_text("in the way")
+    plan = program(data_dir=tmp_path / "data" / "upper")
+    with pytest.raises(PluginStartFailed, match=r"its data folder .*/data/upper cannot be made: Not a dir"):
+        async with asyncio.timeout(30), launched(plan, premises):
+            pass
 
 
 LOUD = """

@@ -76,6 +76,15 @@ def test_the_guides_yaml_is_a_program_at_a_port_of_its_own(folder: Path, endpoin
     assert json.loads(plan.config_json) == {"timeout": "30s", "max_iterations": 20}
 
 
+@pytest.mark.parametrize(
+    ("entry", "kept"),
+    [("path: ./up", ".hector/plugins/data/up"), ("address: '127.0.0.1:9', mode: attach", None)],
+)
+def test_only_what_is_started_here_has_a_data_folder(folder: Path, entry: str, kept: str | None) -> None:
+    plan = plan_of(folder, f"plugins: {{tool_providers: {{up: {{{entry}}}}}}}\n{TOOL}")
+    assert plan.data_dir == (folder / kept if kept else None)
+
+
 def test_a_kindless_plugin_is_what_refers_to_it(folder: Path) -> None:
     config = config_of(folder, "plugins: {mine: {path: ./up}}\nllms: {m: {provider: 'plugin:mine'}}\n")
     assert list(config.plugins.llm_providers) == ["mine"]

@@ -168,7 +168,7 @@ def _plan(
         sha256=(entry.sha256 or (program.manifest.sha256 if program.manifest else "")).lower(),
         grants=granted(entry, program.manifest),
         hidden=private_files(config, program.folder),
-        data_dir=(config.plugins.folder / "data" / name).absolute(),
+        data_dir=(config.plugins.folder / "data" / name).absolute() if program.command else None,
         origin=spelled(("plugins", kinds[0], name)),
     )
 
