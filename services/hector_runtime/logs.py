@@ -186,9 +186,20 @@ def facts_of(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in added if name not in STANDARD}
 
 
+_forms: dict[tuple[str, ...], str] = {}
+"""How facts of these names are told: there are a few dozen kinds of lines, and each is written often."""
+_MOST_FORMS = 256
+
+
 def _told(facts: Mapping[str, object]) -> str:
     """Return facts, none of which can be taken for two, or for a line of its own."""
-    told = ", ".join([f"{name}={value!s}" for name, value in facts.items()])
+    names = tuple(facts)
+    form = _forms.get(names)
+    if form is None:
+        form = ", ".join([name.replace("%", "%%") + "=%s" for name in names])
+        if len(_forms) < _MOST_FORMS:
+            _forms[names] = form
+    told = form % tuple(facts.values())
     # Mostly there is nothing to be careful with, as one look at all of them shows.
     between = len(facts) - 1
     if told.count("=") - 1 == told.count(",") == told.count(" ") == between and "=," not in told:
