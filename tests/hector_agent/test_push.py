@@ -296,6 +296,7 @@ REFUSED = {
     "hook": "absolute",
     "ftp://example.org/": "absolute",
     "https://": "absolute",
+    "ftp://example.org/": "and not with ftp:",
     "https://u:p@example.org/": "name or password",
     "https://example.org/#x": "fragment",
     "https://127.0.0.1/": "loopback",

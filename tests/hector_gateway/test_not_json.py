@@ -1,5 +1,6 @@
 """Ours: what is wrong with a whole body is told in the words of the binding, and with its place."""
 
+import gzip
 from typing import Any
 
 import pytest
@@ -12,6 +13,12 @@ BROKEN = b'{"message": {"parts": [{"text": "\xff\xfe"}]}}'
 async def test_text_that_is_not_utf_8_is_told_with_its_place(gateway: Any, path: str) -> None:
     said = await answer(gateway, path, BROKEN)
     assert f"byte {BROKEN.index(255)} (0xff) is not UTF-8" in said["error"]["message"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_what_is_compressed_is_told_so(gateway: Any, path: str) -> None:
+    said = await answer(gateway, path, gzip.compress(b"{}"))
+    assert "it is compressed (gzip); send it as it is" in said["error"]["message"]
 
 
 @pytest.mark.parametrize("path", PATHS)

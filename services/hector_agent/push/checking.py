@@ -72,7 +72,9 @@ def _wrong_url(url: str, allow_http: bool, allowed: Collection[str]) -> str:
         host, port = found.hostname or "", found.port
     except ValueError:
         return "is no URL"
-    if found.scheme not in ("http", "https") or not host or port == 0 or not _visible(url) or " " in url:
+    if found.scheme not in ("", "http", "https"):
+        return f"must begin with https://, and not with {found.scheme}:"
+    if not found.scheme or not host or port == 0 or not _visible(url) or " " in url:
         return "must be an absolute URL, as https://example.org/hook"
     if found.scheme == "http" and not allow_http:
         return "must begin with https://"
