@@ -294,7 +294,6 @@ async def test_what_is_secret_is_in_no_answer_and_in_no_log(mesh_under_test, tmp
 REFUSED = {
     "": "is required",
     "hook": "absolute",
-    "ftp://example.org/": "absolute",
     "https://": "absolute",
     "ftp://example.org/": "and not with ftp:",
     "https://u:p@example.org/": "name or password",
