@@ -1,7 +1,7 @@
 """The talk between a new process and its being ready: who it is, whether its settings will do, then those."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -63,6 +63,8 @@ class Introduced(NamedTuple):
     """What it says of itself; None: nothing."""
     channel: grpc.aio.Channel
     """Where it is called: its own, or what translates for it."""
+    farewell: Callable[[float], Awaitable[None]] | None = None
+    """Tells it that it is to end, within so many seconds, where `Plugin.Shutdown` would not."""
 
 
 async def introduced(
@@ -142,7 +144,7 @@ async def _older(process: PluginProcess, plan: PluginPlan) -> Introduced | None:
     except PluginSaidNo as error:
         said = redacted(str(error), plan.secrets)
         raise PluginMisconfigured(plan.name, f"it does not accept its config: {said}") from None
-    return Introduced(found.info, found.channel) if found is not None else None
+    return Introduced(found.info, found.channel, found.farewell) if found is not None else None
 
 
 async def _info(process: PluginProcess, told: Told, limit_s: float) -> GetInfoResponse | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -115,6 +115,7 @@ class Generation:
         self._launch, self._clock, self._told, self._on_change = launch, clock, told, on_change
         self._journal = journal
         self._channel: grpc.aio.Channel | None = None
+        self._farewell: Callable[[float], Awaitable[None]] | None = None
         self._retiring, self._idle = asyncio.Event(), asyncio.Event()
         self._drain_s = plan.limits.drain_s
         self._starts: dict[tuple[str, str], Any] = {}
@@ -242,7 +243,8 @@ class Generation:
         plan = self.plan
         limit_s = plan.limits.start_timeout_s
         try:
-            self.info, self._channel = await introduced(process, plan, self._told, self._clock, limit_s)
+            met = await introduced(process, plan, self._told, self._clock, limit_s)
+            self.info, self._channel, self._farewell = met
         except PluginMisconfigured:
             raise
         except PluginStartFailed as error:
@@ -283,6 +285,8 @@ class Generation:
             return Ended("unresponsive", why, tail=tuple(process.tail()))
         self._on_change("draining")
         await self._drained(process)
+        if self._farewell is not None and self.plan.starts_a_process:
+            await self._farewell(END_S)
         await process.end(END_S, "stopped")
         return Ended("stopped", wanted=True)
 

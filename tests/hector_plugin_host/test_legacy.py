@@ -1,6 +1,7 @@
 """Contract: plugins of Hector v1.9.9 work, through their own services and messages."""
 
 import asyncio
+import json
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -42,6 +43,9 @@ from hector.vector.v1 import (
     UpsertVectorsRequest,
     VectorRecord,
 )
+from hector_document.config import ChunkingConfig
+from hector_document.directory import File
+from hector_document.passages import passage_of, prepared
 from hector_mesh import info_of, streaming
 from hector_plugin_host import PluginPlan
 from hector_plugin_host.host import PluginHost
@@ -61,6 +65,7 @@ class Old:
         lifecycle = {
             "GetManifest": ("Empty", lambda _: message("Manifest")(name="old", version="1.9.9")),
             "Initialize": ("InitializeRequest", lambda _: self._outcome()),
+            "Shutdown": ("Empty", lambda _: self._outcome()),
         }
         llm = {
             **lifecycle,
@@ -141,7 +146,9 @@ class Old:
         facts = [message("MetadataEntry")(key="page", value="3")]
         one = message("SearchResult")(id="a", score=0.9, content="text", metadata=facts)
         two = message("SearchResult")(id="b", score=0.1)
-        return message("SearchResponse")(results=[one, two])
+        kept = [asked for rpc, asked in self.asked if rpc == "Upsert"]
+        again = [message("SearchResult")(id=each.id, metadata=each.metadata) for each in kept]
+        return message("SearchResponse")(results=[one, two, *again])
 
     def parse(self, asked: Any) -> Any:
         read = Path(asked.file_path).read_text()
@@ -185,6 +192,20 @@ async def test_settings_that_it_refuses_are_its_end(host_of: HostOf, old: Old) -
     async with asyncio.timeout(30), host.running():
         await until(lambda: host.status()[0].state == "failed")
         assert "it does not accept its config: api_key is missing" in host.status()[0].reason
+
+
+async def test_at_its_end_each_of_its_services_hears_of_it_that_was_told_its_settings(
+    host_of: HostOf, old: Old
+) -> None:
+    async with running(host_of(PluginPlan("up", mode="spawn"))):
+        assert "Shutdown" not in [rpc for rpc, _ in old.asked]
+    assert [rpc for rpc, _ in old.asked].count("Shutdown") == 3
+
+
+async def test_one_that_somebody_else_runs_is_not_ended(host_of: HostOf, old: Old) -> None:
+    async with running(host_of(PluginPlan("up", mode="attach"))):
+        pass
+    assert "Shutdown" not in [rpc for rpc, _ in old.asked]
 
 
 async def test_its_model_answers_with_text_and_calls_of_tools(host_of: HostOf, old: Old) -> None:
@@ -265,6 +286,21 @@ async def test_its_database_keeps_and_finds_vectors(host_of: HostOf, old: Old) -
         StatusCode.UNIMPLEMENTED,
         "PLUGIN_TOO_OLD",
     )
+
+
+async def test_a_documents_passage_comes_back_from_its_database_as_it_went_in(
+    host_of: HostOf, old: Old
+) -> None:
+    text = "The lamp is green.\n\n" * 200
+    file = File("guide/12.md", "guide/12.md", Path("12.md"), 0, 0)
+    (*_, last) = prepared("handbook", file, text, ChunkingConfig())
+    async with running(host_of(PluginPlan("up"))) as host:
+        stub = DatabaseProviderStub(host.channel("up"))
+        await stub.UpsertVectors(UpsertVectorsRequest(collection="docs", vectors=[last.record]))
+        found = (await stub.SearchVectors(SearchVectorsRequest(collection="docs", vector=[1.0]))).results[-1]
+    given, back = last.record, json.loads(found.metadata_json)
+    assert (found.content, back) == (given.content, json.loads(given.metadata_json))
+    assert passage_of("handbook", found, 1.0).content.startswith("The lamp is green.")
 
 
 async def test_its_parser_gets_a_file_for_what_is_in_memory(

@@ -30,6 +30,8 @@ USUAL = 10
 """Results, where nobody says how many."""
 CONTENT = "content"
 """The key of a record's text among what v1.9.9 keeps beside a vector."""
+NUMBERS = frozenset({"chunk_index", "chunk_total", "start_line", "end_line", "text_start"})
+"""The keys of what Hector's documents keep beside a vector that are numbers; all others are strings."""
 
 
 class NotInItsContract(HectorError):
@@ -110,8 +112,11 @@ def _words(record: VectorRecord) -> list[Any]:
 
 
 def _result(found: Any) -> VectorResult:
-    facts = {entry.key: entry.value for entry in found.metadata}
+    facts: dict[str, Any] = {entry.key: entry.value for entry in found.metadata}
     content = found.content or facts.get(CONTENT, "")
+    if facts.get(CONTENT) == content:
+        del facts[CONTENT]
+    facts |= {key: int(value) for key, value in facts.items() if key in NUMBERS and value.isdecimal()}
     return VectorResult(
         id=found.id, score=found.score, content=content, metadata_json=json.dumps(facts, ensure_ascii=False)
     )

@@ -1,8 +1,11 @@
 """Finds out whether a plugin that says nothing of itself is one of v1.9.9's, and gets it ready."""
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc.aio
@@ -40,6 +43,8 @@ class Translated:
     info: GetInfoResponse
     channel: grpc.aio.Channel
     """Serves today's contracts."""
+    farewell: Callable[[float], Awaitable[None]]
+    """Tells it that it is to end, within so many seconds: each service has a Shutdown of its own."""
 
 
 async def translated(process: PluginProcess, plan: PluginPlan) -> Translated | None:
@@ -53,10 +58,12 @@ async def translated(process: PluginProcess, plan: PluginPlan) -> Translated | N
     if not found:
         return None
     server = LocalServer(interceptors())
+    told: list[Service] = []
     for name in found:
         service = Service(process, name)
         if name != PARSER:  # which has no way to be told anything
             await done(service.ask("Initialize", _settings(plan), "Outcome"))
+            told.append(service)
         _adders()[name](service, plan, server)
     about = next(iter(found.values()))
     components = [Component(kind=_KINDS[name][0], service=_KINDS[name][1]) for name in found]
@@ -66,7 +73,16 @@ async def translated(process: PluginProcess, plan: PluginPlan) -> Translated | N
         components=components,
         labels={"contract": "v1.9.9"},
     )
-    return Translated(info, LocalChannel(server))
+    return Translated(info, LocalChannel(server), partial(_farewell, told))
+
+
+async def _farewell(services: Sequence[Service], limit_s: float) -> None:
+    """Let each service put by what it has in hand; one that cannot, or does not answer, ends as it is."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            for service in services:
+                with suppress(AioRpcError):
+                    await service.ask("Shutdown", message("Empty")(), "Outcome")
 
 
 async def _about(process: PluginProcess, name: str) -> Any:
