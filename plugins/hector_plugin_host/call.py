@@ -319,7 +319,7 @@ class PluginCall:
         if decode is None:
             return wire
         try:
-            return decode(wire)
+            answer = decode(wire)
         except DecodeError:
             way = self._way
             nonsense = PluginAnsweredNonsense(way.plugin, way.rpc, len(wire))
@@ -328,6 +328,13 @@ class PluginCall:
             if self._rpc is not None:
                 self._rpc.cancel()
             raise self._error from None
+        complaints = self._way.complaints
+        if complaints is not None:
+            assert self._worker is not None
+            secrets = self._worker.plan.secrets
+            if secrets and complaints.heard(answer):
+                complaints.hide(answer, secrets)
+        return answer
 
 
 async def _end_of(rpc: Any) -> AioRpcError:

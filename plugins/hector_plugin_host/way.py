@@ -10,6 +10,7 @@ from hector_mesh.metrics import enabled
 from .admission import Admission
 from .breaker import Breaker, Circuit
 from .clock import Clock
+from .complaints import complaints
 from .generation import Generation
 from .idempotent import EXECUTE_TOOL, METHODS
 from .measuring import CALL_S, CALLS
@@ -36,6 +37,7 @@ class Way:
         self.method, self.admission, self.breaker, self.visits = method, admission, breaker, visits
         self.encode, self.decode = coders
         self.rpc = method.rpartition("/")[2]
+        self.complaints = complaints(method)
         self.may_repeat = method in METHODS or method == EXECUTE_TOOL
         self.plugin = plan().name
         self.now = clock.now
