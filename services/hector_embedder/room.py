@@ -24,5 +24,9 @@ def build(config: EmbedderSection, mesh: Mesh) -> Room:
 def _provider(name: str, config: EmbedderConfig, mesh: Mesh) -> EmbedderProviderServicer:
     if (word := plugin_word(config.provider)) is not None:
         plugin = EmbedderProviderStub(mesh.plugin(word.plugin, f"embedders.{name}"))
+        if word.component:
+            from .plugin import PluginEmbedder  # most plugins have one model
+
+            return PluginEmbedder(plugin, word.component)
         return forwarding(EmbedderProviderServicer, plugin)
     return LocalEmbedder(config)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from hector_config import ByteSize, Duration, Misfit, OneOf, ProjectPath, Section, Settings
+from hector_config.plugin_word import plugin_word
 from hector_tool.after_crash import AfterCrash
 
 COMMON = {"type", "handler", "enabled", "description", "require_approval", "timeout", "max_output_size",
@@ -51,8 +52,8 @@ class ToolConfig(Section):
     """One entry of `tools:`. Its key is the tool's name: to agents, and to their models."""
 
     type: Kind = "function"
-    """A built-in tool by its name, "function" with `handler`, or `plugin:NAME` (see `plugins`). Left out: the
-    entry's own name."""
+    """A built-in tool by its name, "function" with `handler`, or `plugin:NAME` or `plugin:NAME:TOOL` (see
+    `plugins`). Left out: the entry's own name."""
     handler: Handler = ""
     """For type "function": the built-in tool that does the work."""
     enabled: bool = True
@@ -60,8 +61,9 @@ class ToolConfig(Section):
     description: str = ""
     """What models are told about it, in place of the built-in description, or a plugin's."""
     config: Settings = Settings()
-    """For a plugin: `tool_name` is the plugin's tool that this entry is, under the entry's name; left out,
-    all of its tools are there under their own. The plugin gets the rest as this entry's settings."""
+    """For a plugin: `tool_name`, or the TOOL of `type`, is the plugin's tool that this entry is, under the
+    entry's name; left out, all of its tools are there under their own. The plugin gets the rest as this
+    entry's settings."""
     require_approval: bool | None = None
     """true: a person must allow each call. Left out: as the tool needs it; those of this version do not."""
     timeout: Duration = 30.0
@@ -127,6 +129,16 @@ class ToolConfig(Section):
         if self.is_plugin and not _is_name(self.config.get("tool_name", "x")):
             raise Misfit(
                 "the name of one of the plugin's tools", at=("config", "tool_name"), hint="in quotes"
+            )
+        word = plugin_word(self.type)
+        if (
+            word is not None
+            and word.component
+            and self.config.get("tool_name", word.component) != word.component
+        ):
+            raise Misfit(
+                f'type "{self.type}" names the tool already: remove config.tool_name',
+                at=("config", "tool_name"),
             )
         known = COMMON | (OF_PLUGINS if self.is_plugin else OWN[self.tool])
         hint = f"its keys: {', '.join(sorted(known))}"

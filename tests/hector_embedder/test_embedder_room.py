@@ -9,11 +9,20 @@ from grpc import StatusCode
 from pydantic import ValidationError
 
 from hector.common.v1 import Blob
-from hector.embedder.v1 import EmbedderProviderStub, EmbedTextRequest, GetDimensionsRequest
+from hector.embedder.v1 import (
+    EmbedderProviderServicer,
+    EmbedderProviderStub,
+    EmbedTextRequest,
+    GetDimensionsRequest,
+    GetDimensionsResponse,
+    add_EmbedderProviderServicer_to_server,
+)
 from hector_embedder import EmbedderSection, build
 from hector_embedder.features import VERSION, words_of
 from hector_embedder.local import LONGEST_TEXT, vector_of
-from hector_mesh import info_of
+from hector_mesh import HectorError, LocalChannel, LocalServer, Mesh, info_of
+
+COMPONENTS = {"open": "", "right": ":hash", "wrong": ":nothere"}
 
 
 async def served(mesh_under_test, **embedders) -> None:
@@ -102,3 +111,36 @@ def test_a_very_long_text_is_cut() -> None:
 def test_providers_of_other_versions_are_named_as_such(provider: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         EmbedderSection(embedders={"a": {"provider": provider}})
+
+
+class OneModel(EmbedderProviderServicer):
+    """A plugin with one model, as the SDKs serve it."""
+
+    async def GetDimensions(self, request, context):
+        if request.model not in ("", "hash"):
+            raise NoSuchModel(f"there is no model {request.model!r} here; there is hash")
+        return GetDimensionsResponse(dimensions=8)
+
+
+class NoSuchModel(HectorError):
+    code, reason = StatusCode.NOT_FOUND, "MODEL_NOT_FOUND"
+
+
+@pytest.fixture
+async def plugin():
+    server = LocalServer()
+    add_EmbedderProviderServicer_to_server(OneModel(), server)
+    yield LocalChannel(server)
+    await server.stop(0)
+
+
+async def test_the_model_that_an_entry_names_of_a_plugin_is_the_one_that_is_asked_for(
+    mesh_under_test, plugin
+) -> None:
+    entries = {name: {"provider": f"plugin:p{word}"} for name, word in COMPONENTS.items()}
+    section = EmbedderSection(embedders=entries)
+    await mesh_under_test.serve(build(section, Mesh({}, plugins={"p": plugin})).register)
+    assert await dimension(mesh_under_test, "embedders.open") == 8
+    assert await dimension(mesh_under_test, "embedders.right") == 8
+    with pytest.raises(grpc.aio.AioRpcError, match="there is no model 'nothere' here; there is hash"):
+        await dimension(mesh_under_test, "embedders.wrong")

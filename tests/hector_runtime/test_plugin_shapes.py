@@ -29,7 +29,7 @@ REFERENCES = [
     ("embedders: {x: {type: 'plugin:mine', config: {model: m}}}", EMBEDDER, "embedders.x", ""),
     ("embedders: {x: {provider: 'plugin:mine'}}", EMBEDDER, "embedders.x", ""),
     ("tools: {x: {type: 'plugin:mine', config: {tool_name: fetch}}}", TOOL, "tools.x", ""),
-    ("tools: {x: {type: 'plugin:mine:fetch'}}", TOOL, "tools.x", ""),
+    ("tools: {x: {type: 'plugin:mine:fetch'}}", TOOL, "tools.x", "fetch"),
     ("agents: {x: {reasoning: {engine: 'plugin:mine'}}}", STRATEGY, "agents.x", ""),
     ("agents: {x: {reasoning: {strategy: 'plugin:mine:fast'}}}", STRATEGY, "agents.x", "fast"),
     ("agents: {x: {type: 'plugin:mine:bob'}}", AGENT, "agents.x", "bob"),
@@ -62,7 +62,7 @@ def test_a_plugin_without_a_kind_is_what_each_reference_takes_it_for(
     assert (reference.place.kind, reference.instance) == (kind, instance)
     assert reference.word == ("mine", component)
     if kind == TOOL:
-        assert reference.settings == {"tool_name": "fetch"}
+        assert reference.settings.get("tool_name", component) == "fetch"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,10 @@ def test_whoever_refers_to_a_guardrail_is_told_that_nothing_asks_one_yet(
         (
             "tools: {t: {type: 'plugin:mine', config: {tool_name: ''}}}",
             "config.tool_name: the name of one of",
+        ),
+        (
+            "tools: {t: {type: 'plugin:mine:up', config: {tool_name: down}}}",
+            'type "plugin:mine:up" names the tool already: remove config.tool_name',
         ),
         ("embedders: {e: {provider: 'plugin:mine', model: m}}", "a plugin has it in config"),
         (

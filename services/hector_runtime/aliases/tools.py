@@ -6,17 +6,6 @@ from hector_config.spelling import put_at
 from hector_config.tree import Node, child_of, node_at
 
 
-def _plugin_and_tool(root: Map, path: Path, node: Node) -> bool | Path:
-    """Take `plugin:NAME:TOOL` apart: the plugin is the type, its tool stands under config."""
-    parts = node.text.split(":") if isinstance(node, Scalar) else []
-    if not isinstance(node, Scalar) or len(parts) != 3 or parts[0] != "plugin":
-        return False
-    tool = Scalar(node.mark, parts[2], parts[2], plain=False)
-    node.text = f"plugin:{parts[1]}"
-    node.value = node.text
-    return put_at(root, (*path[:-1], "config", "tool_name"), node.mark, tool) or True
-
-
 def _config_beside_type(root: Map, path: Path, node: Node) -> bool | Path:
     """Put the keys of `config` beside `type`, where every tool but a plugin's has its keys."""
     entry = node_at(root, path[:-1])
@@ -31,7 +20,6 @@ def _config_beside_type(root: Map, path: Path, node: Node) -> bool | Path:
 
 TOOLS: tuple[Spelling, ...] = (
     Alias("tools.*.type", "tools.*.type", values={"todo": "todo_write", "command": "execute_command"}),
-    Reform("tools.*.type", "type: plugin:NAME and config.tool_name", _plugin_and_tool),
     Reform("tools.*.config", "its keys beside type", _config_beside_type, like="tools.search"),
     Alias("tools.*.enable_approval", "tools.*.require_approval"),
     Alias("tools.*.requires_approval", "tools.*.require_approval"),
