@@ -71,15 +71,15 @@ def layout(policy: Policy) -> Layout:
             host = entry.name or ("localhost" if entry.loopback else at)
             listeners.setdefault((at, port), Listener((at, port), host, port))
     by_proxy = unusual(policy.entries)
-    through = {one.name or ("localhost" if one.loopback else "") for one in by_proxy}
-    direct = [name for name in names if name not in through]
-    local = [] if "localhost" in through else ["localhost", "127.0.0.1", "::1"]
+    through = {name for one in by_proxy for name in _names_of(one)}
+    local = ("localhost", "127.0.0.1", "::1")
+    direct = [name for name in (*local, *names, *addresses) if name not in through]
     return Layout(
         tuple(listeners.values()),
         tuple((at, name) for name, at in names.items()),
         tuple(addresses),
         bool(by_proxy),
-        (*local, *direct, *addresses),
+        tuple(direct),
     )
 
 
@@ -173,6 +173,20 @@ def _address_inside(entry: Entry, names: dict[str, str], addresses: dict[str, No
     if entry.loopback:
         return "127.0.0.1" if entry.port is not None else None
     if entry.network is not None and entry.network.num_addresses == 1 and entry.network.version == 4:
-        addresses[str(entry.network.network_address)] = None
-        return str(entry.network.network_address)
+        address = entry.network.network_address
+        if not address.is_loopback:  # all of 127.0.0.0/8 is there already
+            addresses[str(address)] = None
+        return str(address)
     return None
+
+
+def _names_of(entry: Entry) -> tuple[str, ...]:
+    """Return by which names programs may ask for an entry, so that these lead to the proxy."""
+    if entry.loopback:
+        return ("localhost", "127.0.0.1", "::1")
+    if entry.network is None:
+        return (entry.name,)
+    address = entry.network.network_address
+    if entry.network.num_addresses > 1:
+        return ("localhost", "127.0.0.1", "::1") if address.is_loopback else ()
+    return (str(address), "localhost") if str(address) in ("127.0.0.1", "::1") else (str(address),)

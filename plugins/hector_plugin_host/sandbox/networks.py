@@ -18,6 +18,8 @@ _METADATA = frozenset(
     for text in ("169.254.169.254", "100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254")
 )
 """Where clouds tell a machine its own credentials."""
+_LOCALHOST = (ipaddress.ip_network("127.0.0.1"), ipaddress.ip_network("::1"))
+"""What "localhost" may stand for; who lists one of them gets that one by this name, and no more."""
 
 
 class NotANetwork(ValueError):
@@ -34,7 +36,7 @@ class Entry:
     """As ".example.com"."""
     network: Network | None = None
     loopback: bool = False
-    """The host's own loopback."""
+    """All of the host's own loopback."""
     port: int | None = None
 
     def allows_port(self, port: int) -> bool:
@@ -62,7 +64,7 @@ class Policy:
             and (
                 (entry.name != "" and entry.name == name)
                 or (entry.domain != "" and name.endswith(entry.domain))
-                or (entry.loopback and name == "localhost")
+                or (name == "localhost" and (entry.loopback or entry.network in _LOCALHOST))
             )
             for entry in self.entries
         )
@@ -126,24 +128,18 @@ def _entry(text: str) -> Entry:
         raise NotANetwork(f"{text!r} is an address of a page; write {host + usual!r}")
     network = _network(wanted)
     if network is not None:
-        return _of_network(text, network, None)
+        return Entry(text=text, network=network)
     host, port = _split(text, wanted)
     if host == "localhost":
         return Entry(text=text, loopback=True, port=port)
     network = _network(host)
     if network is not None:
-        return _of_network(text, network, port)
+        return Entry(text=text, network=network, port=port)
     if host.startswith("*.") and _NAME.fullmatch(host[2:]):
         return Entry(text=text, domain=host[1:], port=port)
     if _NAME.fullmatch(host) and not re.fullmatch(r"[0-9.]+", host):
         return Entry(text=text, name=host, port=port)
     raise NotANetwork(f"{text!r} is none of {FORMS}")
-
-
-def _of_network(text: str, network: Network, port: int | None) -> Entry:
-    if network.network_address.is_loopback and network.num_addresses == 1:
-        return Entry(text=text, loopback=True, port=port)
-    return Entry(text=text, network=network, port=port)
 
 
 def _split(text: str, wanted: str) -> tuple[str, int | None]:

@@ -39,6 +39,10 @@ def test_a_star_is_anywhere_whatever_stands_beside_it() -> None:
         ("localhost:5432", "localhost", 5432, True),
         ("localhost:5432", "localhost", 5433, False),
         ("127.0.0.1:5432", "localhost", 5432, True),
+        ("[::1]:5432", "localhost", 5432, True),
+        ("127.0.0.2", "localhost", 80, False),
+        ("127.0.0.2/32", "localhost", 80, False),
+        ("127.0.0.53:53", "localhost", 53, False),
         ("10.0.0.0/8", "ten.example", 80, False),
     ],
 )
@@ -67,6 +71,14 @@ def test_a_name_is_on_the_list_or_not(entry: str, host: str, port: int, allowed:
         ("169.254.169.254", "169.254.169.254", 80, True),
         ("169.254.0.0/16", "169.254.1.1", 80, True),
         ("127.0.0.0/8", "127.0.0.2", 80, True),
+        ("127.0.0.2", "127.0.0.2", 80, True),
+        ("127.0.0.2", "127.0.0.1", 80, False),
+        ("127.0.0.2/32", "127.0.0.1", 80, False),
+        ("127.0.0.53:53", "127.0.0.1", 53, False),
+        ("127.0.0.1", "127.0.0.2", 80, False),
+        ("127.0.0.1", "::1", 80, False),
+        ("::1", "127.0.0.1", 80, False),
+        ("::1", "::1", 80, True),
         ("localhost", "127.0.0.1", 80, True),
         ("localhost", "::1", 80, True),
         ("localhost:80", "127.0.0.1", 81, False),
@@ -142,6 +154,21 @@ def test_what_cannot_be_listed_goes_through_the_gate() -> None:
         assert inside.gate, entry
         assert inside.places[-1] == GATE
         assert inside.env()["HTTPS_PROXY"] == "http://127.77.0.1:3128"
+
+
+def test_one_address_of_this_machine_is_itself_inside_and_no_other() -> None:
+    inside = layout(policy(("127.0.0.2:5432", "127.0.0.1:6379")))
+    assert [(one.inside, one.host) for one in inside.listeners] == [
+        (("127.0.0.2", 5432), "127.0.0.2"),
+        (("127.0.0.1", 6379), "127.0.0.1"),
+    ]
+    assert inside.addresses == ()  # all of 127.0.0.0/8 is there already
+    assert not inside.gate
+
+
+@pytest.mark.parametrize("entry", ["10.1.2.3", "127.0.0.1", "127.0.0.2", "::1"])
+def test_an_address_without_a_port_is_not_among_what_is_reached_without_the_proxy(entry: str) -> None:
+    assert entry not in layout(policy((entry,))).env()["NO_PROXY"].split(",")
 
 
 def test_a_host_without_a_port_is_also_reached_without_a_proxy_at_the_usual_ones() -> None:

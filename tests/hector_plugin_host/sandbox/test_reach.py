@@ -30,12 +30,12 @@ THERE = "here"
 
 
 @asynccontextmanager
-async def greeting(words: str = THERE) -> AsyncIterator[int]:
+async def greeting(words: str = THERE, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(words.encode())
         await outward.hang_up(writer)
 
-    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    server = await asyncio.start_server(greet, host, port)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
@@ -104,6 +104,17 @@ async def test_a_port_of_this_machine_is_reached_and_no_other(
     )
     assert reached(outcome.told) == {f"localhost:{port}", f"127.0.0.1:{port}"}
     assert str(outcome.told["datagram"])[0] == "!"
+
+
+@pytest.mark.parametrize("form", ["127.0.0.2/32", "127.0.0.2", "127.0.0.2:{port}"])
+async def test_one_address_of_this_machine_opens_no_other(bubblewrap: Run, form: str) -> None:
+    async with greeting() as port, greeting(host="127.0.0.2", port=port):
+        outcome = await bubblewrap(
+            tries(("127.0.0.2", port), ("127.0.0.1", port), ("localhost", port)),
+            allowed_networks=(form.format(port=port),),
+        )
+    way = "" if "port" in form else "socks "
+    assert reached(outcome.told) == {f"{way}127.0.0.2:{port}"}
 
 
 async def test_all_ports_of_this_machine_are_reached_by_proxy(
