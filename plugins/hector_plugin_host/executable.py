@@ -123,6 +123,11 @@ def not_run(program: Path, error: OSError) -> tuple[str, str]:
     return f"{program} could not be run: {error.strerror or error}", "try to run it by hand"
 
 
+def is_final(error: OSError) -> bool:
+    """Say whether the system would refuse a program again however often it is run."""
+    return error.errno == errno.ENOEXEC
+
+
 def _wrong_kind(program: Path, file: BinaryIO) -> tuple[str, str] | None:
     head = file.read(256)
     if head[:2] == b"#!":

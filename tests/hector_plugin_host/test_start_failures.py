@@ -156,6 +156,11 @@ async def test_a_program_that_cannot_be_run_says_why(
     assert error.reason == "PLUGIN_EXECUTABLE_UNUSABLE"
 
 
+async def test_what_no_system_could_run_is_not_tried_again(tmp_path: Path, premises: Premises) -> None:
+    error = await failure(executable(tmp_path / "odd", b"just text\n"), premises)
+    assert error.final
+
+
 async def test_a_program_that_is_not_there_is_named(tmp_path: Path, premises: Premises) -> None:
     missing = PluginPlan("gone", command=(str(tmp_path / "gone"),), folder=tmp_path)
     assert f"{tmp_path}/gone is not there; build it, or mend `path`" in str(await failure(missing, premises))

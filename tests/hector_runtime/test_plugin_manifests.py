@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,10 +39,10 @@ def manifest(folder: Path, name: str = "up", **more: str) -> Path:
     return file
 
 
-def problems(folder: Path, text: str) -> list[str]:
+def problems(folder: Path, text: str, roles: Collection[str] | None = None) -> list[str]:
     (folder / "hector.yaml").write_text(text)
     try:
-        check_plugins(load_config(folder / "hector.yaml", {}))
+        check_plugins(load_config(folder / "hector.yaml", {}), roles)
     except ConfigInvalid as error:
         return [str(problem).removeprefix(f"{folder}/") for problem in error.problems]
     return []
@@ -196,6 +197,21 @@ def test_a_program_that_is_not_what_its_pin_says_is_found_before_anything_starts
     (told,) = problems(folder, f"{entry}'{wrong}'\n{TOOL}")
     assert told.startswith("hector.yaml:5:15: plugins.tool_providers.up.sha256: ")
     assert f"has the SHA-256 {right}, and the configuration pins {wrong}" in told
+    assert problems(folder, f"{entry}'{wrong}'\n{TOOL}", ["tool"]) == [told]  # as at the start of a server
+    assert problems(folder, f"{entry}'{wrong}'\n{TOOL}", ["llm"]) == []
+
+
+def test_a_question_without_a_server_says_which_plugin_could_not_be_started(folder: Path) -> None:
+    entry = "plugins: {tool_providers: {up: {path: plugins/up, sha256: "
+    (folder / "hector.yaml").write_text(f"{entry}'{'0' * 64}'}}}}}}\n{TOOL}agents: {{a: {{tools: [t]}}}}\n")
+    result = CliRunner().invoke(hector, ["call", "-c", str(folder / "hector.yaml"), "Hello"])
+    assert result.exit_code == 0
+    assert "plugin up is not well: " in result.stderr
+    assert f"the configuration pins {'0' * 64}" in result.stderr
+
+
+def test_a_manifest_that_pins_another_program_is_wrong_too(folder: Path) -> None:
+    right, wrong = sha256_of(folder / "plugins" / "up"), "0" * 64
     manifest(folder, sha256=f"'{wrong}'")
     (told,) = problems(folder, HERE + TOOL)
     assert f"has the SHA-256 {right}" in told

@@ -252,6 +252,23 @@ def test_a_script_without_the_executable_bit_is_not_run_but_told_how(folder: Pat
     assert told.endswith(f"is not executable (chmod +x {folder}/up)")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "runner"),
+    [
+        ("up.py", "print()\n", [sys.executable]),
+        ("up.py", "#!/usr/bin/env python3\n", []),
+        ("up", "print()\n", []),
+    ],
+)
+def test_a_script_that_is_executable_and_does_not_say_what_runs_it_is_run_as_any_of_its_kind(
+    folder: Path, name: str, content: str, runner: list[str]
+) -> None:
+    (folder / name).write_text(content)
+    (folder / name).chmod(0o755)  # as every file is on some file systems
+    plan = plan_of(folder, f"plugins: {{tool_providers: {{up: {{path: ./{name}}}}}}}\n{TOOL}")
+    assert plan.command == (*runner, str(folder / name))
+
+
 def test_confinement_is_as_it_is_said_and_implied_by_what_only_it_can_hold(folder: Path) -> None:
     def confined(security: str) -> str:
         text = f"plugins: {{tool_providers: {{up: {{path: ./up, security: {security}}}}}}}\n{TOOL}"

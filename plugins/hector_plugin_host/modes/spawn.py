@@ -91,7 +91,8 @@ def _started(
             stderr=printed.stderr,
         )
     except OSError as error:
-        raise ExecutableUnusable(plan.name, *executable.not_run(Path(plan.command[0]), error)) from error
+        why, fix = executable.not_run(Path(plan.command[0]), error)
+        raise ExecutableUnusable(plan.name, why, fix, final=executable.is_final(error)) from error
 
 
 def _watch(process: Spawned, guarded: ExitStack, scratch: Path, premises: Premises) -> None:
@@ -115,8 +116,9 @@ async def _ready(process: Spawned, confined: Confined, first: FirstLine, until: 
     except PluginStartFailed as error:
         raise error.having_printed(await process.last_words()) from error.__cause__
     except OSError as error:
-        found_out = executable.not_run(Path(plan.command[0]), error)
-        raise ExecutableUnusable(plan.name, *found_out, await process.last_words()) from error
+        why, fix = executable.not_run(Path(plan.command[0]), error)
+        tail, final = await process.last_words(), executable.is_final(error)
+        raise ExecutableUnusable(plan.name, why, fix, tail, final=final) from error
     except NoHandshake as error:
         why, tail = printed.hidden(error.why), await process.last_words()
         raise PluginStartFailed(plan.name, why, error.fix, tail, final=error.final) from error

@@ -59,8 +59,11 @@ def command_of(argv: Sequence[str]) -> tuple[str, ...]:
     """Return what starts the plugin: as said behind --, or as the manifest here says."""
     if not argv:
         return plugin_here(Path()).command
+    from hector_runtime.plugins.program import RUNNERS
+
     program = Path(argv[0])
-    is_script = len(program.parts) > 1 and program.is_file() and not os.access(program, os.X_OK)
+    is_script = program.suffix in RUNNERS or not os.access(program, os.X_OK)
+    is_script = is_script and len(program.parts) > 1 and program.is_file()
     return (*started_by(program), *argv[1:]) if is_script else tuple(argv)
 
 

@@ -1,6 +1,6 @@
 """Which server a command talks to: the one at --url, the one at the default address, or none."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from .output import aside, is_watched
 if TYPE_CHECKING:
     from hector_a2a.client import Client
     from hector_runtime.asking import Asker
+    from hector_runtime.process import Process
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PROBE_S = 2.5  # a server asks all its roles how they are
@@ -83,5 +84,25 @@ async def _here(source: Source, session: str) -> "AsyncIterator[Asker]":
         click.echo(f"warning: {warning}", err=True)
     overrides: dict[str, dict[str, object]] = {"storage": {"database": source.database or "inmemory"}}
     config, _ = await whole_config(loaded, overrides)
-    async with in_process(config, until_ready, source.extensions) as mesh:
-        yield mesh
+    running: list[Process] = []
+
+    async def wait(process: "Process") -> None:
+        running.append(process)
+        await until_ready(process)
+
+    async with in_process(config, wait, source.extensions) as mesh:
+        try:
+            yield mesh
+        finally:
+            for line in _unwell(running[0]):
+                aside(line)
+
+
+def _unwell(process: "Process") -> Iterator[str]:
+    """Say which plugins the answer had to do without, perhaps: no log is shown here that would tell."""
+    from hector_runtime.plugins.hosting import Plugins
+
+    plugins = process.mesh.plugins
+    if isinstance(plugins, Plugins) and plugins.host is not None:
+        for name, why in plugins.host.degraded().items():
+            yield f"plugin {name} is not well: {why}"

@@ -28,7 +28,8 @@ RUNNERS = {
     ".ts": ("node",),  # from Node 22.18 on, which strips the types
     ".jar": ("java", "-jar"),
 }
-"""What runs a file that is not executable; a Python file runs with the Python that runs Hector."""
+"""What runs a file that is not executable, or only by its mode; a Python file runs with the Python that runs
+Hector."""
 
 
 class ProgramUnusable(Exception):
@@ -154,7 +155,7 @@ def runnable(path: Path) -> tuple[str, ...]:
         there = sorted(each.name for each in path.parent.iterdir()) if path.parent.is_dir() else []
         hint = did_you_mean(nearest(path.name, there))
         raise ProgramUnusable(f"there is no file {path}", at=("path",), hint=hint)
-    if os.access(path, os.X_OK):
+    if os.access(path, os.X_OK) and (path.suffix not in RUNNERS or _names_its_interpreter(path)):
         return (str(path),)
     if path.suffix not in RUNNERS:
         raise ProgramUnusable(f"{path} is not executable", at=("path",), hint=f"chmod +x {path}")
@@ -164,6 +165,15 @@ def runnable(path: Path) -> tuple[str, ...]:
     if (installed := shutil.which(runner)) is None:
         raise ProgramUnusable(f"{path} needs {runner}, which is not installed here", at=("path",))
     return (installed, *options, str(path))
+
+
+def _names_its_interpreter(path: Path) -> bool:
+    """Say whether a script says what runs it; on some file systems and in images every file is executable."""
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return True  # executable and not readable: no script
 
 
 def _check_place(entry: PluginConfig, program: Program) -> None:
