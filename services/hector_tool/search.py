@@ -104,8 +104,9 @@ class _Finder:
                 passages = group.create_task(self._passages(request))
         except* (ToolFailed, HectorError) as failures:
             raise failures.exceptions[0] from None
-        found = passages.result()
-        return self._shown(arguments.query, found, _remarks(found, state.result(), stores))
+        found, states = passages.result(), state.result()
+        _check_searched(found, stores or [status.document_store for status in states])
+        return self._shown(arguments.query, found, _remarks(found, states, stores))
 
     async def _passages(self, request: SearchDocumentsRequest) -> SearchDocumentsResponse:
         try:
@@ -136,7 +137,8 @@ class _Finder:
             limit -= size_of(blocks[-1]) + 1
         # Remarks come first: whatever follows a heading is taken for the text of that passage.
         lines = [f"[{remark}]" for remark in remarks] + ([""] if remarks else [])
-        lines += blocks or [f"Nothing in the documents matches {query[:200]!r}."]
+        where = "what could be searched" if found.failures else "the documents"
+        lines += blocks or [f"Nothing in {where} matches {query[:200]!r}."]
         return _response("\n".join(lines), query, passages[: len(blocks)])
 
 
@@ -160,6 +162,18 @@ def _chosen(wanted: Sequence[str] | None, context: ToolContext) -> list[str] | N
             f"there is no document store {foreign[0]!r} here (there are: {names})", store=foreign[0]
         )
     return list(dict.fromkeys(wanted)) if wanted else allowed
+
+
+def _check_searched(found: SearchDocumentsResponse, stores: Sequence[str]) -> None:
+    """See that there was something in which nothing matched, if nothing did.
+
+    Raises:
+        ToolFailed: All that was to be searched failed.
+    """
+    failed = {failure.document_store for failure in found.failures}
+    if failed and not found.passages and failed.issuperset(stores):
+        why = "; ".join(f"{failure.document_store}: {failure.error}" for failure in found.failures)
+        raise ToolFailed(f"the documents cannot be searched: {why}")
 
 
 def _remarks(

@@ -138,6 +138,30 @@ async def test_stores_that_failed_are_named_beside_what_was_found(every, call, d
     assert said.result.startswith("[The store wiki could not be searched: it is down]\n\n[guide/1.md:10-15]")
 
 
+@pytest.mark.parametrize("context", [None, scope("wiki")])
+async def test_where_no_store_could_be_searched_nobody_says_that_nothing_matches(
+    every, call, documents, context
+):
+    failure = StoreFailure(document_store="wiki", error="it is down")
+    documents.found = SearchDocumentsResponse(failures=[failure])
+    said = await call(every, "search", context, query="a")
+    assert not said.success
+    assert said.error == "the documents cannot be searched: wiki: it is down"
+
+
+async def test_what_some_stores_do_not_have_others_may(every, call, documents):
+    failure = StoreFailure(document_store="wiki", error="it is down")
+    documents.found = SearchDocumentsResponse(failures=[failure])
+    documents.statuses = GetIndexStatusResponse(
+        statuses=[IndexStatus(document_store=name, state=INDEX_STATE_CURRENT) for name in ("wiki", "done")]
+    )
+    said = await call(every, "search", query="a")
+    assert said.success
+    assert said.result == (
+        "[The store wiki could not be searched: it is down]\n\nNothing in what could be searched matches 'a'."
+    )
+
+
 async def test_an_index_that_is_being_built_is_mentioned_where_it_matters(every, call, documents):
     documents.statuses = GetIndexStatusResponse(
         statuses=[
