@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import html
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -254,6 +256,47 @@ def test_errors_hide_the_same_spellings_as_the_log() -> None:
         )
     assert redacted("ab and abc", frozenset({"ab", ""})) == "ab and abc"
     assert redacted("", frozenset({SECRET})) == ""
+
+
+KEY = "sk-live/9f8e+7d6c<5b4a"
+
+
+def wrapped(data: bytes) -> str:
+    return base64.encodebytes(data).decode()
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "user:", '{"key": "'])
+@pytest.mark.parametrize("after", ["", "@", '"}'])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_of_what_has_a_secret_in_it_does_not_tell_it(
+    before: str, after: str, encode: Callable[[bytes], bytes]
+) -> None:
+    shown = redacted(f"Basic {encode(f'{before}{KEY}{after}'.encode()).decode()} sent", frozenset({KEY}))
+    assert re.fullmatch(r"Basic [\w-]*\*\*\*[\w-]{0,4}=* sent", shown), shown
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        KEY.encode().hex(),
+        KEY.encode().hex().upper(),
+        html.escape(KEY),
+        json.dumps(KEY).replace("/", "\\/"),
+        json.dumps(json.dumps(KEY).replace("/", "\\/")),
+        f"{KEY[:9]}\n{KEY[9:]}",
+        f"{KEY[:9]}\r\n   {KEY[9:]}",
+        wrapped(b"x" * 48 + KEY.encode() + b"x" * 48),
+    ],
+    ids=["hex", "HEX", "html", "json", "json in json", "lines", "indented lines", "wrapped base64"],
+)
+def test_a_secret_is_hidden_in_other_spellings_and_over_lines(spelled: str) -> None:
+    shown = redacted(f"before\nkey: {spelled} end\nafter", frozenset({KEY}))
+    assert "***" in shown
+    assert shown.startswith("before\nkey: ")
+    assert shown.endswith(" end\nafter")
+    for told in (KEY, KEY.encode().hex(), base64.b64encode(KEY.encode()).decode()):
+        assert told[:9] not in shown
+        assert told[9:] not in shown
 
 
 def test_a_secret_across_the_place_where_a_line_is_cut_is_hidden(
