@@ -6,7 +6,9 @@ from grpc import StatusCode
 
 from hector.common.v1 import Filter, Value
 from hector.document.v1 import SearchDocumentsRequest, SearchMode
-from hector.vector.v1 import DatabaseProviderStub, DeleteCollectionRequest
+from hector.vector.v1 import DatabaseProviderStub, DeleteCollectionRequest, VectorResult
+from hector_document.config import SearchConfig
+from hector_document.search import Question, Searched, search
 from hector_mesh import HectorError, info_of
 
 VECTOR, KEYWORD, HYBRID = (
@@ -171,6 +173,36 @@ async def test_without_its_embedder_a_store_is_searched_by_words(house) -> None:
         assert [passage.source for passage in response.passages] == ["docs/a.md"]
         assert "the embedder is out" in response.failures[0].error
         assert not (await docs.asked("lemurs", mode=VECTOR)).passages
+
+
+class NoWords(HectorError):
+    """The store searches by vector alone."""
+
+    code = StatusCode.UNIMPLEMENTED
+    reason = "SEARCH_MODE_UNKNOWN"
+
+
+class Wordless:
+    """An embedder, and a vector store that cannot search by words."""
+
+    name, is_lexical = "wordless", False
+
+    async def of_query(self, text: str) -> bytes:
+        return b"\0\0\0\0"
+
+    async def near(self, *asked: object) -> list[VectorResult]:
+        return [VectorResult(id="a", content="Lemurs leap.", score=0.5)]
+
+    async def worded(self, *asked: object) -> list[VectorResult]:
+        raise NoWords("not by words")
+
+
+async def test_a_store_without_words_is_searched_by_meaning_alone_and_nobody_hears_of_it() -> None:
+    store = Searched("a", SearchConfig(), Wordless(), Wordless())  # type: ignore[arg-type]
+    passages, failures = await search(Question("lemurs"), [store])
+    assert ([passage.content for passage in passages], failures) == (["Lemurs leap."], [])
+    passages, failures = await search(Question("lemurs", mode=KEYWORD), [store])
+    assert ([failure.error for failure in failures], passages) == (["not by words"], [])
 
 
 @pytest.mark.parametrize(
