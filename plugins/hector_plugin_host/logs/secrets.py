@@ -79,7 +79,7 @@ class Secrets:
 def _one_of(texts: Iterable[str], depth: int = 2) -> str:
     """Return a pattern for any of some texts, earlier ones first.
 
-    Those that begin alike stand together, two characters deep: else each would be tried at each place of a text.
+    Those that begin alike stand together, two characters deep: else each would be tried at each place.
     """
     if not depth:
         return "|".join(map(re.escape, texts))

@@ -22,7 +22,7 @@ _REQUEST = struct.Struct("=QIIiIQ6Q")
 _ANSWER = struct.Struct("=QqiI")
 _CONTINUE = 1
 _BELIEVED_S = 0.1
-"""How long nobody is counted anew once the limit was found to be reached."""
+"""How long nobody is counted anew once the limit was found to be reached, and nobody has ended."""
 _PATIENCE, _PENALTY_S = 20, 0.05
 """Refusals in a row after which each takes a while, so that who tries without end keeps only itself busy."""
 
@@ -111,7 +111,7 @@ class Asking:
         self.made_some = True
         if self._most and self._at_most >= self._most:
             now = self._loop.time()
-            if now < self._believed_until:
+            if now < self._believed_until and self._census.still_there() >= self._most:
                 return False
             self._at_most = len(self._census.members())
             if self._at_most >= self._most:

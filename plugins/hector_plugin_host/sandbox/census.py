@@ -129,6 +129,10 @@ class Census:
         self._known = _alive(pid for pid in found if pid not in self._around)
         return list(self._known)
 
+    def still_there(self) -> int:
+        """Return how many of those that were found last are left: a lower bound, and quickly counted."""
+        return sum(_alive((pid,)).get(pid) == begun for pid, begun in self._known.items())
+
     def _elsewhere(self, found: Container[int]) -> list[int]:
         """Return processes that are in the plugin's sessions and not below it any more.
 

@@ -175,6 +175,38 @@ async def test_a_place_is_free_again_when_a_process_has_ended(sandbox: str, tmp_
     assert outcome.told == {"ended": "well"}
 
 
+async def test_places_are_free_again_at_once_after_one_too_many_was_refused(
+    sandbox: str, tmp_path: Path
+) -> None:
+    outcome = await limited(
+        """
+        def fork_until_refused():
+            read, write = os.pipe()
+            children = []
+            try:
+                while True:
+                    child = os.fork()
+                    if child == 0:
+                        os.close(write)
+                        os.read(read, 1)
+                        os._exit(0)
+                    children.append(child)
+            except BlockingIOError:
+                os.close(write)
+                for child in children:
+                    os.waitpid(child, 0)
+                os.close(read)
+                return len(children)
+        told["made"] = [fork_until_refused() for _ in range(4)]
+        tell()
+        """,
+        tmp_path,
+        sandbox,
+        max_processes=4,
+    )
+    assert outcome.told == {"made": [3, 3, 3, 3]}
+
+
 async def test_a_plugin_that_multiplies_stays_within_its_limit(sandbox: str, tmp_path: Path) -> None:
     outcome = await limited(
         """
