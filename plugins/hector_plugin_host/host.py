@@ -18,6 +18,7 @@ from .collecting import PluginMetrics
 from .generation import Generation, Launch
 from .launching import launched
 from .logs import Journal
+from .newer_sockets import NewerSockets
 from .orphans import reap
 from .plan import PluginPlan
 from .premises import Premises
@@ -64,6 +65,9 @@ class PluginHost:
         self._leaving: set[asyncio.Task[None]] = set()
         self.programs = RenewedPrograms(self._means.clock, self._supervisors.values)
         """Looks after the files that plugins are run from, while `watch` is on."""
+        self.sockets = NewerSockets(self._means.clock, self._supervisors.values)
+        """Looks after the folders that plugins put their sockets into."""
+        self._following: asyncio.Task[None] | None = None
         self._watches, self._watching = watches, set[asyncio.Task[None]]()
         self._is_running = self._is_begun = False
 
@@ -81,9 +85,13 @@ class PluginHost:
         try:
             self._is_running = True
             self.watch(on=self._watches)
+            self._follow(one.plan for one in self._supervisors.values())
             yield
         finally:
             self.watch(on=False)
+            if self._following is not None:
+                self._following.cancel()
+                self._watching.add(self._following)
             self._is_running = False
             metric_sources.leave(own_metrics)
             reaping.cancel()
@@ -167,6 +175,7 @@ class PluginHost:
             self._channels[name] = supervisor.channel
             if self._is_begun and self._is_running:
                 under_way.append(supervisor.start)
+        self._follow(wanted.values())
         return asyncio.get_running_loop().create_task(_all(under_way), name="renew plugins")
 
     def watch(self, *, on: bool) -> None:
@@ -195,6 +204,12 @@ class PluginHost:
             await asyncio.to_thread(self._clear)
         self._is_begun = True
         await asyncio.gather(*(one.start() for one in self._supervisors.values()))
+
+    def _follow(self, plans: Iterable[PluginPlan]) -> None:
+        """Look after folders of sockets from the first plan on that has one."""
+        if self._is_running and self._following is None and any(plan.mode == "watch" for plan in plans):
+            loop = asyncio.get_running_loop()
+            self._following = loop.create_task(self.sockets.run(), name="follow sockets of plugins")
 
     def _clear(self) -> None:
         try:

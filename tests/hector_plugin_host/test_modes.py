@@ -14,8 +14,10 @@ import grpc
 import grpc.aio
 import pytest
 from support.certificates import Authority
+from support.fake_plugins import until
 
 from hector.plugin.v1 import GetInfoRequest, PluginStub
+from hector_plugin_host.host import PluginHost
 from hector_plugin_host.launching import launched
 from hector_plugin_host.modes.attach import is_local
 from hector_plugin_host.plan import Limits, PluginPlan, Security, Tls
@@ -307,6 +309,18 @@ async def test_the_newest_socket_of_a_folder_counts(program: Write, premises: Pr
         one, two = (standalone(plan, f"unix:{short}/{name}.sock") for name in ("one", "two"))
         async with one, two, launched(watching, premises) as process:
             assert process.target == f"unix:{short}/two.sock"
+
+
+async def test_a_newer_socket_is_taken_while_an_older_one_serves(
+    program: Write, premises: Premises, short: Path
+) -> None:
+    host = PluginHost([PluginPlan("seen", mode="watch", address=str(short))], premises)
+    async with asyncio.timeout(30), standalone(program(), f"unix:{short}/one.sock"), host.running():
+        await host.settled()
+        assert host.status()[0].replicas[0].target == f"unix:{short}/one.sock"
+        async with standalone(program(), f"unix:{short}/two.sock"):
+            await until(lambda: host.status()[0].replicas[0].target == f"unix:{short}/two.sock")
+            assert host.status()[0].restarts == 0  # it was replaced, and nothing ended
 
 
 async def test_a_folder_without_a_socket_or_open_to_others_is_named(premises: Premises, short: Path) -> None:
