@@ -310,6 +310,7 @@ class PluginCall:
                 by_security=self._limit_s == worker.plan.security.timeout_s,
                 exit_=worker.exit_sentence(),
                 secrets=worker.plan.secrets,
+                is_attached=not worker.plan.starts_a_process,
             )
             self._error = explained(error, about)
         return self._error

@@ -102,6 +102,23 @@ class PluginBusy(PluginCallFailed):
         )
 
 
+class PluginMessageTooLarge(PluginCallFailed):
+    """What it answered, or was asked, is more than the host takes or sends in one message."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "PLUGIN_MESSAGE_TOO_LARGE"
+
+    def __init__(self, plugin: str, method: str, size: int, limit: int, *, answer: bool) -> None:
+        what = f"answered {method} with" if answer else f"was to be asked {method} with"
+        super().__init__(
+            f"plugin {plugin!r} {what} a message of {size:,} bytes, and {limit:,} are allowed; send less, or "
+            "raise its limits.max_message_size",
+            plugin=plugin,
+            method=method,
+            size_bytes=size,
+            limit_bytes=limit,
+        )
+
+
 class PluginTimedOut(PluginCallFailed):
     """It did not answer before the call's deadline."""
 

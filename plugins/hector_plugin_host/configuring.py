@@ -90,7 +90,9 @@ async def introduced(
         raise PluginSilent(plan.name, f"it did not get ready within {limit_s:g} s") from None
     except AioRpcError as error:
         said = redacted(error.details() or "", plan.secrets)
-        raise PluginSilent(plan.name, f"it answered {error.code().name}: {said}") from None
+        is_stranger = error.code() is StatusCode.UNAUTHENTICATED and not plan.starts_a_process
+        fix = "see to `auth` of its entry" if is_stranger else ""
+        raise PluginSilent(plan.name, f"it answered {error.code().name}: {said}", fix) from None
     return Introduced(info, process.channel)
 
 

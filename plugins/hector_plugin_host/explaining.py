@@ -1,5 +1,6 @@
 """Puts a failed call of a plugin into words: which plugin, what happened, whose time was over."""
 
+import re
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -8,7 +9,7 @@ from grpc.aio import AioRpcError, Metadata
 
 from hector_mesh.status import STATUS_DETAILS, Status
 
-from .call_errors import PluginCrashed, PluginTimedOut, as_rpc_error
+from .call_errors import PluginCrashed, PluginMessageTooLarge, PluginTimedOut, as_rpc_error
 from .redacting import holds_secret, redacted
 
 _LOST = (
@@ -19,6 +20,8 @@ _LOST = (
 """What gRPC's libraries say of a connection that is gone; a plugin's own words are others, mostly."""
 _BUGS = (StatusCode.UNKNOWN, StatusCode.INTERNAL)
 """What nobody meant a caller to read, who has to hear at least whose bug it is."""
+_TOO_LARGE = re.compile(r"CLIENT: (Received|Sent) message larger than max \((\d+) vs\. (\d+)\)").fullmatch
+"""How gRPC refuses a message on our side; what the plugin's side refuses begins otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Circumstances:
     exit_: str
     """How its process ended; empty if it has not."""
     secrets: frozenset[str]
+    is_attached: bool = False
+    """Whether somebody else runs it, so that what it is shown stands in the configuration."""
 
 
 def explained(error: AioRpcError, about: Circumstances) -> AioRpcError:
@@ -44,8 +49,19 @@ def explained(error: AioRpcError, about: Circumstances) -> AioRpcError:
     if is_lost(error):
         why = about.exit_ or redacted(error.details() or "the connection was lost", about.secrets)
         return as_rpc_error(PluginCrashed(about.plugin, about.method, why))
+    if code is StatusCode.RESOURCE_EXHAUSTED and (found := _TOO_LARGE(error.details() or "")):
+        size, limit = int(found[2]), int(found[3])
+        too_large = PluginMessageTooLarge(
+            about.plugin, about.method, size, limit, answer=found[1] == "Received"
+        )
+        return as_rpc_error(too_large)
     if code in _BUGS:
-        error = _naming(error, about)
+        said = error.details() or f"it says {code.name}, and not why"
+        error = _reworded(error, f"plugin {about.plugin!r} failed in {about.method}: {said}")
+    elif code is StatusCode.UNAUTHENTICATED and about.is_attached:
+        said = error.details() or "it says not why"
+        what = f"plugin {about.plugin!r} refused {about.method}: {said}"
+        error = _reworded(error, f"{what}; if it means Hector, see to `auth` of its entry")
     if not _tells_secrets(error, about.secrets):
         return error
     return AioRpcError(
@@ -56,10 +72,8 @@ def explained(error: AioRpcError, about: Circumstances) -> AioRpcError:
     )
 
 
-def _naming(error: AioRpcError, about: Circumstances) -> AioRpcError:
-    """Return a plugin's bug with the plugin's name before what it says of it."""
-    said = error.details() or f"it says {error.code().name}, and not why"
-    text = f"plugin {about.plugin!r} failed in {about.method}: {said}"
+def _reworded(error: AioRpcError, text: str) -> AioRpcError:
+    """Return a failure in words that name the plugin, with what it says to programs."""
     trailers = [
         (key, _worded(value, text) if key == STATUS_DETAILS and isinstance(value, bytes) else value)
         for key, value in error.trailing_metadata() or ()

@@ -1,5 +1,7 @@
 """A plugin's failure, as its callers read it."""
 
+from dataclasses import replace
+
 import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
@@ -31,6 +33,30 @@ def test_a_plugin_that_says_nothing_but_a_code_is_named_too_and_tells_no_secret(
     assert told.details() == "plugin 'drv' failed in StreamText: it says UNKNOWN, and not why"
     told = explained(said(StatusCode.UNKNOWN, "hunter22 is wrong", (STATUS_DETAILS, b"\xff")), ABOUT)
     assert told.details() == "plugin 'drv' failed in StreamText: *** is wrong"
+
+
+@pytest.mark.parametrize(
+    ("way", "what"),
+    [("Received", "answered StreamText with"), ("Sent", "was to be asked StreamText with")],
+)
+def test_a_message_that_is_too_large_is_told_with_the_plugin_the_rpc_and_the_key(way: str, what: str) -> None:
+    text = f"CLIENT: {way} message larger than max (73400327 vs. 67108864)"
+    told = explained(said(StatusCode.RESOURCE_EXHAUSTED, text), ABOUT)
+    assert told.details() == (
+        f"plugin 'drv' {what} a message of 73,400,327 bytes, and 67,108,864 are allowed; send less, or raise "
+        "its limits.max_message_size"
+    )
+    assert (told.code(), info_of(told).reason) == (StatusCode.RESOURCE_EXHAUSTED, "PLUGIN_MESSAGE_TOO_LARGE")
+
+
+def test_a_plugin_elsewhere_that_does_not_know_us_is_named_and_its_auth_pointed_at() -> None:
+    refusal = said(StatusCode.UNAUTHENTICATED, "who are you?")
+    told = explained(refusal, replace(ABOUT, is_attached=True))
+    assert told.code() is StatusCode.UNAUTHENTICATED
+    assert told.details() == (
+        "plugin 'drv' refused StreamText: who are you?; if it means Hector, see to `auth` of its entry"
+    )
+    assert explained(refusal, ABOUT) is refusal  # it was started with its token
 
 
 @pytest.mark.parametrize(

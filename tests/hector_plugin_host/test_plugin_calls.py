@@ -266,6 +266,20 @@ async def test_what_a_plugin_says_itself_is_passed_on_as_it_is(
         assert (await call.code(), await call.details()) == (StatusCode.NOT_FOUND, "as the test wants")
 
 
+async def test_an_answer_that_is_too_large_is_told_with_the_key_to_raise(
+    host_of: HostOf, launcher: FakeLauncher
+) -> None:
+    launcher.always = Behaviour(text="x" * (65 << 20))
+    async with running(host_of(PluginPlan("up"))) as host:
+        failed = await failure(LLMProviderStub(host.channel("up")).GenerateText(ASK))
+    assert (failed.code(), info_of(failed).reason) == (
+        StatusCode.RESOURCE_EXHAUSTED,
+        "PLUGIN_MESSAGE_TOO_LARGE",
+    )
+    assert "plugin 'up' answered GenerateText with a message of 68,15" in (failed.details() or "")
+    assert "raise its limits.max_message_size" in (failed.details() or "")
+
+
 async def test_secrets_that_a_plugin_says_in_an_error_go_no_further(
     host_of: HostOf, launcher: FakeLauncher
 ) -> None:
