@@ -1,5 +1,6 @@
 """A model that a plugin provides."""
 
+import logging
 from collections.abc import AsyncIterator
 
 from grpc import StatusCode
@@ -25,6 +26,8 @@ from hector_config.plugin_word import PluginWord
 from hector_llm.config import LLMConfig
 from hector_mesh import Context, Mesh, streaming
 
+log = logging.getLogger(__name__)
+
 Asked = GenerateTextRequest | StreamTextRequest | CallToolRequest
 
 
@@ -33,6 +36,7 @@ class PluginModel(LLMProviderServicer):
 
     def __init__(self, name: str, config: LLMConfig, word: PluginWord, mesh: Mesh) -> None:
         self._config, self._word = config, word
+        self._facts = {"plugin": word.plugin, "llm": name}
         self._plugin = LLMProviderStub(mesh.plugin(word.plugin, f"llms.{name}"))
 
     async def GenerateText(self, request: GenerateTextRequest, context: Context) -> GenerateTextResponse:
@@ -45,7 +49,12 @@ class PluginModel(LLMProviderServicer):
         self._fill(request)
         try:
             async with streaming(self._plugin.StreamText(request, timeout=self._config.timeout)) as pieces:
+                is_done = False
                 async for piece in pieces:
+                    if is_done:
+                        log.warning("model went on after the end of its answer", extra=self._facts)
+                        return
+                    is_done = piece.done
                     yield piece
             return
         except AioRpcError as error:
