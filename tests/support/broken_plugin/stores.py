@@ -11,6 +11,7 @@ from hector.vector.v1 import (
     METRIC_COSINE,
     METRIC_DOT,
     METRIC_EUCLIDEAN,
+    SEARCH_MODE_VECTOR,
     CreateCollectionResponse,
     DatabaseProviderServicer,
     DeleteCollectionResponse,
@@ -64,6 +65,8 @@ class Store(DatabaseProviderServicer):
         return UpsertVectorsResponse(success=True, upserted=len(request.vectors))
 
     async def SearchVectors(self, request, context):
+        if request.mode > SEARCH_MODE_VECTOR and "DB12" not in self.broken:
+            await self.refuse(context, StatusCode.UNIMPLEMENTED, "SEARCH_MODE_UNKNOWN", "no words")
         await self.there(request.collection, context)
         metric = METRIC_COSINE if "DB3" in self.broken else self.made[request.collection][1]
         query = floats(

@@ -84,6 +84,10 @@ func (s *store) UpsertVectors(
 func (s *store) SearchVectors(
 	_ context.Context, request *vectorv1.SearchVectorsRequest,
 ) (*vectorv1.SearchVectorsResponse, error) {
+	if request.Mode > vectorv1.SearchMode_SEARCH_MODE_VECTOR || request.Mode == 0 && request.Text != "" {
+		// The caller does without, and searches by vector alone.
+		return nil, hector.Errorf(codes.Unimplemented, "SEARCH_MODE_UNKNOWN", "this store searches by vector, and not by words")
+	}
 	s.lock.RLock()
 	defer s.lock.RUnlock()
 	there, err := s.named(request.Collection)

@@ -31,6 +31,10 @@ func TestWhatIsNearestIsFoundFirst(t *testing.T) {
 	if err != nil || len(answer.Results) != 2 || answer.Results[0].Id != "north" {
 		t.Fatal(answer, err)
 	}
+	_, err = client.SearchVectors(t.Context(), &vectorv1.SearchVectorsRequest{Collection: "places", Text: "north"})
+	if status.Code(err) != codes.Unimplemented {
+		t.Fatal(err)
+	}
 }
 
 func TestAConditionOfANewerContractDeletesNothing(t *testing.T) {

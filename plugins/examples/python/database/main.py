@@ -13,6 +13,7 @@ from hector.vector.v1 import (
     METRIC_COSINE,
     METRIC_DOT,
     METRIC_EUCLIDEAN,
+    SEARCH_MODE_VECTOR,
     CreateCollectionRequest,
     CreateCollectionResponse,
     DatabaseProviderServicer,
@@ -49,6 +50,11 @@ class Collection:
     records: dict[str, tuple[Sequence[float], VectorRecord]] = field(default_factory=dict)
 
 
+class NoWords(PluginError):
+    code = StatusCode.UNIMPLEMENTED  # the caller does without, and searches by vector alone
+    reason = "SEARCH_MODE_UNKNOWN"
+
+
 class Store(DatabaseProviderServicer):
     def __init__(self) -> None:
         self.collections: dict[str, Collection] = {}
@@ -79,6 +85,8 @@ class Store(DatabaseProviderServicer):
         return UpsertVectorsResponse(success=True, upserted=len(new))
 
     async def SearchVectors(self, request: SearchVectorsRequest, context: object) -> SearchVectorsResponse:
+        if request.mode != SEARCH_MODE_VECTOR and (request.mode or request.text):
+            raise NoWords("this store searches by vector, and not by words")
         collection = self.named(request.collection)
         query = floats(request, collection)
         found = [

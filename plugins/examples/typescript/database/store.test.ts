@@ -1,4 +1,4 @@
-import { deepEqual } from "node:assert/strict";
+import { deepEqual, rejects } from "node:assert/strict";
 import { test } from "node:test";
 
 import { start } from "@hector/plugin/testing";
@@ -21,4 +21,5 @@ test("what is nearest is found first", async (t) => {
     results.map(({ id }) => id),
     ["north", "east"],
   );
+  await rejects(database.searchVectors({ collection: "places", text: "north" }), /by vector, and not by words/);
 });

@@ -1,6 +1,6 @@
 /** A vector store in memory that compares with every record; put your own store in its place. */
 import { PluginError, service, status } from "@hector/plugin";
-import { DatabaseProvider, Metric, type VectorRecord } from "@hector/plugin/vector";
+import { DatabaseProvider, Metric, SearchMode, type VectorRecord } from "@hector/plugin/vector";
 
 import { holds } from "./filters.ts";
 
@@ -55,6 +55,10 @@ export function store() {
     },
 
     searchVectors(request) {
+      if (request.mode !== SearchMode.VECTOR && (request.mode || request.text)) {
+        const message = "this store searches by vector, and not by words";
+        throw new PluginError(status.UNIMPLEMENTED, "SEARCH_MODE_UNKNOWN", message); // the caller does without
+      }
       const there = named(request.collection);
       const query = vectorOf(request, there);
       const { filter, threshold = -Infinity, offset } = request;

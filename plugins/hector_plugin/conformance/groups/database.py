@@ -14,6 +14,7 @@ from hector.vector.v1 import (
     DeleteCollectionRequest,
     DeleteVectorsRequest,
     Metric,
+    SearchMode,
     SearchVectorsRequest,
     VectorRecord,
 )
@@ -330,3 +331,30 @@ async def unknown(stage: Stage) -> None:
             raise Broken(
                 f"{found}; {len(left)} of {len(PLANETS)} are there", "DeleteVectors with an empty Filter"
             )
+
+
+@check(
+    "DB12",
+    MUST,
+    "words are looked for, or it says that it cannot",
+    kind=DATABASE,
+    rule="SearchVectors by words, in SEARCH_MODE_KEYWORD and with a vector in SEARCH_MODE_HYBRID, finds what "
+    "says them, or fails with UNIMPLEMENTED: the caller then searches by vector alone",
+    mend="look at `mode`; refuse one that you do not have with UNIMPLEMENTED",
+)
+async def words(stage: Stage) -> None:
+    async with filled(stage) as plugin:
+        for mode, vector in (
+            (SearchMode.SEARCH_MODE_KEYWORD, b""),
+            (SearchMode.SEARCH_MODE_HYBRID, packed(PLANETS[0].vector)),
+        ):
+            request = SearchVectorsRequest(
+                collection=NAME, text="saturn", vector_f32=vector, mode=mode, limit=3
+            )
+            found = await plugin.answer(DatabaseProviderStub, "SearchVectors", request)
+            if found.code is StatusCode.OK and not found.response.error:
+                names = [one.id for one in found.response.results]
+                if "saturn" not in names:
+                    raise Broken(f"{', '.join(names) or 'nothing'}, and not saturn", SearchMode.Name(mode))
+            elif found.code is not StatusCode.UNIMPLEMENTED:
+                raise Broken(str(found), SearchMode.Name(mode))

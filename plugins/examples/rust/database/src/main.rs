@@ -78,6 +78,11 @@ impl DatabaseProvider for Store {
         request: Request<SearchVectorsRequest>,
     ) -> Result<Response<SearchVectorsResponse>, Status> {
         let request = request.into_inner();
+        let by_vector = request.mode == SearchMode::Vector as i32;
+        if !by_vector && (request.mode != 0 || !request.text.is_empty()) {
+            let sentence = "this store searches by vector, and not by words"; // the caller does without
+            return Err(refused(Code::Unimplemented, "SEARCH_MODE_UNKNOWN", sentence));
+        }
         let collections = self.read();
         let there = collections.get(&request.collection).ok_or_else(|| not_found(&request.collection))?;
         let query = there.floats(request.vector, &request.vector_f32)?;

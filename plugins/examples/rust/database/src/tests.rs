@@ -19,6 +19,10 @@ async fn what_is_nearest_is_found_first() {
     let names: Vec<&str> = found.iter().map(|result| result.id.as_str()).collect();
     assert_eq!(names, ["north", "east"]);
 
+    let words =
+        SearchVectorsRequest { collection: "places".into(), text: "north".into(), ..Default::default() };
+    assert_eq!(store.search_vectors(words).await.unwrap_err().code(), Code::Unimplemented);
+
     let filter = Some(Default::default()); // without a node, as one of a newer contract looks
     let doomed = DeleteVectorsRequest { collection: "places".into(), filter, ..Default::default() };
     assert_eq!(store.delete_vectors(doomed).await.unwrap_err().code(), Code::Unimplemented);

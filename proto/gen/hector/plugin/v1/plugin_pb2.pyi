@@ -385,7 +385,7 @@ class ConfigureRequest(_message.Message):
     config_json: _builtins.str
     """The plugin's own settings: a JSON object."""
     data_dir: _builtins.str
-    """A folder it may write to, kept between restarts."""
+    """A folder it may write to, kept between restarts; it is there. Empty: the host did not start it."""
     host_target: _builtins.str
     """Where HostServices is. Empty means that nothing was granted."""
     @_builtins.property

@@ -106,7 +106,9 @@ class DatabaseProviderServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SearchVectors(self, request, context):
-        """Finds the records nearest to a vector, best for a text, or both fused.
+        """Finds the records nearest to a vector, best for a text, or both fused. A store that cannot search
+        in the mode that is asked for answers UNIMPLEMENTED: the caller then does without. So a document
+        store in hybrid mode is searched by vector alone where there is no search by words.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,7 +26,10 @@ class DatabaseProviderStub:
     UpsertVectors: _aio.UnaryUnaryMultiCallable[_vector_pb2.UpsertVectorsRequest, _vector_pb2.UpsertVectorsResponse]
     """Inserts records, or replaces those with the same id. Acknowledged records survive a crash."""
     SearchVectors: _aio.UnaryUnaryMultiCallable[_vector_pb2.SearchVectorsRequest, _vector_pb2.SearchVectorsResponse]
-    """Finds the records nearest to a vector, best for a text, or both fused."""
+    """Finds the records nearest to a vector, best for a text, or both fused. A store that cannot search
+    in the mode that is asked for answers UNIMPLEMENTED: the caller then does without. So a document
+    store in hybrid mode is searched by vector alone where there is no search by words.
+    """
     DeleteVectors: _aio.UnaryUnaryMultiCallable[_vector_pb2.DeleteVectorsRequest, _vector_pb2.DeleteVectorsResponse]
     """Removes records by id or by filter."""
     ListCollections: _aio.UnaryUnaryMultiCallable[_vector_pb2.ListCollectionsRequest, _vector_pb2.ListCollectionsResponse]
@@ -69,7 +72,10 @@ class DatabaseProviderServicer:
         request: _vector_pb2.SearchVectorsRequest,
         context: _aio.ServicerContext[_vector_pb2.SearchVectorsRequest, _abc.Awaitable[_vector_pb2.SearchVectorsResponse]],
     ) -> _abc.Awaitable[_vector_pb2.SearchVectorsResponse]:
-        """Finds the records nearest to a vector, best for a text, or both fused."""
+        """Finds the records nearest to a vector, best for a text, or both fused. A store that cannot search
+        in the mode that is asked for answers UNIMPLEMENTED: the caller then does without. So a document
+        store in hybrid mode is searched by vector alone where there is no search by words.
+        """
 
     def DeleteVectors(
         self,

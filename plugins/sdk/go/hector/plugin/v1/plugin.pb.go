@@ -690,7 +690,7 @@ type ConfigureRequest struct {
 	ConfigJson string `protobuf:"bytes,1,opt,name=config_json,json=configJson,proto3" json:"config_json,omitempty"`
 	// Everything that refers to it.
 	Instances []*Instance `protobuf:"bytes,2,rep,name=instances,proto3" json:"instances,omitempty"`
-	// A folder it may write to, kept between restarts.
+	// A folder it may write to, kept between restarts; it is there. Empty: the host did not start it.
 	DataDir string `protobuf:"bytes,3,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
 	// Where HostServices is. Empty means that nothing was granted.
 	HostTarget    string `protobuf:"bytes,4,opt,name=host_target,json=hostTarget,proto3" json:"host_target,omitempty"`

@@ -45,7 +45,9 @@ type DatabaseProviderClient interface {
 	DeleteCollection(ctx context.Context, in *DeleteCollectionRequest, opts ...grpc.CallOption) (*DeleteCollectionResponse, error)
 	// Inserts records, or replaces those with the same id. Acknowledged records survive a crash.
 	UpsertVectors(ctx context.Context, in *UpsertVectorsRequest, opts ...grpc.CallOption) (*UpsertVectorsResponse, error)
-	// Finds the records nearest to a vector, best for a text, or both fused.
+	// Finds the records nearest to a vector, best for a text, or both fused. A store that cannot search
+	// in the mode that is asked for answers UNIMPLEMENTED: the caller then does without. So a document
+	// store in hybrid mode is searched by vector alone where there is no search by words.
 	SearchVectors(ctx context.Context, in *SearchVectorsRequest, opts ...grpc.CallOption) (*SearchVectorsResponse, error)
 	// Removes records by id or by filter.
 	DeleteVectors(ctx context.Context, in *DeleteVectorsRequest, opts ...grpc.CallOption) (*DeleteVectorsResponse, error)
@@ -168,7 +170,9 @@ type DatabaseProviderServer interface {
 	DeleteCollection(context.Context, *DeleteCollectionRequest) (*DeleteCollectionResponse, error)
 	// Inserts records, or replaces those with the same id. Acknowledged records survive a crash.
 	UpsertVectors(context.Context, *UpsertVectorsRequest) (*UpsertVectorsResponse, error)
-	// Finds the records nearest to a vector, best for a text, or both fused.
+	// Finds the records nearest to a vector, best for a text, or both fused. A store that cannot search
+	// in the mode that is asked for answers UNIMPLEMENTED: the caller then does without. So a document
+	// store in hybrid mode is searched by vector alone where there is no search by words.
 	SearchVectors(context.Context, *SearchVectorsRequest) (*SearchVectorsResponse, error)
 	// Removes records by id or by filter.
 	DeleteVectors(context.Context, *DeleteVectorsRequest) (*DeleteVectorsResponse, error)

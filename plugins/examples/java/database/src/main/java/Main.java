@@ -8,6 +8,7 @@ import dev.hector.vector.v1.DeleteCollectionResponse;
 import dev.hector.vector.v1.DeleteVectorsRequest;
 import dev.hector.vector.v1.DeleteVectorsResponse;
 import dev.hector.vector.v1.Metric;
+import dev.hector.vector.v1.SearchMode;
 import dev.hector.vector.v1.SearchVectorsRequest;
 import dev.hector.vector.v1.SearchVectorsResponse;
 import dev.hector.vector.v1.UpsertVectorsRequest;
@@ -61,6 +62,12 @@ final class Main extends DatabaseProviderImplBase {
 
   @Override
   public void searchVectors(SearchVectorsRequest request, StreamObserver<SearchVectorsResponse> answer) {
+    boolean unsaid = request.getMode() == SearchMode.SEARCH_MODE_UNSPECIFIED;
+    boolean byVector = unsaid ? request.getText().isEmpty() : request.getMode() == SearchMode.SEARCH_MODE_VECTOR;
+    if (!byVector) { // the caller does without, and searches by vector alone
+      var sentence = "this store searches by vector, and not by words";
+      throw Refused.with(Code.UNIMPLEMENTED, "SEARCH_MODE_UNKNOWN", sentence);
+    }
     var found = named(request.getCollection()).nearest(request);
     answer.onNext(SearchVectorsResponse.newBuilder().setSuccess(true).addAllResults(found).build());
     answer.onCompleted();

@@ -1,4 +1,5 @@
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.hector.plugin.Plugin;
 import dev.hector.plugin.Running;
@@ -8,6 +9,8 @@ import dev.hector.vector.v1.SearchVectorsRequest;
 import dev.hector.vector.v1.UpsertVectorsRequest;
 import dev.hector.vector.v1.VectorRecord;
 import dev.hector.vector.v1.VectorResult;
+import io.grpc.Status.Code;
+import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -26,6 +29,9 @@ class MainTest {
       store.upsertVectors(both.build());
       var found = store.searchVectors(query.build()).getResultsList();
       assertEquals(List.of("north", "east"), found.stream().map(VectorResult::getId).toList());
+      var words = SearchVectorsRequest.newBuilder().setCollection("places").setText("north").build();
+      var refused = assertThrows(StatusRuntimeException.class, () -> store.searchVectors(words));
+      assertEquals(Code.UNIMPLEMENTED, refused.getStatus().getCode());
     }
   }
 }

@@ -378,7 +378,7 @@ export type ConfigureRequest = Message<"hector.plugin.v1.ConfigureRequest"> & {
   instances: Instance[];
 
   /**
-   * A folder it may write to, kept between restarts.
+   * A folder it may write to, kept between restarts; it is there. Empty: the host did not start it.
    *
    * @generated from field: string data_dir = 3;
    */

@@ -928,7 +928,9 @@ export const DatabaseProvider: GenService<{
     output: typeof UpsertVectorsResponseSchema;
   },
   /**
-   * Finds the records nearest to a vector, best for a text, or both fused.
+   * Finds the records nearest to a vector, best for a text, or both fused. A store that cannot search
+   * in the mode that is asked for answers UNIMPLEMENTED: the caller then does without. So a document
+   * store in hybrid mode is searched by vector alone where there is no search by words.
    *
    * @generated from rpc hector.vector.v1.DatabaseProvider.SearchVectors
    */
