@@ -100,7 +100,7 @@ async def serve():
 async def read(methods, *, name="SendStreamingMessage", metadata=()):
     found = []
     request = methods[name].request(**({"id": "t"} if name == "SubscribeToTask" else {}))
-    async with streaming(methods[name].stream(request, metadata=metadata)) as rpc:
+    async with streaming(methods[name].wire(request, metadata=metadata)) as rpc:
         async for message in rpc:
             found.append(a2a.StreamResponse.FromString(message))
     return found
@@ -179,7 +179,7 @@ async def test_a_client_that_leaves_is_not_gone_on_for(serve):
     held = asyncio.Event()
     agent = Agent([task("2"), StatusCode.UNAVAILABLE], [task("2"), piece("3.2", "He"), held])
     methods = await serve(agent)
-    rpc = methods["SendStreamingMessage"].stream(a2a.SendMessageRequest())
+    rpc = methods["SendStreamingMessage"].wire(a2a.SendMessageRequest())
     messages = aiter(rpc)
     assert a2a.StreamResponse.FromString(await anext(messages)).HasField("task")
     assert a2a.StreamResponse.FromString(await anext(messages)).HasField("artifact_update")
