@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from .census import Census
+from .lending import Lender
 from .mediating import Mediator
 from .syscalls import processor
 
@@ -37,6 +38,7 @@ class Asking:
         census: Census,
         refused: Callable[[int], None],
         mediator: Mediator | None = None,
+        lender: Lender | None = None,
     ) -> None:
         """Begin to answer.
 
@@ -46,6 +48,7 @@ class Asking:
             census: Who there is.
             refused: Called with the number of processes when one more was refused.
             mediator: Who connects in the plugin's place.
+            lender: Who does so where the plugin may connect almost anywhere.
         """
         self._descriptor, self._most, self._census, self._refused = descriptor, most, census, refused
         self._loop = asyncio.get_running_loop()
@@ -53,7 +56,7 @@ class Asking:
         """An upper bound of the processes there are: counting takes longer than answering."""
         self._believed_until, self._in_a_row = 0.0, 0
         self._session_call, self._connect_call = _number_of("setsid"), _number_of("connect")
-        self._mediator = mediator
+        self._mediator, self._lender = mediator, lender
         self.made_some = False
         """Whether any were made since somebody set this to false."""
         self._poll = select.poll()
@@ -66,6 +69,8 @@ class Asking:
             self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = -1
+        if self._lender is not None:
+            self._lender.close()
 
     def _asked(self) -> None:
         events = dict(self._poll.poll(0)).get(self._descriptor, 0)
@@ -81,10 +86,7 @@ class Asking:
         token, pid, _, call, _, _, *arguments = _REQUEST.unpack(buffer)
         refused = 0
         if call == self._connect_call:
-            result = -errno.EACCES
-            if self._mediator is not None:
-                result = self._mediator.answer(self._descriptor, token, pid, tuple(arguments))
-            self._answer(_ANSWER.pack(token, 0, result, 0))
+            self._connect(token, pid, tuple(arguments))
             return
         if call == self._session_call:
             self._census.joined(pid)
@@ -101,6 +103,18 @@ class Asking:
         else:
             self._loop.call_later(_PENALTY_S, self._answer, answer)
         self._refused(self._at_most)
+
+    def _connect(self, token: int, thread: int, arguments: tuple[int, ...]) -> None:
+        def tell(result: int) -> None:
+            self._answer(_ANSWER.pack(token, 0, result, 0))
+
+        result: int | None = -errno.EACCES
+        if self._mediator is not None:
+            result = self._mediator.answer(self._descriptor, token, thread, arguments)
+        elif self._lender is not None:
+            result = self._lender.answer(self._descriptor, token, thread, arguments, tell)
+        if result is not None:
+            tell(result)
 
     def _answer(self, answer: bytes) -> None:
         if self._descriptor >= 0:

@@ -22,6 +22,7 @@ from .census import Census
 from .control import Control, Met, ShimFailed, ShimGone
 from .errors import SandboxNotHeld, SandboxRefused
 from .inside import Layout, OuterGate, Relays, layout, proxy_env, write_files, write_users
+from .lending import Lender
 from .machine import Machine, survey
 from .mediating import Mediator
 from .networks import Policy
@@ -96,6 +97,7 @@ class Confined:
         self._bridges = Bridges(plan.name, scratch)
         self._gate: OuterGate | None = None
         self._mediator: Mediator | None = None
+        self._lender: Lender | None = None
         self._pid = 0
         self._filtered = False
         self._refused_at = 0.0
@@ -109,6 +111,9 @@ class Confined:
     async def open(self) -> None:
         """Make what has to be there before anything runs."""
         if not is_mediated(self._sandbox):
+            return
+        if self._policy.anywhere:
+            self._lender = Lender(self._scratch)
             return
         place: tuple[str, int] | None = None
         if not self._policy.nowhere:
@@ -162,7 +167,12 @@ class Confined:
         self._pid, self._census = met.pid, Census(pid, met.pid, filtered=self._filtered)
         if met.asks >= 0:
             self._asking = Asking(
-                met.asks, self._limits.processes, self._census, self._refused_process, self._mediator
+                met.asks,
+                self._limits.processes,
+                self._census,
+                self._refused_process,
+                self._mediator,
+                self._lender,
             )
         if met.listeners:
             self._relays = Relays(self._plan.name, self._policy, self._layout)

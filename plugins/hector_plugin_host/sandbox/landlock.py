@@ -68,6 +68,11 @@ def ruleset(abi: int, *, tcp: bool) -> bytes:
     return struct.pack(f"={len(fields)}Q", *fields)
 
 
+def abstract_sockets_alone() -> bytes:
+    """Return, as `ruleset`, that nothing is refused but other people's sockets without a file."""
+    return struct.pack("=3Q", 0, 0, _SCOPE_ABSTRACT_SOCKETS)
+
+
 def rules(abi: int, readable: Iterable[Path], writable: Iterable[Path]) -> list[Rule]:
     """Return a rule for each path that is there."""
     everything = files_handled(abi)

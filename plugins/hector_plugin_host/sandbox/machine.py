@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from . import landlock
+from . import landlock, lending
 from .syscalls import processor
 
 _TRIAL_S = 10.0
@@ -34,6 +34,8 @@ class Machine:
     """Whether system calls can be filtered."""
     asks: bool = False
     """Whether a filter can ask the host before a process is made."""
+    lends: bool = False
+    """Whether the host can connect with a plugin's own sockets."""
 
     @property
     def best(self) -> str:
@@ -61,6 +63,7 @@ def survey() -> Machine:
         why_not = f"unavailable (no filter for system calls on {platform.machine()} with this kernel)"
     if not filters and not why:
         why = f"unavailable (no filter for system calls on {platform.machine()} with this kernel)"
+    asks = filters and "user_notif" in actions and _at_least(kernel, 5, 5)
     return Machine(
         sys.platform,
         kernel,
@@ -69,7 +72,8 @@ def survey() -> Machine:
         landlock=abi if not why_not else 0,
         landlock_missing=why_not,
         filters=filters,
-        asks=filters and "user_notif" in actions and _at_least(kernel, 5, 5),
+        asks=asks,
+        lends=asks and lending.can_take(),
     )
 
 

@@ -10,12 +10,12 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Callable
-from contextlib import suppress
-from errno import EACCES, ECONNREFUSED, EFAULT
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from errno import EACCES, ECONNREFUSED, EFAULT, EINVAL
 from pathlib import Path
 
-_ADD_DESCRIPTOR, _STILL_VALID = 0x40182103, 0x40082102
+_ADD_DESCRIPTOR, STILL_VALID = 0x40182103, 0x40082102
 _AT_NUMBER = 1
 _ADDFD = struct.Struct("=QIIII")
 _LONGEST_ADDRESS = 128
@@ -44,10 +44,10 @@ class Mediator:
         """Connect in a plugin's place, and return what its `connect` is to return."""
         number, place, length = arguments[:3]
         try:
-            address = _read(thread, place, min(length, _LONGEST_ADDRESS))
+            address = read_address(thread, place, length).ljust(28, b"\0")
             flags = _flags_of(thread, number)
             fcntl.ioctl(
-                listener, _STILL_VALID, struct.pack("=Q", token)
+                listener, STILL_VALID, struct.pack("=Q", token)
             )  # else it was another thread's memory
             line = self._connected(address)
         except OSError as error:
@@ -65,7 +65,7 @@ class Mediator:
     def _connected(self, address: bytes) -> socket.socket:
         (family,) = struct.unpack_from("=H", address)
         if family == socket.AF_UNIX:
-            return self._to_file(address[2:])
+            return self._to_file(address)
         if family == socket.AF_INET:
             (port,), host = struct.unpack_from(">H", address, 2), socket.inet_ntop(family, address[4:8])
         elif family == socket.AF_INET6:
@@ -84,24 +84,41 @@ class Mediator:
             self.ours.add(mine)
         return line
 
-    def _to_file(self, name: bytes) -> socket.socket:
-        path = name.split(b"\0", 1)[0].decode(errors="surrogateescape")
-        if not path.startswith("/"):
-            raise PermissionError(EACCES, "a socket without a file, or with a relative name")
-        # What is looked at is what is connected to, whatever becomes of the name meanwhile.
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        try:
-            found = str(Path(f"/proc/self/fd/{descriptor}").readlink())
-            inside = found.startswith(f"{self._scratch}/")
-            if not inside or not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-                raise PermissionError(EACCES, "not in its own folder")
+    def _to_file(self, address: bytes) -> socket.socket:
+        with unix_place(address, self._scratch) as place:
             line = socket.socket(socket.AF_UNIX)
             with _closed_if_it_fails(line):
                 line.setblocking(False)  # who lets others wait in its line does not let the host wait
-                line.connect(f"/proc/self/fd/{descriptor}")
+                line.connect(place)
             return line
-        finally:
-            os.close(descriptor)
+
+
+@contextmanager
+def unix_place(address: bytes, scratch: str) -> Iterator[str]:
+    """Give the path at which a plugin's unix address is reached, if it is a socket in the plugin's folder.
+
+    Args:
+        address: As the kernel gets it.
+        scratch: The plugin's private folder, without links.
+
+    Raises:
+        OSError: It is none, or somewhere else.
+    """
+    if address[:2] != struct.pack("=H", socket.AF_UNIX):
+        raise OSError(EINVAL, "another kind of address")
+    path = address[2:].split(b"\0", 1)[0].decode(errors="surrogateescape")
+    if not path.startswith("/"):
+        raise PermissionError(EACCES, "a socket without a file, or with a relative name")
+    # What is looked at is what is connected to, whatever becomes of the name meanwhile.
+    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        found = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        inside = found.startswith(f"{scratch}/")
+        if not inside or not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            raise PermissionError(EACCES, "not in its own folder")
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 class _closed_if_it_fails:  # noqa: N801 - a context manager, as contextlib has them
@@ -117,7 +134,13 @@ class _closed_if_it_fails:  # noqa: N801 - a context manager, as contextlib has 
                 self._line.close()
 
 
-def _read(thread: int, place: int, length: int) -> bytes:
+def read_address(thread: int, place: int, length: int) -> bytes:
+    """Return the address that a thread connects to, from its memory.
+
+    Raises:
+        OSError: There is none.
+    """
+    length = min(length, _LONGEST_ADDRESS)
     with Path(f"/proc/{thread}/mem").open("rb", buffering=0) as memory:
         try:
             memory.seek(place)
@@ -126,7 +149,7 @@ def _read(thread: int, place: int, length: int) -> bytes:
         data = memory.read(length)
     if data is None or len(data) < 2 or len(data) < length:
         raise PermissionError(EACCES, "no address")
-    return data.ljust(28, b"\0")
+    return data
 
 
 def _flags_of(thread: int, number: int) -> int:

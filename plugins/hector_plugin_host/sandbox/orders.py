@@ -72,6 +72,10 @@ def orders_for(sandbox: Sandbox) -> dict[str, Any]:
         names = ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
         orders["landlock_calls"] = [here.numbers[name] for name in names]
         orders |= _rules(sandbox)
+    elif _shares_network(sandbox) and sandbox.machine.landlock >= landlock.CONTROLS_SCOPE:
+        names = ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
+        orders["landlock_calls"] = [here.numbers[name] for name in names]
+        orders |= {"ruleset": landlock.abstract_sockets_alone(), "rules": [], "own_rules": []}
     return orders
 
 
@@ -81,7 +85,13 @@ def _checksum(plan: PluginPlan) -> tuple[str, ...]:
 
 def _filter(sandbox: Sandbox, *, counts: bool, pinned: bool) -> seccomp.Filter:
     if sandbox.tier != "landlock" or sandbox.policy.anywhere:
-        return seccomp.Filter(confined=sandbox.tier != "none", counts_processes=counts, pinned=pinned)
+        return seccomp.Filter(
+            confined=sandbox.tier != "none",
+            unix_streams_only=sandbox.tier == "landlock",
+            asks_connects=is_mediated(sandbox),
+            counts_processes=counts,
+            pinned=pinned,
+        )
     reaches = not sandbox.policy.nowhere
     internet = (seccomp.AF_INET, seccomp.AF_INET6) if _listens(sandbox) or reaches else ()
     mediated = is_mediated(sandbox)
@@ -97,9 +107,16 @@ def _filter(sandbox: Sandbox, *, counts: bool, pinned: bool) -> seccomp.Filter:
 
 def is_mediated(sandbox: Sandbox) -> bool:
     """Say whether the host connects in the plugin's place: it may connect to something, and not to all."""
-    if sandbox.tier != "landlock" or sandbox.policy.anywhere or not sandbox.machine.asks:
+    if sandbox.tier != "landlock" or not sandbox.machine.asks:
         return False
+    if sandbox.policy.anywhere:
+        return sandbox.machine.lends
     return not sandbox.policy.nowhere or not sandbox.plan.grants.nothing
+
+
+def _shares_network(sandbox: Sandbox) -> bool:
+    """Say whether a plugin shares the network to which the host's sockets without a file belong."""
+    return sandbox.tier == "bubblewrap" and sandbox.policy.anywhere
 
 
 def _listens(sandbox: Sandbox) -> bool:

@@ -27,7 +27,7 @@ _NUMBER, _ARCH, _ARGS = 0, 4, 16
 _X32 = 0x40000000
 
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
-_STREAM, _TYPE_BITS, _TCP = 1, 0xF, 6
+_STREAM, _SEQUENCED, _TYPE_BITS, _TCP = 1, 5, 0xF, 6
 _CLONE_THREAD = 0x00010000
 _CLONE_NEW_NAMESPACE = 0x7E020000
 """Mount, cgroup, host name, IPC, user, process and network namespaces."""
@@ -59,6 +59,8 @@ class Filter:
     """Kinds of sockets that it may make; never those to the machine that a virtual machine runs on."""
     streams_only: bool = False
     """No sockets but TCP's and streams between processes: where no namespace keeps packets in."""
+    unix_streams_only: bool = False
+    """No sockets between processes but streams: datagrams reach others without connecting."""
     connects: bool = True
     """Whether it may connect to anything; listening is another matter."""
     asks_connects: bool = False
@@ -94,8 +96,9 @@ def _rules(wanted: Filter) -> Iterable[tuple[tuple[str, ...], list[Instruction]]
         yield NEVER, [_refuse(errno.EPERM)]
         yield ("ioctl",), [*_load(1), (_EQUAL, 1, 0, _TERMINAL_INPUT), (_EQUAL, 0, 1, _CONSOLE), *_either()]
         yield ("socket",), _socket(wanted)
+        if wanted.streams_only or wanted.unix_streams_only:
+            yield ("socketpair",), _pair()
         if wanted.streams_only:
-            yield ("socketpair",), [*_load(0), (_EQUAL, 0, 1, AF_UNIX), _ret(_ALLOW), _refuse(errno.EACCES)]
             # These connect while they send, and are not seen as connecting.
             for name, place in (("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)):
                 yield (name,), [*_load(place), (_ANY_BIT, 0, 1, _FAST_OPEN_FLAG), *_either()]
@@ -118,13 +121,14 @@ def _rules(wanted: Filter) -> Iterable[tuple[tuple[str, ...], list[Instruction]]
 
 
 def _socket(wanted: Filter) -> list[Instruction]:
+    is_stream = [*_load(1), (_MASK, 0, 0, _TYPE_BITS), (_EQUAL, 0, 1, _STREAM), _ret(_ALLOW)]
+    unix_stream = [(_EQUAL, 0, len(is_stream) + 1, AF_UNIX), *is_stream, _refuse(errno.EACCES)]
     if not wanted.streams_only:
         families = [(_EQUAL, len(wanted.families) - at, 0, one) for at, one in enumerate(wanted.families)]
-        return [*_load(0), *families, _refuse(errno.EACCES), _ret(_ALLOW)]
-    lines: list[Instruction] = [*_load(0)]
+        unix = unix_stream if wanted.unix_streams_only else []
+        return [*_load(0), *unix, *families, _refuse(errno.EACCES), _ret(_ALLOW)]
+    lines: list[Instruction] = [*_load(0), *unix_stream]
     internet = [one for one in wanted.families if one in (AF_INET, AF_INET6)]
-    is_stream = [*_load(1), (_MASK, 0, 0, _TYPE_BITS), (_EQUAL, 0, 1, _STREAM), _ret(_ALLOW)]
-    lines += [(_EQUAL, 0, len(is_stream) + 1, AF_UNIX), *is_stream, _refuse(errno.EACCES)]
     if internet:
         # Protocol 0 or TCP: rules on TCP's ports know nothing of MPTCP and its kin.
         protocol = [*_load(2), (_EQUAL, 2, 0, 0), (_EQUAL, 1, 0, _TCP), _refuse(errno.EACCES)]
@@ -132,6 +136,13 @@ def _socket(wanted: Filter) -> list[Instruction]:
         lines += [(_EQUAL, len(internet) - at, 0, one) for at, one in enumerate(internet)]
         lines += [_refuse(errno.EACCES), *tcp]
     return [*lines, _refuse(errno.EACCES)]
+
+
+def _pair() -> list[Instruction]:
+    # Half of a pair of datagrams sends to whatever socket has a name; so does a raw one, which is the same.
+    kinds: list[Instruction] = [(_EQUAL, 1, 0, _STREAM), (_EQUAL, 0, 1, _SEQUENCED), _ret(_ALLOW)]
+    kinds = [*_load(1), (_MASK, 0, 0, _TYPE_BITS), *kinds]
+    return [*_load(0), (_EQUAL, 0, len(kinds), AF_UNIX), *kinds, _refuse(errno.EACCES)]
 
 
 def _clone(wanted: Filter) -> list[Instruction]:

@@ -14,7 +14,7 @@ ASKED = ("notify", 0)
 REFUSED = ("errno", errno.EPERM)
 DENIED = ("errno", errno.EACCES)
 MISSING = ("errno", errno.ENOSYS)
-STREAM, DATAGRAM, CLOSE_ON_EXEC = 1, 2, 0o2000000
+STREAM, DATAGRAM, RAW, SEQUENCED, CLOSE_ON_EXEC = 1, 2, 3, 5, 0o2000000
 
 
 @pytest.fixture(params=["x86_64", "aarch64"])
@@ -66,8 +66,24 @@ def test_without_a_namespace_only_streams_between_processes_are_made(here: Proce
     assert said(wanted, here, "socket", AF_UNIX, DATAGRAM, 0) == DENIED
     for family in (AF_INET, AF_INET6, 16, 17, 40):
         assert said(wanted, here, "socket", family, STREAM, 0) == DENIED
-    assert said(wanted, here, "socketpair", AF_UNIX, DATAGRAM, 0) == ALLOWED
+    for kind in (STREAM, SEQUENCED, STREAM | CLOSE_ON_EXEC):
+        assert said(wanted, here, "socketpair", AF_UNIX, kind, 0) == ALLOWED
+    for kind in (DATAGRAM, RAW, DATAGRAM | CLOSE_ON_EXEC):  # half of a pair sends to any name
+        assert said(wanted, here, "socketpair", AF_UNIX, kind, 0) == DENIED
     assert said(wanted, here, "socketpair", AF_INET, STREAM, 0) == DENIED
+
+
+def test_who_may_connect_anywhere_makes_no_datagrams_between_processes(here: Processor) -> None:
+    wanted = Filter(unix_streams_only=True, asks_connects=True)
+    assert said(wanted, here, "socket", AF_UNIX, STREAM | CLOSE_ON_EXEC, 0) == ALLOWED
+    for kind in (DATAGRAM, RAW, SEQUENCED):
+        assert said(wanted, here, "socket", AF_UNIX, kind, 0) == DENIED
+    assert said(wanted, here, "socketpair", AF_UNIX, DATAGRAM, 0) == DENIED
+    for family in (AF_INET, AF_INET6, 16):
+        for kind in (STREAM, DATAGRAM):
+            assert said(wanted, here, "socket", family, kind, 0) == ALLOWED
+    assert said(wanted, here, "socket", 17, DATAGRAM, 0) == DENIED
+    assert said(wanted, here, "connect", 3) == ASKED
 
 
 def test_who_may_listen_without_a_namespace_makes_only_tcp(here: Processor) -> None:

@@ -5,7 +5,7 @@ import logging
 import shutil
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -237,6 +237,93 @@ async def test_sockets_of_this_machine_with_a_file_are_out_of_reach(run: Run, tm
             """
         )
     assert str(outcome.told["file"])[0] == "!"
+
+
+@pytest.mark.parametrize("networks", [None, ("*",)])
+async def test_no_unix_socket_of_this_machine_is_reached_whatever_the_networks(
+    run: Run, tmp_path: Path, port: int, networks: tuple[str, ...] | None
+) -> None:
+    named, datagrams = str(tmp_path / "socket"), str(tmp_path / "datagrams")
+    abstract = f"\0hector-sandbox-test-{port}"
+    with ExitStack() as stack:
+        lines = [stack.enter_context(socket.socket(socket.AF_UNIX, kind)) for kind in (1, 1, 2)]
+        for line, address in zip(lines, (named, abstract, datagrams), strict=True):
+            line.bind(address)
+            line.setblocking(False)
+        lines[0].listen()
+        lines[1].listen()
+        outcome = await run(
+            f"""
+            def connect(address, kind=socket.SOCK_STREAM):
+                socket.socket(socket.AF_UNIX, kind).connect(address)
+            def send(address, kind):
+                return socket.socketpair(socket.AF_UNIX, kind)[0].sendto(b"x", address)
+            attempt("file", lambda: connect({named!r}))
+            attempt("abstract", lambda: connect({abstract!r}))
+            attempt("datagrams", lambda: connect({datagrams!r}, socket.SOCK_DGRAM))
+            attempt("pair", lambda: send({datagrams!r}, socket.SOCK_DGRAM))
+            attempt("raw pair", lambda: send({datagrams!r}, socket.SOCK_RAW))
+            tell()
+            """,
+            allowed_networks=networks,
+        )
+        with pytest.raises(BlockingIOError):
+            lines[2].recv(1)
+    assert {str(value)[0] for value in outcome.told.values()} == {"!"}, outcome.told
+
+
+async def test_a_plugin_with_all_networks_connects_in_every_way_that_there_is(run: Run, port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, socket.socket() as nobody:
+        datagrams.bind(("127.0.0.1", 0))
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        outcome = await run(
+            f"""
+            import select
+            closed, datagrams = {nobody.getsockname()[1]}, {datagrams.getsockname()[1]}
+            def blocking(port):
+                with socket.socket() as line:
+                    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    line.bind(("127.0.0.1", 0))
+                    mine = line.getsockname()
+                    line.connect(("127.0.0.1", port))
+                    kept = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                    same = line.getsockname() == mine
+                    return [line.recv(100).decode(), bool(kept), same, line.getblocking()]
+            def unblocked():
+                with socket.socket() as line:
+                    line.setblocking(False)
+                    begun = line.connect_ex(("127.0.0.1", {port}))
+                    select.select([], [line], [], 5)
+                    select.select([line], [], [], 5)
+                    return [begun == 115 or not begun, line.recv(100).decode(), line.getblocking()]
+            def by_datagram():
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+                    line.connect(("127.0.0.1", datagrams))
+                    return line.send(b"x")
+            def own():
+                place = os.environ["TMPDIR"] + "/own"
+                with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as line:
+                    listener.bind(place)
+                    listener.listen()
+                    line.connect(place)
+                    line.sendall(b"words")
+                    return listener.accept()[0].recv(5).decode()
+            attempt("blocking", lambda: blocking({port}))
+            attempt("closed", lambda: blocking(closed))
+            attempt("unblocked", unblocked)
+            attempt("datagram", by_datagram)
+            attempt("own", own)
+            tell()
+            """,
+            allowed_networks=("*",),
+        )
+    assert outcome.told == {
+        "blocking": [THERE, True, True, True],
+        "closed": "!ConnectionRefusedError",
+        "unblocked": [True, THERE, False],
+        "datagram": 1,
+        "own": "words",
+    }
 
 
 async def test_landlock_leaves_a_list_of_hosts_to_a_proxy_where_that_is_meant(

@@ -5,10 +5,12 @@ import importlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,32 @@ async def test_a_user_s_plugin_reaches_what_is_listed_even_below_port_1024(
     assert outcome["told"] == {"listed": "here", "address": ["10.1.2.3", 443]}
 
 
+async def test_a_user_s_plugin_with_all_networks_reaches_them_and_no_unix_socket(
+    world: Path, interpreter: str, tier: str
+) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"here")
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with open_to_all() as place:
+            outcome = await confined_as_nobody(
+                world,
+                interpreter,
+                f"""
+                attempt("network", lambda: greeted("127.0.0.1", {port}))
+                attempt("file", lambda: socket.socket(socket.AF_UNIX).connect({place!r}))
+                tell()
+                """,
+                sandbox=tier,
+                allowed_networks=["*"],
+            )
+    refused = "!FileNotFoundError" if tier == "bubblewrap" else "!PermissionError"
+    assert outcome["told"] == {"network": "here", "file": refused}
+
+
 async def test_a_user_s_plugin_is_held_to_its_limits(world: Path, interpreter: str, tier: str) -> None:
     outcome = await confined_as_nobody(
         world,
@@ -159,6 +187,18 @@ async def test_a_user_s_plugin_is_held_to_its_limits(world: Path, interpreter: s
     )
     assert outcome["hits"] == [["memory", True]]
     assert outcome["told"] in ({"made": 5}, {})  # ended for its memory before it could say so
+
+
+@contextmanager
+def open_to_all() -> Iterator[str]:
+    """Listen at a socket to which every user of this machine may connect, and give its path."""
+    with tempfile.TemporaryDirectory(prefix="h-") as folder, socket.socket(socket.AF_UNIX) as line:
+        Path(folder).chmod(0o755)
+        place = Path(folder, "socket")
+        line.bind(str(place))
+        line.listen()
+        place.chmod(0o777)
+        yield str(place)
 
 
 def _runs(interpreter: str) -> bool:
