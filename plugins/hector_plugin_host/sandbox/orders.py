@@ -106,7 +106,10 @@ def _filter(sandbox: Sandbox, *, counts: bool, pinned: bool) -> seccomp.Filter:
 
 
 def is_mediated(sandbox: Sandbox) -> bool:
-    """Say whether the host connects in the plugin's place: it may connect to something, and not to all."""
+    """Say whether the host connects in the plugin's place: it may connect to something, and never to all.
+
+    Even with all networks, this machine's unix sockets are not for it.
+    """
     if sandbox.tier != "landlock" or not sandbox.machine.asks:
         return False
     if sandbox.policy.anywhere:
