@@ -40,9 +40,10 @@ from .conversation import from_a2a
 from .errors import RunLost, RunOver
 from .feed import Cursor, Feed
 from .growing import OpenText
+from .live_task import LiveTask
 from .rows import event_of, kinds_of, time_of
 from .sessions.scopes import CHANGING, KEPT, OF_USER, kept_of, lasting
-from .view import FINAL, INTERRUPTED, NAMES, TOLD, artifact_ids, fold, listed, listed_after, state_of
+from .view import FINAL, INTERRUPTED, NAMES, TOLD, artifact_ids, listed, listed_after, state_of
 
 if TYPE_CHECKING:
     from .lease import Lease
@@ -55,8 +56,6 @@ OPENING_ROUNDS = 3
 """Rounds of the event loop that do not count as waiting, as of `asyncio.sleep(0)`."""
 DECIDES_S = 0.001
 """How long an agent may think about whether its answer is a task, where somebody needs to know at once."""
-MOST_UNFOLDED = 64
-"""Events that wait for somebody to look at what they say of artifacts: readers of a stream never do."""
 PARKED = INTERRUPTED | {RUN_STATE_WAITING}
 """States of runs that nobody works on."""
 IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
@@ -151,9 +150,7 @@ class Run:
         self, log: RunLog, place: Place, task: "a2a.Task", next_seq: int, feed: Feed | None = None
     ) -> None:
         self.place = place
-        self._task = task
-        self._unfolded: list[RunEvent] = []
-        """What was said since somebody looked at the task, but for its state and its messages."""
+        self._live = LiveTask(task)
         self.feed = feed or Feed(next_seq)
         self._log = log
         self._next_seq = next_seq
@@ -168,10 +165,8 @@ class Run:
 
     @property
     def task(self) -> "a2a.Task":
-        """The task as last committed."""
-        if self._unfolded:
-            self._fold_rest()
-        return self._task
+        """The task as last committed; who keeps it makes a copy."""
+        return self._live.whole
 
     @property
     def over(self) -> bool:
@@ -213,7 +208,7 @@ class Run:
 
     def said(self) -> list[Message]:
         """Return what the user said to start the run."""
-        return [from_a2a(message) for message in self._task.history]
+        return [from_a2a(message) for message in self._live.told.history]
 
     def snapshot(self) -> tuple["a2a.Task", Cursor]:
         """Return the task as last committed, and the cursor of a reader that has it."""
@@ -444,7 +439,7 @@ class Run:
             name: value for name, value in zip(changes._fields, changes, strict=True) if value is not None
         }
         if "view" not in changed:
-            changed["view"] = listed(self._task)
+            changed["view"] = listed(self._live.told)
         whole = new._replace(**changed)
         created = await self._log.create(whole, [*first, *rows], kept)
         self._written_down(created.time_us)
@@ -471,7 +466,7 @@ class Run:
         """Be no draft any more, and let whoever waits for that know."""
         self.draft = None
         time = time_of(time_us)
-        self._task.status.timestamp.CopyFrom(time)
+        self._live.told.status.timestamp.CopyFrom(time)
         if self.begun is not None:
             self.begun[0].status.timestamp.CopyFrom(time)
         opened, self.opened = self.opened, None  # it knows the run: a circle, if it were kept
@@ -483,23 +478,13 @@ class Run:
         self._next_seq = next_seq
         if state is not None:
             self.state = state
-        told: list[RunEvent] = []
-        for event in events:
-            (told if event.WhichOneof("event") in TOLD else self._unfolded).append(event)
-        if told:
-            fold(self._task, told)
-        if len(self._unfolded) > MOST_UNFOLDED:
-            self._fold_rest()
+        self._live.take(events)
         self.feed.publish(events)
         if self._open is not None:
             self.feed.show(self._open)
             self._flush_in(FLUSH_S)  # what came while a draft was written has no timer yet
         if self.committed is not None:
             self.committed(self.place.run)
-
-    def _fold_rest(self) -> None:
-        said, self._unfolded = self._unfolded, []
-        fold(self._task, said)
 
     async def _catch_up(self, doubted_chars: int) -> None:
         """Take what is in the log after all. Nobody else writes there, so it is what was in doubt."""
@@ -540,7 +525,7 @@ class Run:
         return RunChanges(
             state=None if state is None else NAMES[state],
             is_task=is_task,
-            view=listed_after(self._task, events),
+            view=listed_after(self._live.told, events),
             strategy_name=name,
             strategy_version=version,
             strategy_state=data,

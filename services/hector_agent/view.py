@@ -67,11 +67,16 @@ def new_task(run: str, context: str) -> "a2a.Task":
 
 
 def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
-    """Take committed events into a task, in place, and return it."""
+    """Take committed events into a task, in place, and return it.
+
+    Text that follows text of the same artifact is put there once: a message keeps the room of what its fields
+    were before, and an answer that grows by a thousand pieces would take a thousand times its size.
+    """
+    grown = Growth(task)
     for event in events:
         kind = event.WhichOneof("event")
         if kind == "text_appended":
-            _append_text(task, event.text_appended)
+            grown.add(event.text_appended)
         elif kind == "status_changed":
             _keep_question(task)
             task.status.CopyFrom(_status(event.status_changed, task.id, task.context_id, event.time))
@@ -83,10 +88,35 @@ def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
             unpack(event.message_received.message, message)
             task.history.append(message)
         elif kind == "artifact_saved":
+            grown.settle()
             artifact = a2a.Artifact()
             unpack(event.artifact_saved.artifact, artifact)
             _save(task, artifact, event.artifact_saved.append)
+    grown.settle()
     return task
+
+
+class Growth:
+    """Text on its way into one artifact of a task."""
+
+    def __init__(self, task: "a2a.Task") -> None:
+        self._task = task
+        self._artifact_id = ""
+        self._appends = True
+        self._pieces: list[str] = []
+
+    def add(self, appended: TextAppended) -> None:
+        """Take one more piece; what waits for another artifact, or is void now, goes first."""
+        if appended.artifact_id != self._artifact_id or not appended.append or not self._pieces:
+            self.settle()
+            self._artifact_id, self._appends = appended.artifact_id, appended.append
+        self._pieces.append(appended.text)
+
+    def settle(self) -> None:
+        """Put what waits into its artifact."""
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []
+            _append_text(self._task, self._artifact_id, "".join(pieces), append=self._appends)
 
 
 def artifact_ids(task: "a2a.Task") -> frozenset[str]:
@@ -229,18 +259,18 @@ def _short(text: str) -> str:
     return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
 
 
-def _append_text(task: "a2a.Task", appended: TextAppended) -> None:
+def _append_text(task: "a2a.Task", artifact_id: str, text: str, *, append: bool) -> None:
     for artifact in task.artifacts[:]:
-        if artifact.artifact_id == appended.artifact_id:
-            if not appended.append:
+        if artifact.artifact_id == artifact_id:
+            if not append:
                 del artifact.parts[:]
             if artifact.parts and _is_plain_text(artifact.parts[-1]):
-                artifact.parts[-1].text += appended.text
-            elif appended.text or not artifact.parts:
-                artifact.parts.add(text=appended.text)
+                artifact.parts[-1].text += text
+            elif text or not artifact.parts:
+                artifact.parts.add(text=text)
             return
-    artifact = task.artifacts.add(artifact_id=appended.artifact_id, name="answer")
-    artifact.parts.add(text=appended.text)
+    artifact = task.artifacts.add(artifact_id=artifact_id, name="answer")
+    artifact.parts.add(text=text)
 
 
 def _is_plain_text(part: "a2a.Part") -> bool:
