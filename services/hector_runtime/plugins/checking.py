@@ -27,9 +27,9 @@ def check_plugins(loaded: "Loaded[Config]", roles: Collection[str] | None = None
     """
     if not any(roles is None or one.place.role in roles for one in references(loaded.config)):
         return
-    problems = [*_troubles(loaded, roles), *_settings(loaded), *_mismatched(loaded, roles)]
-    if roles is None:  # a server starts without a plugin that this machine cannot confine, and says so
-        problems += [*_unconfined(loaded), *_refused(loaded)]
+    problems = [*_troubles(loaded, roles), *_settings(loaded)]
+    if roles is None:  # a server starts without a plugin that may not run here, and says so
+        problems += [*_mismatched(loaded), *_unconfined(loaded), *_refused(loaded)]
     if problems:
         raise ConfigInvalid(in_order(problems), loaded.warnings)
 
@@ -98,22 +98,19 @@ def _unconfined(loaded: "Loaded[Config]") -> Iterator[Problem]:
             yield problem_at(loaded.marks[path], (*path, "security"), why)
 
 
-def _mismatched(loaded: "Loaded[Config]", roles: Collection[str] | None) -> Iterator[Problem]:
+def _mismatched(loaded: "Loaded[Config]") -> Iterator[Problem]:
     """Look whether pinned programs are what their pins say."""
     from hector_plugin_host.executable import check_pin
-    from hector_plugin_host.security_events import report
     from hector_plugin_host.start_failed import PluginStartFailed
 
     from .plans import planned
 
     kinds = {name: kind for kind, name, _ in loaded.config.plugins.entries()}
-    for plan in planned(loaded.config, roles)[0]:
+    for plan in planned(loaded.config)[0]:
         try:
             if plan.command:
                 check_pin(plan)
         except PluginStartFailed as error:
-            if roles is not None:  # somebody wanted to run it
-                report("checksum_mismatch", plan.name, reason=error.reason.lower())
             path: Path = (
                 ("plugins", kinds[plan.name], plan.name, "sha256") if plan.name in kinds else ("plugins",)
             )
