@@ -19,6 +19,8 @@ class Checked:
     """What it covers; None: it is not valid, or cannot be checked."""
     why: str = ""
     """Why it is not valid."""
+    is_broken: bool = False
+    """A given key is said to have made it, and it does not fit the card."""
 
 
 def signatures_of(document: dict[str, Json], keys: Iterable[SigningKey]) -> list[dict[str, Json]]:
@@ -72,4 +74,4 @@ def _checked(entry: Json, keys: Sequence[PublicKey], forms: Mapping[Form, bytes]
     for form, data in forms.items():
         if any(key.verifies(signature, _input(protected, data)) for key in fitting):
             return Checked(key_id, algorithm, form)
-    return Checked(key_id, algorithm, why="the card was changed, or another key signed it")
+    return Checked(key_id, algorithm, why="the card was changed, or another key signed it", is_broken=True)

@@ -77,7 +77,8 @@ def show(target: str, extended: bool, version: str | None, form: str, **options:
     exits={
         **ASKING,
         Exit.DONE: "a trusted key made one of the signatures",
-        Exit.FAILED: "none did, or the card could not be checked; the message says why",
+        Exit.FAILED: "none did, a part of what it signed was changed, or the card could not be checked; "
+        "the message says why",
     },
     examples=(
         (
@@ -114,6 +115,7 @@ def verify(target: str, jwks: tuple[str, ...], key: tuple[str, ...], form: str, 
 
     card, checked = run(work())
     valid = any(one.form for one in checked)
+    changed = _is_changed(card, checked)
     if form == "json":
         click.echo(json.dumps(_verdict(card, checked), indent=2, ensure_ascii=False))
     else:
@@ -122,14 +124,17 @@ def verify(target: str, jwks: tuple[str, ...], key: tuple[str, ...], form: str, 
             named = f"{one.key_id or '(no id)'} ({one.algorithm or 'no algorithm'})"
             click.echo(f"{'valid' if one.form else 'not valid'}: {named}: {what}")
         name = card.get("name", target)
-        if valid:
+        if changed:
+            told = "its members of A2A 0.3 were changed since it was signed, or another key signed them"
+            click.echo(f"The card of {name!r} cannot be trusted: {told}.")
+        elif valid:
             click.echo(f"The card of {name!r} is signed by a key that you trust.")
             if _is_partly_signed(card, checked):
                 click.echo("Its members of A2A 0.3 are not: rely on those of 1.0 only.")
         else:
             why = "none of its signatures is valid" if checked else "it has no signatures"
             click.echo(f"The card of {name!r} cannot be trusted: {why}.")
-    sys.exit(Exit.DONE if valid else Exit.FAILED)
+    sys.exit(Exit.DONE if valid and not changed else Exit.FAILED)
 
 
 @command.command(
@@ -171,6 +176,7 @@ def _verdict(card: Card, checked: "list[Checked]") -> dict[str, Any]:
         "name": card.get("name", ""),
         "valid": any(one.form for one in checked),
         "partly": _is_partly_signed(card, checked),
+        "changed": _is_changed(card, checked),
         "signatures": [
             {
                 "keyId": one.key_id,
@@ -189,6 +195,11 @@ def _is_partly_signed(card: Card, checked: "list[Checked]") -> bool:
 
     valid = {one.form for one in checked} - {None}
     return bool(valid) and "document" in forms_of(card) and "document" not in valid
+
+
+def _is_changed(card: Card, checked: "list[Checked]") -> bool:
+    """Say whether a trusted key has signed more of a card than what is still as it was signed."""
+    return _is_partly_signed(card, checked) and any(one.is_broken for one in checked)
 
 
 def _told(card: Card) -> dict[str, Any]:
