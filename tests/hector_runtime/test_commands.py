@@ -1,5 +1,6 @@
 """The command line, without processes of its own: usage, errors, output, exit codes."""
 
+import asyncio
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 import hector_a2a as a2a
 from hector_mesh import HectorError
-from hector_runtime.cli import COMMANDS, hector
+from hector_runtime.cli import COMMANDS, hector, running
 from hector_runtime.cli import server as cli_server
 from hector_runtime.cli.running import run, told
 from hector_runtime.cli.serve import overrides_of
@@ -555,3 +556,26 @@ def test_a_failed_call_is_told_with_its_reason():
         grpc.StatusCode.NOT_FOUND, grpc.aio.Metadata(), grpc.aio.Metadata(), details="no such thing"
     )
     assert told(error) == "no such thing"
+
+
+def test_a_program_that_ran_a_command_goes_on_when_the_command_is_over(monkeypatch):
+    left = []
+    monkeypatch.setattr(running, "leave", left.append)
+    timers = []
+    monkeypatch.setattr(running, "_leave_later", lambda code: timers.append(Timer()) or timers[-1])
+
+    async def work():
+        asyncio.get_running_loop().create_task(asyncio.Event().wait())  # ended with the loop
+        return "done"
+
+    assert run(work()) == "done"
+    assert [timer.is_cancelled for timer in timers] == [True]
+
+
+class Timer:
+    """Ends a process, if nobody stops it."""
+
+    is_cancelled = False
+
+    def cancel(self):
+        self.is_cancelled = True

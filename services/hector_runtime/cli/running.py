@@ -33,12 +33,15 @@ def run(work: Coroutine[object, object, T]) -> T:
     if not logging.root.handlers:
         _hush()
 
+    last: list[threading.Timer] = []
+
     async def stoppable() -> T:
         with _stopping(told):
             try:
                 return await work
             finally:
-                _leave_in_any_case()
+                if len(asyncio.all_tasks()) > 1:  # code that does not stop may keep the loop from ending
+                    last.append(_leave_later(int(sys.exc_info()[0] is not None)))
 
     try:
         return _loop_run(stoppable())
@@ -48,6 +51,9 @@ def run(work: Coroutine[object, object, T]) -> T:
         raise  # click shows the one, and for the other nobody is there to see anything
     except Exception as error:
         fail(error)
+    finally:
+        for timer in last:
+            timer.cancel()  # the loop has ended after all: whoever called this goes on
 
 
 def attempt(work: Callable[[], T]) -> T:
@@ -157,12 +163,12 @@ def _stopping(told: list[signal.Signals]) -> Iterator[None]:
                 loop.remove_signal_handler(number)
 
 
-def _leave_in_any_case() -> None:
-    """End the process if code that does not stop keeps the loop from ending; a custom agent's may."""
-    if len(asyncio.all_tasks()) > 1:
-        last = threading.Timer(PATIENCE_S, leave, (int(sys.exc_info()[0] is not None),))
-        last.daemon = True
-        last.start()
+def _leave_later(code: int) -> threading.Timer:
+    """End the process in a moment; a custom agent's code may go on whatever it is told."""
+    last = threading.Timer(PATIENCE_S, leave, (code,))
+    last.daemon = True
+    last.start()
+    return last
 
 
 def _hush() -> None:
