@@ -5,7 +5,7 @@ holds what one of them has not got yet: without readers it is empty.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,9 +151,14 @@ class Feed:
             self._forget()
             self._wake()
 
-    def publish(self, events: Iterable[RunEvent]) -> None:
-        """Show committed events. Open text is among them now, or void."""
+    def publish(self, events: Sequence[RunEvent]) -> None:
+        """Show committed events. Open text is among them now, or void.
+
+        Some may have been read from the log already, by who came between their commit and this: see `begin`.
+        """
         self._open = None
+        if events and events[0].seq < self._next:
+            events = [event for event in events if event.seq >= self._next]
         if not self._followers:
             for event in events:
                 self._next = event.seq + 1
