@@ -13,8 +13,6 @@ import grpc.aio
 from hector.agent.v1 import (
     RUN_STATE_COMPLETED,
     RUN_STATE_INPUT_REQUIRED,
-    MessagesAdded,
-    ModelAnswered,
     RunEvent,
     StatusChanged,
     TextAppended,
@@ -25,7 +23,6 @@ from hector.agent.v1 import (
 from hector.common.v1 import Message, Tool, ToolCall
 from hector.reasoning.v1 import (
     Action,
-    Ask,
     FinalizeRequest,
     InitializeRequest,
     Observation,
@@ -37,7 +34,7 @@ from hector.tool.v1 import RequireInput
 from hector_mesh import HectorError, info_of
 from hector_store import NEVER, Effect
 
-from . import calling, memory, retrying
+from . import calling, memory, questioning
 from . import tools as toolbox
 from .agent import Agent
 from .asking import answered, asked_for, decision_of, observations_after, observed, parking
@@ -47,11 +44,8 @@ from .commands.timers import asleep, timer_in
 from .concluding import concludes
 from .conversation import messages_of
 from .errors import ActionNotSupported, IterationLimit, RunReleased, StrategyFailed
-from .failure import error_of
 from .in_doubt import Verdict, question_of, understood
-from .measuring import ask
 from .memory import InHand
-from .override import llm_of
 from .resuming import NOTHING, Known, before_results, known_of, without
 from .run import Also, Run
 
@@ -281,7 +275,7 @@ class Turn:
                 self.run.place.agent, limit, await self._finalize(truncated=True, show=False)
             )
         for action in new:
-            self.seen[action.id] = await self._ask(action.id, action.ask, self.iteration)
+            self.seen[action.id] = await questioning.put(self, action.id, action.ask)
         seen, waiting = dict(self.seen), list[ToolFinished]()
         if calls:
             called = await calling.call(self, calls, known, side_by_side=not decision.sequential)
@@ -334,77 +328,6 @@ class Turn:
     def _started(self, call: ToolCall) -> ToolStarted:
         return toolbox.started(self.run.effects_of, self.iteration, call, self.tools)
 
-    async def _instruction(self) -> Sequence[Message]:
-        """Return what the model is told first, with what the session knows in its places."""
-        instruction = self.agent.instruction
-        if not instruction.has_places:
-            return instruction.messages
-        return await instruction.filled(self.agent.name, self.state, self.run.stored)
-
-    async def _ask(self, action: str, question: Ask, iteration: int) -> Observation:
-        await self.may_go_on()
-        if self.pending or self.failure:  # of a question that failed, text may be open
-            await self.commit(last=True)
-        self.asked += 1
-        extra = list(question.messages)
-        messages = extra
-        if question.conversation != Ask.CONVERSATION_REPLACE:
-            messages = [*await self._instruction(), *self.conversation, *extra]
-        if question.conversation == Ask.CONVERSATION_APPEND and extra:
-            self.conversation += extra
-            self.pending.append(RunEvent(messages_added=MessagesAdded(messages=extra)))
-        name, llm = self.agent.model(question.llm or self._wanted_model())
-        artifact = "" if question.hidden else f"answer-{self.asked}"
-        offered = [] if question.without_tools else self._offered(question.tools)
-        options = question.options if question.HasField("options") else None
-        try:
-            turn = await retrying.asked(
-                self,
-                name,
-                artifact,
-                lambda: ask(
-                    llm,
-                    name,
-                    messages,
-                    offered,
-                    options,
-                    (lambda text: self.run.show(artifact, text)) if artifact else _nowhere,
-                    stream=self.agent.config.streaming,
-                    agent=self.agent.name,
-                    limit_bytes=self.agent.config.max_answer_size,
-                ),
-            )
-        except RunReleased:
-            raise
-        except (HectorError, grpc.aio.AioRpcError) as error:
-            self.failure, told = error, error_of(error)
-            return Observation(action_id=action, error=told.message, error_reason=told.reason)
-        self.failure = None
-        self.run.tokens += turn.usage.total_tokens
-        message = turn.message(with_text=True)
-        shown = artifact if turn.text else ""
-        answered = ModelAnswered(
-            iteration=iteration,
-            message=turn.message(with_text=False) if shown else message,
-            artifact_id=shown,
-            llm=name,
-            model=turn.model,
-            usage=turn.usage,
-            finish_reason=turn.finish_reason,
-            hidden=question.hidden,
-        )
-        if not shown and self.run.takes_back(
-            artifact
-        ):  # what was shown of it before is void, and nothing comes
-            nothing = TextAppended(artifact_id=artifact, last=True)
-            self.pending.append(RunEvent(text_appended=nothing))
-        self.pending.append(RunEvent(model_answered=answered))
-        if not question.hidden:
-            self.conversation.append(message)
-        return Observation(
-            action_id=action, message=message, usage=turn.usage, finish_reason=turn.finish_reason
-        )
-
     async def _finalize(self, *, truncated: bool, show: bool = True) -> str:
         end = await self.agent.strategy.Finalize(FinalizeRequest(state=self.memory, truncated=truncated))
         if end.error:
@@ -416,14 +339,6 @@ class Turn:
     def _note(self, artifact: str, text: str) -> None:
         """Say something that no model said; it goes into the log with what comes next."""
         self.pending.append(RunEvent(text_appended=TextAppended(artifact_id=artifact, text=text, last=True)))
-
-    def _wanted_model(self) -> str:
-        """Return the model that the run's first message asks for in place of the agent's own."""
-        history = self.run.task.history
-        return llm_of(history[0]) if history else ""
-
-    def _offered(self, names: Sequence[str]) -> list[Tool]:
-        return [tool for tool in self.tools if tool.name in names] if names else self.tools
 
 
 def _sorted(actions: Iterable[Action]) -> tuple[list[Action], list[Action], list[RequireInput]]:
@@ -443,7 +358,3 @@ def _sorted(actions: Iterable[Action]) -> tuple[list[Action], list[Action], list
         else:
             raise ActionNotSupported(kind or "something unknown")
     return asks, calls, questions
-
-
-def _nowhere(_: str) -> None:
-    """Take text that nobody is to see."""
