@@ -9,11 +9,11 @@ from pathlib import Path
 
 import a2a.client  # noqa: F401  # first: the SDK loses its client for gRPC of 0.3 when its server comes before
 import pytest
-from support.fallen_workers import pytest_testnodedown
+from support.fallen_workers import pytest_configure_node, pytest_testnodedown
 from support.longest_first import put_longest_first
 from support.mesh import MeshUnderTest
 
-__all__ = ["pytest_testnodedown"]
+__all__ = ["pytest_configure_node", "pytest_testnodedown"]
 
 LONGEST_NAMED_BYTES = 12
 

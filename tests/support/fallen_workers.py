@@ -1,4 +1,4 @@
-"""Tells how a worker of pytest-xdist ended that went without a word: by which signal, or with which code."""
+"""Ends a session of pytest-xdist with the first worker that dies, and tells how; xdist names its test."""
 
 import signal
 import subprocess
@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 PATIENCE_S = 5.0
+FALLEN = pytest.StashKey[list[str]]()
+"""The workers of a session that went without a word."""
 
 
 def end_of(node: Any) -> str:
@@ -25,7 +27,20 @@ def end_of(node: Any) -> str:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object | None) -> None:
     """Tell of a worker that did not end as it should, next to xdist's own line."""
+    if not error:
+        return
+    node.config.stash.setdefault(FALLEN, []).append(node.gateway.id)
     reporter = node.config.pluginmanager.get_plugin("terminalreporter")
-    if error and reporter is not None:
+    if reporter is not None:
         reporter.ensure_newline()
         reporter.write_line(f"worker {node.gateway.id}: {end_of(node)}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Refuse the worker that is to take a fallen one's place; the test it died in has been reported by now.
+
+    xdist would give it that test again, and waits for ever where a single test of a file is left to it.
+    """
+    if fallen := node.config.stash.get(FALLEN, None):
+        pytest.exit(f"worker {fallen[0]} died, and the tests that were left did not run")
