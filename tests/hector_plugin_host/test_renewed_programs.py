@@ -12,10 +12,10 @@ from support.fake_plugins import Behaviour, FakeLauncher, until
 
 from hector.plugin.v1 import Diagnostic
 from hector.tool.v1 import ExecuteToolRequest, ToolProviderStub
-from hector_plugin_host import Limits, PluginPlan, renewed_programs
+from hector_plugin_host import Limits, PluginPlan
 from hector_plugin_host.host import PluginHost
 from hector_plugin_host.premises import Premises
-from hector_plugin_host.renewed_programs import EVERY_S
+from hector_plugin_host.renewed_programs import EVERY_S, RenewedPrograms
 
 from .conftest import UPPER, Write
 
@@ -144,7 +144,7 @@ async def test_programs_are_looked_at_while_somebody_says_so(
 async def test_a_real_program_is_replaced_and_one_that_its_pin_does_not_mean_is_not(
     program: Write, premises: Premises, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(renewed_programs, "EVERY_S", 0.02)
+    monkeypatch.setattr(RenewedPrograms, "every_s", 0.02)
     text = UPPER.lstrip()
     free = program(text, name="free")
     pinned = program(text, name="pinned", sha256=hashlib.sha256(text.encode()).hexdigest())
