@@ -33,8 +33,8 @@ from .in_doubt import (
     verdict_of,
 )
 from .measuring import in_doubt, tool_called
+from .moment import Also
 from .resuming import Known
-from .run import Also
 from .state import change
 
 if TYPE_CHECKING:

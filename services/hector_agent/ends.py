@@ -14,7 +14,8 @@ from .errors import RunLost, RunReleased
 from .failure import error_of
 from .ledger import ended
 from .measuring import buried
-from .run import IN_DOUBT, Also, Place, Run
+from .moment import IN_DOUBT, Also, Place
+from .run import Run
 from .work import Work
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from hector_mesh.metrics import ERRORS, LONG, OTHER, Counter, Gauge, Histogram
 from hector_store import Dead
 
 from . import model
-from .run import Place, Run
+from .moment import Place
+from .run import Run
 
 log = logging.getLogger(__name__)
 

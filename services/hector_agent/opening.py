@@ -22,9 +22,10 @@ from .feed import Cursor
 from .idempotency import Once
 from .lease import Lease
 from .ledger import events_of, state_of
+from .moment import IN_DOUBT, Also, Place
 from .packing import pack
 from .rows import row_of, set_time
-from .run import IN_DOUBT, Also, Place, Run
+from .run import Run
 from .sessions.errors import TurnInProgress
 from .tail import Reader
 from .view import INTERRUPTED, NAMES, NUMBERS, TASK_STATES, fold, listed, new_task

@@ -11,7 +11,7 @@ from hector_mesh import Call
 from hector_store import RunLog
 
 from .ledger import task_of
-from .run import Place
+from .moment import Place
 from .view import SHOWN
 
 MOST = 32

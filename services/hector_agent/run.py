@@ -1,126 +1,38 @@
-"""One run and its only writer: what happens is committed first, and shown after.
+"""One run that this process is at work on: what is known of it beside its log, and what it tells."""
 
-The text of the model call in progress is the exception. It is shown at once as provisional, and
-committed every quarter of a second and with whatever happens next.
-"""
-
-import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hector_a2a as a2a
-from hector.agent.v1 import (
-    RUN_STATE_UNSPECIFIED,
-    RUN_STATE_WAITING,
-    RunEvent,
-    RunState,
-    SignalReceived,
-    TextAppended,
-)
+from hector.agent.v1 import RUN_STATE_WAITING, SignalReceived
 from hector.common.v1 import Artifact, Message
-from hector_mesh import HectorError
 from hector_mesh.flag import Flag
-from hector_store import (
-    NEVER,
-    NOTHING_KEPT,
-    Appended,
-    Dead,
-    Effect,
-    Kept,
-    NewEvent,
-    NewPush,
-    NewRun,
-    RunChanges,
-    RunLog,
-)
+from hector_store import RunChanges, RunLog
 
 from .conversation import from_a2a
-from .errors import RunLost, RunOver
+from .errors import RunLost
 from .feed import Cursor, Feed
-from .growing import OpenText
-from .live_task import LiveTask
-from .rows import event_of, kinds_of, time_of
-from .sessions.scopes import CHANGING, KEPT, OF_USER, kept_of, lasting
-from .view import FINAL, INTERRUPTED, NAMES, TOLD, artifact_ids, listed, listed_after, state_of
+from .moment import Place
+from .sessions.scopes import OF_USER
+from .view import INTERRUPTED
+from .writing import RunWriter
 
-if TYPE_CHECKING:
-    from .lease import Lease
-    from .tail import Reader
-
-FLUSH_S = 0.25  # how long shown text may stay uncommitted
-FLUSH_AGAIN_S = 1.0  # and how long until it is tried again, if the database would not take it
-FLUSH_CHARS = 32 * 1024  # how much of it
-OPENING_ROUNDS = 3
-"""Rounds of the event loop that do not count as waiting, as of `asyncio.sleep(0)`."""
 DECIDES_S = 0.001
 """How long an agent may think about whether its answer is a task, where somebody needs to know at once."""
 PARKED = INTERRUPTED | {RUN_STATE_WAITING}
 """States of runs that nobody works on."""
-IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
 
 
-Late = Callable[[], tuple[Sequence[RunEvent], bool]]
-"""Events that are settled only when it is their turn to be written, and whether open text ends there."""
-
-
-class Also(NamedTuple):
-    """What is written in the same moment as events."""
-
-    pushes: Sequence[NewPush] = ()
-    """Who is to be told of what follows, too."""
-    effects: Sequence[Effect] = ()
-    """What is done in the world, before it is done and after."""
-    consume: Collection[int] = ()
-    """Signals that the events answer, by number."""
-    until_us: int | None = None
-    """Nobody has the run from now on, until then."""
-    dead: Dead | None = None
-    """Nobody tries the run again, which is over with this."""
-
-
-NOTHING_ELSE = Also()
-
-
-class Place(NamedTuple):
-    """Whose run it is, and where it stands."""
-
-    run: str
-    app: str
-    owner: str
-    agent: str
-    context: str
-    position: int
-    epoch: int
-
-
-class Run:
+class Run(RunWriter):
     """A run that this process owns. Nobody else writes its events."""
 
     # As it is at first, in most runs also at last: in the class, since every answer makes one of these.
-    state: "RunState.ValueType" = RUN_STATE_UNSPECIFIED
-    _open: OpenText | None = None
-    _doubted_chars: int | None = None  # of the open text, that may be in the log; None: no doubt
-    _growing = ""  # the artifact that is not marked as ended yet
-    _flushing: asyncio.TimerHandle | None = None
-    _opening: asyncio.Handle | None = None
-    committed: Callable[[str], None] | None = None
-    """Told the run whenever it goes on."""
     tried = 0
     """How often the step was tried that failed for good; 0: none has that could be tried again."""
     tokens, reason = 0, ""
     """What its models were paid for so far, and why it failed, for whoever counts."""
     about: Mapping[str, str] = MappingProxyType({})
     """What the failure is about, fact by fact."""
-    draft: tuple[NewRun, Sequence[NewEvent]] | None = None
-    """The run and its first events, where they are not written yet: they are, with whatever is."""
-    opened: Callable[[], None] | None = None
-    """Is told when the draft is written."""
-    begun: "tuple[a2a.Task, Reader] | None" = None
-    """The task as it began, and who reads on from there; for whoever asked for the run."""
-    is_task = True
-    """A2A knows it as a task."""
     stopping = False
     """Somebody wants it stopped."""
     halted = False
@@ -131,12 +43,6 @@ class Run:
     """It is to stop before its next step, until it is resumed; and who says so."""
     retry_of = ""
     """The run at which this is another attempt."""
-    is_lost = False
-    """It is somebody else's, or may be: nothing is written any more."""
-    lease: "Lease | None" = None
-    """Under which it is written; None: it is nobody else's in any case."""
-    void: frozenset[str] = frozenset()
-    """Artifacts that begin anew when there is more of them: another owner was in the middle of them."""
     answer: "a2a.Message | None" = None
     """What was answered in place of a task."""
     undecided: Flag | None = None
@@ -149,13 +55,7 @@ class Run:
     def __init__(
         self, log: RunLog, place: Place, task: "a2a.Task", next_seq: int, feed: Feed | None = None
     ) -> None:
-        self.place = place
-        self._live = LiveTask(task)
-        self.feed = feed or Feed(next_seq)
-        self._log = log
-        self._next_seq = next_seq
-        self._lock = asyncio.Lock()
-        self._writes: set[asyncio.Task[None]] = set()
+        super().__init__(log, place, task, next_seq, feed)
         self.finished = Flag()
         """Set when the run is over or waits for somebody, and this process has let go of it."""
         self.wakes: list[str] = []
@@ -169,19 +69,9 @@ class Run:
         return self._live.whole
 
     @property
-    def over(self) -> bool:
-        """The run has reached a state that it never leaves."""
-        return self.state in FINAL
-
-    @property
     def parked(self) -> bool:
         """The run waits for somebody, and nobody works on it."""
         return self.state in PARKED
-
-    @property
-    def cannot_write(self) -> bool:
-        """Somebody else may have the run by now, and nothing is written of it here any more."""
-        return self.is_lost or (self.lease is not None and self.lease.is_lost)
 
     @property
     def is_in_doubt(self) -> bool:
@@ -223,86 +113,6 @@ class Run:
         found = await self._log.artifacts.load(place.app, place.owner, context, name)
         return None if found is None else Artifact.FromString(found[1])
 
-    @property
-    def growing(self) -> str:
-        """The artifact whose text was shown last, and is not marked as ended yet."""
-        return self._growing
-
-    def show(self, artifact_id: str, text: str, *, begun: bool = False) -> None:
-        """Append to the answer: seen at once, committed soon. `begun`: its artifact is there."""
-        if self.state in FINAL:  # whoever says it was left behind
-            return
-        if self._open is None:
-            # Its first piece may still be on its way to the log, and so not be in the task yet.
-            known = not self.takes_back(artifact_id) and (
-                begun or artifact_id == self._growing or artifact_id in artifact_ids(self.task)
-            )
-            self._open = OpenText(artifact_id, text, append=known)
-            self._growing = artifact_id
-        else:
-            self._open.add(text)
-        if not self._lock.locked():
-            self.feed.show(self._open)
-        if self.draft is not None:
-            return  # it is about to be written in any case
-        if self._flushing is None:
-            self._flush_in(FLUSH_S)
-        elif self._open.size >= FLUSH_CHARS and not self._lock.locked():
-            self._stop_timer()
-            self._flush()
-
-    def takes_back(self, artifact_id: str) -> bool:
-        """Return whether what there is of an artifact is void, and be done with that: it begins anew now."""
-        if artifact_id not in self.void:
-            return False
-        self.void -= {artifact_id}
-        return True
-
-    async def commit(
-        self,
-        events: "Sequence[RunEvent] | Late",
-        *,
-        strategy: tuple[str, int, bytes] | None = None,
-        last: bool = False,
-        is_task: bool | None = None,
-        also: Also | None = None,
-    ) -> None:
-        """Write events to the log, after the text that is open, and show them.
-
-        A caller that is cancelled leaves at once, but what it wanted written is written all the same, and
-        before anything that is committed later: `settled` waits for the outcome.
-
-        Args:
-            events: What happened, in order; may be empty to commit the open text alone. Or what says so, and
-                `last`, in the moment in which it is written.
-            strategy: Name, version and data of the strategy's state, to be kept with the run.
-            last: The open text is the end of its artifact.
-            is_task: Whether A2A is to know the run as a task from now on; None: as before.
-            also: What is written in the same moment.
-
-        Raises:
-            HectorError: Nothing was written, and nothing is shown; open text stays open. RUN_FENCED:
-                somebody else owns the run now. STORAGE_IN_DOUBT: it may have been written; the next write
-                finds out first, and writes nothing when the run was over with it.
-        """
-        write = self.begin(events, strategy, last=last, is_task=is_task, also=also)
-        outcome: asyncio.Future[None] = write.get_loop().create_future()
-        write.add_done_callback(partial(_tell, outcome))  # asyncio.shield does the same in six calls
-        await outcome
-
-    async def still_here(self) -> None:
-        """Return if what was written down may be done: as far as anybody can know, nobody else has the run.
-
-        A process that was stopped behind its commit would otherwise do it beside the next owner.
-
-        Raises:
-            RunLost: Somebody may have it.
-        """
-        if self.lease is not None and self.lease.is_over:
-            await self.lease.held()
-        if self.cannot_write:
-            raise RunLost(self.place.run)
-
     async def now_us(self) -> int:
         """Return the database's time.
 
@@ -316,16 +126,6 @@ class Run:
         place = self.place
         await self._log.append(place.run, place.epoch, (), RunChanges(worker="", due_us=due_us))
 
-    async def settled(self) -> None:
-        """Wait for the outcome of all writes under way."""
-        if self._writes:
-            await asyncio.wait(self._writes)
-
-    @property
-    def writing(self) -> bool:
-        """A write is under way."""
-        return bool(self._writes)
-
     def park(self) -> None:
         """Let those go who wait for an answer, once all writes are settled; who follows the run stays."""
         self._stop_timer()
@@ -336,227 +136,3 @@ class Run:
         self._stop_timer()
         self.feed.end(None if self.over else RunLost(self.place.run))
         self.finished.set()
-
-    def open_soon(self, rounds: int = OPENING_ROUNDS) -> None:
-        """Write the draft down as soon as whoever works on the run waits for something."""
-        soon = asyncio.get_running_loop().call_soon
-        self._opening = soon(self.open_soon, rounds - 1) if rounds else soon(self.begin, ())
-
-    def begin(
-        self,
-        events: "Sequence[RunEvent] | Late",
-        strategy: tuple[str, int, bytes] | None = None,
-        *,
-        last: bool = False,
-        is_task: bool | None = None,
-        also: Also | None = None,
-    ) -> "asyncio.Task[None]":
-        """Write as `commit` does, and return what can be waited for: a failure is told there, once."""
-        if self._opening is not None:
-            self._opening.cancel()
-            self._opening = None
-        writing = self._write(events, strategy, last, is_task, also or NOTHING_ELSE)
-        write = asyncio.get_running_loop().create_task(writing)
-        self._writes.add(write)
-        write.add_done_callback(self._written)
-        return write
-
-    async def _write(
-        self,
-        events: "Sequence[RunEvent] | Late",
-        strategy: tuple[str, int, bytes] | None,
-        last: bool,
-        is_task: bool | None,
-        also: Also,
-    ) -> None:
-        async with self._lock:
-            self._stop_timer()
-            await self.still_here()
-            if self.over:
-                raise RunOver(self.place.run, RunState.Name(self.state))
-            if self._doubted_chars is not None:
-                await self._catch_up(self._doubted_chars)
-                if self.over:
-                    return
-            if callable(events):
-                events, last = events()
-            text, self._open = self._open, None
-            if text is not None:
-                events = [RunEvent(text_appended=text.event(last=last)), *events]
-            elif last and self._growing:
-                ended = TextAppended(artifact_id=self._growing, append=True, last=True)
-                events = [RunEvent(text_appended=ended), *events]
-            kinds = kinds_of(events)
-            if not CHANGING.isdisjoint(kinds):
-                events = lasting(events)
-                kinds = kinds_of(events)
-            if not events and also is NOTHING_ELSE and self.draft is None:
-                return
-            tells = not TOLD.isdisjoint(kinds)
-            state = state_of(events) if tells else None
-            changes = self._changes(events if tells else (), state, strategy, is_task)
-            if state in INTERRUPTED:
-                changes = changes._replace(worker="", due_us=NEVER)
-            if also.until_us is not None:
-                changes = changes._replace(worker="", due_us=also.until_us, wake_at_us=also.until_us % NEVER)
-            rows = [
-                NewEvent(kind, event.SerializeToString()) for kind, event in zip(kinds, events, strict=True)
-            ]
-            was_draft = self.draft is not None
-            try:
-                kept = NOTHING_KEPT if KEPT.isdisjoint(kinds) else self._kept(events)
-                committed = await self._commit(rows, changes, also, kept)
-            except HectorError as error:
-                # Of a draft's two transactions the first is done when it is a draft no more.
-                if error.reason == IN_DOUBT or (was_draft and self.draft is None):
-                    self._doubted_chars = text.size if text is not None else 0
-                self._reopen(text)
-                raise
-            time, run = time_of(committed.time_us), self.place.run
-            for seq, event in enumerate(events, self._next_seq):
-                event.run, event.seq = run, seq
-                event.time.CopyFrom(time)
-            if last:
-                self._growing = ""
-            if is_task is not None:
-                self.is_task = is_task
-            self._take(events, state, committed.last_seq + 1)
-
-    def _kept(self, events: Sequence[RunEvent]) -> Kept:
-        """Return what events say of state and artifacts, which is kept beside them."""
-        place = self.place
-        first = len(self.draft[1]) if self.draft is not None else 0
-        return kept_of(events, place.app, place.owner, place.context, first)
-
-    async def _commit(
-        self, rows: Sequence[NewEvent], changes: RunChanges, also: Also, kept: Kept
-    ) -> Appended:
-        draft = self.draft
-        if draft is None:
-            return await self._append(rows, changes, also, kept)
-        new, first = draft
-        changed: dict[str, Any] = {
-            name: value for name, value in zip(changes._fields, changes, strict=True) if value is not None
-        }
-        if "view" not in changed:
-            changed["view"] = listed(self._live.told)
-        whole = new._replace(**changed)
-        created = await self._log.create(whole, [*first, *rows], kept)
-        self._written_down(created.time_us)
-        if also is not NOTHING_ELSE:
-            await self._append((), changes, also, NOTHING_KEPT)
-        return Appended(created.last_seq, created.time_us)
-
-    async def _append(
-        self, rows: Sequence[NewEvent], changes: RunChanges, also: Also, kept: Kept
-    ) -> Appended:
-        return await self._log.append(
-            self.place.run,
-            self.place.epoch,
-            rows,
-            changes,
-            consume=also.consume,
-            effects=also.effects,
-            pushes=also.pushes,
-            kept=kept,
-            dead=also.dead,
-        )
-
-    def _written_down(self, time_us: int) -> None:
-        """Be no draft any more, and let whoever waits for that know."""
-        self.draft = None
-        time = time_of(time_us)
-        self._live.told.status.timestamp.CopyFrom(time)
-        if self.begun is not None:
-            self.begun[0].status.timestamp.CopyFrom(time)
-        opened, self.opened = self.opened, None  # it knows the run: a circle, if it were kept
-        if opened is not None:
-            opened()
-
-    def _take(self, events: Sequence[RunEvent], state: "RunState.ValueType | None", next_seq: int) -> None:
-        """Make committed events part of the task, and show them."""
-        self._next_seq = next_seq
-        if state is not None:
-            self.state = state
-        self._live.take(events)
-        self.feed.publish(events)
-        if self._open is not None:
-            self.feed.show(self._open)
-            self._flush_in(FLUSH_S)  # what came while a draft was written has no timer yet
-        if self.committed is not None:
-            self.committed(self.place.run)
-
-    async def _catch_up(self, doubted_chars: int) -> None:
-        """Take what is in the log after all. Nobody else writes there, so it is what was in doubt."""
-        place = self.place
-        rows = await self._log.events(place.app, place.run, after=self._next_seq - 1)
-        self._doubted_chars = None
-        if self.draft is not None and (row := await self._log.get(place.app, place.owner, place.run)):
-            self._written_down(row.created_time_us)
-        if not rows:
-            return
-        if self._open is not None and doubted_chars:
-            rest = self._open.text[doubted_chars:]
-            self._open = OpenText(self._open.artifact_id, rest, append=True) if rest else None
-        events = [event_of(row) for row in rows]
-        if events[0].text_appended.last:
-            self._growing = ""
-        self._take(events, state_of(events), rows[-1].seq + 1)
-
-    def _reopen(self, text: OpenText | None) -> None:
-        """Take back text that was not written, so that whatever is written next has it."""
-        if text is None:
-            return
-        if self._open is not None:
-            text.add(self._open.text)
-        self._open = text
-        self.feed.show(text)
-        if not self.cannot_write:
-            self._flush_in(FLUSH_AGAIN_S)
-
-    def _changes(
-        self,
-        events: Sequence[RunEvent],
-        state: "RunState.ValueType | None",
-        strategy: tuple[str, int, bytes] | None,
-        is_task: bool | None,
-    ) -> RunChanges:
-        name, version, data = strategy or (None, None, None)
-        return RunChanges(
-            state=None if state is None else NAMES[state],
-            is_task=is_task,
-            view=listed_after(self._live.told, events),
-            strategy_name=name,
-            strategy_version=version,
-            strategy_state=data,
-        )
-
-    def _flush_in(self, seconds: float) -> None:
-        if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().call_later(seconds, self._flush)
-
-    def _flush(self) -> None:
-        self._flushing = None
-        self.begin([])
-
-    def _written(self, write: "asyncio.Task[None]") -> None:
-        self._writes.discard(write)
-        if not write.cancelled():
-            write.exception()  # a flush has nobody to tell: its text is open again, for the next commit
-
-    def _stop_timer(self) -> None:
-        if self._flushing is not None:
-            self._flushing.cancel()
-            self._flushing = None
-
-
-def _tell(outcome: "asyncio.Future[None]", write: "asyncio.Task[None]") -> None:
-    """Let whoever waits for a write know what came of it, unless they have left."""
-    if outcome.done():
-        return
-    if write.cancelled():
-        outcome.cancel()
-    elif (error := write.exception()) is not None:
-        outcome.set_exception(error)
-    else:
-        outcome.set_result(None)

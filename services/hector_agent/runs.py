@@ -37,12 +37,13 @@ from .errors import NoLease, RunDoesNotWait, ShuttingDown, TooManyRuns
 from .idempotency import Earlier, IdempotencyKeyReused, Once, heard
 from .lease import RENEWALS, Lease, Ownership
 from .missing import Missing
+from .moment import IN_DOUBT
 from .neighbours import look_for_dead
 from .opening import opened, received, reopened, unwritten, waits
 from .order import InOrder
 from .push.push import Push
 from .roster import Roster
-from .run import IN_DOUBT, Run
+from .run import Run
 from .sessions.contending import check_idle, interrupt
 from .taking_over import TakingOver
 from .work import Work

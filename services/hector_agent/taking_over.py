@@ -35,11 +35,12 @@ from .ends import is_fenced
 from .lease import Lease
 from .ledger import ended, events_of
 from .measuring import CLAIMED, TAKEN_OVER, buried
+from .moment import Also
 from .opening import owned
 from .packing import packed
 from .recovery import Fate, end_of, fate
 from .resuming import void_text
-from .run import Also, Run
+from .run import Run
 from .work import Work
 
 logger = logging.getLogger(__name__)

@@ -46,8 +46,9 @@ from .conversation import messages_of
 from .errors import ActionNotSupported, IterationLimit, RunReleased, StrategyFailed
 from .in_doubt import Verdict, question_of, understood
 from .memory import InHand
+from .moment import Also
 from .resuming import NOTHING, Known, before_results, known_of, without
-from .run import Also, Run
+from .run import Run
 
 
 @dataclass(slots=True)

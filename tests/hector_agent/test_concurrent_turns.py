@@ -12,7 +12,7 @@ from support.scripted_agent import ADA, ScriptedModel, as_ada, text_of
 import hector_a2a as a2a
 from hector.agent.v1 import AgentServiceStub, TailRequest
 from hector.llm.v1 import StreamTextResponse
-from hector_agent.run import Place
+from hector_agent.moment import Place
 from hector_agent.sessions.contending import interrupt
 from hector_mesh import Call, info_of
 from hector_store.errors import StorageClosed

@@ -83,7 +83,7 @@ def parts_of(parts) -> list:
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_stream_task_and_log_tell_the_same(mesh_under_test, tmp_path, monkeypatch, seed):
-    monkeypatch.setattr("hector_agent.run.FLUSH_S", 0.002)  # text is written in the middle of all this
+    monkeypatch.setattr("hector_agent.writing.FLUSH_S", 0.002)  # text is written in the middle of all this
     async with answering(mesh_under_test, tmp_path, SOURCE) as agent:
         with as_ada():
             for number in range(6):

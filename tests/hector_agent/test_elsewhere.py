@@ -23,7 +23,7 @@ from support.replicas import (
 )
 
 import hector_a2a as a2a
-import hector_agent.run
+import hector_agent.writing
 import hector_agent.subscriptions
 import hector_agent.watching
 from hector.agent.v1 import (
@@ -48,7 +48,7 @@ def hinted(request):
 
 @pytest.fixture(params=["local", "unix"])
 async def mesh(request, hinted, monkeypatch) -> AsyncIterator[Replicas]:
-    monkeypatch.setattr(hector_agent.run, "FLUSH_S", 60.0)  # the tests say what is committed
+    monkeypatch.setattr(hector_agent.writing, "FLUSH_S", 60.0)  # the tests say what is committed
     folder = Path(tempfile.mkdtemp(prefix="hector-"))
     async with opened(f"sqlite://{folder}/runs.db") as database, asyncio.timeout(30):
         database.hints.are_dropped = not hinted

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.replicas import Client, Replicas, said, state, texts_of, tool_called
 
 import hector_agent.mirror
-import hector_agent.run
+import hector_agent.writing
 import hector_agent.subscriptions
 import hector_agent.watching
 from hector.agent.v1 import RUN_STATE_CANCELED, RUN_STATE_WORKING
@@ -34,7 +34,7 @@ step = st.one_of(
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    monkeypatch.setattr(hector_agent.run, "FLUSH_S", 60.0)  # the steps say what is committed
+    monkeypatch.setattr(hector_agent.writing, "FLUSH_S", 60.0)  # the steps say what is committed
     monkeypatch.setattr(hector_agent.watching, "SOONEST_S", 0.002)
     monkeypatch.setattr(hector_agent.watching, "LONGEST_S", 0.01)
     monkeypatch.setattr(hector_agent.watching, "SELDOM_S", 0.01)

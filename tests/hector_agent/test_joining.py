@@ -13,7 +13,7 @@ from hector_agent.custom.answer import Answer
 from hector_agent.custom.legs import Leg
 from hector_agent.feed import ROUNDS, Cursor, Feed
 from hector_agent.growing import OpenText
-from hector_agent.run import Place
+from hector_agent.moment import Place
 from hector_agent.tail import Reader
 from hector_mesh import streaming
 from hector_store import RunLog
@@ -111,7 +111,7 @@ async def test_text_that_grows_is_all_there_whenever_it_is_asked_for():
 class Written:
     """A run that takes note of what is to be written, commit by commit."""
 
-    stopping, undecided, state = False, None, RUN_STATE_WORKING
+    stopping, undecided, state, void = False, None, RUN_STATE_WORKING, frozenset()
     place = Place("run", "default", "ada", "echo", "context", 1, 1)
 
     def __init__(self):
@@ -144,19 +144,19 @@ def answer(written) -> Answer:
 
 async def test_pieces_said_in_a_row_are_one_commit_and_the_first_of_them_waits_for_none(written, answer):
     for number in range(5):
-        await answer.take(custom.piece("list", f"{number} ", append=number > 0))
+        answer.take(custom.piece("list", f"{number} ", append=number > 0))
         await rounds(1)
     assert written.commits == [1]
     await rounds(2 * ROUNDS)
     assert written.commits == [1, 4]
-    await answer.take(custom.piece("list", "last"))
+    answer.take(custom.piece("list", "last"))
     await rounds(2)
     assert written.commits == [1, 4, 1]
 
 
 async def test_what_was_said_before_a_failure_is_committed_before_it(written, answer):
     for word in ("one", "two"):
-        await answer.take(custom.piece("list", word, append=word == "two"))
+        answer.take(custom.piece("list", word, append=word == "two"))
         await rounds(1)
     assert written.commits == [1]
     answer.break_off()

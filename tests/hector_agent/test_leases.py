@@ -12,8 +12,8 @@ import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_COMPLETED, RUN_STATE_WORKING, RunEvent, StatusChanged
 from hector_agent.beside import NOTHING
 from hector_agent.lease import Lease, Ownership
+from hector_agent.moment import Also
 from hector_agent.opening import unwritten
-from hector_agent.run import Also
 from hector_mesh import Call, HectorError, Whereabouts
 from hector_store import Claimed
 from hector_store.errors import StorageFull

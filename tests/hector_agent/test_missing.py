@@ -13,8 +13,9 @@ import hector_a2a as a2a
 from hector_agent.at_work import AtWork
 from hector_agent.elsewhere import Elsewhere
 from hector_agent.feed import Cursor
+from hector_agent.moment import Place
 from hector_agent.room import agents_of
-from hector_agent.run import Place, Run
+from hector_agent.run import Run
 from hector_agent.tail import Reader
 from hector_agent.work import Work
 from hector_mesh import Call, Mesh

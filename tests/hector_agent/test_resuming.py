@@ -12,7 +12,7 @@ from support.scripted_agent import until
 import hector_a2a as a2a
 import hector_agent.feed
 import hector_agent.following
-import hector_agent.run
+import hector_agent.writing
 import hector_agent.tail
 from hector.agent.v1 import (
     RUN_STATE_COMPLETED,
@@ -31,9 +31,10 @@ from hector_agent.errors import HistoryPruned, RunLost, ShuttingDown
 from hector_agent.feed import Cursor, Feed
 from hector_agent.following import as_of, first, place_in, place_of, updates
 from hector_agent.ledger import events_of
+from hector_agent.moment import Place
 from hector_agent.packing import packed
 from hector_agent.rows import event_of, row_of
-from hector_agent.run import Place, Run
+from hector_agent.run import Run
 from hector_agent.tail import Reader
 from hector_agent.view import PLACE, new_task, update
 from hector_store import Database, NewRun, RunLog, opened
@@ -55,7 +56,7 @@ def log(database: Database) -> RunLog:
 
 @pytest.fixture(autouse=True)
 def nothing_written_by_the_clock(monkeypatch):
-    monkeypatch.setattr(hector_agent.run, "FLUSH_S", 60.0)
+    monkeypatch.setattr(hector_agent.writing, "FLUSH_S", 60.0)
 
 
 def said(text: str) -> RunEvent:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from support.scripted_agent import until
 
-import hector_agent.run
+import hector_agent.writing
 from hector.agent.v1 import (
     RUN_STATE_COMPLETED,
     RUN_STATE_FAILED,
@@ -16,8 +16,9 @@ from hector.agent.v1 import (
     TextAppended,
 )
 from hector_agent.feed import Cursor, Follower
+from hector_agent.moment import Place
 from hector_agent.rows import row_of
-from hector_agent.run import Place, Run
+from hector_agent.run import Run
 from hector_agent.tail import tail
 from hector_agent.view import fold, new_task
 from hector_store import Appended, EventRow, NewRun, RunChanges
@@ -87,7 +88,7 @@ def log():
 
 @pytest.fixture
 def run(log, monkeypatch):
-    monkeypatch.setattr(hector_agent.run, "FLUSH_S", 60.0)  # only what the test commits is committed
+    monkeypatch.setattr(hector_agent.writing, "FLUSH_S", 60.0)  # only what the test commits is committed
     place = Place("run", "default", "ada", "assistant", "context", 1, 1)
     run = Run(log, place, new_task("run", "context"), 1)
     for _ in range(2):
@@ -248,7 +249,7 @@ async def test_text_in_progress_is_not_called_the_last_before_it_is_written(run,
 
 
 async def test_the_timer_writes_what_is_shown(run, log, monkeypatch):
-    monkeypatch.setattr(hector_agent.run, "FLUSH_S", 0.0)
+    monkeypatch.setattr(hector_agent.writing, "FLUSH_S", 0.0)
     run.show("answer", "soon")
 
     async def written() -> bool:
@@ -263,7 +264,7 @@ async def test_the_timer_writes_what_is_shown(run, log, monkeypatch):
 
 async def test_text_that_could_not_be_written_is_written_a_little_later(run, log, monkeypatch):
     """Ours: a reader elsewhere has only the log; it must not wait for the step's end."""
-    monkeypatch.setattr(hector_agent.run, "FLUSH_AGAIN_S", 0.0)
+    monkeypatch.setattr(hector_agent.writing, "FLUSH_AGAIN_S", 0.0)
     log.failing = True
     run.show("answer", "soon")
     with pytest.raises(StorageQueueFull):
@@ -279,7 +280,7 @@ async def test_text_that_could_not_be_written_is_written_a_little_later(run, log
 
 
 async def test_what_is_shown_while_a_draft_is_written_is_written_soon(run, log, monkeypatch):
-    monkeypatch.setattr(hector_agent.run, "FLUSH_S", 0.0)
+    monkeypatch.setattr(hector_agent.writing, "FLUSH_S", 0.0)
     run.draft = NewRun("default", "ada", "assistant"), ()
     run.show("answer", "at once, ")
     log.held.clear()

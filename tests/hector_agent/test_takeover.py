@@ -66,7 +66,7 @@ async def test_whoever_dies_at_whichever_commit_another_goes_on_and_repeats_noth
 
 
 async def test_text_of_a_question_that_was_in_progress_is_void_and_begins_anew(database_url, monkeypatch):
-    monkeypatch.setattr("hector_agent.run.FLUSH_S", 0.01)
+    monkeypatch.setattr("hector_agent.writing.FLUSH_S", 0.01)
     async with world(database_url) as of:
         of.model.may_answer.clear()
         async with of.replica() as one, of.replica():

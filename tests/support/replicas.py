@@ -23,9 +23,10 @@ from hector_agent.agent_servicer import AgentServicer
 from hector_agent.elsewhere import Elsewhere
 from hector_agent.feed import Cursor, Feed
 from hector_agent.ledger import events_of, state_of, task_of
+from hector_agent.moment import Place
 from hector_agent.packing import packed
 from hector_agent.rows import row_of
-from hector_agent.run import Place, Run
+from hector_agent.run import Run
 from hector_agent.subscriptions import Subscriptions
 from hector_agent.tail import Reader
 from hector_agent.view import PLACE, SHOWN, fold, new_task

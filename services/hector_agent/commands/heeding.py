@@ -8,7 +8,8 @@ from hector.agent.v1 import RUN_STATE_CANCELED, RunEvent, StatusChanged
 from hector_agent.at_work import AtWork
 from hector_agent.errors import RunReleased
 from hector_agent.lease import Lease
-from hector_agent.run import Also, Run
+from hector_agent.moment import Also
+from hector_agent.run import Run
 from hector_mesh import HectorError
 from hector_store import SIGNAL, Hints, Workers
 

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from hector.agent.v1 import RunEvent
 from hector_agent.errors import RunReleased
-from hector_agent.run import Also, Run
+from hector_agent.moment import Also
+from hector_agent.run import Run
 from hector_store import NEVER, NOW
 
 from .deciding import paused

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from hector.agent.v1 import RUN_STATE_WAITING, RunEvent, StatusChanged, TimerEnded, TimerSet
-from hector_agent.run import Also, Run
+from hector_agent.moment import Also
+from hector_agent.run import Run
 from hector_store import NEVER
 
 

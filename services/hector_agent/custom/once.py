@@ -12,7 +12,7 @@ from grpc import StatusCode
 from hector.agent.v1 import RunEvent, StepFinished, StepStarted, ToolStarted
 from hector.common.v1 import ToolCall
 from hector_agent.in_doubt import Decision, EffectInDoubt, Verdict
-from hector_agent.run import Also
+from hector_agent.moment import Also
 from hector_mesh import HectorError
 from hector_store import Effect
 
