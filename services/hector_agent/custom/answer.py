@@ -6,8 +6,7 @@ as the handler waits for something: what it says without waiting is committed to
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from google.protobuf.struct_pb2 import Struct
@@ -32,8 +31,8 @@ from hector.agent.v1 import (
 )
 from hector.common.v1 import TokenUsage
 from hector_agent.measuring import count_tokens
-from hector_agent.moment import Also
 from hector_agent.packing import pack, packed
+from hector_agent.moment import Also
 from hector_agent.run import Run
 from hector_agent.usage import FIELDS
 
@@ -79,15 +78,14 @@ class Answer:
         self._flushing: asyncio.Handle | None = None
         self._begins = 0
         """Writes that are on their way."""
-        self._said_bytes, self._room_bytes = 0, PENDING_BYTES
-        """What was said, and how much it may become until it is written; less than nothing: it has ended."""
+        self._said_bytes = self._unwritten_bytes = 0
         self._failure: BaseException | None = None
         self._is_decided = False
         """Whoever waits for that knows that the answer is a task."""
         self._end: StatusChanged | a2a.Message = StatusChanged(state=RUN_STATE_COMPLETED)
 
-    def take(self, said: object) -> bool:
-        """Take what the handler says; True: it may not go on now, see `goes_on`.
+    async def take(self, said: object) -> bool:
+        """Take what the handler says; True: that was the last of it.
 
         Raises:
             InvalidAgentResponse: A2A allows no such answer.
@@ -98,21 +96,28 @@ class Answer:
             raise asyncio.CancelledError
         if self._failure is not None:
             raise self._failure
-        way = _WAYS.get(type(said)) or self._way_of(said)
-        way(self, said)
-        return self._said_bytes > self._room_bytes or len(self._pending) > PENDING_EVENTS
-
-    async def goes_on(self) -> bool:
-        """Wait until there is room for more; False: that was the last of it.
-
-        Raises:
-            HectorError: The log cannot take what was said.
-        """
-        if self._room_bytes < 0:
-            return False
-        self._room_bytes = self._said_bytes + PENDING_BYTES
-        await self._run.commit(self._taken)
-        return True
+        if isinstance(said, str):
+            self._say_text(said)
+        elif isinstance(said, a2a.TaskArtifactUpdateEvent):
+            self._say_piece(said)
+        elif isinstance(said, a2a.Part):
+            answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=[said])
+            self._say_artifact(answer, append=self._begun)
+        elif isinstance(said, a2a.Artifact):
+            self._say_artifact(said, last=True)
+        elif isinstance(said, a2a.TaskStatusUpdateEvent):
+            return self._say_status(said)
+        elif isinstance(said, a2a.Message):
+            self._answer_plainly(said)
+            return True
+        elif isinstance(said, TokenUsage):
+            self._count(said)
+        else:
+            raise self._nonsense(f"it said a {type(said).__name__}, which is nothing that A2A knows")
+        if self._unwritten_bytes > PENDING_BYTES or len(self._pending) > PENDING_EVENTS:
+            self._unwritten_bytes = 0
+            await self._run.commit(self._taken)
+        return False
 
     async def commit(self, *events: RunEvent, also: Also | None = None) -> None:
         """Commit what was said so far, and these events behind it.
@@ -174,7 +179,7 @@ class Answer:
         if not self._is_decided:
             self._decided()
         try:
-            self._spend(len(text) if text.isascii() else len(text.encode()))
+            self._spend(len(text.encode()))
         except UnicodeEncodeError:
             raise self._nonsense("its text cannot be written as UTF-8") from None
         if not self._pending:
@@ -191,54 +196,54 @@ class Answer:
                 self._tail = event.text_appended
         self._begun = True
 
-    def _say_piece(self, said: "a2a.TaskArtifactUpdateEvent") -> None:
-        if said.task_id or said.context_id:
-            self._belongs(said)
-        metadata = said.metadata if said.HasField("metadata") else None
-        self._say_artifact(said.artifact, said.append, said.last_chunk, metadata)
-
-    def _say_part(self, said: "a2a.Part") -> None:
-        answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=[said])
-        self._say_artifact(answer, self._begun)
-
-    def _say_whole(self, said: "a2a.Artifact") -> None:
-        self._say_artifact(said, last=True)
-
     def _say_artifact(
-        self, artifact: "a2a.Artifact", append: bool = False, last: bool = False, metadata: Struct | None = None
+        self,
+        said: "a2a.Artifact",
+        *,
+        append: bool = False,
+        last: bool = False,
+        metadata: Struct | None = None,
     ) -> None:
-        artifact_id, parts, run = artifact.artifact_id, artifact.parts[:], self._run
-        if not artifact_id:
-            artifact = self._named(artifact, append)
-            artifact_id = artifact.artifact_id
+        artifact = said
+        if not said.artifact_id:
+            if append:
+                raise self._nonsense("it added to an artifact without an id")
+            artifact = a2a.Artifact(artifact_id=self._unnamed_id())
+            artifact.MergeFrom(said)
+        artifact_id, parts = artifact.artifact_id, artifact.parts
         if not parts:
             raise self._nonsense(f"its artifact {artifact_id!r} has no parts")
         size_bytes = 0
-        for part in parts:
+        for part in parts[:]:  # a list: the end of protobuf's own costs as much as a check
             if part.WhichOneof("content") is None:
                 raise self._nonsense(NO_CONTENT)
             size_bytes += part.ByteSize()
         self._spend(size_bytes)
-        is_answer = artifact_id == self._id
-        if append and not (self._begun if is_answer else artifact_id in self._known):
+        if artifact_id == self._id:
+            known, self._begun = self._begun, True
+        else:
+            known = artifact_id in self._known
+        if append and not known:
             raise self._nonsense(f"it added to artifact {artifact_id!r}, which it had not begun")
         self._known.add(artifact_id)
-        if run.void:
-            run.takes_back(artifact_id)
+        self._run.takes_back(artifact_id)
         event = RunEvent()
         saved = event.artifact_saved
         pack(saved.artifact, artifact)
-        if append:
-            saved.append = True
-        if last:
-            saved.last = True
+        saved.append, saved.last = append, last
         if metadata is not None:
             saved.metadata.CopyFrom(metadata)
-        if is_answer:
-            self._begun, self._tail = True, saved
+        if artifact_id == self._id:
+            self._tail = saved
         self._say(event)
 
-    def _say_status(self, said: "a2a.TaskStatusUpdateEvent") -> None:
+    def _say_piece(self, said: "a2a.TaskArtifactUpdateEvent") -> None:
+        if said.task_id or said.context_id:
+            self._belongs(said)
+        metadata = said.metadata if said.HasField("metadata") else None
+        self._say_artifact(said.artifact, append=said.append, last=said.last_chunk, metadata=metadata)
+
+    def _say_status(self, said: "a2a.TaskStatusUpdateEvent") -> bool:
         self._belongs(said)
         only_metadata = not said.HasField("status") and said.HasField("metadata")
         state = RUN_STATE_WORKING if only_metadata else STATES.get(said.status.state)
@@ -252,10 +257,11 @@ class Answer:
             change.message.CopyFrom(packed(self._message(said.status.message)))
         if state == RUN_STATE_WORKING:
             self._say(RunEvent(status_changed=change))
-            return
+            return False
         if state == RUN_STATE_FAILED:
             change.error.CopyFrom(RunError(reason="FAILED_BY_AGENT", message="the agent says that it failed"))
-        self._ends(change)
+        self._end = change
+        return True
 
     def _count(self, usage: TokenUsage) -> None:
         if wrong := [name for name in FIELDS if getattr(usage, name) < 0]:
@@ -275,23 +281,9 @@ class Answer:
         if self._run.taken_for_task or self._turn.resumes:  # too late: somebody was told that there is a task
             answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=message.parts)
             self._say_artifact(answer, last=True)
-            self._ends(self._end)
             return
         self._run.plain = True
-        self._ends(message)
-
-    def _ends(self, end: "StatusChanged | a2a.Message") -> None:
-        self._end, self._room_bytes = end, -1
-
-    def _named(self, said: "a2a.Artifact", append: bool) -> "a2a.Artifact":
-        """Return an artifact without an id with one: the same when the handler is called again."""
-        if append:
-            raise self._nonsense("it added to an artifact without an id")
-        self._unnamed += 1
-        place = f"{self._run.place.run}/{self._leg.number}/{self._unnamed}"
-        artifact = a2a.Artifact(artifact_id=f"artifact-{uuid5(NAMESPACE_OID, place)}")
-        artifact.MergeFrom(said)
-        return artifact
+        self._end = message
 
     def _message(self, said: "a2a.Message") -> "a2a.Message":
         """Return a copy of a message of the handler's, with what it may leave out."""
@@ -353,8 +345,7 @@ class Answer:
         """Return what waits to be written, in the moment in which it is."""
         events, self._pending, self._spent = [*self._spent, *self._pending], [], []
         self._tail = None
-        if self._room_bytes >= 0:
-            self._room_bytes = self._said_bytes + PENDING_BYTES
+        self._unwritten_bytes = 0
         change = self._state_changed()
         return ([*events, change] if change is not None else events), False
 
@@ -383,6 +374,12 @@ class Answer:
             return None
         return RunEvent(state_changed=StateChanged(delta_json=delta, before_json=before))
 
+    def _unnamed_id(self) -> str:
+        """Return an id for an artifact without one; the same when the handler is called again."""
+        self._unnamed += 1
+        place = f"{self._run.place.run}/{self._leg.number}/{self._unnamed}"
+        return f"artifact-{uuid5(NAMESPACE_OID, place)}"
+
     def _decided(self) -> None:
         self._is_decided = True
         if self._run.undecided is not None:
@@ -390,6 +387,7 @@ class Answer:
 
     def _spend(self, size_bytes: int) -> None:
         self._said_bytes += size_bytes
+        self._unwritten_bytes += size_bytes
         if self._said_bytes > self._limit_bytes:
             raise HandlerSaysTooMuch(self._run.place.agent, self._limit_bytes)
 
@@ -397,23 +395,3 @@ class Answer:
         place = self._run.place
         log.error("agent answered wrong", extra={"run": place.run, "agent": place.agent, "why": what})
         return HandlerSaidNonsense(place.agent, place.run)
-
-    def _way_of(self, said: object) -> "_Way":
-        """Return how something is taken that is of no known kind itself, but perhaps by descent."""
-        for kind, way in _WAYS.items():
-            if isinstance(said, kind):
-                return way
-        raise self._nonsense(f"it said a {type(said).__name__}, which is nothing that A2A knows")
-
-
-_Way = Callable[[Answer, Any], None]
-_WAYS: Mapping[type, _Way] = {
-    str: Answer._say_text,
-    a2a.TaskArtifactUpdateEvent: Answer._say_piece,
-    a2a.Part: Answer._say_part,
-    a2a.Artifact: Answer._say_whole,
-    a2a.TaskStatusUpdateEvent: Answer._say_status,
-    a2a.Message: Answer._answer_plainly,
-    TokenUsage: Answer._count,
-}
-"""What a handler may say, and how it is taken."""
