@@ -68,7 +68,14 @@ async def failure(call: object) -> AioRpcError:
 async def test_a_call_carries_its_callers_identity_and_the_plugins_token(
     host_of: HostOf, launcher: FakeLauncher
 ) -> None:
-    caller = Call(principal=Principal("ann"), app="shop", request_id="r1", traceparent="00-" + "1" * 32)
+    caller = Call(
+        principal=Principal("ann"),
+        app="shop",
+        request_id="r1",
+        traceparent="00-" + "1" * 32,
+        revision="abc",
+        documents=("handbook",),
+    )
     async with running(host_of(PluginPlan("up"))) as host:
         with scope(caller):
             mesh = Mesh({LLM: host.channel("up")}, instance="llms.fast")
@@ -81,6 +88,8 @@ async def test_a_call_carries_its_callers_identity_and_the_plugins_token(
         "hector-app": "shop",
         "hector-request-id": "r1",
         "hector-instance": "llms.fast",
+        "hector-revision": "abc",
+        "hector-documents": "handbook,",
         "traceparent": caller.traceparent,
     }
 

@@ -9,8 +9,8 @@ Rules for every hector.* contract
  * A call failed if its status is not OK, or if the response has an `error` that is not empty.
    Statuses carry google.rpc.ErrorInfo with domain "hector" (or "hector.plugin").
  * What every call has travels as metadata, never in a message: hector-principal, hector-roles,
-   hector-app, traceparent, hector-request-id, hector-instance, hector-revision, and gRPC's own
-   deadline.
+   hector-app, traceparent, hector-request-id, hector-instance, hector-revision, hector-documents,
+   and gRPC's own deadline.
  * Characters are Unicode code points, wherever they are counted: not bytes, and not UTF-16 units.
  * Fields are only ever added; a number is never used again.
 """
