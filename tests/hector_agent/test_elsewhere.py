@@ -23,9 +23,9 @@ from support.replicas import (
 )
 
 import hector_a2a as a2a
-import hector_agent.writing
 import hector_agent.subscriptions
 import hector_agent.watching
+import hector_agent.writing
 from hector.agent.v1 import (
     RUN_STATE_CANCELED,
     RUN_STATE_FAILED,

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from support.replicas import Client, Replicas, said, state, texts_of, tool_called
 
 import hector_agent.mirror
-import hector_agent.writing
 import hector_agent.subscriptions
 import hector_agent.watching
+import hector_agent.writing
 from hector.agent.v1 import RUN_STATE_CANCELED, RUN_STATE_WORKING
 from hector_mesh import HectorError
 from hector_store import new_id, opened

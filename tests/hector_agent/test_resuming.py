@@ -12,8 +12,8 @@ from support.scripted_agent import until
 import hector_a2a as a2a
 import hector_agent.feed
 import hector_agent.following
-import hector_agent.writing
 import hector_agent.tail
+import hector_agent.writing
 from hector.agent.v1 import (
     RUN_STATE_COMPLETED,
     RUN_STATE_FAILED,
