@@ -53,16 +53,22 @@ def _compile(descriptor: Descriptor) -> Write:
         return _writers[descriptor](message)
 
     _writers[descriptor] = write
-    lines = ["def write(message):", "    found = {}"]
+    fields = [field for field in descriptor.fields if not _has_rivals(field)]
+    always = [field for field in fields if is_required(field) and not field.has_presence]
+    shown = ", ".join(f"{field.json_name!r}: {_value(field, known)}" for field in always)
+    lines = ["def write(message):", f"    found = {{{shown}}}"]
     for oneof in descriptor.oneofs:
         if len(oneof.fields) > 1:
             lines.append(f"    kind = message.WhichOneof({oneof.name!r})")
             for number, field in enumerate(oneof.fields):
                 lines.append(f"    {'elif' if number else 'if'} kind == {field.name!r}:")
                 lines.append(f"        found[{field.json_name!r}] = {_value(field, known)}")
-    for field in descriptor.fields:
-        if field.containing_oneof is None or len(field.containing_oneof.fields) == 1:
-            lines += _lines(field, known)
+    for field in fields:
+        if field not in always:
+            lines += [
+                f"    if {_is_there(field)}:",
+                f"        found[{field.json_name!r}] = {_value(field, known)}",
+            ]
     source = "\n".join([*lines, "    return found"])
     exec(compile(source, f"<JSON of {descriptor.full_name}>", "exec"), known)  # made of descriptors only
     made: Write = known["write"]
@@ -70,37 +76,33 @@ def _compile(descriptor: Descriptor) -> Write:
     return made
 
 
-def _lines(field: FieldDescriptor, known: dict[str, Any]) -> list[str]:
-    """Return the lines that write one field, if it is set or A2A requires it."""
-    shown = f"found[{field.json_name!r}] = "
+def _has_rivals(field: FieldDescriptor) -> bool:
+    return field.containing_oneof is not None and len(field.containing_oneof.fields) > 1
+
+
+def _is_there(field: FieldDescriptor) -> str:
+    """Return the expression for whether a field is set."""
     if field.has_presence:
-        return [f"    if message.HasField({field.name!r}):", f"        {shown}{_value(field, known)}"]
-    kind = field.cpp_type
-    real = kind in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT) and not is_repeated(field)
-    lines = [
-        f"    value = {_read(field)}",
-        "    if is_set(value):" if real else "    if value:",
-        f"        {shown}{_value(field, known, 'value')}",
-    ]
-    if is_required(field):
-        known[f"default_{field.number}"] = _default(field)
-        lines += ["    else:", f"        {shown}default_{field.number}()"]
-    return lines
+        return f"message.HasField({field.name!r})"
+    is_real = field.cpp_type in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
+    return f"is_set({_read(field)})" if is_real and not is_repeated(field) else _read(field)
 
 
-def _value(field: FieldDescriptor, known: dict[str, Any], read: str = "") -> str:
+def _value(field: FieldDescriptor, known: dict[str, Any]) -> str:
     """Return the expression for a field's value, with what it needs in `known`."""
-    convert, read = _field_writer(field), read or _read(field)
-    if convert is None:
-        return read
-    name = f"write_{field.number}"
-    if is_repeated(field) and not is_map(field):
-        item = _scalar_writer(field)
-        if item is not None:
-            known[name] = item
-            return f"[{name}(item) for item in {read}]"
+    read, name = _read(field), f"write_{field.number}"
+    if is_map(field):
+        known[name] = _map_writer(_scalar_writer(message_of(field).fields_by_name["value"]))
+        return f"{name}({read})"
+    convert = _scalar_writer(field)
+    if is_repeated(field):  # as a list: the end of protobuf's own is an error that it formats
+        known[name] = convert
+        return f"list(map({name}, {read}[:]))" if convert else f"{read}[:]"
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        known[name] = _names(enum_of(field))
+        return f"{name}[{read}]"
     known[name] = convert
-    return f"{name}({read})"
+    return f"{name}({read})" if convert else read
 
 
 def _read(field: FieldDescriptor) -> str:
@@ -111,20 +113,12 @@ def _is_set(number: float) -> bool:
     return bool(number) or copysign(1.0, number) < 0
 
 
-def _field_writer(field: FieldDescriptor) -> Write | None:
-    if is_map(field):
-        entry = message_of(field).fields_by_name["value"]
-        return _map_writer(_scalar_writer(entry))
-    convert = _scalar_writer(field)
-    return _list_writer(convert) if is_repeated(field) else convert
-
-
 def _scalar_writer(field: FieldDescriptor) -> Write | None:
     """Return what turns one value of the field into JSON; None where it is JSON already."""
     if field.type in (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_GROUP):
         return _late(message_of(field))
     if field.type == FieldDescriptor.TYPE_ENUM:
-        return _enum_writer(enum_of(field))
+        return _names(enum_of(field)).__getitem__
     if field.type == FieldDescriptor.TYPE_BYTES:
         return lambda value: b64encode(value).decode("ascii")
     if field.cpp_type in (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64):
@@ -138,15 +132,15 @@ def _late(descriptor: Descriptor) -> Write:
     return known or _compile(descriptor)
 
 
-def _enum_writer(enum: EnumDescriptor) -> Write:
-    names: dict[int, Json] = {value.number: value.name for value in enum.values}
-    return lambda number: names.get(number, number)
+class _Names(dict[int, Json]):
+    """Names of an enum's values; a number without one is its own."""
+
+    def __missing__(self, number: int) -> Json:
+        return number
 
 
-def _list_writer(convert: Write | None) -> Write:
-    if convert is None:
-        return list
-    return lambda values: [convert(value) for value in values]
+def _names(enum: EnumDescriptor) -> _Names:
+    return _Names({value.number: value.name for value in enum.values})
 
 
 def _map_writer(convert: Write | None) -> Write:
@@ -158,16 +152,6 @@ def _map_writer(convert: Write | None) -> Write:
 
 def _key(key: Any) -> str:
     return key if isinstance(key, str) else str(key).lower()
-
-
-def _default(field: FieldDescriptor) -> Callable[[], Json]:
-    if is_map(field):
-        return dict
-    if is_repeated(field):
-        return list
-    convert, value = _scalar_writer(field), field.default_value
-    shown = value if convert is None else convert(value)
-    return lambda: shown
 
 
 _SPECIAL: dict[str, Write] = {
