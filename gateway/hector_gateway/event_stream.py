@@ -49,7 +49,7 @@ class EventStream:
         in_flight: InFlight,
         limits: LimitsConfig,
         *,
-        show: Callable[[bytes], bytes],
+        show: Callable[[Iterable[bytes]], bytes],
         complain: Callable[[Failure], bytes],
     ) -> None:
         """Prepare to answer.
@@ -58,7 +58,7 @@ class EventStream:
             exchange: Whom to answer.
             in_flight: Where the call is kept while it lasts.
             limits: How long the stream may be silent, and how long the client may not read.
-            show: Makes an event of a message, given as it travels; see `event`.
+            show: Makes events of messages, given as they travel.
             complain: Makes an event of a failure in mid-stream.
         """
         self._exchange, self._in_flight, self._limits = exchange, in_flight, limits
@@ -126,7 +126,10 @@ class EventStream:
             await exchange.start(200, EVENTS, _HEADERS)
             while True:  # without a name for the message: a stream that waits would keep it
                 if not rpc.done() or len(shown) > _LONG:
-                    await self._send(shown)
+                    if exchange.send_at_once(shown):
+                        self._sent_at = self._now()
+                    else:
+                        await self._send(shown)
                     shown = b""
                     await asyncio.sleep(0)  # what comes meanwhile goes into the next write: far fewer writes
                 shown += self._shown(await anext(messages))
@@ -141,9 +144,7 @@ class EventStream:
 
     def _shown(self, message: bytes) -> bytes:
         """Return a message's event, with those of all that have come behind it."""
-        shown = self._show(message)
-        more = self._ready()
-        return b"".join((shown, *map(self._show, more))) if more else shown
+        return self._show((message, *self._ready()))
 
     async def _broken_off(self) -> None:
         """Take leave: the call was cancelled because the client or the server goes."""
@@ -164,9 +165,9 @@ class EventStream:
         self._rpc.cancel()
 
 
-def event(data: bytes, place: str | None = None) -> bytes:
-    """Return one server-sent event; `place` is where a client that comes back can go on."""
-    return b"id: %s\ndata: %s\n\n" % (place.encode(), data) if place else b"data: %s\n\n" % data
+def event(data: bytes) -> bytes:
+    """Return one server-sent event, of which nobody asks where it stands."""
+    return b"data: %s\n\n" % data
 
 
 def _nothing() -> tuple[()]:

@@ -1,7 +1,7 @@
 """A2A's operations for clients over HTTP: which agent is meant, what it may be asked, and the call itself."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,10 @@ from .exchange import Exchange
 from .faults import Failure
 from .in_flight import InFlight
 from .methods import Method
+from .pieces import PLACE
 from .push import OLD_VERSION, wants_push
 from .spelling import Spellings
 from .versions import Version, check
-
-PLACE = "hector.seq"
-"""Metadata of an event: where it stands in its task's log."""
 
 POLLED = "GetTask"
 """What clients ask for again and again until it has changed: it is spelled once."""
@@ -206,10 +204,10 @@ class Operations:
         exchange: Exchange,
         call: Call,
         *,
-        show: Callable[[bytes], bytes],
+        show: Callable[[Iterable[bytes]], bytes],
         complain: Callable[[Failure], bytes],
     ) -> None:
-        """Answer with an operation's stream; `show` and `complain` make its events.
+        """Answer with an operation's stream; `show` makes events of messages, `complain` one of a failure.
 
         Raises:
             AioRpcError: It failed before its first message.

@@ -1,5 +1,6 @@
 """HTTP+JSON, the REST binding: `POST /agents/{name}/message:send` and the other paths, in A2A 1.0 and 0.3."""
 
+from functools import partial
 from typing import Any
 
 import orjson
@@ -78,7 +79,7 @@ class Rest:
             await self._stream(asked, exchange, call, as_proto=as_proto)
         elif method.name == POLLED:
             wire = await self._operations.polled(asked, exchange, call)
-            data, _ = self._spelling(asked, as_proto=as_proto).spelled(wire)
+            data = self._spelling(asked, as_proto=as_proto).spelled(wire)
             await exchange.reply(200, data, kind=exchange.json)
         else:
             response = await self._operations.called(asked, exchange, call)
@@ -119,10 +120,7 @@ class Rest:
         return found
 
     async def _stream(self, asked: Asked, exchange: Exchange, call: Call, *, as_proto: bool) -> None:
-        spelling = self._spelling(asked, as_proto=as_proto)
-
-        def show(message: bytes) -> bytes:
-            return event(*spelling.spelled(message))
+        show = partial(self._spelling(asked, as_proto=as_proto).events, b"", b"\n\n")
 
         def complain(error: Failure) -> bytes:
             status = public(error, exchange.request_id)
@@ -194,6 +192,8 @@ def _spelling(asked: Asked, *, as_proto: bool) -> Spelling:
     like = Asked(asked.method, None, asked.version, asked.agent, asked.offer)
     read = asked.method.response.FromString
     place = place_of if asked.method.streams else None
+    if asked.version == "1.0":
+        return Spelling(read, place)
     return Spelling(read, place, lambda found: _shown(like, found, as_proto=as_proto))
 
 

@@ -1,6 +1,7 @@
 """JSON-RPC over HTTP: `POST /agents/{name}`, in A2A 1.0 and 0.3."""
 
 import logging
+from functools import partial
 from typing import Any
 
 from grpc import StatusCode
@@ -125,7 +126,7 @@ class JsonRpc:
             await self._stream(request, asked, exchange, call)
         elif asked.method.name == POLLED:
             wire = await self._operations.polled(asked, exchange, call)
-            data, _ = self._spelling(request, asked).spelled(wire)
+            data = self._spelling(request, asked).spelled(wire)
             await exchange.reply(200, b"%s%s}" % (envelope.result_head(request.rpc_id), data))
         else:
             response = await self._operations.called(asked, exchange, call)
@@ -133,12 +134,8 @@ class JsonRpc:
             await exchange.reply(200, envelope.result(request.rpc_id, found))
 
     async def _stream(self, request: Request, asked: Asked, exchange: Exchange, call: Call) -> None:
-        head, version = envelope.result_head(request.rpc_id), asked.version
-        spelling = self._spelling(request, asked)
-
-        def show(message: bytes) -> bytes:
-            data, place = spelling.spelled(message)
-            return event(b"%s%s}" % (head, data), place)
+        version = asked.version
+        show = partial(self._spelling(request, asked).events, envelope.result_head(request.rpc_id), b"}\n\n")
 
         def complain(error: Failure) -> bytes:
             found = self._shown(public(error, exchange.request_id), exchange, version)

@@ -1,11 +1,13 @@
 """Events of streams, and tasks, as JSON: made once for all who are shown the same one in the same way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
 
 from hector_a2a.json_out import to_json
+
+from .pieces import piece_in
 
 MOST = 256
 """Messages that are kept: readers of one task are shown an event within moments of each other, and who waits
@@ -13,8 +15,8 @@ for a task gets the same one until it has changed."""
 LARGEST = 4096
 """Bytes of a message that is worth keeping."""
 
-Spelled = tuple[bytes, str | None]
-"""JSON, and where the event stands in its task's log."""
+Spelled = tuple[bytes, bytes]
+"""How an event begins, with its place in its task's log if it has one; and its JSON."""
 
 
 class Spelling:
@@ -36,14 +38,29 @@ class Spelling:
         self._read, self._place_of, self._worded = read, place_of, worded
         self._kept: dict[bytes, Spelled] = {}
 
-    def spelled(self, wire: bytes) -> Spelled:
+    def spelled(self, wire: bytes) -> bytes:
         """Return a message, given as it travels, as JSON."""
-        kept = self._kept.get(wire)
-        if kept is not None:
-            return kept
-        found: Any = to_json(self._read(wire))
-        place = None if self._place_of is None else self._place_of(found)
-        spelled = orjson.dumps(found if self._worded is None else self._worded(found)), place
+        return (self._kept.get(wire) or self._made(wire))[1]
+
+    def events(self, before: bytes, behind: bytes, wires: Iterable[bytes]) -> bytes:
+        """Return messages as server-sent events, each between what stands before and behind its JSON."""
+        shown, kept = [], self._kept
+        for wire in wires:
+            begin, data = kept.get(wire) or self._made(wire)
+            shown.append(begin + before + data + behind)
+        return b"".join(shown)
+
+    def _made(self, wire: bytes) -> Spelled:
+        message, begin = self._read(wire), b"data: "
+        found = place = None
+        if self._place_of is not None:
+            found, place = piece_in(message)
+        if found is None:
+            found = to_json(message)
+            place = None if self._place_of is None else self._place_of(found)
+        if place is not None:
+            begin = b"id: %s\ndata: " % place.encode()
+        spelled = begin, orjson.dumps(found if self._worded is None else self._worded(found))
         if len(wire) <= LARGEST:
             if len(self._kept) >= MOST:
                 del self._kept[next(iter(self._kept))]
