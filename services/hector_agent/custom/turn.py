@@ -2,69 +2,82 @@
 
 import copy
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 import hector_a2a as a2a
+from hector.agent.v1 import RunEvent
 from hector_a2a.json_out import to_json
 from hector_agent.beside import NOTHING, Beside
+from hector_agent.ledger import task_of
 from hector_agent.run import Run
 from hector_agent.sessions.scopes import complaint
+from hector_agent.view import SHOWN
 from hector_mesh import Call, Principal
+from hector_store import RunLog
 
 from .legs import Leg, last_said
-from .once import Policy, Steps
+from .once import Commit, Policy, Steps
 from .rests import Rests
 
-Find = Callable[[str], Awaitable["a2a.Task | None"]]
+_NO_STATE: dict[str, Any] = {}
 
 
 class Turn:
     """One turn of a conversation: the message that is to be answered, and everything it belongs to."""
 
-    __slots__ = ("_before", "_beside", "_call", "_find", "_rests", "_run", "_steps", "agent", "attempt",
-                 "history", "message", "resumes", "state", "wake_json")  # fmt: skip
+    __slots__ = ("_before", "_beside", "_call", "_commit", "_leg", "_message", "_own", "_rests_of", "_run",
+                 "_runs", "_source", "_steps_of", "agent", "attempt", "history", "resumes", "state",
+                 "wake_json")  # fmt: skip
 
     def __init__(
         self,
         run: Run,
         call: Call,
-        find: Find,
-        *,
+        runs: RunLog,
         beside: Beside = NOTHING,
         history: Sequence["a2a.Message"] = (),
         state: dict[str, Any] | None = None,
         leg: Leg | None = None,
         wake_json: str = "",
     ) -> None:
-        self._run, self._call, self._find, self._beside = run, call, find, beside
-        self.message = a2a.Message()
-        """What was said: parts, metadata, extensions, references."""
-        leg = leg or Leg()
-        self.message.CopyFrom(leg.message or last_said(run))
+        self._run, self._call, self._runs, self._beside, self._leg = run, call, runs, beside, leg
+        self._message: a2a.Message | None = None
         self.agent: str = run.place.agent
         """The agent's name, as the config has it."""
         self.history: Sequence[a2a.Message] = history
         """What users and agents said in other turns of the session, oldest first."""
         self.state: dict[str, Any] = state or {}
         """The session's state, for this turn and later ones: change it in place, with what JSON knows."""
-        self._before = copy.deepcopy(self.state) if self.state else {}
-        self._steps: Steps | None = None
-        self._rests: Rests | None = None
-        self.attempt = leg.attempt
+        self._before = copy.deepcopy(state) if state else _NO_STATE
+        self._commit: Commit | None = None
+        self._own: Sequence[RunEvent] = ()
+        self._steps_of: Steps | None = None
+        self._rests_of: Rests | None = None
+        self._source = run.task.history[0] if leg is None else leg.message or last_said(run)
+        self.attempt = 1 if leg is None else leg.attempt
         """How often the handler is called for this message, this time included: more than 1 where its process
         died, or was stopped, in the middle of it. What it said is void then, and `state` is as it was."""
-        self.resumes = leg.resumes
+        self.resumes = leg is not None and leg.resumes
         """The task waited for somebody, and goes on: `task` has what was said before."""
         self.wake_json = wake_json
         """The JSON that woke a task which waited, where it was no message; else empty. `message` is the
         last one then."""
 
     @property
+    def message(self) -> "a2a.Message":
+        """What was said: parts, metadata, extensions, references. The handler's own."""
+        message = self._message
+        if message is None:
+            self._message = message = a2a.Message()
+            message.CopyFrom(self._source)
+        return message
+
+    @property
     def text(self) -> str:
         """The message's text, all parts of it."""
-        parts = self.message.parts
+        parts = (self._message or self._source).parts
         return parts[0].text if len(parts) == 1 else "".join([part.text for part in parts])
 
     @property
@@ -144,7 +157,9 @@ class Turn:
 
     async def find_task(self, task_id: str) -> "a2a.Task | None":
         """Return another task of the caller's, whole; None: there is none of that id, or it is not theirs."""
-        return await self._find(task_id)
+        call = self._call
+        found = await self._runs.story(call.app, call.principal.id, task_id, SHOWN)
+        return task_of(*found) if found is not None and found[0].is_task else None
 
     async def once(
         self, name: str, function: Callable[..., Any], *args: object, after_crash: Policy = "ask"
@@ -167,10 +182,8 @@ class Turn:
             StepUnusable: What the function gave is no JSON.
             Exception: What the function raised; it has not been done then, and is in doubt later.
         """
-        assert self._steps is not None
-        assert self._rests is not None
-        await self._rests.may_go_on()
-        return await self._steps.once(name, function, args, after_crash)
+        await self._rests().may_go_on()
+        return await self._steps().once(name, function, args, after_crash)
 
     async def sleep(self, delay_s: float, *, name: str = "") -> None:
         """Wait for so long, and hold nothing meanwhile: no process, no memory, no place in the session.
@@ -183,8 +196,7 @@ class Turn:
             delay_s: Seconds, counted from the first time that this is called, by the database's clock.
             name: Tells this wait from others of the task; left out, they are counted.
         """
-        assert self._rests is not None
-        await self._rests.sleep(delay_s, name)
+        await self._rests().sleep(delay_s, name)
 
     async def sleep_until(self, moment: datetime, *, name: str = "") -> None:
         """Wait until a moment, by the database's clock, as `sleep` does.
@@ -192,34 +204,46 @@ class Turn:
         Raises:
             ValueError: The moment has no zone.
         """
-        assert self._rests is not None
-        await self._rests.sleep_until(moment, name)
+        await self._rests().sleep_until(moment, name)
 
     async def wait(self, timeout_s: float | None = None, *, name: str = "") -> Any:
         """Wait for a signal to the task (`hector task signal`), as `sleep` does, and return its JSON object.
 
         Signals that came before wait in their order. None: the time was over first.
         """
-        assert self._rests is not None
-        said = await self._rests.wait(timeout_s, name)
+        said = await self._rests().wait(timeout_s, name)
         return None if said is None else json.loads(said)
 
     def effect_id(self, name: str) -> str:
         """Return what a step of `once` may be known by to others: an idempotency key that never changes."""
-        assert self._steps is not None
-        return self._steps.effect_id(name)
+        return self._steps().effect_id(name)
 
     def _known(self) -> frozenset[str]:
-        assert self._steps is not None
-        return self._steps.known
+        return self._steps().known
 
     def _kept(self, name: str) -> Any:
-        assert self._steps is not None
-        return self._steps.kept(name)
+        return self._steps().kept(name)
 
     async def _keep(self, name: str, value: object) -> None:
-        assert self._steps is not None
-        await self._steps.keep(name, value)
+        await self._steps().keep(name, value)
+
+    def _acts(self, commit: "Commit | None", own: Sequence[RunEvent] = ()) -> None:
+        """Let the handler do more than say something; None: no more, which also breaks a circle."""
+        self._commit, self._own = commit, own
+        self._steps_of = self._rests_of = None
+
+    def _steps(self) -> Steps:
+        if self._steps_of is None:
+            assert self._commit is not None
+            run = self._run
+            self._steps_of = Steps(run.effects_of, self._leg or Leg(), self._commit, run.still_here)
+        return self._steps_of
+
+    def _rests(self) -> Rests:
+        if self._rests_of is None:
+            assert self._commit is not None
+            self._rests_of = Rests(self._run, self._own, self._commit)
+        return self._rests_of
 
     def _changes(self) -> tuple[str, str]:
         """Return what changed in the state since this was asked last, and how that was; "" for nothing.

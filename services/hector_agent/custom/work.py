@@ -5,19 +5,15 @@ import inspect
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 
-import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_INPUT_REQUIRED, RunEvent, StatusChanged, TurnParked
 from hector_agent.agent import Agent
 from hector_agent.asking import asked_for
 from hector_agent.ends import goes_on
 from hector_agent.in_doubt import EffectInDoubt, question_of
-from hector_agent.ledger import task_of
 from hector_agent.run import Run
 from hector_agent.sessions.reading import Session
 from hector_agent.state import change
-from hector_agent.view import SHOWN, artifact_ids
 from hector_agent.work import Work
 from hector_mesh import HectorError
 from hector_store import RunLog
@@ -25,10 +21,9 @@ from hector_store import RunLog
 from .answer import Answer
 from .errors import HandlerFailed
 from .history import messages_said
-from .legs import Leg, leg_of
+from .legs import leg_of
 from .loading import Handler
-from .once import StepInDoubt, Steps, as_call
-from .rests import Rests
+from .once import StepInDoubt, as_call
 from .turn import Turn
 
 log = logging.getLogger(__name__)
@@ -50,34 +45,19 @@ async def answer(
     Raises:
         HectorError: HandlerFailed, or what it said cannot be taken.
     """
-    call = work.call
-
-    async def find(task_id: str) -> "a2a.Task | None":
-        found = await runs.story(call.app, call.principal.id, task_id, SHOWN)
-        return task_of(*found) if found is not None and found[0].is_task else None
-
-    leg = leg_of(run, own) if own else Leg(known=artifact_ids(run.task))
-    if leg.unanswered:
+    leg = leg_of(run, own) if own else None
+    if leg is not None and leg.unanswered:
         await _ask_about(run, leg.unanswered, leg.begun, misunderstood=True)
         return
-    if leg.takes_back:
+    if leg is not None and leg.takes_back:
         await run.commit(leg.takes_back)
         for key, value in leg.taken_back.items():
             change(session.state, json.dumps({key: value}))
-    turn = Turn(
-        run,
-        call,
-        find,
-        beside=work.beside,
-        history=messages_said(session.events) if session.events else (),
-        state=session.state,
-        leg=leg,
-        wake_json=work.wake_json,
-    )
+    history = messages_said(session.events) if session.events else ()
+    turn = Turn(run, work.call, runs, work.beside, history, session.state, leg, work.wake_json)
     assert agent.handler is not None
     said = Answer(run, turn, agent.config.max_answer_size, leg)
-    turn._steps = Steps(run.effects_of, leg, said.commit, run.still_here)
-    turn._rests = Rests(run, own, said.commit)
+    turn._acts(said.commit, own)
     try:
         await _listen(agent.handler, turn, said, run)
     except StepInDoubt as doubt:
@@ -88,7 +68,7 @@ async def answer(
         said.break_off()
         raise
     finally:
-        turn._steps = turn._rests = None  # they know what was said, which knows the turn: a circle
+        turn._acts(None)
     await said.finish()
 
 
@@ -108,18 +88,21 @@ async def _listen(handler: Handler, turn: Turn, said: Answer, run: Run) -> None:
     try:
         answers = handler(turn)
         if inspect.isasyncgen(answers):
-            async with aclosing(answers):
+            try:
                 async for one in answers:
-                    is_inside = False
-                    if await said.take(one):
-                        is_inside = True
-                        break
-                    is_inside = True
+                    try:
+                        if said.take(one) and not await said.goes_on():
+                            break
+                    except BaseException:
+                        is_inside = False
+                        raise
+            finally:
+                await answers.aclose()
         else:
             only = await answers
             is_inside = False
-            if only is not None:
-                await said.take(only)
+            if only is not None and said.take(only):
+                await said.goes_on()
     except asyncio.CancelledError:
         if run.stopping or not is_inside or _is_stopped():
             raise
