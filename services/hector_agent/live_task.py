@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import hector_a2a as a2a
 from hector.agent.v1 import RunEvent
 
-from .view import TOLD, fold
+from .view import TOLD, fold, tell
 
 MOST_APART = 64
 """Events that may wait at first until they are put into the task; it is doubled whenever that was done."""
@@ -41,16 +41,24 @@ class LiveTask:
             self._gather()
         return self._task
 
-    def take(self, events: Sequence[RunEvent]) -> None:
-        """Make committed events part of the task."""
-        told: list[RunEvent] = []
-        for event in events:
-            (told if event.WhichOneof("event") in TOLD else self._apart).append(event)
-        if told:
-            fold(self._task, told)
-            self._wasted += _A_CHANGE_BYTES * len(told)
-            self._tidy()
-        if len(self._apart) > self._most:
+    def take(self, events: Sequence[RunEvent], *, tells: bool = True) -> None:
+        """Make committed events part of the task; `tells`: some may be of its state or its messages."""
+        apart = self._apart
+        if tells:
+            changes = 0
+            for event in events:
+                kind = event.WhichOneof("event")
+                if kind in TOLD:
+                    tell(self._task, event, kind)
+                    changes += 1
+                else:
+                    apart.append(event)
+            if changes:
+                self._wasted += _A_CHANGE_BYTES * changes
+                self._tidy()
+        else:
+            apart += events
+        if len(apart) > self._most:
             self._most *= 2
             self._gather()
 

@@ -1,10 +1,13 @@
 """What is written of a run in one moment, beside what happened; and where the run stands."""
 
-from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from hector.agent.v1 import RunEvent
-from hector_store import Dead, Effect, NewPush
+import hector_a2a as a2a
+from hector.agent.v1 import RunEvent, RunState
+from hector_store import NEVER, Dead, Effect, NewPush
+
+from .view import INTERRUPTED, NAMES, listed_after
 
 IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
 
@@ -40,3 +43,37 @@ class Place(NamedTuple):
     context: str
     position: int
     epoch: int
+
+
+def changes_of(
+    told: "a2a.Task",
+    events: Sequence[RunEvent],
+    state: "RunState.ValueType | None",
+    strategy: tuple[str, int, bytes] | None,
+    is_task: bool | None,
+    also: Also,
+) -> Mapping[str, Any]:
+    """Return what changes in a run's row, by name: see `RunChanges`.
+
+    Args:
+        told: The run's task before.
+        events: What happens; empty when nothing that changes the task's state or messages does.
+        state: The run's state from now on; None: as before.
+        strategy: Name, version and data of its strategy's state; None: as before.
+        is_task: Whether A2A knows it as a task from now on; None: as before.
+        also: What is written in the same moment.
+    """
+    changes: dict[str, Any] = {}
+    if state is not None:
+        changes["state"] = NAMES[state]
+        if state in INTERRUPTED:
+            changes["worker"], changes["due_us"] = "", NEVER
+    if events and (view := listed_after(told, events)) is not None:
+        changes["view"] = view
+    if is_task is not None:
+        changes["is_task"] = is_task
+    if strategy is not None:
+        changes["strategy_name"], changes["strategy_version"], changes["strategy_state"] = strategy
+    if also.until_us is not None:
+        changes |= {"worker": "", "due_us": also.until_us, "wake_at_us": also.until_us % NEVER}
+    return changes

@@ -1,6 +1,7 @@
 """Events and the rows of the log that hold them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import methodcaller
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -31,6 +32,29 @@ def row_of(event: RunEvent) -> NewEvent:
     return NewEvent(event.WhichOneof("event") or "", event.SerializeToString())
 
 
-def kinds_of(events: Iterable[RunEvent]) -> list[str]:
-    """Return of which kind each event is."""
-    return [event.WhichOneof("event") or "" for event in events]
+def kinds_of(events: Iterable[RunEvent]) -> list[str | None]:
+    """Return of which kind each event is; None: it says nothing."""
+    return [*map(_kind_of, events)]
+
+
+def rows_of(events: Sequence[RunEvent], kinds: Sequence[str | None]) -> list[NewEvent]:
+    """Return new events as the log keeps them, as `row_of` does, where their kinds are known."""
+    # A named tuple's own way to be made is a function in Python.
+    return [
+        _made(NewEvent, (kind or "", event.SerializeToString(), 0))
+        for kind, event in zip(kinds, events, strict=True)
+    ]
+
+
+def place_all(events: Sequence[RunEvent], run: str, seq: int, time_us: int) -> None:
+    """Say in events that were written just now where they stand in the log, and since when."""
+    seconds, nanos = time_us // 1_000_000, time_us % 1_000_000 * 1000
+    for event in events:
+        event.run, event.seq = run, seq
+        time = event.time
+        time.seconds, time.nanos = seconds, nanos
+        seq += 1
+
+
+_kind_of = methodcaller("WhichOneof", "event")
+_made = tuple.__new__

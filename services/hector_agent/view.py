@@ -1,6 +1,6 @@
 """Tasks and streams: what A2A shows of a run's events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -18,7 +18,6 @@ from hector.agent.v1 import (
     RunEvent,
     RunState,
     StatusChanged,
-    TextAppended,
 )
 
 from .conversation import result_of
@@ -72,51 +71,42 @@ def fold(task: "a2a.Task", events: Iterable[RunEvent]) -> "a2a.Task":
     Text that follows text of the same artifact is put there once: a message keeps the room of what its fields
     were before, and an answer that grows by a thousand pieces would take a thousand times its size.
     """
-    grown = Growth(task)
+    artifact_id, appends, pieces = "", True, list[str]()
     for event in events:
         kind = event.WhichOneof("event")
         if kind == "text_appended":
-            grown.add(event.text_appended)
-        elif kind == "status_changed":
-            _keep_question(task)
-            task.status.CopyFrom(_status(event.status_changed, task.id, task.context_id, event.time))
-            if event.status_changed.HasField("metadata"):
-                task.metadata.MergeFrom(event.status_changed.metadata)
-        elif kind == "message_received":
-            _keep_question(task)
-            message = a2a.Message()
-            unpack(event.message_received.message, message)
-            task.history.append(message)
+            more = event.text_appended
+            if pieces and (more.artifact_id != artifact_id or not more.append):
+                _append_text(task, artifact_id, "".join(pieces), append=appends)
+                pieces.clear()
+            if not pieces:
+                artifact_id, appends = more.artifact_id, more.append
+            pieces.append(more.text)
         elif kind == "artifact_saved":
-            grown.settle()
+            if pieces:
+                _append_text(task, artifact_id, "".join(pieces), append=appends)
+                pieces.clear()
             artifact = a2a.Artifact()
             unpack(event.artifact_saved.artifact, artifact)
             _save(task, artifact, event.artifact_saved.append)
-    grown.settle()
+        elif kind in TOLD:
+            tell(task, event, kind)
+    if pieces:
+        _append_text(task, artifact_id, "".join(pieces), append=appends)
     return task
 
 
-class Growth:
-    """Text on its way into one artifact of a task."""
-
-    def __init__(self, task: "a2a.Task") -> None:
-        self._task = task
-        self._artifact_id = ""
-        self._appends = True
-        self._pieces: list[str] = []
-
-    def add(self, appended: TextAppended) -> None:
-        """Take one more piece; what waits for another artifact, or is void now, goes first."""
-        if appended.artifact_id != self._artifact_id or not appended.append or not self._pieces:
-            self.settle()
-            self._artifact_id, self._appends = appended.artifact_id, appended.append
-        self._pieces.append(appended.text)
-
-    def settle(self) -> None:
-        """Put what waits into its artifact."""
-        if self._pieces:
-            pieces, self._pieces = self._pieces, []
-            _append_text(self._task, self._artifact_id, "".join(pieces), append=self._appends)
+def tell(task: "a2a.Task", event: RunEvent, kind: str | None) -> None:
+    """Take a committed event of a task's state or messages into it, in place."""
+    if task.status.state in _ASKING:
+        _keep_question(task)
+    if kind == "status_changed":
+        changed = event.status_changed
+        task.status.CopyFrom(_status(changed, task.id, task.context_id, event.time))
+        if changed.HasField("metadata"):
+            task.metadata.MergeFrom(changed.metadata)
+    elif kind == "message_received":
+        unpack(event.message_received.message, task.history.add())
 
 
 def artifact_ids(task: "a2a.Task") -> frozenset[str]:
@@ -214,13 +204,12 @@ def trimmed(task: "a2a.Task", history_length: int | None) -> "a2a.Task":
     return task
 
 
-def state_of(events: Iterable[RunEvent]) -> "RunState.ValueType | None":
+def state_of(events: Sequence[RunEvent]) -> "RunState.ValueType | None":
     """Return the last state among the events, if one of them sets it."""
-    found = None
-    for event in events:
+    for event in reversed(events):
         if event.WhichOneof("event") == "status_changed":
-            found = event.status_changed.state
-    return found
+            return event.status_changed.state
+    return None
 
 
 def _tells(event: RunEvent, task: "a2a.Task") -> bool:
@@ -241,7 +230,7 @@ def _status(changed: StatusChanged, run: str, context: str, time: Timestamp) -> 
 
 def _keep_question(task: "a2a.Task") -> None:
     """Make what the agent asked a part of the conversation, once the task goes on. Its progress is none."""
-    if task.status.HasField("message") and task.status.state in _ASKING:
+    if task.status.HasField("message"):
         task.history.append(task.status.message)
         task.status.ClearField("message")
 

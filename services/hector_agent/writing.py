@@ -5,28 +5,29 @@ committed every quarter of a second and with whatever happens next.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppended
 from hector_mesh import HectorError
-from hector_store import NEVER, NOTHING_KEPT, Appended, Kept, NewEvent, NewRun, RunChanges, RunLog
+from hector_store import NOTHING_KEPT, Appended, Kept, NewEvent, NewRun, RunChanges, RunLog
 
 from .errors import RunLost, RunOver
 from .feed import Feed
 from .growing import OpenText
 from .live_task import LiveTask
-from .moment import IN_DOUBT, NOTHING_ELSE, Also, Late, Place
-from .rows import event_of, kinds_of, time_of
+from .moment import IN_DOUBT, NOTHING_ELSE, Also, Late, Place, changes_of
+from .rows import event_of, kinds_of, place_all, rows_of, set_time
 from .sessions.scopes import CHANGING, KEPT, kept_of, lasting
-from .view import FINAL, INTERRUPTED, NAMES, TOLD, artifact_ids, listed, listed_after, state_of
+from .view import FINAL, TOLD, artifact_ids, listed, state_of
 
 if TYPE_CHECKING:
     from .lease import Lease
     from .tail import Reader
 
+NO_CHANGES = RunChanges()
 FLUSH_S = 0.25  # how long shown text may stay uncommitted
 FLUSH_AGAIN_S = 1.0  # and how long until it is tried again, if the database would not take it
 FLUSH_CHARS = 32 * 1024  # how much of it
@@ -69,8 +70,9 @@ class RunWriter:
         self.feed = feed or Feed(next_seq)
         self._log = log
         self._next_seq = next_seq
-        self._lock = asyncio.Lock()
-        self._writes: set[asyncio.Task[None]] = set()
+        self._latest: asyncio.Task[None] | None = None
+        """The write that was begun last, while it is under way; one follows the other."""
+        self._is_writing = False
 
     @property
     def over(self) -> bool:
@@ -100,13 +102,13 @@ class RunWriter:
             self._growing = artifact_id
         else:
             self._open.add(text)
-        if not self._lock.locked():
+        if not self._is_writing:
             self.feed.show(self._open)
         if self.draft is not None:
             return  # it is about to be written in any case
         if self._flushing is None:
             self._flush_in(FLUSH_S)
-        elif self._open.size >= FLUSH_CHARS and not self._lock.locked():
+        elif self._open.size >= FLUSH_CHARS and not self._is_writing:
             self._stop_timer()
             self._flush()
 
@@ -144,9 +146,9 @@ class RunWriter:
                 somebody else owns the run now. STORAGE_IN_DOUBT: it may have been written; the next write
                 finds out first, and writes nothing when the run was over with it.
         """
-        write = self.begin(events, strategy, last=last, is_task=is_task, also=also)
+        write = self._begin(events, strategy, last, is_task, also or NOTHING_ELSE)
         outcome: asyncio.Future[None] = write.get_loop().create_future()
-        write.add_done_callback(partial(_tell, outcome))  # asyncio.shield does the same in six calls
+        write.add_done_callback(partial(self._tell, outcome))  # asyncio.shield does the same in six calls
         await outcome
 
     async def still_here(self) -> None:
@@ -164,54 +166,63 @@ class RunWriter:
 
     async def settled(self) -> None:
         """Wait for the outcome of all writes under way."""
-        if self._writes:
-            await asyncio.wait(self._writes)
+        if self._latest is not None:
+            await _over(self._latest)
 
     @property
     def writing(self) -> bool:
         """A write is under way."""
-        return bool(self._writes)
+        return self._latest is not None
 
     def open_soon(self, rounds: int = OPENING_ROUNDS) -> None:
         """Write the draft down as soon as whoever works on the run waits for something."""
         soon = asyncio.get_running_loop().call_soon
         self._opening = soon(self.open_soon, rounds - 1) if rounds else soon(self.begin, ())
 
-    def begin(
+    def begin(self, events: "Sequence[RunEvent] | Late") -> "asyncio.Task[None]":
+        """Write as `commit` does, and return what can be waited for: a failure is told there, once."""
+        write = self._begin(events)
+        write.add_done_callback(self._written)
+        return write
+
+    def _begin(
         self,
         events: "Sequence[RunEvent] | Late",
         strategy: tuple[str, int, bytes] | None = None,
-        *,
         last: bool = False,
         is_task: bool | None = None,
-        also: Also | None = None,
+        also: Also = NOTHING_ELSE,
     ) -> "asyncio.Task[None]":
-        """Write as `commit` does, and return what can be waited for: a failure is told there, once."""
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
-        writing = self._write(events, strategy, last, is_task, also or NOTHING_ELSE)
-        write = asyncio.get_running_loop().create_task(writing)
-        self._writes.add(write)
-        write.add_done_callback(self._written)
+        writing = self._write(self._latest, events, strategy, last, is_task, also)
+        self._latest = write = asyncio.get_running_loop().create_task(writing)
         return write
 
     async def _write(
         self,
+        before: "asyncio.Task[None] | None",
         events: "Sequence[RunEvent] | Late",
         strategy: tuple[str, int, bytes] | None,
         last: bool,
         is_task: bool | None,
         also: Also,
     ) -> None:
-        async with self._lock:
-            self._stop_timer()
-            await self.still_here()
-            if self.over:
+        if before is not None:
+            await _over(before)
+            del before
+        self._is_writing = True
+        try:
+            if self._flushing is not None:
+                self._stop_timer()
+            if self.is_lost or (self.lease is not None and self.lease.is_over):
+                await self.still_here()
+            if self.state in FINAL:
                 raise RunOver(self.place.run, RunState.Name(self.state))
             if self._doubted_chars is not None:
                 await self._catch_up(self._doubted_chars)
-                if self.over:
+                if self.state in FINAL:
                     return
             if callable(events):
                 events, last = events()
@@ -229,33 +240,29 @@ class RunWriter:
                 return
             tells = not TOLD.isdisjoint(kinds)
             state = state_of(events) if tells else None
-            changes = self._changes(events if tells else (), state, strategy, is_task)
-            if state in INTERRUPTED:
-                changes = changes._replace(worker="", due_us=NEVER)
-            if also.until_us is not None:
-                changes = changes._replace(worker="", due_us=also.until_us, wake_at_us=also.until_us % NEVER)
-            rows = [
-                NewEvent(kind, event.SerializeToString()) for kind, event in zip(kinds, events, strict=True)
-            ]
+            changes = changes_of(self._live.told, events if tells else (), state, strategy, is_task, also)
             was_draft = self.draft is not None
             try:
                 kept = NOTHING_KEPT if KEPT.isdisjoint(kinds) else self._kept(events)
-                committed = await self._commit(rows, changes, also, kept)
+                rows = rows_of(events, kinds)
+                if was_draft:
+                    committed = await self._create(rows, changes, also, kept)
+                else:
+                    committed = await self._append(rows, changes, also, kept)
             except HectorError as error:
                 # Of a draft's two transactions the first is done when it is a draft no more.
                 if error.reason == IN_DOUBT or (was_draft and self.draft is None):
                     self._doubted_chars = text.size if text is not None else 0
                 self._reopen(text)
                 raise
-            time, run = time_of(committed.time_us), self.place.run
-            for seq, event in enumerate(events, self._next_seq):
-                event.run, event.seq = run, seq
-                event.time.CopyFrom(time)
+            place_all(events, self.place.run, self._next_seq, committed.time_us)
             if last:
                 self._growing = ""
             if is_task is not None:
                 self.is_task = is_task
-            self._take(events, state, committed.last_seq + 1)
+            self._take(events, state, committed.last_seq + 1, tells=tells)
+        finally:
+            self._is_writing = False
 
     def _kept(self, events: Sequence[RunEvent]) -> Kept:
         """Return what events say of state and artifacts, which is kept beside them."""
@@ -263,19 +270,13 @@ class RunWriter:
         first = len(self.draft[1]) if self.draft is not None else 0
         return kept_of(events, place.app, place.owner, place.context, first)
 
-    async def _commit(
-        self, rows: Sequence[NewEvent], changes: RunChanges, also: Also, kept: Kept
+    async def _create(
+        self, rows: Sequence[NewEvent], changes: Mapping[str, Any], also: Also, kept: Kept
     ) -> Appended:
-        draft = self.draft
-        if draft is None:
-            return await self._append(rows, changes, also, kept)
-        new, first = draft
-        changed: dict[str, Any] = {
-            name: value for name, value in zip(changes._fields, changes, strict=True) if value is not None
-        }
-        if "view" not in changed:
-            changed["view"] = listed(self._live.told)
-        whole = new._replace(**changed)
+        """Write a draft down, with what happened since."""
+        assert self.draft is not None
+        new, first = self.draft
+        whole = new._replace(**{"view": listed(self._live.told), **changes})
         created = await self._log.create(whole, [*first, *rows], kept)
         self._written_down(created.time_us)
         if also is not NOTHING_ELSE:
@@ -283,13 +284,16 @@ class RunWriter:
         return Appended(created.last_seq, created.time_us)
 
     async def _append(
-        self, rows: Sequence[NewEvent], changes: RunChanges, also: Also, kept: Kept
+        self, rows: Sequence[NewEvent], changes: Mapping[str, Any], also: Also, kept: Kept
     ) -> Appended:
+        changed = RunChanges(**changes) if changes else NO_CHANGES
+        if also is NOTHING_ELSE:
+            return await self._log.append(self.place.run, self.place.epoch, rows, changed, kept=kept)
         return await self._log.append(
             self.place.run,
             self.place.epoch,
             rows,
-            changes,
+            changed,
             consume=also.consume,
             effects=also.effects,
             pushes=also.pushes,
@@ -300,20 +304,26 @@ class RunWriter:
     def _written_down(self, time_us: int) -> None:
         """Be no draft any more, and let whoever waits for that know."""
         self.draft = None
-        time = time_of(time_us)
-        self._live.told.status.timestamp.CopyFrom(time)
+        set_time(self._live.told.status.timestamp, time_us)
         if self.begun is not None:
-            self.begun[0].status.timestamp.CopyFrom(time)
+            set_time(self.begun[0].status.timestamp, time_us)
         opened, self.opened = self.opened, None  # it knows the run: a circle, if it were kept
         if opened is not None:
             opened()
 
-    def _take(self, events: Sequence[RunEvent], state: "RunState.ValueType | None", next_seq: int) -> None:
-        """Make committed events part of the task, and show them."""
+    def _take(
+        self,
+        events: Sequence[RunEvent],
+        state: "RunState.ValueType | None",
+        next_seq: int,
+        *,
+        tells: bool = True,
+    ) -> None:
+        """Make committed events part of the task, and show them; `tells`: see `LiveTask.take`."""
         self._next_seq = next_seq
         if state is not None:
             self.state = state
-        self._live.take(events)
+        self._live.take(events, tells=tells)
         self.feed.publish(events)
         if self._open is not None:
             self.feed.show(self._open)
@@ -349,23 +359,6 @@ class RunWriter:
         if not self.cannot_write:
             self._flush_in(FLUSH_AGAIN_S)
 
-    def _changes(
-        self,
-        events: Sequence[RunEvent],
-        state: "RunState.ValueType | None",
-        strategy: tuple[str, int, bytes] | None,
-        is_task: bool | None,
-    ) -> RunChanges:
-        name, version, data = strategy or (None, None, None)
-        return RunChanges(
-            state=None if state is None else NAMES[state],
-            is_task=is_task,
-            view=listed_after(self._live.told, events),
-            strategy_name=name,
-            strategy_version=version,
-            strategy_state=data,
-        )
-
     def _flush_in(self, seconds: float) -> None:
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().call_later(seconds, self._flush)
@@ -375,9 +368,24 @@ class RunWriter:
         self.begin([])
 
     def _written(self, write: "asyncio.Task[None]") -> None:
-        self._writes.discard(write)
+        if self._latest is write:
+            self._latest = None
         if not write.cancelled():
             write.exception()  # a flush has nobody to tell: its text is open again, for the next commit
+
+    def _tell(self, outcome: "asyncio.Future[None]", write: "asyncio.Task[None]") -> None:
+        """Let whoever waits for a write know what came of it, unless they have left."""
+        if self._latest is write:
+            self._latest = None
+        error = None if write.cancelled() else write.exception()
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        elif write.cancelled():
+            outcome.cancel()
+        else:
+            outcome.set_result(None)
 
     def _stop_timer(self) -> None:
         if self._flushing is not None:
@@ -385,13 +393,13 @@ class RunWriter:
             self._flushing = None
 
 
-def _tell(outcome: "asyncio.Future[None]", write: "asyncio.Task[None]") -> None:
-    """Let whoever waits for a write know what came of it, unless they have left."""
-    if outcome.done():
-        return
-    if write.cancelled():
-        outcome.cancel()
-    elif (error := write.exception()) is not None:
-        outcome.set_exception(error)
-    else:
-        outcome.set_result(None)
+async def _over(write: "asyncio.Task[None]") -> None:
+    """Wait for the outcome of a write, whatever it is."""
+    over: asyncio.Future[None] = write.get_loop().create_future()
+    write.add_done_callback(partial(_let_go, over))
+    await over
+
+
+def _let_go(over: "asyncio.Future[None]", write: "asyncio.Task[None]") -> None:
+    if not over.done():
+        over.set_result(None)
