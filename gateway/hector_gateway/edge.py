@@ -8,16 +8,17 @@ from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 from grpc.aio import AbortError, AioRpcError
 
 from hector_a2a.codes import Profile, codes_of
-from hector_mesh import Context, HectorError, Principal
+from hector_mesh import CallInterceptor, Context, HectorError, Principal
 from hector_mesh.errors import Trailers
 from hector_mesh.status import Status
 
 from .access import NOBODY, Access
 from .addresses import is_loopback
-from .errors import NoSuchMethod, Stopping
+from .errors import NoSuchMethod, Stopping, Unreadable
 from .faults import is_lost, public, reason_in, unexpected
 from .ids import request_id_of, traceparent_of
 from .in_flight import InFlight, cancelled_from_outside
@@ -202,32 +203,48 @@ class _Record:
 
 
 class Door(grpc.aio.ServerInterceptor):
-    """Asks callers of reflection for their credential, too, and refuses what is not there in our words.
+    """Asks callers of reflection for their credential, too, and refuses in our words what is not there.
 
-    Health is for everybody.
+    Health is for everybody, and answered as it is inside the mesh.
     """
 
     def __init__(self, edge: Edge) -> None:
-        self._edge = edge
+        self._edge, self._inside = edge, CallInterceptor()
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Handler]], handler_call_details: Any
     ) -> Handler:
-        handler = await continuation(handler_call_details)
+        handler, path = await continuation(handler_call_details), handler_call_details.method
         if handler is None:
-            path = handler_call_details.method
 
             async def refuse(request: bytes, visit: Visit) -> bytes:
                 raise NoSuchMethod(path)
 
             return grpc.unary_unary_rpc_method_handler(self._edge.unary(refuse, "unknown"))
-        if not (handler.request_streaming and handler.response_streaming):
-            return handler
+        if handler.request_deserializer is None:
+            return handler  # ours: they read for themselves
+        if not handler.request_streaming:
+            return self._inside.wrapped(path, handler)
+        reading = _reading(handler.stream_stream, handler.request_deserializer, path)
         return grpc.stream_stream_rpc_method_handler(
-            self._edge.guarded(handler.stream_stream),
-            handler.request_deserializer,
-            handler.response_serializer,
+            self._edge.guarded(reading), None, handler.response_serializer
         )
+
+
+def _reading(behavior: Any, read: Callable[[bytes], Any], path: str) -> Any:
+    """Return a method that takes bytes: what grpc cannot read it calls UNKNOWN, as its parser words it."""
+
+    async def messages(wires: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        async for wire in wires:
+            try:
+                yield read(wire)
+            except DecodeError:
+                raise Unreadable(f"message of {path}") from None
+
+    def reading(wires: AsyncIterator[bytes], context: Context) -> Any:
+        return behavior(messages(wires), context)
+
+    return reading
 
 
 def _read(context: Context) -> tuple[dict[str, str | bytes], str]:

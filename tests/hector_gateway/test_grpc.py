@@ -190,6 +190,25 @@ async def test_health_is_for_everybody_and_reflection_is_not(start_gateway: Any)
     assert {a2a.SERVICE, "hector.agent.v1.AgentService", "grpc.health.v1.Health"} <= names
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        "grpc.health.v1.Health/Check",
+        "grpc.health.v1.Health/Watch",
+        "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    ],
+)
+async def test_broken_bytes_are_the_callers_mistake_where_health_and_reflection_are_asked_too(
+    gateway: Any, method: str
+) -> None:
+    async with gateway.channel() as channel:
+        with pytest.raises(AioRpcError) as error:
+            [one async for one in channel.stream_stream(f"/{method}")(iter([b"\xff"]), timeout=5)]
+    assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert info_of(error.value).reason == "UNREADABLE_REQUEST"
+    assert method in str(error.value.details())
+
+
 async def reflected(channel: Any, *metadata: tuple[str, str]) -> set[str]:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
