@@ -5,7 +5,7 @@ holds what one of them has not got yet: without readers it is empty.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,16 +66,12 @@ class Follower:
 class Shown:
     """An event as readers get it, with what is made of it for them: once, however many they are."""
 
-    __slots__ = ("event", "is_made", "made")
+    __slots__ = ("event", "made")
 
     def __init__(self, event: RunEvent) -> None:
-        self.event, self.is_made = event, False
+        self.event = event
         self.made: Any = None
-
-    @property
-    def size_bytes(self) -> int:
-        """What it is counted as in the ring."""
-        return self.event.ByteSize() + EVENT_BYTES
+        """None: it is not made yet, or there is nothing to make of it."""
 
 
 class Feed:
@@ -83,7 +79,10 @@ class Feed:
 
     def __init__(self, first_seq: int = 1) -> None:
         self._ring: list[Shown] = []
-        self._first = self._next = first_seq
+        self.first = first_seq
+        """The oldest event in the ring; what is before it must be read from the log."""
+        self.next = first_seq
+        """The event that will be committed next; its text may be shown already."""
         self._size_bytes = 0
         self._open: OpenText | None = None
         self._pieces: dict[tuple[int, int], Shown] = {}
@@ -97,16 +96,6 @@ class Feed:
         self.over = False
         self.failure: HectorError | None = None
         """What readers are told at the end; None: that was all."""
-
-    @property
-    def first(self) -> int:
-        """The oldest event in the ring; what is before it must be read from the log."""
-        return self._first
-
-    @property
-    def next(self) -> int:
-        """The event that will be committed next; its text may be shown already."""
-        return self._next
 
     @property
     def size_bytes(self) -> int:
@@ -130,7 +119,7 @@ class Feed:
 
     def join(self, follower: Follower) -> None:
         """Keep from now on what a reader has not got."""
-        if follower.offset and self._open is not None and follower.seq + 1 == self._next:
+        if follower.offset and self._open is not None and follower.seq + 1 == self.next:
             follower.artifact = self._open.artifact_id
         self._followers.append(follower)
         if self.watched is not None:
@@ -146,8 +135,8 @@ class Feed:
 
     def begin(self, next_seq: int) -> None:
         """Go on behind events that were not shown here: who has not got them reads the log."""
-        if next_seq > self._next:
-            self._open, self._next = None, next_seq
+        if next_seq > self.next:
+            self._open, self.next = None, next_seq
             self._forget()
             self._wake()
 
@@ -157,21 +146,19 @@ class Feed:
         Some may have been read from the log already, by who came between their commit and this: see `begin`.
         """
         self._open = None
-        if events and events[0].seq < self._next:
-            events = [event for event in events if event.seq >= self._next]
+        if events and events[0].seq < self.next:
+            events = [event for event in events if event.seq >= self.next]
+        if events:
+            self.next = events[-1].seq + 1
         if not self._followers:
-            for event in events:
-                self._next = event.seq + 1
             self._forget()
             return
-        shown = [Shown(event) for event in events]
-        if shown:
-            self._ring += shown
-            self._size_bytes += sum([one.event.ByteSize() for one in shown]) + len(shown) * EVENT_BYTES
-            self._next = shown[-1].event.seq + 1
+        self._ring += map(Shown, events)
+        self._size_bytes += sum(map(RunEvent.ByteSize, events)) + len(events) * EVENT_BYTES
         if self._size_bytes > KEPT_BYTES:
             self._trim()
-        self._pieces.clear()
+        if self._pieces:
+            self._pieces.clear()
         self._wake()
 
     def show(self, text: OpenText) -> None:
@@ -198,14 +185,19 @@ class Feed:
 
         The caller has checked `first`.
         """
-        seq, offset = follower.seq, follower.offset
-        ring, start = self._ring, seq + 1 - self._first
-        found = ring[start : start + BATCH]
-        seq += len(found)
+        seq, offset, ring = follower.seq, follower.offset, self._ring
+        if seq + 1 == self.next:
+            if self._open is None:
+                return []
+            found = []
+        else:
+            start = seq + 1 - self.first
+            found = ring[start : start + BATCH]
+            seq += len(found)
         if offset:
             found = self._rests(found, follower)
             offset = follower.offset
-        if seq + 1 == self._next:
+        if seq + 1 == self.next:
             text = self._open
             if text is not None and text.size > offset:
                 found.append(self._piece(text, offset))
@@ -248,7 +240,7 @@ class Feed:
 
     def _forget(self) -> None:
         """Empty the ring: everybody has what is in it, or reads the log."""
-        self._first = self._next
+        self.first = self.next
         if self._pieces:
             self._pieces.clear()
         if self._ring:
@@ -259,10 +251,10 @@ class Feed:
         """Drop what everybody has got, and what is too much."""
         ring, least, gone = self._ring, min(follower.seq for follower in self._followers), 0
         while gone < len(ring) - 1 and (self._size_bytes > RING_BYTES or ring[gone].event.seq <= least):
-            self._size_bytes -= ring[gone].size_bytes
+            self._size_bytes -= ring[gone].event.ByteSize() + EVENT_BYTES
             gone += 1
         del ring[:gone]
-        self._first = ring[0].event.seq
+        self.first = ring[0].event.seq
 
     def _wake(self) -> None:
         if self._waiting:
@@ -272,21 +264,25 @@ class Feed:
 
     def _wake_waiting(self) -> None:
         waiting, self._waiting = self._waiting, set()
-        _wake(waiting)
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _wake_resting(self) -> None:
         resting, self._resting = self._resting, ()
-        _wake(resting)
+        for waiter in resting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _piece(self, text: OpenText, offset: int) -> Shown:
         """Return the open text from an offset on."""
-        known = self._pieces.get((self._next, offset))
+        known = self._pieces.get((self.next, offset))
         if known is None:
             more = TextAppended(
                 artifact_id=text.artifact_id, text=text.text[offset:], append=text.append or offset > 0
             )
-            known = Shown(RunEvent(seq=self._next, provisional=True, offset=offset, text_appended=more))
-            self._pieces[self._next, offset] = known
+            known = Shown(RunEvent(seq=self.next, provisional=True, offset=offset, text_appended=more))
+            self._pieces[self.next, offset] = known
         return known
 
     def _rests(self, shown: list[Shown], follower: Follower) -> list[Shown]:
@@ -312,12 +308,6 @@ class Feed:
             return None if rest is None else shown
         known = self._pieces[event.seq, offset] = Shown(rest)
         return known
-
-
-def _wake(waiters: "Iterable[asyncio.Future[None]]") -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None)
 
 
 def rest_of(event: RunEvent, offset: int) -> tuple[RunEvent | None, int]:

@@ -8,7 +8,7 @@ from hector.agent.v1 import RunEvent, TextAppended
 from hector_store import RunLog, RunRow
 
 from .errors import HistoryPruned
-from .feed import Cursor, Feed, Shown
+from .feed import Cursor, Feed
 from .growing import OpenText
 from .ledger import begins, events_of
 from .tail import Reader
@@ -101,26 +101,21 @@ async def updates(
         while batch := await reader.read():
             if reader.void:
                 yield await without_void(reader, batch[0].event.seq, context)
-            responses = [shown.made if shown.is_made else made(shown, run, context) for shown in batch]
-            del batch
-            while responses:  # without names for what was shown: a stream that waits would keep it
-                if responses[0] is not None:
-                    yield responses[0]
-                    if responses[0].HasField("status_update"):
-                        state = responses[0].status_update.status.state
-                        # Where credentials are wanted it goes on: they come another way.
-                        if state in OVER or (for_sender and state == INPUT_REQUIRED):
-                            return
-                del responses[0]
+            for shown in batch:
+                response = shown.made
+                if response is None:
+                    response = shown.made = update(shown.event, run, context)  # for the other readers, too
+                    if response is None:
+                        continue
+                yield response
+                if response.HasField("status_update"):
+                    state = response.status_update.status.state
+                    # Where credentials are wanted it goes on: they come another way.
+                    if state in OVER or (for_sender and state == INPUT_REQUIRED):
+                        return
+            del batch, shown, response  # a stream that waits would keep what was shown
     finally:
         reader.close()
-
-
-def made(shown: Shown, run: str, context: str) -> "a2a.StreamResponse | None":
-    """Return what A2A shows of an event, and keep it for the other readers."""
-    response = update(shown.event, run, context)
-    shown.made, shown.is_made = response, True
-    return response
 
 
 async def without_void(reader: Reader, seq: int, context: str) -> "a2a.StreamResponse":

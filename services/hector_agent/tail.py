@@ -60,19 +60,18 @@ class Reader(Follower):
         while not self._is_done:
             feed = self._feed
             if feed is None or self.seq + 1 < feed.first:
-                found = await self._stored()
-            else:
-                found = feed.behind(self)
-                if not found and not feed.over:
-                    if self.is_dismissed:
-                        return []
-                    await feed.change()
-                    continue
-                if not found and feed.failure is not None:
-                    raise feed.failure
-                self._is_done = not found
-            if found:
+                if found := await self._stored():
+                    return found
+            elif found := feed.behind(self):
                 return found
+            elif not feed.over:
+                if self.is_dismissed:
+                    return []
+                await feed.change()
+            elif feed.failure is not None:
+                raise feed.failure
+            else:
+                self._is_done = True
         return []
 
     async def shown_before(self, seq: int) -> "a2a.Task":

@@ -145,6 +145,18 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
     """Return what a stream says about an event; None for what A2A has no word for."""
     kind = event.WhichOneof("event")
     response = a2a.StreamResponse()
+    if kind == "artifact_saved":
+        saved, shown = event.artifact_saved, response.artifact_update
+        unpack(saved.artifact, shown.artifact)
+        if saved.append:
+            shown.append = True
+        if saved.last:
+            shown.last_chunk = True
+        shown.task_id, shown.context_id = run, context
+        if saved.HasField("metadata"):
+            shown.metadata.CopyFrom(saved.metadata)
+        shown.metadata.fields[PLACE].string_value = str(event.seq)  # the short way is slow: it is Python
+        return response
     if kind == "text_appended":
         appended, grown = event.text_appended, response.artifact_update
         artifact = grown.artifact
@@ -152,16 +164,7 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
         artifact.parts.add().text = appended.text
         grown.append, grown.last_chunk = appended.append, appended.last
         grown.task_id, grown.context_id = run, context
-        grown.metadata.fields[PLACE].string_value = place(event)  # the short way is slow: it is Python
-        return response
-    if kind == "artifact_saved":
-        saved, shown = event.artifact_saved, response.artifact_update
-        unpack(saved.artifact, shown.artifact)
-        shown.append, shown.last_chunk = saved.append, saved.last
-        shown.task_id, shown.context_id = run, context
-        if saved.HasField("metadata"):
-            shown.metadata.CopyFrom(saved.metadata)
-        shown.metadata.fields[PLACE].string_value = place(event)
+        grown.metadata.fields[PLACE].string_value = place(event)
         return response
     if kind == "message_sent":
         unpack(event.message_sent.message, response.message)
