@@ -10,8 +10,9 @@ from google.protobuf.message import Message
 from .complete import MOST_VIOLATIONS, Violations, demands_of, first_of_each, within
 from .errors import InvalidParams
 from .json_fields import described, is_map, is_repeated, message_of
+from .json_plain import fill_plain
 from .json_scalars import parser
-from .json_values import Json, Unfit, fill_list, fill_struct, fill_timestamp, fill_value
+from .json_values import FILL, Json, Unfit
 
 M = TypeVar("M", bound=Message)
 
@@ -44,6 +45,15 @@ def from_json(found: Json, message_type: type[M], *, complete: bool = True) -> M
     Raises:
         InvalidParams: With everything that is wrong, by field.
     """
+    if complete:
+        message = message_type()
+        if fill_plain(message, found):
+            return message
+    return by_field(found, message_type, complete=complete)
+
+
+def by_field(found: Json, message_type: type[M], *, complete: bool) -> M:
+    """Return the same by looking at one field after the other, which also finds what is wrong."""
     message = message_type()
     violations: Violations = []
     read = _by_type.get((message_type, complete))
@@ -63,7 +73,7 @@ _by_type: dict[tuple[type[Message], bool], Read] = {}
 
 
 def _compile(descriptor: Descriptor, complete: bool) -> Read:
-    special = _SPECIAL.get(descriptor.full_name)
+    special = FILL.get(descriptor.full_name)
     if special is not None:
         _readers[descriptor, complete] = read = _special_reader(special)
         return read
@@ -208,14 +218,6 @@ def _map_setter(field: FieldDescriptor, complete: bool) -> Read:
 def _late(descriptor: Descriptor, complete: bool) -> Read:
     """Return a reader that may still be in the making."""
     return _readers.get((descriptor, complete)) or _compile(descriptor, complete)
-
-
-_SPECIAL: dict[str, Callable[[Any, Json], None]] = {
-    "google.protobuf.Struct": fill_struct,
-    "google.protobuf.ListValue": fill_list,
-    "google.protobuf.Value": fill_value,
-    "google.protobuf.Timestamp": fill_timestamp,
-}
 
 
 def _special_reader(fill: Callable[[Any, Json], None]) -> Read:

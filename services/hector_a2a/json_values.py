@@ -140,3 +140,12 @@ def fill_timestamp(time: Timestamp, found: Json) -> None:
         raise Unfit("a time between the years 1 and 9999 is needed here")
     time.SetInParent()
     time.seconds, time.nanos = seconds, int((fraction or "").ljust(9, "0"))
+
+
+FILL: dict[str, Callable[[Any, Json], None]] = {
+    "google.protobuf.Struct": fill_struct,
+    "google.protobuf.ListValue": fill_list,
+    "google.protobuf.Value": fill_value,
+    "google.protobuf.Timestamp": fill_timestamp,
+}
+"""What JSON is written into these types by."""

@@ -10,8 +10,10 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 
 import hector_a2a as a2a
-from hector_a2a.json_in import decode, from_json
+from hector_a2a import json_plain
+from hector_a2a.json_in import by_field, decode, from_json
 from hector_a2a.json_out import encode, to_json
+from hector_a2a.json_plain import fill_plain
 from hector_a2a.json_values import MAX_DEPTH
 
 TYPES: list[type[Message]] = [
@@ -121,6 +123,45 @@ def test_unknown_names_are_ignored() -> None:
 
 def good_message(**changes: Any) -> dict[str, Any]:
     return {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}], **changes}
+
+
+PLAIN: list[Any] = [
+    {"message": good_message()},
+    {"message": good_message(contextId="c", taskId="t", extensions=["urn:x"], metadata={"k": [1, None]})},
+    {"message": {"message_id": "m", "role": "ROLE_AGENT", "parts": [{"url": "http://x"}, {"data": None}]}},
+    {"message": good_message(flavour="sweet", parts=[{"raw": "AAEC", "mediaType": "image/png"}])},
+    {"message": good_message(), "configuration": {"historyLength": 0, "returnImmediately": True}},
+    {"message": good_message(), "configuration": {}, "metadata": {}},
+]
+WRONG: list[Any] = ["", None, [], {}, 1]
+NOT_PLAIN: list[Any] = [
+    *([], {}, "text", None, {"message": None}, {"message": []}, {"message": good_message(parts=["text"])}),
+    *({"message": good_message(**{name: wrong})} for name in good_message() for wrong in WRONG),
+    {"message": good_message(message_id="n")},
+    {"message": good_message(parts=[{"text": "x", "url": "y"}])},
+    {"message": good_message(parts=[{"filename": "f"}])},
+    {"message": good_message(), "configuration": {"returnImmediately": 1}},
+    {"message": good_message(), "configuration": {"acceptedOutputModes": "text"}},
+]
+
+
+@pytest.mark.parametrize("found", PLAIN)
+def test_plain_requests_are_read_the_short_way(found: Any) -> None:
+    message = a2a.SendMessageRequest()
+    assert fill_plain(message, found)
+    assert message == by_field(found, a2a.SendMessageRequest, complete=True)
+
+
+@pytest.mark.parametrize("found", NOT_PLAIN)
+def test_what_is_not_plain_goes_the_long_way(found: Any) -> None:
+    assert not fill_plain(a2a.SendMessageRequest(), found)
+
+
+def test_who_tries_many_names_goes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_plain, "MOST_SHAPES", 0)
+    found = good_message(never_seen_before=1)
+    assert not fill_plain(a2a.Message(), found)
+    assert from_json(found, a2a.Message).message_id == "m"
 
 
 DEEP: Any = 1

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hector_a2a import InvalidParams
 from hector_a2a.json_fields import is_map, is_repeated
-from hector_a2a.json_in import decode, from_json
+from hector_a2a.json_in import by_field, decode, from_json
 from hector_a2a.json_out import encode, to_json
 from hector_a2a.json_values import MAX_DEPTH
 
@@ -158,10 +158,27 @@ def test_what_is_read_from_damaged_json_protobuf_reads_alike(
         assert ours == json_format.ParseDict(found, kind(), ignore_unknown_fields=True)
 
 
-def read(found: Any, kind: type[Message], *, complete: bool) -> Any:
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.DESCRIPTOR.name)
+@given(data=st.data())
+def test_plain_json_is_read_the_short_way_as_any_other_is_read(
+    kind: type[Message], data: st.DataObject
+) -> None:
+    found = to_json(data.draw(messages(kind.DESCRIPTOR)))
+    if not isinstance(found, dict):
+        return
+    within: list[dict[str, Any]] = [found, *(one for one in found.values() if isinstance(one, dict))]
+    damaged = data.draw(st.sampled_from(within))
+    if damaged and data.draw(st.booleans()):
+        name = data.draw(st.sampled_from(sorted(damaged)))
+        odd = st.one_of(JSON, st.just([damaged[name]]), st.just({"x": damaged[name]}), st.just(True))
+        damaged[name] = data.draw(odd)
+    assert read(found, kind, complete=True) == read(found, kind, complete=True, way=by_field)
+
+
+def read(found: Any, kind: type[Message], *, complete: bool, way: Any = from_json) -> Any:
     """Return the message that a JSON value is, or what is wrong with which of its fields."""
     try:
-        return from_json(found, kind, complete=complete)
+        return way(found, kind, complete=complete)
     except InvalidParams as refused:
         return refused.facts
 
