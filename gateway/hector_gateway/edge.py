@@ -21,7 +21,7 @@ from .addresses import is_loopback
 from .errors import NoSuchMethod, Stopping, Unreadable
 from .faults import is_lost, public, reason_in, unexpected
 from .ids import request_id_of, traceparent_of
-from .in_flight import InFlight, cancelled_from_outside
+from .in_flight import InFlight
 from .measuring import grpc_served
 
 DETAILS = "grpc-status-details-bin"
@@ -172,8 +172,7 @@ class Edge:
 
     def _ended_by_us(self, error: BaseException) -> bool:
         """Say whether a call ended under its caller; a generator that is closed has nobody to tell."""
-        ended = isinstance(error, CancelledError) and not cancelled_from_outside()
-        return ended and self._in_flight.stopping
+        return isinstance(error, CancelledError) and self._in_flight.ended_by_us()
 
 
 class _Record:

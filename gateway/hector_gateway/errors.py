@@ -331,5 +331,6 @@ class Stopping(HectorError):
     reason = "STOPPING"
     retry_after_s = 5.0
 
-    def __init__(self) -> None:
-        super().__init__("the server is stopping; the task may go on: ask for it later")
+    def __init__(self, task: str = "") -> None:
+        which, facts = (f"task {task!r}", {"taskId": task}) if task else ("the task", {})
+        super().__init__(f"the server is stopping; {which} may go on: ask for it later", **facts)

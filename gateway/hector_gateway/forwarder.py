@@ -1,6 +1,7 @@
 """The mesh's own contracts on the public gRPC port, and A2A 0.3: one method forwarded like the other."""
 
 import time
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -20,7 +21,7 @@ from .cards import Cards
 from .config import ServerConfig
 from .directory import Directory, visible
 from .edge import Edge, Handler, Stream, Unary, Visit
-from .errors import BodyTooLarge
+from .errors import BodyTooLarge, Stopping
 from .in_flight import InFlight
 from .methods import methods_of
 from .operations import STREAM_S
@@ -99,8 +100,13 @@ class Forwarder:
                 if caller is not None:
                     self._in_flight.admit_send(caller)
                 rpc = one.method.call(request, metadata=beside(one, request, visit))
-                with self._in_flight.counted(rpc, streams=False, caller=caller):
-                    return one.write(_seen_from_outside(await rpc, visit.principal))
+                try:
+                    with self._in_flight.counted(rpc, streams=False, caller=caller):
+                        return one.write(_seen_from_outside(await rpc, visit.principal))
+                except CancelledError:
+                    if caller is None or not self._in_flight.ended_by_us():
+                        raise
+                    raise Stopping(request.message.task_id) from None
 
         return unary
 

@@ -79,6 +79,10 @@ class InFlight:
         for rpc in tuple(self._calls):
             rpc.cancel()
 
+    def ended_by_us(self) -> bool:
+        """Say, where a call was cancelled, whether that is because the server stops."""
+        return self.stopping and not cancelled_from_outside()
+
     def watched(self, exchange: Exchange, rpc: Rpc) -> "_Watch":
         """Wait for a call as long as there is somebody to answer: for `with`.
 

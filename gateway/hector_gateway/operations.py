@@ -15,7 +15,7 @@ from .capabilities import EXTENDED_CARD, Offer, Offers
 from .cards import PRIVATE, Cards
 from .config import ServerConfig
 from .directory import Directory
-from .errors import Headers, NotJson
+from .errors import Headers, NotJson, Stopping
 from .event_stream import EventStream
 from .exchange import Exchange
 from .faults import Failure
@@ -183,8 +183,11 @@ class Operations:
             with self._in_flight.counted(rpc, streams=False, caller=caller):
                 if caller is None:
                     return await rpc
-                with self._in_flight.watched(exchange, rpc):
-                    return await rpc
+                try:
+                    with self._in_flight.watched(exchange, rpc):
+                        return await rpc
+                except Stopping:
+                    raise Stopping(asked.message.message.task_id) from None
 
     async def polled(self, asked: Asked, exchange: Exchange, call: Call) -> bytes:
         """Return the answer of an operation that is asked again and again, as it travels.

@@ -222,6 +222,20 @@ async def test_the_port_can_be_closed(start_gateway: Any) -> None:
     assert "result" in await gateway.rpc("GetTask", {"id": "t"})
 
 
+async def test_a_server_that_stops_names_the_task_that_the_request_named(start_gateway: Any) -> None:
+    gateway = await start_gateway(shutdown_timeout=0.1)
+    said = request("hang")
+    said.message.task_id = "t"
+    async with gateway.channel() as channel, asyncio.timeout(5):
+        waiting = a2a.A2AServiceStub(channel).SendMessage(said)
+        await gateway.fake.begun.wait()
+        await gateway.stop()
+        with pytest.raises(AioRpcError, match="task 't' may go on") as error:
+            await waiting
+    assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert info_of(error.value).metadata == {"taskId": "t"}
+
+
 async def test_a_server_that_stops_tells_its_streams(start_gateway: Any) -> None:
     gateway = await start_gateway(shutdown_timeout=3)
     async with gateway.channel() as channel:

@@ -146,12 +146,15 @@ async def test_a_server_that_stops_lets_streams_finish(start_gateway: Any) -> No
 async def test_a_server_that_stops_lets_answers_finish(start_gateway: Any) -> None:
     """Ours: within server.shutdown_timeout; then they end with what to do."""
     gateway = await start_gateway(shutdown_timeout=0.5)
-    waiting = asyncio.create_task(gateway.rpc("SendMessage", gateway.said("hang")))
+    message = gateway.said("hang")
+    message["message"]["taskId"] = "t"
+    waiting = asyncio.create_task(gateway.rpc("SendMessage", message))
     async with asyncio.timeout(10):
         await gateway.fake.begun.wait()
         await gateway.stop()
         found = await waiting
-    assert "stopping" in found["error"]["message"]
+    assert "stopping; task 't' may go on" in found["error"]["message"]
+    assert found["error"]["data"][0]["metadata"] == {"taskId": "t"}
 
 
 async def test_many_streams_run_side_by_side(gateway: Any) -> None:
