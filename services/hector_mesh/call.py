@@ -59,8 +59,10 @@ class Call:
         """Return the seconds a child may take: `timeout`, but never more than this call has left."""
         if self.deadline == inf:
             return timeout
-        left = max(0.0, self.deadline - time.monotonic())
-        return left if timeout is None else min(timeout, left)
+        left = self.deadline - time.monotonic()
+        if timeout is not None and timeout < left:
+            return timeout
+        return left if left > 0.0 else 0.0
 
     def metadata(self, instance: str = "") -> Pairs:
         """Return what a child for `instance` carries; `read` is its inverse."""
@@ -123,32 +125,6 @@ def decoded_roles(value: str | bytes) -> frozenset[str]:
     return frozenset(decoded(role) for role in text.split(",") if role) if text else frozenset()
 
 
-class Carried:
-    """What a child carries: pairs of metadata for who iterates, and in the same process the call itself."""
-
-    __slots__ = ("_call", "_instance")
-
-    def __init__(self, call: Call, instance: str) -> None:
-        self._call, self._instance = call, instance
-
-    def __iter__(self) -> Iterator[tuple[str, str | bytes]]:
-        return iter(self._call.metadata(self._instance))
-
-    def child(self, deadline: float) -> Call:
-        """Return the call that a servicer is to be in; all of it is immutable, so nothing is shared."""
-        call = self._call
-        return Call(
-            call.principal,
-            call.app,
-            deadline,
-            call.traceparent,
-            call.request_id,
-            self._instance,
-            call.revision,
-            call.documents,
-        )
-
-
 ROOT = Call()
 current_call: ContextVar[Call] = ContextVar("current_call", default=ROOT)
 
@@ -158,22 +134,23 @@ class scope:  # noqa: N801  used as a function; a class costs half of what a gen
 
     __slots__ = ("_call", "_token")
 
+    _token: Token[Call]
+
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._token: Token[Call] | None = None
 
     def __enter__(self) -> Call:
         self._token = current_call.set(self._call)
         return self._call
 
     def __exit__(self, *_: object) -> None:
-        assert self._token is not None
         try:
             current_call.reset(self._token)
         except ValueError:
             pass  # a generator that nobody read to its end is closed in a context where nothing was set
         finally:
-            self._call.end()
+            if self._call.children:
+                self._call.end()
 
 
 Rpc = TypeVar("Rpc", bound=Cancellable)

@@ -16,7 +16,6 @@ from grpc.aio import AbortError, AioRpcError
 from . import tracing
 from .call import Call, current_call
 from .errors import HectorError, refusal, shortened
-from .local_context import LocalContext
 from .server import Context
 
 log = logging.getLogger(__name__)
@@ -54,6 +53,9 @@ class UnreadableRequest(HectorError):
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "UNREADABLE_REQUEST"
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"{method} was sent something that is not its request message")
 
 
 class CancelledInside(HectorError):
@@ -104,7 +106,7 @@ def _serve_unary(handler: Handler, method: str) -> Any:
 
     async def unary(wire: bytes, context: Context) -> bytes:
         # Each RPC has a task of its own: there is nothing to reset.
-        current_call.set(call := _call_of(context))
+        current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
         try:
             request = _decoded(handler, wire, method)
             encoded: bytes = encode(await behavior(request, context))
@@ -112,7 +114,7 @@ def _serve_unary(handler: Handler, method: str) -> Any:
         except AbortError:
             raise
         except BaseException as error:
-            await _answer(context, error, call, method)
+            await answer_failure(context, error, call, method)
         finally:
             if call.children:
                 call.end()
@@ -124,7 +126,7 @@ def _serve_stream(handler: Handler, method: str) -> Any:
     behavior, encode = handler.unary_stream, handler.response_serializer or bytes
 
     async def stream(wire: bytes, context: Context) -> AsyncIterator[bytes]:
-        current_call.set(call := _call_of(context))
+        current_call.set(call := Call.read(context.invocation_metadata(), context.time_remaining()))
         try:
             produced = behavior(_decoded(handler, wire, method), _Writing(context, encode))
             if not hasattr(produced, "__aiter__"):
@@ -136,18 +138,12 @@ def _serve_stream(handler: Handler, method: str) -> Any:
         except (AbortError, GeneratorExit):
             raise
         except BaseException as error:
-            await _answer(context, error, call, method)
+            await answer_failure(context, error, call, method)
         finally:
             if call.children:
                 call.end()
 
     return stream
-
-
-def _call_of(context: Context) -> Call:
-    if isinstance(context, LocalContext):
-        return context.call()
-    return Call.read(context.invocation_metadata(), context.time_remaining())
 
 
 class _Writing:
@@ -169,10 +165,10 @@ def _decoded(handler: Handler, wire: bytes, method: str) -> Any:
     try:
         return decode(wire) if decode else wire
     except DecodeError:
-        raise UnreadableRequest(f"{method} was sent something that is not its request message") from None
+        raise UnreadableRequest(method) from None
 
 
-async def _answer(context: Context, error: BaseException, call: Call, method: str) -> NoReturn:
+async def answer_failure(context: Context, error: BaseException, call: Call, method: str) -> NoReturn:
     """End the RPC as `error` says, or let `error` through where it is not ours to answer."""
     if isinstance(error, BaseExceptionGroup):
         error = _spokesman(error)

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 import grpc
 import grpc.aio
 
+from .call import Call
 from .calling import stream, unary
 from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
 from .interceptor import CallInterceptor
 from .interceptor import interceptors as mesh_interceptors
-from .local_call import STOPPED
-from .local_context import LocalContext
+from .local_call import STOPPED, LocalCall
+from .local_context import Handler, LocalContext
+from .local_serving import Serve, serving
 from .local_shapes import LocalStreamCall, LocalUnaryCall
-
-Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
 
 
 class CallDetails(NamedTuple):
@@ -39,10 +39,12 @@ class LocalServer(grpc.aio.Server):
         self._handlers: dict[str, Handler] = {}
         self._services: dict[str, None] = {}
         self._interceptors = tuple(mesh_interceptors() if interceptors is None else interceptors)
-        alone = self._interceptors[0] if len(self._interceptors) == 1 else None
-        self._call_interceptor = alone if isinstance(alone, CallInterceptor) else None
-        self.serving: set[asyncio.Task[None]] = set()
-        """The tasks that have not ended."""
+        self._is_plain = [type(one) for one in self._interceptors] == [CallInterceptor]
+        self._at_once: dict[str, Serve] = {}
+        """What serves a method in one step, by its name."""
+        self._serving_at_once = self._at_once
+        """The same, and nothing while the server is stopped."""
+        self.serving: set[LocalCall] = set()
         self._stopped = False
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
@@ -53,7 +55,10 @@ class LocalServer(grpc.aio.Server):
     ) -> None:
         self._services[service_name] = None
         for name, handler in method_handlers.items():
-            self._handlers[f"/{service_name}/{name}"] = handler
+            method = f"/{service_name}/{name}"
+            self._handlers[method] = handler
+            if self._is_plain and not handler.request_streaming:
+                self._at_once[method] = serving(handler, method)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -62,10 +67,10 @@ class LocalServer(grpc.aio.Server):
 
     def serve(self, method: str, request: bytes, context: LocalContext) -> Coroutine[Any, Any, None]:
         """Return what runs one method to its end."""
-        if self._call_interceptor is not None and not self._stopped:
-            # The usual case. It needs not be asked about each call: it looks at nothing but the method.
-            return context.serve(self._call_interceptor.wrapped(method, self._handlers.get(method)), request)
-        return context.serve(None, request, partial(self._resolve, method, context))
+        serve = self._serving_at_once.get(method)
+        if serve is not None:
+            return serve(request, context)
+        return context.serve(partial(self._resolve, method, context), request)
 
     async def _resolve(self, method: str, context: LocalContext) -> Handler:
         """Return a method as seen through the interceptors, in the order grpc.aio.Server uses."""
@@ -81,17 +86,14 @@ class LocalServer(grpc.aio.Server):
 
     async def start(self) -> None:
         """Serve; also again after `stop`. A server that was never started serves as well."""
-        self._stopped = False
+        self._stopped, self._serving_at_once = False, self._at_once
 
     async def stop(self, grace: float | None) -> None:
         """Wait `grace` seconds for calls in flight, then cancel them; new ones are UNAVAILABLE."""
-        self._stopped = True
-        if self.serving and grace:
-            await asyncio.wait(self.serving, timeout=grace)
-        for task in tuple(self.serving):
-            task.cancel()
-        if self.serving:
-            await asyncio.wait(self.serving)
+        self._stopped, self._serving_at_once = True, {}
+        if grace:
+            await _all_of([call.task for call in self.serving], grace)
+        await _all_of([call.stop_serving() for call in self.serving], None)
 
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
         return True
@@ -117,7 +119,7 @@ class LocalChannel(SocketlessChannel):
         response_deserializer: Deserializer[Response] | None = None,
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryUnaryMultiCallable[Request, Response]":
-        start = _Start(self._server, method, request_serializer, response_deserializer, LocalUnaryCall)
+        start = LocalMethod(self._server, method, request_serializer, response_deserializer, LocalUnaryCall)
         return unary(start, method)
 
     def unary_stream(
@@ -127,16 +129,12 @@ class LocalChannel(SocketlessChannel):
         response_deserializer: Deserializer[Response] | None = None,
         _registered_method: bool | None = False,
     ) -> "grpc.aio.UnaryStreamMultiCallable[Request, Response]":
-        start = _Start(self._server, method, request_serializer, response_deserializer, LocalStreamCall)
+        start = LocalMethod(self._server, method, request_serializer, response_deserializer, LocalStreamCall)
         return stream(start, method)
 
 
-def _unchanged(message: Any) -> Any:
-    return message
-
-
-class _Start:
-    """Starts one method's calls."""
+class LocalMethod:
+    """One method of a server in this process, as a channel hands it to a stub."""
 
     def __init__(
         self, server: LocalServer, method: str, serialize: Any, deserialize: Any, shape: Callable[..., Any]
@@ -144,10 +142,30 @@ class _Start:
         self._server = server
         self._method = method
         # Always through bytes, so that neither side sees the other's later edits.
-        self._serialize = serialize or _unchanged
-        self._deserialize = deserialize or _unchanged
+        self._serialize = serialize
+        self._deserialize = deserialize
         self._shape = shape
 
     def __call__(self, request: Any, *, timeout: float | None = None, metadata: Any = None, **_: Any) -> Any:
-        wire = self._serialize(request)
-        return self._shape(self._server, self._method, wire, timeout, metadata, self._deserialize)
+        return self.begin(request, timeout, metadata)
+
+    def begin(
+        self,
+        request: Any,
+        timeout: float | None,
+        metadata: Any,
+        parent: Call | None = None,
+        instance: str = "",
+    ) -> Any:
+        """Begin a call; see `LocalCall`."""
+        serialize = self._serialize
+        wire = request if serialize is None else serialize(request)
+        return self._shape(
+            self._deserialize, timeout, self._server, self._method, wire, metadata, parent, instance
+        )
+
+
+async def _all_of(tasks: Iterable[asyncio.Task[None] | None], timeout: float | None) -> None:
+    running = [task for task in tasks if task is not None]
+    if running:
+        await asyncio.wait(running, timeout=timeout)

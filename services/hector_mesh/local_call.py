@@ -4,31 +4,23 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
-from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 
-from .local_context import LocalContext, Pair
+from .call import ROOT, Call, Cancellable
+from .local_context import ENDED, Ending, LocalContext, Pair
 
 
 class Serving(Protocol):
-    """Who runs servicers and owns the tasks they run in."""
+    """Who runs servicers, and knows the calls they run for."""
 
-    serving: set[asyncio.Task[None]]
-    """The tasks that have not ended."""
+    serving: "set[LocalCall]"
+    """The calls whose servicers have not ended."""
 
     def serve(self, method: str, request: bytes, context: LocalContext) -> Coroutine[Any, Any, None]:
         """Return what runs one method to its end."""
-
-
-class Ending(NamedTuple):
-    """How a call ended."""
-
-    code: StatusCode
-    details: str
-    trailers: tuple[Pair, ...] = ()
 
 
 CANCELLED = Ending(StatusCode.CANCELLED, "Locally cancelled by application!")
@@ -43,6 +35,7 @@ class LocalCall:
     """grpc.aio's channels look for their own calls in every task there is, and stumble over calls without."""
 
     # As it is at first, in most calls also at last: in the class, since there are several calls per answer.
+    has_left = False
     _ending: Ending | None = None
     _initial: tuple[Pair, ...] | None = None
     _cancelled_here = False
@@ -51,29 +44,57 @@ class LocalCall:
     _waiters: tuple[asyncio.Future[None], ...] = ()
     _initial_waiters: tuple[asyncio.Future[None], ...] = ()
     _callbacks: tuple[Callable[[Any], None], ...] = ()
-    _task: asyncio.Task[None] | None
+    _siblings: set[Cancellable] | None = None
+    """The children of the call that this one is a child of, while it is one of them."""
+    _server: Serving
+    task: asyncio.Task[None] | None = None
     """What serves it; None once that has ended, or call and task would keep each other for the collector."""
 
     def __init__(
         self,
-        server: Serving,
-        method: str,
-        request: bytes,
+        decode: Callable[[bytes], Any] | None,
         timeout: float | None,
-        metadata: Any,
-        decode: Callable[[bytes], Any],
+        server: Serving | None = None,
+        method: str = "",
+        request: bytes = b"",
+        metadata: Any = None,
+        parent: Call | None = None,
+        instance: str = "",
     ) -> None:
-        self._server = server
+        """Begin a call.
+
+        Args:
+            decode: Makes a message of bytes; None: they are what the caller wants.
+            timeout: The seconds it may take; None: as many as it likes.
+            server: Serves it; None: nobody does.
+            method: As "/package.Service/Method".
+            request: As it travels.
+            metadata: What is said beside it.
+            parent: In whose place it is made, where that is known without reading metadata.
+            instance: The configured entry it is for; beside `parent`.
+        """
         self._decode = decode
         self._loop = loop = asyncio.get_running_loop()
         if timeout is not None:
             self._deadline = time.monotonic() + timeout
             self._timer = loop.call_later(timeout, self._expire)
-        context = LocalContext(self, metadata, self._deadline)
-        # An empty Context: only metadata crosses over, exactly as between two processes.
-        self._task = task = loop.create_task(server.serve(method, request, context), context=Context())
-        server.serving.add(task)
-        task.add_done_callback(partial(self._served, context))
+        if server is not None:
+            self._server = server
+            server.serving.add(self)
+            if parent is not None and parent is not ROOT:
+                self._siblings = parent.children
+                parent.children.add(self)
+            context = LocalContext(self, self._deadline, metadata, parent, instance)
+            # An empty Context: only metadata crosses over, exactly as between two processes.
+            self.task = loop.create_task(server.serve(method, request, context), context=Context())
+
+    def stop_serving(self) -> "asyncio.Task[None] | None":
+        """Cancel what serves it, and return that; None if it has ended."""
+        task = self.task
+        if task is not None:
+            task.cancel()
+            task.add_done_callback(self._never_served)
+        return task
 
     # As grpc.aio.Call
 
@@ -82,7 +103,7 @@ class LocalCall:
             return False
         self._cancelled_here = True
         self._end(CANCELLED)
-        self._stop_serving()
+        self.stop_serving()
         return True
 
     def cancelled(self) -> bool:
@@ -126,30 +147,44 @@ class LocalCall:
     def take(self, message: bytes) -> asyncio.Future[None] | None:
         raise NotImplementedError
 
+    def answer(self, message: bytes) -> None:
+        raise NotImplementedError
+
     def take_initial_metadata(self, pairs: tuple[Pair, ...]) -> None:
         if self._initial is None:
             self._initial = pairs
             if self._initial_waiters:
-                waiters, self._initial_waiters = self._initial_waiters, ()
-                wake(waiters)
+                self._wake_initial()
 
-    def take_status(self, code: StatusCode, details: str, trailers: tuple[Pair, ...]) -> None:
-        self._end(Ending(code, details, trailers))
+    def take_end(self, ending: Ending) -> None:
+        self._end(ending)
+
+    def stopped(self) -> None:
+        self._end(STOPPED)  # unless it ended before: then it was cancelled for that
+
+    def served(self) -> None:
+        self.task = None
+        self._server.serving.discard(self)
 
     # Inside
 
     def _end(self, ending: Ending) -> None:
         if self._ending is not None:
             return
-        self._ending = ending
+        self._ending, self.has_left = ending, True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._initial is None:
-            self.take_initial_metadata(())
+        if self._siblings is not None:
+            self._siblings.discard(self)
+            self._siblings = None
+        if self._initial_waiters:
+            self._wake_initial()
         if self._waiters:
             waiters, self._waiters = self._waiters, ()
-            wake(waiters)
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
         if self._callbacks:
             callbacks, self._callbacks = self._callbacks, ()
             for callback in callbacks:
@@ -157,24 +192,19 @@ class LocalCall:
 
     def _expire(self) -> None:
         self._end(EXPIRED)
-        self._stop_serving()
+        self.stop_serving()
 
-    def _stop_serving(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    def _never_served(self, _: object) -> None:
+        if self.task is not None:  # cancelled before its first step, it could not say so itself
+            self.stopped()
+            self.served()
 
-    def _served(self, context: LocalContext, task: asyncio.Task[None]) -> None:
-        self._server.serving.discard(task)
-        self._task = None
-        if task.cancelled():
-            self._end(STOPPED)  # unless it ended before: then it was cancelled for that
-        elif error := task.exception():
-            self._end(Ending(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}"))
-        if context.callbacks:
-            context.ended()
+    def _wake_initial(self) -> None:
+        waiters, self._initial_waiters = self._initial_waiters, ()
+        wake(waiters)
 
     async def _begun(self) -> None:
-        if self._initial is None:
+        if self._initial is None and self._ending is None:
             waiter: asyncio.Future[None] = self._loop.create_future()
             self._initial_waiters = (*self._initial_waiters, waiter)
             await waiter
@@ -187,7 +217,12 @@ class LocalCall:
         assert self._ending is not None
         return self._ending
 
+    def _decoded(self, message: bytes) -> Any:
+        return message if self._decode is None else self._decode(message)
+
     def _raise_for_status(self, ending: Ending) -> None:
+        if ending is ENDED:
+            return
         if self._cancelled_here:
             raise asyncio.CancelledError
         if ending.code is not StatusCode.OK:

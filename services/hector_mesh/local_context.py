@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
 from math import inf
 from typing import Any, NamedTuple, NoReturn, Protocol
 
@@ -13,7 +12,7 @@ import grpc.aio
 from grpc import StatusCode
 from grpc.aio import AbortError, InternalError, UsageError
 
-from .call import Call, Carried
+from .call import Call
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +26,23 @@ class Pair(NamedTuple):
     value: str | bytes
 
 
+class Ending(NamedTuple):
+    """How a call ended."""
+
+    code: StatusCode
+    details: str
+    trailers: tuple[Pair, ...] = ()
+
+
+ENDED = Ending(StatusCode.OK, "")
+"""Well, and with nothing else to say, as mostly."""
+
+
 class Caller(Protocol):
     """Where a servicer's answer goes: the other side of the call."""
+
+    has_left: bool
+    """Nobody listens any more."""
 
     def take_initial_metadata(self, pairs: tuple[Pair, ...]) -> None:
         """Take what the servicer sent ahead of its first message."""
@@ -36,11 +50,17 @@ class Caller(Protocol):
     def take(self, message: bytes) -> asyncio.Future[None] | None:
         """Take a message; the future, if any, is done when the next one may come."""
 
-    def take_status(self, code: StatusCode, details: str, trailers: tuple[Pair, ...]) -> None:
+    def answer(self, message: bytes) -> None:
+        """Take the only message, and that this is all."""
+
+    def take_end(self, ending: Ending) -> None:
         """Take the end. The first one counts."""
 
-    def done(self) -> bool:
-        """Tell whether the caller still listens."""
+    def stopped(self) -> None:
+        """Be told that the servicer was stopped."""
+
+    def served(self) -> None:
+        """Be told that the servicer is done, with this as with everything."""
 
 
 class LocalContext(grpc.aio.ServicerContext[Any, Any]):
@@ -50,76 +70,156 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
     _code: StatusCode | None = None
     _details = ""
     _trailers: tuple[Pair, ...] = ()
+    _is_plain = True
+    """Nothing of the three was said, and nothing else about the end."""
     _initial_sent = False
     _status_sent = False
+    _is_closed = False
+    """No message may come any more: it was aborted, or its status was sent."""
     _aborted: AbortError | None = None
     callbacks: tuple[Callable[[Any], None], ...] = ()
-    _serialize: Callable[[Any], bytes] = bytes
+    serialize: Callable[[Any], bytes] = bytes
+    """Makes bytes of what the servicer says."""
 
-    def __init__(self, caller: Caller, metadata: Any, deadline: float | None) -> None:
+    def __init__(
+        self, caller: Caller, deadline: float | None, metadata: Any, parent: Call | None, instance: str
+    ) -> None:
+        """Stand between a servicer and its caller.
+
+        Args:
+            caller: Where the answer goes.
+            deadline: When it has to be there, in seconds of time.monotonic().
+            metadata: What came beside the request, in any form grpc takes.
+            parent: In place of that: the call that this one is a child of, which is all that came.
+            instance: The configured entry that the child is for.
+        """
         self._caller = caller
-        self._metadata = metadata
         self._deadline = deadline
+        self._metadata = metadata
+        self._parent = parent
+        self._instance = instance
 
     def call(self) -> Call:
         """Return the call that the servicer is in; as `Call.read` would, without reading."""
-        if type(self._metadata) is Carried:
-            return self._metadata.child(inf if self._deadline is None else self._deadline)
-        return Call.read(self.invocation_metadata(), self.time_remaining())
+        parent, deadline = self._parent, self._deadline
+        if parent is None:
+            return Call.read(self.invocation_metadata(), self.time_remaining())
+        return Call(
+            parent.principal,
+            parent.app,
+            inf if deadline is None else deadline,
+            parent.traceparent,
+            parent.request_id,
+            self._instance,
+            parent.revision,
+            parent.documents,
+        )
 
-    async def serve(
-        self, handler: Handler, request: bytes, find: Callable[[], Awaitable[Handler]] | None = None
-    ) -> None:
-        """Run one method, or what `find` finds, to its end; everything it says goes to the caller."""
+    async def serve(self, find: Callable[[], Awaitable[Handler]], request: bytes) -> None:
+        """Run the method that `find` finds to its end; everything it says goes to the caller."""
         try:
-            if find is not None:
-                handler = await find()
+            handler = await find()
             if handler is None:
                 await self.abort(StatusCode.UNIMPLEMENTED, "Method not found!")
             if handler.request_streaming:
                 await self.abort(StatusCode.UNIMPLEMENTED, "The mesh has no client streams.")
             decode, encode = handler.request_deserializer, handler.response_serializer
             message = decode(request) if decode else request
-            self._serialize = encode or bytes
+            self.serialize = encode or bytes
             if handler.response_streaming:
-                await self._serve_stream(handler.unary_stream(message, self))
-                self._raise_for_termination()
+                await self.say_all(handler.unary_stream(message, self))
+                self.end()
             else:
                 answer = await handler.unary_unary(message, self)
-                if self._aborted is not None or self._status_sent:
-                    self._raise_for_termination()
-                if self._code is None or self._code is StatusCode.OK:
-                    self._caller.take(self._serialize(answer))
-            self._say_status(self._code or StatusCode.OK, self._details)
-        except AbortError as error:
-            if error is not self._aborted:
-                raise
-            # That one knows the servicer's frames, and they know us: a circle, on every call that fails.
-            self._aborted = AbortError(*error.args)
+                self._raise_for_termination()
+                self.answer(b"" if self._has_failed else self.serialize(answer))
+        except asyncio.CancelledError:
+            self.stopped()
+            raise
         except Exception as error:  # a border: whatever a servicer raises ends its call, and only that
-            log.exception("servicer raised an unexpected error")
-            code = StatusCode.UNKNOWN if self._code in (None, StatusCode.OK) else self._code
-            self._say_status(code or StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}")
+            self.failed(error)
+        finally:
+            self.over()
 
-    async def _serve_stream(self, produced: Any) -> None:
-        if not hasattr(produced, "__aiter__"):
-            await produced  # it writes its messages itself
+    def answer(self, message: bytes) -> None:
+        """Say all there is to say to a caller who waits for one message."""
+        if self._is_plain:
+            self._status_sent = self._is_closed = True
+            self._caller.answer(message)
             return
-        async with aclosing(produced):
+        self._raise_for_termination()
+        if not self._has_failed:
+            self._caller.take(message)
+        self.end()
+
+    def end(self) -> None:
+        """Say that this was all, unless the servicer said how it ends."""
+        if self._is_plain:
+            self._status_sent = self._is_closed = True
+            self._caller.take_end(ENDED)
+            return
+        self._raise_for_termination()
+        self._say_status(self._code or StatusCode.OK, self._details)
+
+    async def say_all(self, produced: Any) -> None:
+        """Say the messages of what a method with many answers returned."""
+        if not hasattr(produced, "__aiter__"):
+            await produced  # it writes its messages itself, as grpc's health servicer does
+            return
+        try:
             async for message in produced:
-                room = self._say(message)
+                room = self.say(message)
                 if room is not None:
                     await room
+        finally:
+            await produced.aclose()
 
-    def ended(self) -> None:
-        """Run the done callbacks: the servicer's task is over."""
+    def failed(self, error: Exception) -> None:
+        """End with what was raised inside, if the end was not said by that."""
+        if isinstance(error, AbortError):
+            if error is self._aborted:
+                # It knows the servicer's frames, and they know us: a circle, on every call that fails.
+                self._aborted = AbortError(*error.args)
+                return
+        else:
+            log.error("servicer raised an unexpected error", exc_info=error)
+        code = StatusCode.UNKNOWN if self._code in (None, StatusCode.OK) else self._code
+        self._say_status(code or StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}")
+
+    def stopped(self) -> None:
+        """End as a call does whose servicer was cancelled, if it has not ended."""
+        self._caller.stopped()
+
+    def over(self) -> None:
+        """Let go of the caller: the servicer's task ends now, whatever became of it."""
+        self._caller.served()
+        if self.callbacks:
+            asyncio.get_running_loop().call_soon(self._call_back)
+
+    @property
+    def _has_failed(self) -> bool:
+        return self._code is not None and self._code is not StatusCode.OK
+
+    def _call_back(self) -> None:
         for callback in self.callbacks:
             callback(self)
 
     async def write(self, message: Any) -> None:
-        room = self._say(message)
+        room = self.say(message)
         if room is not None:
             await room
+
+    def say(self, message: Any) -> asyncio.Future[None] | None:
+        """Say a message now; the future, if any, is done when there is room for the next one."""
+        if self._is_closed:
+            self._raise_for_termination()
+        caller = self._caller
+        if caller.has_left:
+            text = "the caller has left"
+            raise InternalError(text)
+        if not self._initial_sent:
+            self._say_initial_metadata(())
+        return caller.take(self.serialize(message))
 
     async def read(self) -> Any:
         message = "a call with one request has nothing more to read"
@@ -136,7 +236,7 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
         if self._aborted is not None:
             message = "Abort already called!"
             raise UsageError(message)
-        self._aborted = AbortError("Locally aborted.")
+        self._aborted, self._is_closed, self._is_plain = AbortError("Locally aborted."), True, False
         if trailing_metadata:
             self.set_trailing_metadata(trailing_metadata)
         self._code = code
@@ -151,27 +251,29 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
         if not isinstance(trailing_metadata, (tuple, list, grpc.aio.Metadata)):
             message = f"trailing metadata must be pairs, not {type(trailing_metadata).__name__}"
             raise TypeError(message)
-        self._trailers = pairs_of(trailing_metadata)
+        self._trailers, self._is_plain = pairs_of(trailing_metadata), False
 
     def trailing_metadata(self) -> Any:
         return self._trailers
 
     def invocation_metadata(self) -> Any:
+        if self._parent is not None:
+            return pairs_of(self._parent.metadata(self._instance))
         return pairs_of(self._metadata)
 
     @property
     def bare(self) -> bool:
         """Nothing was said beside the request but what every call carries."""
-        return type(self._metadata) is Carried
+        return self._parent is not None
 
     def set_code(self, code: StatusCode) -> None:
-        self._code = code
+        self._code, self._is_plain = code, False
 
     def code(self) -> Any:
         return self._code
 
     def set_details(self, details: str) -> None:
-        self._details = details
+        self._details, self._is_plain = details, False
 
     def details(self) -> str:
         return self._details
@@ -206,23 +308,13 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
     def disable_next_message_compression(self) -> None:
         """Does nothing: nothing is sent anywhere."""
 
-    def _say(self, message: Any) -> asyncio.Future[None] | None:
-        if self._aborted is not None or self._status_sent:
-            self._raise_for_termination()
-        if self._caller.done():
-            text = "the caller has left"
-            raise InternalError(text)
-        if not self._initial_sent:
-            self._say_initial_metadata(())
-        return self._caller.take(self._serialize(message))
-
     def _say_initial_metadata(self, pairs: tuple[Pair, ...]) -> None:
         self._initial_sent = True
         self._caller.take_initial_metadata(pairs)
 
     def _say_status(self, code: StatusCode, details: str) -> None:
-        self._status_sent = True
-        self._caller.take_status(code, details, self._trailers)
+        self._status_sent = self._is_closed = True
+        self._caller.take_end(Ending(code, details, self._trailers))
 
     def _raise_for_termination(self) -> None:
         if self._aborted is not None:

@@ -6,11 +6,10 @@ from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
-from grpc import StatusCode
 from grpc.aio import EOF, UsageError
 
-from .local_call import CANCELLED, EXPIRED, Ending, LocalCall
-from .local_context import LocalContext, Pair
+from .local_call import CANCELLED, EXPIRED, LocalCall
+from .local_context import ENDED, Ending
 
 WINDOW = 16
 """Messages a servicer may stream ahead of its reader."""
@@ -25,11 +24,16 @@ class LocalUnaryCall(LocalCall, grpc.aio.UnaryUnaryCall[Request, Response]):
     _wire: bytes | None = None
     _answer: Response
 
+    def answer(self, message: bytes) -> None:
+        self._wire = message
+        self._end(ENDED)
+
     def take(self, message: bytes) -> None:  # one message fits always
         self._wire = message
 
     def __await__(self) -> Generator[None, None, Response]:
-        if self._ending is None:
+        ending = self._ending
+        if ending is None:
             waiter: asyncio.Future[None] = self._loop.create_future()
             self._waiters = (*self._waiters, waiter)
             try:
@@ -37,10 +41,13 @@ class LocalUnaryCall(LocalCall, grpc.aio.UnaryUnaryCall[Request, Response]):
             except asyncio.CancelledError:
                 self.cancel()  # the caller's cancellation is the servicer's
                 raise
-        assert self._ending is not None
-        self._raise_for_status(self._ending)
-        if self._wire is not None:
-            self._answer = self._decode(self._wire)
+            ending = self._ending
+            assert ending is not None
+        if ending is not ENDED:
+            self._raise_for_status(ending)
+        wire = self._wire
+        if wire is not None:
+            self._answer = self._decoded(wire)
             self._wire = None
         return self._answer
 
@@ -76,7 +83,7 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
         except BaseException:
             self._exhausted = True  # the end stays the end, however often it is read
             raise
-        response: Response = self._decode(message)
+        response: Response = self._decoded(message)
         return response
 
     async def read(self) -> Any:
@@ -86,35 +93,38 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
                 await self._arrival()
             message = self._pop()
             if message is not None:
-                return self._decode(message)
+                return self._decoded(message)
         assert self._ending is not None
         self._raise_for_status(self._ending)
         return EOF
 
     def ready(self) -> list[Response]:
         """Return the messages that have arrived and were not read yet; grpc has nothing like it."""
-        waiting = self._queue
+        waiting: Any = self._queue
         if not waiting:
             return []
         self._queue = []
         self._taken()
-        return list(map(self._decode, waiting))
+        decode: Any = self._decode
+        return waiting if decode is None else list(map(decode, waiting))
 
     def take(self, message: bytes) -> asyncio.Future[None] | None:
-        self._queue.append(message)
-        reader = self._reader
-        if reader is not None and not reader.done():
-            reader.set_result(None)
-        if len(self._queue) < WINDOW:
-            return None
-        self._writer = self._loop.create_future()
-        return self._writer
+        queue = self._queue
+        queue.append(message)
+        waiting = len(queue)
+        if waiting == 1:
+            if self._reader is not None:  # who waits only for the first one
+                self._wake_reader()
+        elif waiting >= WINDOW:
+            self._writer = self._loop.create_future()
+            return self._writer
+        return None
 
-    def take_status(self, code: StatusCode, details: str, trailers: tuple[Pair, ...]) -> None:
+    def take_end(self, ending: Ending) -> None:
         if self._queue:
-            self._last = Ending(code, details, trailers)
+            self._last = ending
         else:
-            super().take_status(code, details, trailers)
+            self._end(ending)
 
     def _pop(self) -> bytes | None:
         if not self._queue:
@@ -164,19 +174,8 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
         self._style = style
 
 
-class _Nobody:
-    """Serves calls that nobody is to be bothered with."""
-
-    def __init__(self) -> None:
-        self.serving: set[asyncio.Task[None]] = set()
-
-    async def serve(self, method: str, request: bytes, context: LocalContext) -> None:
-        """Do nothing."""
-
-
-def out_of_time(shape: str, method: str, metadata: Any) -> Any:
+def out_of_time(shape: str) -> Any:
     """Return a call of a shape that has met its deadline."""
-    make = LocalUnaryCall if shape == "unary_unary" else LocalStreamCall
-    call: Any = make(_Nobody(), method, b"", 0.0, metadata, bytes)
+    call: Any = (LocalUnaryCall if shape == "unary_unary" else LocalStreamCall)(None, 0.0)
     call._expire()
     return call

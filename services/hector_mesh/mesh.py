@@ -8,10 +8,10 @@ import grpc
 import grpc.aio
 from grpc import StatusCode
 
-from .call import ROOT, Carried, current_call
+from .call import ROOT, current_call
 from .channel import Deserializer, Request, Response, Serializer, SocketlessChannel
 from .errors import HectorError
-from .local import LocalChannel
+from .local import LocalMethod
 from .local_shapes import out_of_time
 from .peers import Peers
 
@@ -149,27 +149,26 @@ class _Method:
         self._channel: grpc.aio.Channel | None = None
         self._start: Any = None
         self._is_local = False
+        """Nothing stands between here and a server in this process."""
 
     def _call(self, shape: str, request: Any, timeout: float | None, metadata: Any, options: Any) -> Any:
         mesh, parent = self._mesh, current_call.get()
         channel = mesh.channel(self._service)
         if self._channel is not channel:
             self._start = getattr(channel, shape)(self._method, *self._coders, _registered_method=True)
-            self._channel, self._is_local = channel, isinstance(channel, LocalChannel)
+            self._channel, self._is_local = channel, type(self._start) is LocalMethod
         limit = parent.remaining(timeout)
-        if limit is not None and limit <= 0:
+        if limit is None or limit == inf:
+            limit = mesh._default_timeout_s
+        elif limit <= 0:
             # Not left to the transports: grpc rounds deadlines up, and would still call.
-            return out_of_time(shape, self._method, metadata)
-        if metadata or not self._is_local:
-            carried: Any = (*(metadata or ()), *parent.metadata(mesh._instance))
-        else:
-            carried = Carried(parent, mesh._instance)
-        child = self._start(
-            request,
-            timeout=mesh._default_timeout_s if limit is None or limit == inf else min(limit, LONGEST_S),
-            metadata=carried,
-            **options,
-        )
+            return out_of_time(shape)
+        elif limit > LONGEST_S:
+            limit = LONGEST_S
+        if self._is_local and not metadata:
+            return self._start.begin(request, limit, None, parent, mesh._instance)
+        carried = (*(metadata or ()), *parent.metadata(mesh._instance))
+        child = self._start(request, timeout=limit, metadata=carried, **options)
         if parent is not ROOT:
             parent.children.add(child)
             child.add_done_callback(parent.children.discard)

@@ -12,6 +12,8 @@ from grpc.aio import AioRpcError
 from hector_mesh import Call, HectorError, info_of, scope, status_of
 from hector_mesh.status import Status
 
+pytestmark = pytest.mark.usefixtures("with_and_without_tracing")
+
 
 class ModelNotFound(HectorError):
     code = StatusCode.NOT_FOUND
