@@ -14,7 +14,7 @@ class Form(Protocol):
     """How lines look."""
 
     def spelled(
-        self, created: float, level: str, logger: str, message: str, facts: Mapping[str, object]
+        self, created: float, level: int, logger: str, message: str, facts: Mapping[str, object]
     ) -> str:
         """Return a line without its end; `created` is in seconds since 1970."""
 
@@ -58,8 +58,10 @@ class Gathered(logging.Handler):
         self, created: float, level: int, logger: str, message: str, facts: Mapping[str, object]
     ) -> None:
         """Take a line that is put into words when it is written."""
-        self._lines.append((created, level, logger, message, facts))
-        self._flush_soon()
+        lines = self._lines
+        lines.append((created, level, logger, message, facts))
+        if not 1 < len(lines) < MOST_LINES:
+            self._flush_soon()
 
     def flush(self) -> None:
         """Write what was gathered."""
@@ -67,9 +69,16 @@ class Gathered(logging.Handler):
         try:
             lines, self._lines = self._lines, []
             if lines:
-                self._write("".join([line if isinstance(line, str) else self._told(line) for line in lines]))
+                self._write(self._text(lines))
         finally:
             self.release()
+
+    def _text(self, lines: "list[str | _Untold]") -> str:
+        form: Any = self._form  # without one there are none to be put into words
+        try:
+            return "".join([line if type(line) is str else f"{form.spelled(*line)}\n" for line in lines])
+        except Exception:  # as in `emit`: what cannot be shown is lost, and nothing else
+            return "".join([line if isinstance(line, str) else self._told(line) for line in lines])
 
     def _flush_soon(self) -> None:
         if len(self._lines) >= MOST_LINES:
@@ -81,11 +90,10 @@ class Gathered(logging.Handler):
                 self.flush()
 
     def _told(self, line: _Untold) -> str:
-        created, level, logger, message, facts = line
         try:
             assert self._form is not None
-            return f"{self._form.spelled(created, logging.getLevelName(level), logger, message, facts)}\n"
-        except Exception:  # as in `emit`: what cannot be shown is lost, and nothing else
+            return f"{self._form.spelled(*line)}\n"
+        except Exception:  # this is the one
             return ""
 
     def close(self) -> None:

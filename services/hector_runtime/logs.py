@@ -37,14 +37,15 @@ OURS = (
 )
 """Loggers that the level is for. Others only warn: at lower levels they quote what they are given."""
 
+_names = {level: logging.getLevelName(level) for level in LEVELS.values()}
 ALWAYS = tuple(vars(logging.makeLogRecord({})))
 """What every record has, in this order and before what is given as `extra`."""
 STANDARD = {*ALWAYS, "message", "asctime", "taskName"}
 
 _plain = re.compile(r"[\w.:/+@%#~*;<>?!&$|{}\[\]^'-]+").fullmatch
 """Matches what stands for itself beside a name."""
-_CLEAR = (string.ascii_letters + string.digits + "_.:/+@%#~*;<>?!&$|{}[]^'-" + "=, ").encode()
-"""The same in bytes, with what stands between facts, and without letters that ASCII does not have."""
+_PLAIN = (string.ascii_letters + string.digits + "_.:/+@%#~*;<>?!&$|{}[]^'-").encode()
+"""The same in bytes, without letters that ASCII does not have."""
 
 log = logging.getLogger(__name__)
 
@@ -130,17 +131,18 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         facts = facts_of(record)
-        line = self.spelled(record.created, record.levelname, record.name, record.getMessage(), facts)
+        line = self.spelled(record.created, record.levelno, record.name, record.getMessage(), facts)
         return f"{line}\n{traced(record.exc_info)}" if record.exc_info else line
 
     def spelled(
-        self, created: float, level: str, logger: str, message: str, facts: Mapping[str, object]
+        self, created: float, level: int, logger: str, message: str, facts: Mapping[str, object]
     ) -> str:
         """Return a line."""
         second = int(created)
         if second != self._second:
             self._shown, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
-        head = f"{self._shown}.{int((created - second) * 1000):03d} {level} {logger}: {message}"
+        name = _names.get(level) or logging.getLevelName(level)
+        head = f"{self._shown}.{int((created - second) * 1000):03d} {name} {logger}: {message}"
         return f"{head} ({_told(facts)})" if facts else head
 
 
@@ -158,10 +160,10 @@ class JsonLines(logging.Formatter):
         facts = facts_of(record)
         if record.exc_info:
             facts["traceback"] = traced(record.exc_info)
-        return self.spelled(record.created, record.levelname, record.name, record.getMessage(), facts)
+        return self.spelled(record.created, record.levelno, record.name, record.getMessage(), facts)
 
     def spelled(
-        self, created: float, level: str, logger: str, message: str, facts: Mapping[str, object]
+        self, created: float, level: int, logger: str, message: str, facts: Mapping[str, object]
     ) -> str:
         """Return a line."""
         second = int(created)
@@ -169,7 +171,7 @@ class JsonLines(logging.Formatter):
             self._shown, self._second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)), second
         line: dict[str, object] = {
             "time": f"{self._shown}.{int((created - second) * 1000):03d}Z",
-            "level": level.lower(),
+            "level": logging.getLevelName(level).lower(),
             "logger": logger,
             "message": message,
             **facts,
@@ -186,27 +188,31 @@ def facts_of(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in added if name not in STANDARD}
 
 
-_forms: dict[tuple[str, ...], str] = {}
-"""How facts of these names are told: there are a few dozen kinds of lines, and each is written often."""
+_forms: dict[tuple[str, ...], tuple[str, bytes]] = {}
+"""How facts of these names are told, and what stands between names and values: there are a few dozen kinds
+of lines, and each is written often."""
 _MOST_FORMS = 256
 
 
 def _told(facts: Mapping[str, object]) -> str:
     """Return facts, none of which can be taken for two, or for a line of its own."""
     names = tuple(facts)
-    form = _forms.get(names)
-    if form is None:
-        form = ", ".join([name.replace("%", "%%") + "=%s" for name in names])
-        if len(_forms) < _MOST_FORMS:
-            _forms[names] = form
+    form, between = _forms.get(names) or _formed(names)
     told = form % tuple(facts.values())
     # Mostly there is nothing to be careful with, as one look at all of them shows.
-    between = len(facts) - 1
-    if told.count("=") - 1 == told.count(",") == told.count(" ") == between and "=," not in told:
-        doubtful = told.encode("ascii", "backslashreplace").translate(None, _CLEAR)
-        if not doubtful and told[-1] != "=":
-            return told
+    found = told.encode("ascii", "backslashreplace").translate(None, _PLAIN)
+    if found == between and "=," not in told and told[-1] != "=":
+        return told
     return ", ".join([f"{name}={_quoted(str(value))}" for name, value in facts.items()])
+
+
+def _formed(names: tuple[str, ...]) -> tuple[str, bytes]:
+    form = ", ".join([name.replace("%", "%%") + "=%s" for name in names])
+    # What makes a form of it is plain too, and leaves nothing.
+    formed = form, form.encode("ascii", "backslashreplace").translate(None, _PLAIN)
+    if len(_forms) < _MOST_FORMS:
+        _forms[names] = formed
+    return formed
 
 
 def _quoted(text: str) -> str:
