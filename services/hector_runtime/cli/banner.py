@@ -32,8 +32,11 @@ def introduction(
 ) -> list[str]:
     """Return the lines that say what runs here."""
     title = click.style(f"hector {VERSION}", bold=True)
-    number = f"{pages.stored.number} " if pages.stored else ""
-    lines = [f"{title} · {loaded.file} · revision {number}({pages.id[:12]})"]
+    hashed = pages.id[:12]
+    revision = (
+        f"{pages.stored.number} ({hashed})" if pages.stored else hashed
+    )  # the database gives the numbers
+    lines = [f"{title} · {loaded.file} · revision {revision}"]
     facts = [*_facts(config, process)]
     width = max((len(name) for name, _ in facts), default=0)
     return [*lines, *(f"  {note}" for note in notes), *(f"  {name:<{width}}  {fact}" for name, fact in facts)]
