@@ -1,10 +1,10 @@
 """One open database: everything is written by one writer in groups, and read beside it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -98,9 +98,11 @@ class Database:
         """
         return await self._queue.submit(each, function, rows, size_bytes)
 
-    async def write_together(self, many: Many[I, T], item: I, *, rows: int = 1, size_bytes: int = 0) -> T:
+    def write_together(
+        self, many: Many[I, T], item: I, rows: int = 1, size_bytes: int = 0
+    ) -> Coroutine[Any, Any, T]:
         """Write `item` in one go with all that others write by the same `many`; otherwise like `write`."""
-        return await self._queue.submit(many, item, rows, size_bytes)
+        return self._queue.submit(many, item, rows, size_bytes)
 
     async def read(self, function: Callable[[Connection], T], *, short: bool = False) -> T:
         """Call `function` on one moment of the database, and return what it returned.

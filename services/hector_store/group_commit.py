@@ -3,6 +3,7 @@
 import enum
 import logging
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -63,12 +64,14 @@ def each(connection: Connection, functions: Sequence[Callable[[Connection], F]])
     return outcomes
 
 
+_many_of, _item_of = attrgetter("many"), attrgetter("item")
+
+
 def _together(connection: Connection, works: Sequence[AnyWork]) -> None:
-    groups: dict[Many[object, object], list[AnyWork]] = {}
-    for work in works:
-        groups.setdefault(work.many, []).append(work)
-    for many, group in groups.items():
-        outcomes = many(connection, [work.item for work in group])
+    kinds: dict[Many[object, object], None] = dict.fromkeys(map(_many_of, works))
+    for many in kinds:
+        group = works if len(kinds) == 1 else [work for work in works if work.many == many]
+        outcomes = many(connection, list(map(_item_of, group)))
         for work, outcome in zip(group, outcomes, strict=True):
             work.outcome = outcome
 

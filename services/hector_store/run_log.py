@@ -81,7 +81,7 @@ class RunLog:
         for _ in range(_ATTEMPTS):
             try:
                 created = await self._database.write_together(
-                    create_all, creation, rows=1 + len(events), size_bytes=size_bytes
+                    create_all, creation, 1 + len(events), size_bytes
                 )
             except IntegrityError:
                 # Another process took the position in the context, the key or the id in the same moment.
@@ -381,9 +381,7 @@ class RunLog:
     async def _append(self, append: Append, rows: int, size_bytes: int) -> Appended:
         for _ in range(_ATTEMPTS):
             try:
-                return await self._database.write_together(
-                    append_all, append, rows=rows, size_bytes=size_bytes
-                )
+                return await self._database.write_together(append_all, append, rows, size_bytes)
             except IntegrityError:
                 # Another process took the number of an artifact in the same moment.
                 if not append.kept.artifacts:

@@ -1,7 +1,7 @@
 """One thing to write, and the queue it waits in: bounded, and handed over once per turn of the event loop."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
@@ -32,18 +32,17 @@ called again for each item alone.
 class Work(Generic[I, R]):
     """One item on its way to the database and back."""
 
-    __slots__ = (
-        *("_future", "_is_settled", "_loop"),
-        *("item", "many", "outcome", "rows", "size_bytes", "submitted_at"),
-    )
+    __slots__ = ("_future", "_is_settled", "item", "many", "outcome", "rows", "size_bytes", "submitted_at")
 
     def __init__(self, many: Many[I, R], item: I, rows: int, size_bytes: int) -> None:
-        self.many, self.item, self.rows, self.size_bytes = many, item, rows, size_bytes
+        self.many = many
+        self.item = item
+        self.rows = rows
+        self.size_bytes = size_bytes
         self.outcome: R | Exception | None = None
         self.submitted_at = perf_counter()
         self._is_settled = False
-        self._loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[R] = self._loop.create_future()
+        self._future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
 
     async def settled(self) -> R:
         """Return the outcome. A caller that is cancelled still waits for it, so that it is never unknown.
@@ -54,7 +53,7 @@ class Work(Generic[I, R]):
             return await self._future
         except asyncio.CancelledError:
             if self._future.cancelled() and not self._is_settled:
-                self._future = self._loop.create_future()
+                self._future = asyncio.get_running_loop().create_future()
             while not self._is_settled:
                 try:
                     await asyncio.wait([self._future])
@@ -67,12 +66,14 @@ class Work(Generic[I, R]):
     def settle(self) -> None:
         """Tell the caller the outcome; on the event loop."""
         self._is_settled = True
-        if self._future.done():  # the caller's wait was cancelled just now
-            return
-        if isinstance(self.outcome, Exception):
-            self._future.set_exception(self.outcome)
-        else:
-            self._future.set_result(self.outcome)  # type: ignore[arg-type]  # None is a result too
+        outcome = self.outcome
+        try:
+            if isinstance(outcome, Exception):
+                self._future.set_exception(outcome)
+            else:
+                self._future.set_result(outcome)  # type: ignore[arg-type]  # None is a result too
+        except asyncio.InvalidStateError:
+            return  # the caller's wait was cancelled just now
 
 
 AnyWork = Work[Any, Any]
@@ -108,28 +109,32 @@ class WriteQueue:
         self.failed_at: float | None = None
         """When the last commit failed, by `time.perf_counter`; None if it did not."""
 
-    async def submit(self, many: Many[I, R], item: I, rows: int, size_bytes: int) -> R:
-        """Write `item` with others of its kind and return what became of it.
+    def submit(self, many: Many[I, R], item: I, rows: int, size_bytes: int) -> Coroutine[Any, Any, R]:
+        """Write `item` with others of its kind; what is returned waits for what became of it.
 
         Raises:
             StorageQueueFull: Nothing was written.
             HectorError: Nothing was written: see `errors`.
         """
+        all_rows, all_bytes = self.rows + rows, self.size_bytes + size_bytes
+        if self.closed or all_rows > self._max_rows or all_bytes > self._max_bytes:
+            self._admit(size_bytes)
+        self.rows, self.size_bytes = all_rows, all_bytes
+        work = Work(many, item, rows, size_bytes)
+        pending = self._pending
+        pending.append(work)
+        if len(pending) == 1:
+            asyncio.get_running_loop().call_soon(self.flush)
+        return work.settled()
+
+    def _admit(self, size_bytes: int) -> None:
+        """Refuse what there is no room for. Alone, as many rows as anybody likes fit."""
         if self.closed:
             raise StorageClosed(self._database)
         if size_bytes > self._max_bytes:
             raise PayloadTooLarge(size_bytes, self._max_bytes)
-        if self.rows and (
-            self.rows + rows > self._max_rows or self.size_bytes + size_bytes > self._max_bytes
-        ):
+        if self.rows:
             raise StorageQueueFull(self.rows, self.size_bytes)
-        self.rows += rows
-        self.size_bytes += size_bytes
-        work = Work(many, item, rows, size_bytes)
-        self._pending.append(work)
-        if len(self._pending) == 1:
-            asyncio.get_running_loop().call_soon(self.flush)
-        return await work.settled()
 
     def flush(self) -> None:
         """Hand over what is pending."""
@@ -146,10 +151,13 @@ class WriteQueue:
         """Make room, and tell the callers what became of their writes; on the event loop."""
         self.failed_at = perf_counter() if _is_lost(works[-1].outcome) else None
         self.note(works[-1].outcome)
+        rows = size_bytes = 0
         for work in works:
-            self.rows -= work.rows
-            self.size_bytes -= work.size_bytes
+            rows += work.rows
+            size_bytes += work.size_bytes
             work.settle()
+        self.rows -= rows
+        self.size_bytes -= size_bytes
 
 
 def _is_lost(outcome: object) -> bool:

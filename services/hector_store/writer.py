@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from operator import attrgetter
 
 from sqlalchemy import Connection, Engine
 
@@ -26,6 +27,8 @@ from .work import AnyWork, urgent_first
 log = logging.getLogger(__name__)
 
 RETRY_PAUSE_S = 0.05
+_many_of, _size_of = attrgetter("many"), attrgetter("size_bytes")
+
 QUICK_WORKS, QUICK_BYTES = 256, 64 * 1024
 """How many are written on the event loop in one go, a few milliseconds of work, and how large each may be."""
 
@@ -140,7 +143,7 @@ class WriterThread:
 
     def _commit(self, works: Sequence[AnyWork]) -> None:
         gives_up = time.monotonic() + self._busy_s
-        if identity(self._place) != self._file:
+        if self._place.file is not None and identity(self._place) != self._file:
             # A file that was deleted takes writes as well as any, and keeps none of them.
             raise StorageGone(self._place.name)
         while True:
@@ -154,9 +157,6 @@ class WriterThread:
                 log.debug("database was locked", extra={"database": self._place.name})
                 time.sleep(RETRY_PAUSE_S)
             else:
-                for work in works:
-                    if isinstance(work.outcome, Exception):
-                        work.outcome = explained(work.outcome, self._place)
                 return
 
     def _disconnect(self) -> None:
@@ -174,6 +174,8 @@ class WriterThread:
 
 def _are_quick(works: Sequence[AnyWork]) -> bool:
     """Say whether they are few, and written alike: other functions may take as long as they like."""
-    return len(works) <= QUICK_WORKS and all(
-        work.many is not each and work.size_bytes <= QUICK_BYTES for work in works
+    return (
+        len(works) <= QUICK_WORKS
+        and max(map(_size_of, works)) <= QUICK_BYTES
+        and each not in map(_many_of, works)
     )
