@@ -131,7 +131,8 @@ class _Ahead(Generic[Message]):
         try:
             async with aclosing(stream):
                 async for message in stream:
-                    self._keep(message)
+                    for one in message if type(message) is list else (message,):
+                        self._keep(one)
                     if self._read >= AHEAD or self._read_bytes >= AHEAD_BYTES:
                         self._room.clear()
                         await self._room.wait()

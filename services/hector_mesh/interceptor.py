@@ -71,6 +71,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     A HectorError becomes its status, a child's failure that the servicer left unhandled becomes
     this call's failure, and everything else is logged once, with its traceback, and answered with
     INTERNAL and nothing of what it said. Children that outlive the method are cancelled.
+
+    What a method with many answers yields may also be a list of messages that are there at the same time:
+    within a process they travel together, and over a socket one behind the other.
     """
 
     def __init__(self) -> None:
@@ -134,7 +137,8 @@ def _serve_stream(handler: Handler, method: str) -> Any:
                 return
             async with aclosing(produced):
                 async for message in produced:
-                    yield encode(message)
+                    for one in message if type(message) is list else (message,):
+                        yield encode(one)
         except (AbortError, GeneratorExit):
             raise
         except BaseException as error:

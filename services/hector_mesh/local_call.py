@@ -147,6 +147,9 @@ class LocalCall:
     def take(self, message: bytes) -> asyncio.Future[None] | None:
         raise NotImplementedError
 
+    def take_together(self, messages: list[bytes]) -> asyncio.Future[None] | None:
+        raise NotImplementedError
+
     def answer(self, message: bytes) -> None:
         raise NotImplementedError
 

@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 Handler = Any  # grpc's RpcMethodHandler, whose type does not know coroutines
 
 
+WINDOW = 16
+"""Messages a servicer may stream ahead of its reader."""
+
+
 class Pair(NamedTuple):
     """One item of metadata, as servicers see it on the wire."""
 
@@ -49,6 +53,9 @@ class Caller(Protocol):
 
     def take(self, message: bytes) -> asyncio.Future[None] | None:
         """Take a message; the future, if any, is done when the next one may come."""
+
+    def take_together(self, messages: list[bytes]) -> asyncio.Future[None] | None:
+        """Take some that are there at the same time, of WINDOW at most."""
 
     def answer(self, message: bytes) -> None:
         """Take the only message, and that this is all."""
@@ -168,9 +175,13 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
             return
         try:
             async for message in produced:
-                room = self.say(message)
-                if room is not None:
-                    await room
+                if type(message) is list:
+                    await self._say_together(message)
+                else:
+                    room = self.say(message)
+                    if room is not None:
+                        await room
+                del message  # a stream that waits would keep it
         finally:
             await produced.aclose()
 
@@ -211,15 +222,24 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
 
     def say(self, message: Any) -> asyncio.Future[None] | None:
         """Say a message now; the future, if any, is done when there is room for the next one."""
-        if self._is_closed:
-            self._raise_for_termination()
-        caller = self._caller
-        if caller.has_left:
+        if self._is_closed or self._caller.has_left or not self._initial_sent:
+            self._begin_saying()
+        return self._caller.take(self.serialize(message))
+
+    async def _say_together(self, messages: list[Any]) -> None:
+        for at in range(0, len(messages), WINDOW):
+            if self._is_closed or self._caller.has_left or not self._initial_sent:
+                self._begin_saying()
+            room = self._caller.take_together(list(map(self.serialize, messages[at : at + WINDOW])))
+            if room is not None:
+                await room
+
+    def _begin_saying(self) -> None:
+        self._raise_for_termination()
+        if self._caller.has_left:
             text = "the caller has left"
             raise InternalError(text)
-        if not self._initial_sent:
-            self._say_initial_metadata(())
-        return caller.take(self.serialize(message))
+        self._say_initial_metadata(())
 
     async def read(self) -> Any:
         message = "a call with one request has nothing more to read"

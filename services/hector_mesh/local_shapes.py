@@ -9,10 +9,7 @@ import grpc.aio
 from grpc.aio import EOF, UsageError
 
 from .local_call import CANCELLED, EXPIRED, LocalCall
-from .local_context import ENDED, Ending
-
-WINDOW = 16
-"""Messages a servicer may stream ahead of its reader."""
+from .local_context import ENDED, WINDOW, Ending
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -119,6 +116,15 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
             self._writer = self._loop.create_future()
             return self._writer
         return None
+
+    def take_together(self, messages: list[bytes]) -> asyncio.Future[None] | None:
+        self._queue += messages
+        if self._reader is not None:
+            self._wake_reader()
+        if len(self._queue) < WINDOW:
+            return None
+        self._writer = self._loop.create_future()
+        return self._writer
 
     def take_end(self, ending: Ending) -> None:
         if self._queue:

@@ -42,6 +42,9 @@ class Speller(EchoServicer):
     async def Spell(self, request, context):
         self.instances.append(current_call.get().instance)
         try:
+            if request.text == "abCDef":
+                yield [EchoResponse(text=letter) for letter in request.text]
+                return
             for letter in request.text:
                 yield EchoResponse(text=letter)
             match request.text:

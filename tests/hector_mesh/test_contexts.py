@@ -212,6 +212,28 @@ async def test_abort_in_mid_stream_keeps_the_messages_before_it(echo):
     assert (failure.code(), failure.details()) == (StatusCode.ABORTED, "enough")
 
 
+async def test_messages_that_are_there_at_the_same_time_may_be_yielded_together(echo):
+    many = [str(number) for number in range(100)]
+
+    async def spell(request, context):
+        yield EchoResponse(text="one")
+        yield [EchoResponse(text=text) for text in many]
+        yield []
+        yield EchoResponse(text="last")
+        await context.abort(StatusCode.ABORTED, "enough")
+
+    got = []
+
+    async def read(stub):
+        async for message in stub.Spell(EchoRequest()):
+            got.append(message.text)
+            await asyncio.sleep(0)
+
+    failure = await failure_of(read(await echo(spell=spell)))
+    assert got == ["one", *many, "last"]
+    assert failure.code() is StatusCode.ABORTED
+
+
 async def test_a_servicer_can_write_its_stream_itself(echo):
     async def spell(request, context):
         for letter in request.text:
