@@ -32,6 +32,9 @@ from .subscriptions import Subscriptions
 from .tail import Reader
 from .view import INTERRUPTED, SHOWN, trimmed
 
+LOOK_S = 0.05
+"""How often it is looked whether a run was written, whose caller has no more time."""
+
 
 class A2AServicer(PushServicer):
     """Serves lf.a2a.v1.A2AService."""
@@ -243,14 +246,16 @@ async def finished(run: Run, call: Call) -> bool:
     if left_s is None:
         await run.finished.wait()
     elif not await run.finished.happens_within(before_its_end(left_s)):
-        if not run.plain and run.is_task:
+        while run.draft is not None and not await run.finished.happens_within(LOOK_S):
+            pass  # nobody can be told of a task that may never be there
+        if not run.finished.is_set() and not run.plain and run.is_task:
             run.taken_for_task = True
             raise StillAtWork(run.place.run, run.place.context)
         await run.finished.wait()
     if run.reason == a2a.InvalidAgentResponse.reason:
         raise a2a.InvalidAgentResponse(run.task.status.message.parts[0].text, taskId=run.place.run)
     if run.draft is not None:
-        raise RunLost(run.place.run)
+        raise run.failure or RunLost(run.place.run)
     return run.over or run.state in INTERRUPTED
 
 

@@ -53,6 +53,10 @@ class Again:
         if agent.handler is not None:
             beside = Beside.of(request, context, at_once=at_once, reads=reads)
         if once is None:
+            if beside.at_once and not (beside.reads or pushes):
+                run = self._runs.start_at_once(agent, request.message, call, beside)
+                if run is not None:
+                    return run
             return await self._runs.start(agent, request.message, call, pushes, beside)
         return await self._runs.start_once(agent, request.message, call, once, pushes, beside)
 

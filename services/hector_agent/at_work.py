@@ -58,7 +58,9 @@ class AtWork:
 
     def is_live(self, work: Work) -> bool:
         """Say whether a run is at work here, or about to be."""
-        return not work.opened.done() or (work.run is not None and self._live.get(work.run.place.run) is work)
+        if work.opened is not None and not work.opened.done():
+            return True
+        return work.run is not None and self._live.get(work.run.place.run) is work
 
     def live(self, app: str, owner: str, run: str) -> Run | None:
         """Return a run that is at work here and belongs to the caller."""
@@ -79,7 +81,8 @@ class AtWork:
 
     def begin(self, work: Work, coroutine: Coroutine[object, object, None]) -> None:
         """Set a task to a run: it opens the run, and takes its turn."""
-        work.task = task = self.spawn(coroutine)
+        work.task = task = asyncio.get_running_loop().create_task(coroutine, context=Context())
+        self._tasks.add(task)
         task.add_done_callback(partial(self._worked, work))
 
     def spawn(self, work: "Coroutine[object, object, None]") -> "asyncio.Task[None]":
@@ -111,27 +114,33 @@ class AtWork:
         work.begun = time.perf_counter()
         ACTIVE.add(agent.name)
         self._live[place.run] = work
-        limit_s = left_s(agent.config.timeout, own)
+        limit_s = left_s(agent.config.timeout, own) if own else agent.config.timeout
         work.timer = asyncio.get_running_loop().call_later(limit_s, self._halt_late, run, agent)
         if run.draft is not None:
-            run.opened = partial(work.open, run)
+            if work.opened is not None:
+                run.opened = partial(work.open, run)
             run.open_soon()
         else:
             work.open(run)
         if self.is_closed or run.cannot_write:  # the server was stopped meanwhile, or its lease is over
             self.let_go(run)
         work.call = Call(
-            principal=call.principal,
-            app=call.app,
-            deadline=time.monotonic() + limit_s + GRACE_S,
-            traceparent=call.traceparent,
-            request_id=call.request_id,
-            revision=agent.revision or call.revision,
-            documents=agent.documents,
+            call.principal,
+            call.app,
+            time.monotonic() + limit_s + GRACE_S,
+            call.traceparent,
+            call.request_id,
+            "",
+            agent.revision or call.revision,
+            agent.documents,
         )
-        work.seat = self._turns.turn((place.app, place.owner, place.context), place.position)
-        async with work.seat:
+        work.seat = seat = self._turns.turn((place.app, place.owner, place.context), place.position)
+        try:
+            if seat.waits:
+                await seat.enter()
             await take_turn(log, agent, run, work, own, row, self._elsewhere)
+        finally:
+            seat.leave()
 
     def halt(
         self,
@@ -212,14 +221,14 @@ class AtWork:
 
     def _worked(self, work: Work, task: asyncio.Task[None]) -> None:
         """See to it that the log says how a run ended, whatever happened to its turn."""
+        self._tasks.discard(task)
         error, run = None if task.cancelled() else task.exception(), work.run
         work.task = None  # what it raised keeps its frames, and they would keep the run
         if work.is_left:
             return
         if run is None:
             work.end()
-            if not work.opened.done():
-                work.opened.set_exception(error or ShuttingDown())
+            work.fail(error or ShuttingDown())
         elif work.is_done(run) and not run.writing:  # as it should be: there is nothing to wait for
             self._leave(work, run)
         else:
@@ -239,8 +248,9 @@ class AtWork:
         del self._live[run.place.run]
         work.end()
         ACTIVE.add(work.agent.name, amount=-1)
-        if not work.opened.done():
-            work.opened.set_exception(work.failure or ShuttingDown())
+        if run.draft is not None:
+            run.failure = work.failure or ShuttingDown()
+            work.fail(run.failure)
         if run.undecided is not None:
             run.undecided.set()
         if run.over or run.draft is not None:

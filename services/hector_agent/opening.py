@@ -9,10 +9,11 @@ from hector.agent.v1 import (
     RUN_STATE_SUBMITTED,
     RUN_STATE_WORKING,
     RunEvent,
+    RunState,
     StatusChanged,
 )
 from hector_mesh import Call, HectorError
-from hector_store import Created, NewEvent, NewPush, NewRun, RunLog, RunRow
+from hector_store import Created, NewEvent, NewPush, NewRun, RunLog, RunRow, new_id
 from hector_store.errors import ContextBusy
 
 from .agent import Agent
@@ -43,7 +44,7 @@ async def opened(
     log: RunLog,
     lease: Lease,
     agent: Agent,
-    message: "a2a.Message",
+    task: "a2a.Task",
     call: Call,
     beside: Beside,
     once: Once | None,
@@ -58,7 +59,7 @@ async def opened(
         log: Where.
         lease: Under which it is owned.
         agent: Whose run it is.
-        message: What it answers, with the ids of task and context filled in.
+        task: Its task, as `task_for` makes it.
         call: Who asks.
         beside: What the client says beside the message.
         once: The key under which it is to be taken once.
@@ -69,13 +70,14 @@ async def opened(
     Raises:
         TurnInProgress: One of those is at work, and the agent takes one at a time.
     """
-    new, rows, task = _drafted(lease, agent, message, call, beside, once, pushes, new_context, waits)
+    state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
+    new, rows = _drafted(lease, agent, task, call, beside, once, pushes, new_context, state)
     is_picky = agent.config.concurrent_turns == "reject" and not new_context
     new = new._replace(view=listed(task), context_rule="idle" if is_picky else "")
     try:
         created = await _created(log, new, rows)
     except ContextBusy as busy:
-        raise TurnInProgress(message.context_id, agent.name, busy.facts["run"]) from None
+        raise TurnInProgress(task.context_id, agent.name, busy.facts["run"]) from None
     if created.repeated:
         return created.run_id
     set_time(task.status.timestamp, created.time_us)
@@ -99,6 +101,15 @@ async def _created(log: RunLog, new: NewRun, rows: Sequence[NewEvent]) -> Create
         return Created(row.id, position, row.epoch, last, row.created_time_us, repeated=False)
 
 
+def task_for(message: "a2a.Message") -> "a2a.Task":
+    """Return the task of a new run: it begins with a copy of the message that it answers."""
+    task = a2a.Task(id=new_id(), context_id=message.context_id or new_id())
+    told = task.history.add()
+    told.CopyFrom(message)
+    told.task_id, told.context_id = task.id, task.context_id
+    return task
+
+
 def unwritten(
     log: RunLog, lease: Lease, agent: Agent, message: "a2a.Message", call: Call, beside: Beside
 ) -> Run:
@@ -107,7 +118,8 @@ def unwritten(
     Nobody hears of it before that. Where its agent answers without waiting for anything, all of it is one
     commit.
     """
-    new, rows, task = _drafted(lease, agent, message, call, beside, None, (), True, False)
+    task = task_for(message)
+    new, rows = _drafted(lease, agent, task, call, beside, None, (), True, RUN_STATE_WORKING)
     run = _run(log, lease, new, task, 1, 1, len(rows))
     run.draft = new, rows
     if beside.reads:
@@ -129,27 +141,23 @@ def _run(
 def _drafted(
     lease: Lease,
     agent: Agent,
-    message: "a2a.Message",
+    task: "a2a.Task",
     call: Call,
     beside: Beside,
     once: Once | None,
     pushes: Sequence[NewPush],
     new_context: bool,
-    waits: bool,
-) -> tuple[NewRun, list[NewEvent], "a2a.Task"]:
-    """Return a run as it is written down, with its first events and the task that they make."""
-    run_id, app, owner = message.task_id, call.app, call.principal.id
-    state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
-    rows = [row_of(received(message, call, beside, once)), _BEGINNING[state]]
-    task = new_task(run_id, message.context_id)
-    task.history.append(message)
+    state: "RunState.ValueType",
+) -> tuple[NewRun, list[NewEvent]]:
+    """Return a run as it is written down, with its first events, of which its task knows."""
+    rows = [row_of(received(task.history[0], call, beside, once)), _BEGINNING[state]]
     task.status.state = TASK_STATES[state]
     new = NewRun(
-        id=run_id,
-        app=app,
-        owner=owner,
+        id=task.id,
+        app=call.app,
+        owner=call.principal.id,
         agent=agent.name,
-        context_id=message.context_id,
+        context_id=task.context_id,
         new_context=new_context,
         state=NAMES[state],
         is_task=not agent.answers_plainly,
@@ -158,9 +166,9 @@ def _drafted(
         worker=lease.worker,
         idempotency_key=once.name if once else "",
         idempotency_hash=once.hash if once else "",
-        pushes=named(pushes, run_id),
+        pushes=named(pushes, task.id) if pushes else (),
     )
-    return new, rows, task
+    return new, rows
 
 
 async def reopened(

@@ -34,15 +34,19 @@ class Seat:
 
     def __init__(self, waiting: "dict[Hashable, list[Seat]]", session: Hashable, position: int) -> None:
         self._waiting, self._session, self.position = waiting, session, position
-        self._queue = waiting.setdefault(session, [])
-        self._queue.append(self)
-        self._place = _Place.IS_IN if len(self._queue) == 1 else _Place.WAITS
         self._may_enter: asyncio.Event | None = None
-        if self._place is _Place.WAITS:
-            self._let_next_in()
+        queue = waiting.get(session)
+        if queue is None:
+            self._queue = waiting[session] = [self]
+            self._place = _Place.IS_IN
+            return
+        self._queue = queue
+        queue.append(self)
+        self._place = _Place.WAITS
+        self._let_next_in()
 
     async def __aenter__(self) -> None:
-        await self._enter()
+        await self.enter()
 
     async def __aexit__(self, *_: object) -> None:
         self.leave()
@@ -58,7 +62,7 @@ class Seat:
             raise
         self._place = _Place.WAITS
         self._let_next_in()
-        await self._enter()
+        await self.enter()
 
     def leave(self) -> None:
         """Let the next one in; for who is left behind, too, and then leaves a second time."""
@@ -70,8 +74,14 @@ class Seat:
         else:
             self._let_next_in()
 
-    async def _enter(self) -> None:
-        if self._place is _Place.IS_IN:
+    @property
+    def waits(self) -> bool:
+        """Others come first."""
+        return self._place is not _Place.IS_IN
+
+    async def enter(self) -> None:
+        """Return when those before it are over; for who leaves by itself."""
+        if not self.waits:
             return
         self._may_enter = asyncio.Event()
         try:

@@ -6,11 +6,11 @@ from types import MappingProxyType
 import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_WAITING, SignalReceived
 from hector.common.v1 import Artifact, Message
+from hector_mesh import HectorError
 from hector_mesh.flag import Flag
 from hector_store import RunChanges, RunLog
 
 from .conversation import from_a2a
-from .errors import RunLost
 from .feed import Cursor, Feed
 from .moment import Place
 from .sessions.scopes import OF_USER
@@ -49,6 +49,8 @@ class Run(RunWriter):
     """Set when it is known whether the answer is a task. None: it is."""
     plain = False
     """The answer is a plain message, and on its way."""
+    failure: HectorError | None = None
+    """Why nothing of it could be written."""
     taken_for_task = False
     """Somebody was told that there is a task."""
 
@@ -134,5 +136,7 @@ class Run(RunWriter):
     def close(self) -> None:
         """Let the readers go, once all writes are settled."""
         self._stop_timer()
-        self.feed.end(None if self.over else RunLost(self.place.run))
+        self._is_closed = True
+        if self._feed is not None:
+            self._end(self._feed)
         self.finished.set()

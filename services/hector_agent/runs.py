@@ -21,7 +21,7 @@ from hector.agent.v1 import (
 )
 from hector_mesh import Call, HectorError, Whereabouts
 from hector_mesh.flag import Flag
-from hector_store import Database, IdempotencyMismatch, NewPush, RunLog, RunRow, Workers, new_id
+from hector_store import Database, IdempotencyMismatch, NewPush, RunLog, RunRow, Workers
 from hector_store.checkpoint_config import CheckpointConfig
 from hector_store.clock import now
 from hector_store.queue_config import QueueConfig
@@ -39,7 +39,7 @@ from .lease import RENEWALS, Lease, Ownership
 from .missing import Missing
 from .moment import IN_DOUBT
 from .neighbours import look_for_dead
-from .opening import opened, received, reopened, unwritten, waits
+from .opening import opened, received, reopened, task_for, unwritten, waits
 from .order import InOrder
 from .push.push import Push
 from .roster import Roster
@@ -202,6 +202,25 @@ class Runs:
         """Return a run that is at work here and belongs to the caller."""
         return self._at_work.live(app, owner, run)
 
+    def start_at_once(self, agent: Agent, message: "a2a.Message", call: Call, beside: Beside) -> Run | None:
+        """Set a run to work that is written down with the first thing that happens in it.
+
+        For callers who wait for its end, and hear nothing of it before. They may leave: the run goes on, or
+        was not accepted, which its `failure` says.
+
+        Returns:
+            The run; None: it has to be opened first, see `start`.
+        """
+        lease = self._ownership.lease if self._ownership is not None else None
+        if lease is None or message.context_id:
+            return None
+        work = self._work(agent, call, beside=beside, is_told=False)
+        run = unwritten(self.log, lease, agent, message, call, beside)
+        if self._push is not None:
+            run.committed = self._push.wake
+        self._at_work.begin(work, self._at_work.take_turn(self.log, work, run))
+        return run
+
     async def start(
         self,
         agent: Agent,
@@ -220,6 +239,7 @@ class Runs:
             HectorError: The run was not accepted: nothing was written.
         """
         work = self._begin(agent, message, call, None, pushes, beside)
+        assert work.opened is not None
         try:
             run = await work.opened
         except BaseException:
@@ -251,6 +271,7 @@ class Runs:
             if work is None or is_new:
                 work = self._once[key] = self._begin(agent, message, call, once, pushes, beside)
                 work.over = partial(self._forget_key, key, work)
+            assert work.opened is not None
             is_same = work.once is not None and work.once.hash == once.hash
             try:
                 found = await asyncio.shield(work.opened)  # shielded: others may wait for the same
@@ -296,6 +317,7 @@ class Runs:
 
     async def _go_on(self, work: Work, run: str, reason: "a2a.Message | Signal") -> Run:
         self._at_work.begin(work, self._take_up(work, run, reason))
+        assert work.opened is not None
         found = await work.opened
         assert isinstance(found, Run)
         return found
@@ -320,12 +342,15 @@ class Runs:
         once: Once | None = None,
         pushes: tuple[NewPush, ...] = (),
         beside: Beside = NOTHING,
+        *,
+        is_told: bool = True,
     ) -> Work:
         if self._at_work.is_closed:
             raise ShuttingDown
         if len(self._at_work) >= MOST_LIVE:
             raise TooManyRuns(MOST_LIVE)
-        return Work(agent, call, asyncio.get_running_loop().create_future(), once, pushes, beside)
+        opened = asyncio.get_running_loop().create_future() if is_told else None
+        return Work(agent, call, opened, once, pushes, beside)
 
     async def _lease(self, left_s: float | None = None) -> Lease:
         """Return by which right this process owns what it begins; wait for it, where it was just lost.
@@ -399,35 +424,32 @@ class Runs:
     async def _work_on(self, work: Work, message: "a2a.Message") -> None:
         """Open a run, and take its turn."""
         agent, call = work.agent, work.call
-        told = a2a.Message()
-        told.CopyFrom(message)
-        told.task_id = new_id()
-        told.context_id = told.context_id or new_id()
         lease = await self._lease(call.remaining())
         if work.beside.at_once and not (message.context_id or work.once or work.pushes):
-            run: Run | str = unwritten(self.log, lease, agent, told, call, work.beside)
+            run: Run | str = unwritten(self.log, lease, agent, message, call, work.beside)
         else:
+            task = task_for(message)
             try:
                 run = await opened(
                     self.log,
                     lease,
                     agent,
-                    told,
+                    task,
                     call,
                     work.beside,
                     work.once,
                     work.pushes,
                     new_context=not message.context_id,
-                    waits=self._at_work.has_turns((call.app, call.principal.id, told.context_id)),
+                    waits=self._at_work.has_turns((call.app, call.principal.id, task.context_id)),
                 )
             except HectorError as error:
                 self._suspect(error)
                 raise
+            del task
         if isinstance(run, str):
-            if not work.opened.done():
-                work.opened.set_result(run)
+            work.open_earlier(run)
             return
-        del message, told  # a run may take hours, and with its message it would keep the whole request
+        del message  # a run may take hours, and with its message it would keep the whole request
         if agent.handler is not None:
             run.undecided = Flag()
         if self._push is not None:

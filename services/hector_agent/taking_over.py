@@ -79,8 +79,7 @@ class TakingOver:
         if agent is None:
             self._shun(claimed, lease, "AGENT_NOT_FOUND")
             return
-        work = Work(agent, Call(app=row.app), asyncio.get_running_loop().create_future())
-        work.opened.add_done_callback(_seen)
+        work = Work(agent, Call(app=row.app), None)
         self._beginning.add(work)
         self._at_work.begin(work, self._go_on(work, claimed, lease))
         assert work.task is not None
@@ -248,8 +247,3 @@ def _held(run: Run) -> StatusChanged:
     said.parts.add(text=text)
     waiting.message.CopyFrom(packed(said))
     return waiting
-
-
-def _seen(opened: "asyncio.Future[Run | str]") -> None:
-    if not opened.cancelled():
-        opened.exception()  # nobody asked for it here

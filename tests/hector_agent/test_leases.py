@@ -135,7 +135,7 @@ async def test_a_run_that_was_claimed_under_a_lost_lease_is_nobodys_fault(databa
 async def test_the_first_commit_of_a_run_has_all_that_goes_with_its_step(database_url, monkeypatch):
     """What the strategy remembers is what a takeover goes on from."""
     async with world(database_url) as of, of.replica() as one:
-        message = a2a.Message(task_id="t1", context_id="c1", message_id="m", role=a2a.ROLE_USER)
+        message = a2a.Message(message_id="m", role=a2a.ROLE_USER)
         lease, agent = one.runs._ownership.lease, of.agents["assistant"]
         run = unwritten(of.log, lease, agent, message, Call(principal=ADA), NOTHING)
         append = of.log.append
@@ -148,12 +148,12 @@ async def test_the_first_commit_of_a_run_has_all_that_goes_with_its_step(databas
         step = "react", 2, b"what it remembers"
         with pytest.raises(StorageFull):
             await run.commit([working], strategy=step, also=Also(consume=(1,)))
-        row = await of.log.get("default", "ada", "t1")
+        row = await of.log.get("default", "ada", run.place.run)
         assert (row.strategy_name, row.strategy_version, row.strategy_state) == step
         monkeypatch.setattr(of.log, "append", append)
         done = RunEvent(status_changed=StatusChanged(state=RUN_STATE_COMPLETED))
         await run.commit([done])
-        assert [event.seq for event in await of.events("t1")] == [1, 2, 3, done.seq]
+        assert [event.seq for event in await of.events(run.place.run)] == [1, 2, 3, done.seq]
         run.close()
 
 
