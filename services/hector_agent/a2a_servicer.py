@@ -3,7 +3,7 @@
 The caller's identity is the call's; a task that is somebody else's is not found.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing, suppress
 
 import hector_a2a as a2a
@@ -54,7 +54,8 @@ class A2AServicer(PushServicer):
         """
         wanted = _history_length(request.configuration, "configuration.")
         waits = not request.configuration.return_immediately
-        run = await self._start(request, context, at_once=waits)
+        begun = self._start(request, context, at_once=waits)
+        run = begun if isinstance(begun, Run) else await begun
         if isinstance(run, Earlier):
             if run.live is None:
                 return await self._again.answer(current_call.get(), run, wanted, waits=waits)
@@ -75,7 +76,8 @@ class A2AServicer(PushServicer):
     ) -> AsyncIterator["a2a.StreamResponse"]:
         """Answer as it comes: the task first, then what changes; or the one message that is the answer."""
         wanted = _history_length(request.configuration, "configuration.")
-        run = await self._start(request, context, at_once=True, reads=True)
+        begun = self._start(request, context, at_once=True, reads=True)
+        run = begun if isinstance(begun, Run) else await begun
         place = Parameters.of(context).last_event_id
         if isinstance(run, Earlier) and run.live is not None and not place:
             run = run.live
@@ -143,25 +145,35 @@ class A2AServicer(PushServicer):
             async for response in events:
                 yield response
 
-    async def _start(
-        self,
-        request: "a2a.SendMessageRequest",
-        context: Context,
-        *,
-        at_once: bool = False,
-        reads: bool = False,
-    ) -> Run | Earlier:
+    def _start(
+        self, request: "a2a.SendMessageRequest", context: Context, *, at_once: bool, reads: bool = False
+    ) -> Run | Awaitable[Run | Earlier]:
+        """Take a message: return its run where that is at work already, as it is as a rule."""
         message = request.message
         _check(message)
+        if message.reference_task_ids or message.task_id:
+            return self._start_referring(request, context, at_once=at_once, reads=reads)
+        return self._start_new(request, context, at_once=at_once, reads=reads)
+
+    def _start_new(
+        self, request: "a2a.SendMessageRequest", context: Context, *, at_once: bool, reads: bool
+    ) -> Run | Awaitable[Run | Earlier]:
+        agent, call = self._roster.pick(request.tenant), current_call.get()
+        check_override(agent, request.message, call.principal)
+        pushes = self.wanted(request, context)
+        return self._again.started(agent, request, call, context, pushes, at_once=at_once, reads=reads)
+
+    async def _start_referring(
+        self, request: "a2a.SendMessageRequest", context: Context, *, at_once: bool, reads: bool
+    ) -> Run | Earlier:
+        """Take a message that is about tasks, or for one, which have to be looked for."""
+        message = request.message
         if message.reference_task_ids:
             await check_references(self._runs.log, current_call.get(), message)
         if message.task_id:
             return await self._followed_up(request, context)
-        agent = self._roster.pick(request.tenant)
-        check_override(agent, message, current_call.get().principal)
-        pushes = self.wanted(request, context)
-        call = current_call.get()
-        return await self._again.started(agent, request, call, context, pushes, at_once=at_once, reads=reads)
+        begun = self._start_new(request, context, at_once=at_once, reads=reads)
+        return begun if isinstance(begun, Run) else await begun
 
     async def _followed_up(self, request: "a2a.SendMessageRequest", context: Context) -> Run | Earlier:
         """Take a message for a task that is there already: only one that waits takes any."""
@@ -278,14 +290,18 @@ def _takes_no_message(task: "a2a.Task") -> a2a.UnsupportedOperation:
 
 
 def _check(message: "a2a.Message") -> None:
+    parts = message.parts
+    is_well = message.message_id and message.role == a2a.ROLE_USER and len(message.context_id) <= 128
+    if is_well and parts and parts[0].WhichOneof("content"):
+        return
     wrong = {}
     if not message.message_id:
         wrong["message.messageId"] = "is required"
     if message.role != a2a.ROLE_USER:
         wrong["message.role"] = "must be ROLE_USER"
-    if not message.parts:
+    if not parts:
         wrong["message.parts"] = "must have at least one part"
-    elif not any(part.WhichOneof("content") for part in message.parts):
+    elif not any(part.WhichOneof("content") for part in parts):
         wrong["message.parts"] = "must have text, raw, url or data"
     if len(message.context_id) > 128:
         wrong["message.contextId"] = "may have at most 128 characters"

@@ -1,7 +1,7 @@
 """A message that may have been sent before: starts a run for it, or finds what became of the first one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 
 import hector_a2a as a2a
@@ -31,7 +31,7 @@ class Again:
     def __init__(self, runs: Runs, subscriptions: Subscriptions) -> None:
         self._runs, self._subscriptions = runs, subscriptions
 
-    async def started(
+    def started(
         self,
         agent: Agent,
         request: "a2a.SendMessageRequest",
@@ -41,8 +41,8 @@ class Again:
         *,
         at_once: bool = False,
         reads: bool = False,
-    ) -> Run | Earlier:
-        """Return a run for a message, or what became of it when it was sent before.
+    ) -> Run | Awaitable[Run | Earlier]:
+        """Return a run for a message, or what became of it when it was sent before: at once where it can be.
 
         Raises:
             IdempotencyKeyReused: Its key stands for another message.
@@ -52,13 +52,13 @@ class Again:
         beside = NOTHING
         if agent.handler is not None:
             beside = Beside.of(request, context, at_once=at_once, reads=reads)
-        if once is None:
-            if beside.at_once and not (beside.reads or pushes):
+            if at_once and not (reads or pushes or once):
                 run = self._runs.start_at_once(agent, request.message, call, beside)
                 if run is not None:
                     return run
-            return await self._runs.start(agent, request.message, call, pushes, beside)
-        return await self._runs.start_once(agent, request.message, call, once, pushes, beside)
+        if once is None:
+            return self._runs.start(agent, request.message, call, pushes, beside)
+        return self._runs.start_once(agent, request.message, call, once, pushes, beside)
 
     async def followed(self, call: Call, task_id: str, once: Once) -> Earlier | None:
         """Return what became of a message for a task that was there already; None: it is new.

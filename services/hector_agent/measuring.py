@@ -174,24 +174,22 @@ def run_ended(run: Run, call: Call, begun: float) -> None:
     RUN_S.since(begun, place.agent)
     if outcome == "failed":
         ERRORS.add("agent", run.reason or OTHER)
-    level = logging.WARNING if outcome == "failed" else logging.INFO
-    if log.isEnabledFor(level):
-        facts: dict[str, object] = {
-            "run": place.run,
-            "agent": place.agent,
-            "context": place.context,
-            "app": place.app,
-            "outcome": outcome,
-            "duration_ms": _ms(begun),
-            "tokens": run.tokens,
-            "request_id": call.request_id,
-        }
-        if len(call.traceparent) > 35:
-            facts["trace_id"] = call.traceparent[3:35]
-        if run.reason:
-            facts["reason"] = run.reason
-            facts |= {name: run.about[name] for name in TOLD if name in run.about}
-        line(log, level, "run ended", facts)
+    facts: dict[str, object] = {
+        "run": place.run,
+        "agent": place.agent,
+        "context": place.context,
+        "app": place.app,
+        "outcome": outcome,
+        "duration_ms": _ms(begun),
+        "tokens": run.tokens,
+        "request_id": call.request_id,
+    }
+    if len(call.traceparent) > 35:
+        facts["trace_id"] = call.traceparent[3:35]
+    if run.reason:
+        facts["reason"] = run.reason
+        facts |= {name: run.about[name] for name in TOLD if name in run.about}
+    line(log, logging.WARNING if outcome == "failed" else logging.INFO, "run ended", facts)
 
 
 def count_tokens(run: Run, usage: TokenUsage) -> None:

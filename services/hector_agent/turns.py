@@ -6,7 +6,7 @@ from functools import cache
 import grpc.aio
 
 from hector.agent.v1 import RUN_STATE_SUBMITTED, RUN_STATE_WORKING, RunEvent, StatusChanged
-from hector_mesh import info_of, scope
+from hector_mesh import current_call, info_of
 from hector_store import RunLog, RunRow
 
 from . import memory
@@ -56,11 +56,14 @@ async def take_turn(
         assert work.seat is not None
         await work.seat.aside(elsewhere.settled(session.ahead[0]))
         session = await session_of(log, agent, run, is_new=not own)
-    with scope(work.call):
+    current_call.set(work.call)  # the task is the run's own: there is nothing to reset
+    try:
         if agent.handler is not None:
             await _answer()(agent, run, work, session, own, log)
         else:
             await _ask_model(log, agent, run, session, own, row)
+    finally:
+        work.call.end()
 
 
 @cache

@@ -1,8 +1,8 @@
 """What a turn reads of its session: as much of what was said as its agent wants, and the state it sees."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from hector.agent.v1 import RunEvent
 from hector_agent.agent import Agent
@@ -26,8 +26,7 @@ SAID = SHOWN | {
 """Kinds of events that a conversation is made of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """A session as a turn finds it."""
 
     events: Sequence[RunEvent]
@@ -44,13 +43,13 @@ async def session_of(log: RunLog, agent: Agent, run: Run, *, is_new: bool) -> Se
     How much is read does not grow with the session where the agent's `context` says how much it wants: each
     run says something, so that many messages are in no more than so many runs.
     """
-    place, window = run.place, agent.config.context.messages
+    place = run.place
+    if is_new and place.position == 1:
+        return Session((), merged(await log.states.seen_by_new(place.app, place.owner)))
+    window = agent.config.context.messages
     is_whole = agent.handler is not None and not is_new
     if place.position == 1 and not is_whole:
-        states = log.states
-        if is_new:
-            return Session((), merged(await states.seen_by_new(place.app, place.owner)))
-        return Session((), merged(await states.seen_by(place.app, place.owner, place.context)))
+        return Session((), merged(await log.states.seen_by(place.app, place.owner, place.context)))
     told = await log.told(
         place.app,
         place.owner,
