@@ -41,23 +41,20 @@ class LiveTask:
             self._gather()
         return self._task
 
-    def take(self, events: Sequence[RunEvent], *, tells: bool = True) -> None:
-        """Make committed events part of the task; `tells`: some may be of its state or its messages."""
+    def take(self, events: Sequence[RunEvent], kinds: Sequence[str | None]) -> None:
+        """Make committed events, of these kinds, part of the task."""
         apart = self._apart
-        if tells:
-            changes = 0
-            for event in events:
-                kind = event.WhichOneof("event")
+        if TOLD.isdisjoint(kinds):
+            apart += events
+        else:
+            for kind, event in zip(kinds, events, strict=True):
                 if kind in TOLD:
                     tell(self._task, event, kind)
-                    changes += 1
+                    self._wasted += _A_CHANGE_BYTES
                 else:
                     apart.append(event)
-            if changes:
-                self._wasted += _A_CHANGE_BYTES * changes
+            if self._wasted > SPARE_BYTES:
                 self._tidy()
-        else:
-            apart += events
         if len(apart) > self._most:
             self._most *= 2
             self._gather()
@@ -74,7 +71,8 @@ class LiveTask:
                 size = len(saved.artifact.value)
                 self._bytes += size if saved.append else 0
                 self._wasted += 0 if saved.append else size
-        self._tidy()
+        if self._wasted > SPARE_BYTES:
+            self._tidy()
 
     def _tidy(self) -> None:
         if self._wasted > 4 * self._bytes + SPARE_BYTES:

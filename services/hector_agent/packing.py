@@ -17,6 +17,11 @@ class _Urls(dict[type[Message], str]):
 _urls = _Urls()
 
 
+def url_of(kind: type[Message]) -> str:
+    """Return by what name events hold messages of a kind."""
+    return _urls[kind]
+
+
 def pack(held: AnyMessage, message: Message) -> None:
     """Have an event hold a message."""
     held.type_url, held.value = _urls[type(message)], message.SerializeToString()

@@ -21,7 +21,7 @@ from hector.agent.v1 import (
 )
 
 from .conversation import result_of
-from .packing import unpack
+from .packing import unpack, url_of
 
 TASK_STATES = {
     RUN_STATE_SUBMITTED: a2a.TASK_STATE_SUBMITTED,
@@ -41,6 +41,7 @@ NUMBERS: "Mapping[str, RunState.ValueType]" = {name: number for number, name in 
 FINAL = frozenset({RUN_STATE_COMPLETED, RUN_STATE_FAILED, RUN_STATE_CANCELED, RUN_STATE_REJECTED})
 INTERRUPTED = frozenset({RUN_STATE_INPUT_REQUIRED, RUN_STATE_AUTH_REQUIRED})
 
+_ARTIFACT = url_of(a2a.Artifact)
 _ASKING = frozenset({a2a.TASK_STATE_INPUT_REQUIRED, a2a.TASK_STATE_AUTH_REQUIRED})
 
 TOLD = frozenset({"message_received", "status_changed"})
@@ -132,7 +133,15 @@ def listed(task: "a2a.Task") -> bytes:
 
 def listed_after(task: "a2a.Task", events: Iterable[RunEvent]) -> bytes | None:
     """Return what `listed` will be after events; None when they leave it as it is."""
-    telling = [event for event in events if _tells(event, task)]
+    telling, has_message = [], task.status.HasField("message")
+    for event in events:
+        kind = event.WhichOneof("event")
+        if kind == "status_changed":
+            changed = event.status_changed
+            if has_message or changed.HasField("message") or changed.HasField("metadata"):
+                telling.append(event)
+        elif kind == "message_received":
+            telling.append(event)
     if not telling:
         return None
     kept = a2a.Task(id=task.id, context_id=task.context_id, history=task.history, status=task.status)
@@ -147,7 +156,11 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
     response = a2a.StreamResponse()
     if kind == "artifact_saved":
         saved, shown = event.artifact_saved, response.artifact_update
-        unpack(saved.artifact, shown.artifact)
+        held = saved.artifact
+        if held.type_url == _ARTIFACT:
+            shown.artifact.ParseFromString(held.value)
+        else:
+            unpack(held, shown.artifact)
         if saved.append:
             shown.append = True
         if saved.last:
@@ -213,14 +226,6 @@ def state_of(events: Sequence[RunEvent]) -> "RunState.ValueType | None":
         if event.WhichOneof("event") == "status_changed":
             return event.status_changed.state
     return None
-
-
-def _tells(event: RunEvent, task: "a2a.Task") -> bool:
-    kind = event.WhichOneof("event")
-    if kind == "status_changed":
-        changed = event.status_changed
-        return changed.HasField("message") or changed.HasField("metadata") or task.status.HasField("message")
-    return kind in TOLD
 
 
 def _status(changed: StatusChanged, run: str, context: str, time: Timestamp) -> "a2a.TaskStatus":

@@ -10,17 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import hector_a2a as a2a
-from hector.agent.v1 import RUN_STATE_UNSPECIFIED, RunEvent, RunState, TextAppended
+from hector.agent.v1 import RunEvent, RunState, TextAppended
 from hector_mesh import HectorError
-from hector_store import NOTHING_KEPT, Appended, Kept, NewEvent, NewRun, RunChanges, RunLog
+from hector_store import NOTHING_KEPT, Appended, Kept, NewEvent, NewRun, RunChanges
 
 from .errors import RunLost, RunOver
-from .feed import Feed
 from .growing import OpenText
-from .live_task import LiveTask
-from .moment import IN_DOUBT, NOTHING_ELSE, Also, Late, Place, changes_of
+from .moment import IN_DOUBT, NOTHING_ELSE, Also, Late, changes_of
 from .rows import event_of, kinds_of, place_all, rows_of, set_time
 from .sessions.scopes import CHANGING, KEPT, kept_of, lasting
+from .showing import RunShown
 from .view import FINAL, TOLD, artifact_ids, listed, state_of
 
 if TYPE_CHECKING:
@@ -35,14 +34,13 @@ OPENING_ROUNDS = 3
 """Rounds of the event loop that do not count as waiting, as of `asyncio.sleep(0)`."""
 
 
-class RunWriter:
+class RunWriter(RunShown):
     """Writes the events of a run that this process owns. Nobody else does."""
 
-    # As it is at first, in most runs also at last: in the class, since every answer makes one of these.
-    state: "RunState.ValueType" = RUN_STATE_UNSPECIFIED
-    _open: OpenText | None = None
+    _latest: asyncio.Task[None] | None = None
+    """The write that was begun last, while it is under way; one follows the other."""
+    _is_writing = False
     _doubted_chars: int | None = None  # of the open text, that may be in the log; None: no doubt
-    _growing = ""  # the artifact that is not marked as ended yet
     _flushing: asyncio.TimerHandle | None = None
     _opening: asyncio.Handle | None = None
     committed: Callable[[str], None] | None = None
@@ -59,35 +57,11 @@ class RunWriter:
     """It is somebody else's, or may be: nothing is written any more."""
     lease: "Lease | None" = None
     """Under which it is written; None: it is nobody else's in any case."""
-    void: frozenset[str] = frozenset()
-    """Artifacts that begin anew when there is more of them: another owner was in the middle of them."""
-
-    def __init__(
-        self, log: RunLog, place: Place, task: "a2a.Task", next_seq: int, feed: Feed | None = None
-    ) -> None:
-        self.place = place
-        self._live = LiveTask(task)
-        self.feed = feed or Feed(next_seq)
-        self._log = log
-        self._next_seq = next_seq
-        self._latest: asyncio.Task[None] | None = None
-        """The write that was begun last, while it is under way; one follows the other."""
-        self._is_writing = False
-
-    @property
-    def over(self) -> bool:
-        """The run has reached a state that it never leaves."""
-        return self.state in FINAL
 
     @property
     def cannot_write(self) -> bool:
         """Somebody else may have the run by now, and nothing is written of it here any more."""
         return self.is_lost or (self.lease is not None and self.lease.is_lost)
-
-    @property
-    def growing(self) -> str:
-        """The artifact whose text was shown last, and is not marked as ended yet."""
-        return self._growing
 
     def show(self, artifact_id: str, text: str, *, begun: bool = False) -> None:
         """Append to the answer: seen at once, committed soon. `begun`: its artifact is there."""
@@ -103,7 +77,10 @@ class RunWriter:
         else:
             self._open.add(text)
         if not self._is_writing:
-            self.feed.show(self._open)
+            if self._feed is None:
+                self._shown = self._open
+            else:
+                self._feed.show(self._open)
         if self.draft is not None:
             return  # it is about to be written in any case
         if self._flushing is None:
@@ -111,13 +88,6 @@ class RunWriter:
         elif self._open.size >= FLUSH_CHARS and not self._is_writing:
             self._stop_timer()
             self._flush()
-
-    def takes_back(self, artifact_id: str) -> bool:
-        """Return whether what there is of an artifact is void, and be done with that: it begins anew now."""
-        if artifact_id not in self.void:
-            return False
-        self.void -= {artifact_id}
-        return True
 
     async def commit(
         self,
@@ -260,7 +230,7 @@ class RunWriter:
                 self._growing = ""
             if is_task is not None:
                 self.is_task = is_task
-            self._take(events, state, committed.last_seq + 1, tells=tells)
+            self._take(events, kinds, state, committed.last_seq + 1)
         finally:
             self._is_writing = False
 
@@ -314,19 +284,21 @@ class RunWriter:
     def _take(
         self,
         events: Sequence[RunEvent],
+        kinds: Sequence[str | None],
         state: "RunState.ValueType | None",
         next_seq: int,
-        *,
-        tells: bool = True,
     ) -> None:
-        """Make committed events part of the task, and show them; `tells`: see `LiveTask.take`."""
+        """Make committed events part of the task, and show them."""
         self._next_seq = next_seq
         if state is not None:
             self.state = state
-        self._live.take(events, tells=tells)
-        self.feed.publish(events)
+        self._live.take(events, kinds)
+        self._shown = self._open
+        if self._feed is not None:
+            self._feed.publish(events)
+            if self._open is not None:
+                self._feed.show(self._open)
         if self._open is not None:
-            self.feed.show(self._open)
             self._flush_in(FLUSH_S)  # what came while a draft was written has no timer yet
         if self.committed is not None:
             self.committed(self.place.run)
@@ -346,7 +318,7 @@ class RunWriter:
         events = [event_of(row) for row in rows]
         if events[0].text_appended.last:
             self._growing = ""
-        self._take(events, state_of(events), rows[-1].seq + 1)
+        self._take(events, kinds_of(events), state_of(events), rows[-1].seq + 1)
 
     def _reopen(self, text: OpenText | None) -> None:
         """Take back text that was not written, so that whatever is written next has it."""
@@ -354,8 +326,9 @@ class RunWriter:
             return
         if self._open is not None:
             text.add(self._open.text)
-        self._open = text
-        self.feed.show(text)
+        self._open = self._shown = text
+        if self._feed is not None:
+            self._feed.show(text)
         if not self.cannot_write:
             self._flush_in(FLUSH_AGAIN_S)
 
@@ -377,15 +350,16 @@ class RunWriter:
         """Let whoever waits for a write know what came of it, unless they have left."""
         if self._latest is write:
             self._latest = None
-        error = None if write.cancelled() else write.exception()
+        if write.cancelled():
+            outcome.cancel()
+            return
+        error = write.exception()
         if outcome.done():
             return
-        if error is not None:
-            outcome.set_exception(error)
-        elif write.cancelled():
-            outcome.cancel()
-        else:
+        if error is None:
             outcome.set_result(None)
+        else:
+            outcome.set_exception(error)
 
     def _stop_timer(self) -> None:
         if self._flushing is not None:

@@ -11,6 +11,7 @@ import hector_a2a as a2a
 from hector.agent.v1 import ArtifactSaved, RunEvent, StatusChanged, TextAppended
 from hector_agent.live_task import LiveTask
 from hector_agent.packing import packed
+from hector_agent.rows import kinds_of
 from hector_agent.view import fold, new_task
 
 names, words, flags = st.sampled_from("ab"), st.sampled_from(["", "x", "yz "]), st.booleans()
@@ -48,7 +49,7 @@ def test_it_is_what_the_log_says_whoever_looks_and_when(steps):
     live = LiveTask(new_task("run", "context"))
     story = [event for event, _ in steps]
     for number, (event, looks) in enumerate(steps, 1):
-        live.take([event])
+        live.take([event], kinds_of([event]))
         if looks:
             assert live.whole == one_by_one(story[:number])
     assert live.whole == one_by_one(story) == fold(new_task("run", "context"), story)
@@ -66,15 +67,16 @@ PIECE = "x" * 10_000
 text = [RunEvent(text_appended=TextAppended(artifact_id="a", text=PIECE, append=at > 0)) for at in range(800)]
 page = a2a.Artifact(artifact_id="page", parts=[a2a.Part(text=PIECE * 100)])
 pages = [RunEvent(artifact_saved=ArtifactSaved(artifact=packed(page)))] * 200
+TEXT, SAVED = ["text_appended"], ["artifact_saved"]
 live = LiveTask(new_task("run", "context"))
 {body}
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 GROWTHS = {
     "whole": "fold(new_task('run', 'context'), text)",
-    "piece by piece": "for event in text: live.take([event])\nlen(live.whole.artifacts[0].parts[0].text)",
-    "looked at often": "for at, one in enumerate(text):\n    live.take([one])\n    at % 8 or live.whole",
-    "replaced often": "for event in pages:\n    live.take([event])\n    live.whole",
+    "piece by piece": "for one in text: live.take([one], TEXT)\nlen(live.whole.artifacts[0].parts[0].text)",
+    "looked at often": "for at, e in enumerate(text):\n    live.take([e], TEXT)\n    at % 8 or live.whole",
+    "replaced often": "for event in pages:\n    live.take([event], SAVED)\n    live.whole",
 }
 
 

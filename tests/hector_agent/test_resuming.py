@@ -33,7 +33,7 @@ from hector_agent.following import as_of, first, place_in, place_of, updates
 from hector_agent.ledger import events_of
 from hector_agent.moment import Place
 from hector_agent.packing import packed
-from hector_agent.rows import event_of, row_of
+from hector_agent.rows import event_of, kinds_of, row_of
 from hector_agent.run import Run
 from hector_agent.tail import Reader
 from hector_agent.view import PLACE, new_task, update
@@ -86,7 +86,8 @@ async def begun(log: RunLog) -> Run:
     place = Place(RUN, "default", "ada", "assistant", CONTEXT, 1, created.epoch)
     run = Run(log, place, task, 1)
     rows = await log.events("default", RUN)
-    run._take([event_of(row) for row in rows], RUN_STATE_WORKING, 3)
+    events = [event_of(row) for row in rows]
+    run._take(events, kinds_of(events), RUN_STATE_WORKING, 3)
     return run
 
 

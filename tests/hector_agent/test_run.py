@@ -15,6 +15,7 @@ from hector.agent.v1 import (
     StatusChanged,
     TextAppended,
 )
+from hector_agent.errors import RunLost
 from hector_agent.feed import Cursor, Follower
 from hector_agent.moment import Place
 from hector_agent.rows import row_of
@@ -28,6 +29,7 @@ from hector_store.url import parse
 from hector_store.values import Created
 
 NOTHING = Cursor()
+PLACE = Place("run", "default", "ada", "assistant", "context", 1, 1)
 SERVER = parse("postgres://db.example.com/hector")
 
 
@@ -89,8 +91,7 @@ def log():
 @pytest.fixture
 def run(log, monkeypatch):
     monkeypatch.setattr(hector_agent.writing, "FLUSH_S", 60.0)  # only what the test commits is committed
-    place = Place("run", "default", "ada", "assistant", "context", 1, 1)
-    run = Run(log, place, new_task("run", "context"), 1)
+    run = Run(log, PLACE, new_task("run", "context"), 1)
     for _ in range(2):
         run.feed.join(Follower(NOTHING))  # for whom everything is kept
     return run
@@ -234,6 +235,27 @@ async def test_what_a_cancelled_caller_wrote_is_in_the_task_and_on_the_feed(run,
     assert [event.seq for event in seen(run)] == [1, 2, 3]
     assert run.task == fold(new_task("run", "context"), seen(run))
     assert run.over
+
+
+async def test_who_comes_while_text_is_being_written_sees_it(log):
+    run = Run(log, PLACE, new_task("run", "context"), 1)
+    run.show("a", "one ")
+    run.show("a", "two")
+    log.held.clear()
+    write = asyncio.create_task(run.commit([]))
+    await log.begun.wait()
+    assert [event.text_appended.text for event in seen(run)] == ["one two"]
+    log.held.set()
+    await write
+    assert seen(run) == []
+    assert run.feed.next == 2  # it is in the log
+
+
+def test_who_comes_when_a_run_was_let_go_is_told_so(log):
+    run = Run(log, PLACE, new_task("run", "context"), 1)
+    run.close()
+    assert run.feed.over
+    assert isinstance(run.feed.failure, RunLost)
 
 
 async def test_text_in_progress_is_not_called_the_last_before_it_is_written(run, log):

@@ -25,7 +25,7 @@ from hector_agent.feed import Cursor, Feed
 from hector_agent.ledger import events_of, state_of, task_of
 from hector_agent.moment import Place
 from hector_agent.packing import packed
-from hector_agent.rows import row_of
+from hector_agent.rows import kinds_of, row_of
 from hector_agent.run import Run
 from hector_agent.subscriptions import Subscriptions
 from hector_agent.tail import Reader
@@ -139,7 +139,8 @@ class Replica:
         )
         created = await self.log.create(new, [row_of(event) for event in events])
         found = Run(self.log, _place(run, created.epoch), new_task(run, CONTEXT), 1)
-        found._take(events_of(await self.log.events(APP, run)), RUN_STATE_WORKING, 3)
+        written = events_of(await self.log.events(APP, run))
+        found._take(written, kinds_of(written), RUN_STATE_WORKING, 3)
         self.at_work[run] = found
         return found
 
