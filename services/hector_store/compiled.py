@@ -17,8 +17,12 @@ from sqlalchemy import (
     Dialect,
     Insert,
     Select,
+    Table,
     Update,
     bindparam,
+    column,
+    insert,
+    table,
 )
 from sqlalchemy.exc import DBAPIError
 
@@ -28,6 +32,15 @@ ANY_NUMBER = 2**62
 """A limit that limits nothing: so that a statement with a limit is the only one."""
 
 _MOST_IDS = 512  # in one statement; SQLite takes 32,766 parameters, others fewer
+
+
+def insert_of(of: Table, names: Sequence[str]) -> Insert:
+    """Return what inserts rows whose values come in the order of `names`; what is not among them is NULL.
+
+    SQLAlchemy's own takes them in the order of the table: each row would have to be put into that first.
+    """
+    columns = [column(name, of.c[name].type) for name in names]
+    return insert(table(of.name, *columns)).values({name: bindparam(name) for name in names})
 
 
 class ManyRows:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from .clock import now
-from .compiled import ManyRows, Rows, Values
+from .compiled import ManyRows, Rows, Values, insert_of
 from .errors import IdempotencyMismatch
 from .keeping import Keeper, check_context
 from .kept import NOTHING_KEPT, Kept
@@ -14,7 +14,7 @@ from .payloads import EventRows
 from .push_placing import place
 from .push_values import NewPush
 from .schema import runs
-from .values import TERMINAL_STATES, Created, NewEvent, NewRun
+from .values import NEW_RUN_COLUMNS, TERMINAL_STATES, Created, NewEvent, NewRun
 
 
 class Creation(NamedTuple):
@@ -67,14 +67,14 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
     events, keeper = EventRows(), Keeper()
     outcomes: list[Created | Exception] = []
     for creation in creations:
-        run = creation.run
-        key = (run.app, run.owner, run.idempotency_key)
-        earlier = keys.get(key) or _earlier(connection, run) if run.idempotency_key else None
-        if earlier is not None:
-            found, stands_for = earlier
-            same = stands_for == run.idempotency_hash
-            outcomes.append(found if same else IdempotencyMismatch(run.idempotency_key, found.run_id))
-            continue
+        run, run_id, new_events, kept = creation
+        if run.idempotency_key:
+            earlier = keys.get((run.app, run.owner, run.idempotency_key)) or _earlier(connection, run)
+            if earlier is not None:
+                found, stands_for = earlier
+                same = stands_for == run.idempotency_hash
+                outcomes.append(found if same else IdempotencyMismatch(run.idempotency_key, found.run_id))
+                continue
         if run.context_rule:
             wrong = check_context(connection, run, [(one.run_id, one.run) for one in written])
             if wrong is not None:
@@ -82,17 +82,17 @@ def create_all(connection: Connection, creations: Sequence[Creation]) -> list[Cr
                 continue
         written.append(creation)
         position = _next_position(connection, run, positions)
-        next_seq = events.add(run.app, creation.run_id, 1, creation.events, time_us)
-        rows.append(tuple(_row(creation, position, next_seq, time_us).values()))
+        next_seq = events.add(run.app, run_id, 1, new_events, time_us)
+        rows.append(_row(run, run_id, position, next_seq, time_us))
         if run.pushes:
-            placed.append((creation.run_id, run.pushes))
-        if creation.kept is not NOTHING_KEPT:
-            keeper.add(run.app, creation.run_id, 1, creation.kept, time_us)
-        created = Created(creation.run_id, position, 1, next_seq - 1, time_us, repeated=False)
+            placed.append((run_id, run.pushes))
+        if kept is not NOTHING_KEPT:
+            keeper.add(run.app, run_id, 1, kept, time_us)
+        created = Created(run_id, position, 1, next_seq - 1, time_us, False)
         outcomes.append(created)
         if run.idempotency_key:
-            again = Created(creation.run_id, position, 1, next_seq - 1, time_us, repeated=True)
-            keys[key] = again, run.idempotency_hash
+            again = created._replace(repeated=True)
+            keys[run.app, run.owner, run.idempotency_key] = again, run.idempotency_hash
     if rows:
         _INSERT.execute(connection, rows)
     events.insert(connection)
@@ -108,10 +108,14 @@ def _next_position(connection: Connection, run: NewRun, positions: dict[Context,
     context = (run.app, run.owner, run.context_id)
     last = positions.get(context)
     if last is None:
-        (found,) = (not run.new_context and _LAST_POSITION.one(connection, *context)) or (None,)
-        last = found or 0
+        last = 0 if run.new_context else _last_position(connection, context)
     positions[context] = last + 1
     return last + 1
+
+
+def _last_position(connection: Connection, context: Context) -> int:
+    (found,) = _LAST_POSITION.one(connection, *context) or (None,)
+    return found or 0
 
 
 def _earlier(connection: Connection, run: NewRun) -> tuple[Created, str] | None:
@@ -125,42 +129,26 @@ def _earlier(connection: Connection, run: NewRun) -> tuple[Created, str] | None:
     return found, row.idempotency_hash
 
 
-def _row(creation: Creation, position: int, next_seq: int, time_us: int) -> dict[str, object]:
-    """Return a run's columns, in the order of its table: the database's driver gets them like this."""
-    run = creation.run
-    return {
-        "id": creation.run_id,
-        "kind": run.kind,
-        "app": run.app,
-        "owner": run.owner,
-        "agent": run.agent,
-        "context_id": run.context_id,
-        "context_position": position or None,
-        "parent": run.parent,
-        "state": run.state,
-        "status_time": run.status_time_us or time_us,
-        "is_task": run.is_task,
-        "finished": run.state in TERMINAL_STATES,
-        "revision": run.revision,
-        "priority": run.priority,
-        "worker": run.worker,
-        "worker_target": run.worker_target,
-        "epoch": 1,
-        "lease_until": time_us + int(run.lease_s * 1_000_000) if run.lease_s else 0,
-        "wake_at": run.wake_at_us,
-        "deadline": run.deadline_us,
-        "attempt": 0,
-        "next_seq": next_seq,
-        "idempotency_key": run.idempotency_key or None,
-        "idempotency_hash": run.idempotency_hash,
-        "created_time": time_us,
-        "strategy_name": run.strategy_name,
-        "strategy_version": run.strategy_version,
-        "view": run.view,
-        "strategy_state": run.strategy_state,
-        "due": run.due_us or time_us,
-    }
+def _row(run: NewRun, run_id: str, position: int, next_seq: int, time_us: int) -> Values:
+    """Return the values of `_COLUMNS`."""
+    return run[:NEW_RUN_COLUMNS] + (  # noqa: RUF005  (unpacked, it would be a list first)
+        run_id,
+        position or None,
+        run.status_time_us or time_us,
+        run.state in TERMINAL_STATES,
+        time_us + int(run.lease_s * 1_000_000) if run.lease_s else 0,
+        next_seq,
+        run.idempotency_key or None,
+        time_us,
+        run.due_us or time_us,
+        1,
+        0,
+    )
 
 
-_COLUMNS = tuple(_row(Creation(NewRun("", "", ""), "", ()), 0, 0, 0))
-_INSERT = ManyRows(insert(runs).values({name: bindparam(name) for name in _COLUMNS}), _COLUMNS)
+_COLUMNS = (
+    *(name.removesuffix("_us") for name in NewRun._fields[:NEW_RUN_COLUMNS]),
+    *("id", "context_position", "status_time", "finished", "lease_until", "next_seq"),
+    *("idempotency_key", "created_time", "due", "epoch", "attempt"),
+)
+_INSERT = ManyRows(insert_of(runs, _COLUMNS), _COLUMNS)

@@ -1,11 +1,10 @@
 """Whether values fit their columns, asked before they are queued: SQLite would take anything."""
 
-from collections.abc import Iterable
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
 
 from .errors import InvalidValue
 from .schema import APP, CONTEXT_ID, HASH, NAME, OWNER, RUN_ID, TARGET, WORD
-from .values import Effect, NewEvent, NewRun, RunChanges
+from .values import NEW_RUN_ALIKE, Effect, NewEvent, NewRun, RunChanges
 
 
 def fit(name: str, value: str, longest: int, *, empty: bool = True) -> None:
@@ -25,61 +24,45 @@ def fit(name: str, value: str, longest: int, *, empty: bool = True) -> None:
         raise InvalidValue(name, repr(value), "no NUL, no space at the end")
 
 
-_RUN = (
-    ("app", "app", APP),
-    ("owner", "owner", OWNER),
-    ("agent", "agent", NAME),
-    ("context id", "context_id", CONTEXT_ID),
-    ("kind", "kind", WORD),
-    ("parent", "parent", RUN_ID),
-    ("state", "state", WORD),
-    ("revision", "revision", HASH),
-    ("worker", "worker", NAME),
-    ("worker target", "worker_target", TARGET),
-    ("idempotency key", "idempotency_key", CONTEXT_ID),
-    ("idempotency hash", "idempotency_hash", HASH),
-    ("strategy name", "strategy_name", NAME),
-)
-"""The texts of a run: what messages call them, the fields, and their longest."""
-_OWN = frozenset({"context_id", "idempotency_key", "idempotency_hash"})
-"""Texts that another run has otherwise. The others are the same in most runs of an agent."""
+_LONGEST = {
+    "app": APP,
+    "owner": OWNER,
+    "agent": NAME,
+    "kind": WORD,
+    "parent": RUN_ID,
+    "state": WORD,
+    "revision": HASH,
+    "worker": NAME,
+    "worker_target": TARGET,
+    "strategy_name": NAME,
+}
+"""The texts of a run that are the same in most runs of an agent. Those that another run has otherwise are its
+ids, and the key of idempotency with its hash."""
 _NEEDED = frozenset({"app", "kind", "state"})
 
-
-class _Texts:
-    """Some of a run's texts: what messages call them, their longest, and whether they must be there."""
-
-    def __init__(self, wanted: Iterable[str]) -> None:
-        rows = [row for row in _RUN if row[1] in wanted]
-        self._limits = tuple((name, longest, field in _NEEDED) for name, field, longest in rows)
-        self.of = attrgetter(*(field for _, field, _ in rows))
-        """Reads them."""
-
-    def fit(self, texts: Iterable[str]) -> None:
-        """Check them."""
-        for (name, longest, needed), text in zip(self._limits, texts, strict=True):
-            # Every answer goes through here: a text that fits, or is not there, is not worth a call.
-            if needed or (text and (len(text) > longest or "\0" in text or text[-1] == " ")):
-                fit(name, text, longest, empty=not needed)
-
-
-_own_texts = _Texts(_OWN)
-_same_texts = _Texts({field for _, field, _ in _RUN} - _OWN)
 _MOST_ALIKE = 256
 """Agents, apps and owners whose texts are known to fit."""
-_alike: dict[tuple[str, ...], None] = {}
+_alike: dict[tuple[object, ...], None] = {}
 
 
 def fit_run(run: NewRun, run_id: str) -> int:
     """Check a new run and return the size of its parts without a limit."""
-    fit("run id", run_id, RUN_ID, empty=False)
-    _own_texts.fit(_own_texts.of(run))
-    same = _same_texts.of(run)
-    if same not in _alike:
-        _same_texts.fit(same)
+    # Every answer goes through here: a text that fits, or is not there, is not worth a call.
+    if not run_id or len(run_id) > RUN_ID or "\0" in run_id or run_id[-1] == " ":
+        fit("run id", run_id, RUN_ID, empty=False)
+    context_id = run.context_id
+    if context_id and (len(context_id) > CONTEXT_ID or "\0" in context_id or context_id[-1] == " "):
+        fit("context id", context_id, CONTEXT_ID)
+    if run.idempotency_key or run.idempotency_hash:
+        fit("idempotency key", run.idempotency_key, CONTEXT_ID)
+        fit("idempotency hash", run.idempotency_hash, HASH)
+    alike = run[:NEW_RUN_ALIKE]
+    if alike not in _alike:
+        for field, longest in _LONGEST.items():
+            fit(field.replace("_", " "), getattr(run, field), longest, empty=field not in _NEEDED)
         if len(_alike) >= _MOST_ALIKE:
             del _alike[next(iter(_alike))]
-        _alike[same] = None
+        _alike[alike] = None
     return len(run.view) + len(run.strategy_state)
 
 
@@ -88,16 +71,17 @@ _MOST_KINDS = 256
 """Kinds of events that fit; there are a few dozen."""
 
 
-def fit_events(events: Iterable[NewEvent]) -> int:
+def fit_events(events: Sequence[NewEvent]) -> int:
     """Check new events and return the size of their payloads."""
-    size_bytes = 0
-    for kind, payload, _ in events:
-        if kind not in _fitting:
+    if not events:
+        return 0
+    kinds, payloads, _ = zip(*events, strict=True)
+    if not _fitting.issuperset(kinds):
+        for kind in kinds:
             fit("event kind", kind, WORD)
             if len(_fitting) < _MOST_KINDS:
                 _fitting.add(kind)
-        size_bytes += len(payload)
-    return size_bytes
+    return sum(map(len, payloads))
 
 
 def fit_changes(changes: RunChanges | None) -> int:

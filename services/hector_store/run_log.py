@@ -75,7 +75,9 @@ class RunLog:
         if kept is not NOTHING_KEPT:
             kept = await self._ready(run.app, kept)
         creation = Creation(run, run_id, tuple(events), kept)
-        size_bytes = fit_run(run, creation.run_id) + fit_events(events) + fit_pushes(run.pushes)
+        size_bytes = fit_run(run, run_id) + fit_events(events)
+        if run.pushes:
+            size_bytes += fit_pushes(run.pushes)
         if kept is not NOTHING_KEPT:
             size_bytes += fit_kept(kept)
         for _ in range(_ATTEMPTS):
@@ -86,7 +88,7 @@ class RunLog:
             except IntegrityError:
                 # Another process took the position in the context, the key or the id in the same moment.
                 if run.id and await self._exists(run.id):
-                    raise RunExists(creation.run_id) from None
+                    raise RunExists(run_id) from None
             else:
                 self._hint(run.worker, run.due_us)
                 return created

@@ -40,50 +40,58 @@ class EventRow(NamedTuple):
 
 
 class NewRun(NamedTuple):
-    """A run to create."""
+    """A run to create.
+
+    The first `NEW_RUN_COLUMNS` fields become columns as they are, in this order; the first `NEW_RUN_ALIKE` of
+    these are texts that are the same in most runs of an agent.
+    """
 
     app: str
     owner: str
     """The principal it belongs to; "" is nobody authenticated."""
     agent: str
-    context_id: str = ""
-    """The session; a run without one gets no position."""
-    new_context: bool = False
-    """The context's id was made just now, so no other run is looked for in it."""
-    context_rule: Literal["", "new", "there", "idle"] = ""
-    """What the context must be, asked in the moment of the commit: without runs, with some, or with none that
-    is at work. "": anything."""
-    id: str = ""
-    """Also the task id; the store makes one if it is empty."""
     kind: str = "turn"
     """"turn", "session" (what is added by hand), "state" (a change of state alone, which has no position),
     "index" or "schedule"."""
     parent: str = ""
     state: str = "RUN_STATE_SUBMITTED"
-    status_time_us: int = 0
-    """0: the time of the commit."""
-    is_task: bool = True
     revision: str = ""
-    priority: int = 0
     worker: str = ""
     worker_target: str = ""
     """Where others reach the worker."""
-    lease_s: float = 0.0
-    """Seconds from the commit until the lease ends; 0: no lease."""
+    strategy_name: str = ""
+    context_id: str = ""
+    """The session; a run without one gets no position."""
+    is_task: bool = True
+    priority: int = 0
     wake_at_us: int = 0
     deadline_us: int = 0
+    idempotency_hash: str = ""
+    """What the key stands for: the same key with another hash is refused."""
+    view: bytes = b""
+    strategy_version: int = 0
+    strategy_state: bytes = b""
+    id: str = ""
+    """Also the task id; the store makes one if it is empty."""
+    new_context: bool = False
+    """The context's id was made just now, so no other run is looked for in it."""
+    context_rule: Literal["", "new", "there", "idle"] = ""
+    """What the context must be, asked in the moment of the commit: without runs, with some, or with none that
+    is at work. "": anything."""
+    status_time_us: int = 0
+    """0: the time of the commit."""
+    lease_s: float = 0.0
+    """Seconds from the commit until the lease ends; 0: no lease."""
     due_us: int = NEVER
     """When a worker shall take it, if it is nobody's: NOW, a time, or NEVER."""
     idempotency_key: str = ""
     """At most one run per app, owner and key; "" is none."""
-    idempotency_hash: str = ""
-    """What the key stands for: the same key with another hash is refused."""
-    view: bytes = b""
-    strategy_name: str = ""
-    strategy_version: int = 0
-    strategy_state: bytes = b""
     pushes: tuple[NewPush, ...] = ()
     """To whom its events are sent from the start."""
+
+
+NEW_RUN_ALIKE = NewRun._fields.index("context_id")
+NEW_RUN_COLUMNS = NewRun._fields.index("id")
 
 
 class Created(NamedTuple):
