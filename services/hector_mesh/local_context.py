@@ -175,12 +175,14 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
             return
         try:
             async for message in produced:
-                if type(message) is list:
-                    await self._say_together(message)
-                else:
+                if type(message) is not list:
                     room = self.say(message)
-                    if room is not None:
-                        await room
+                elif len(message) <= WINDOW:
+                    room = self._say_together(message)
+                else:
+                    room = await self._say_many(message)
+                if room is not None:
+                    await room
                 del message  # a stream that waits would keep it
         finally:
             await produced.aclose()
@@ -226,13 +228,18 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
             self._begin_saying()
         return self._caller.take(self.serialize(message))
 
-    async def _say_together(self, messages: list[Any]) -> None:
+    def _say_together(self, messages: list[Any]) -> asyncio.Future[None] | None:
+        if self._is_closed or self._caller.has_left or not self._initial_sent:
+            self._begin_saying()
+        return self._caller.take_together(list(map(self.serialize, messages)))
+
+    async def _say_many(self, messages: list[Any]) -> asyncio.Future[None] | None:
+        room = None
         for at in range(0, len(messages), WINDOW):
-            if self._is_closed or self._caller.has_left or not self._initial_sent:
-                self._begin_saying()
-            room = self._caller.take_together(list(map(self.serialize, messages[at : at + WINDOW])))
             if room is not None:
                 await room
+            room = self._say_together(messages[at : at + WINDOW])
+        return room
 
     def _begin_saying(self) -> None:
         self._raise_for_termination()
