@@ -5,6 +5,7 @@ The caller's identity is the call's; a task that is somebody else's is not found
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing, suppress
+from typing import Any
 
 import hector_a2a as a2a
 from hector_a2a.parameters import Parameters
@@ -73,14 +74,18 @@ class A2AServicer(PushServicer):
 
     async def SendStreamingMessage(
         self, request: "a2a.SendMessageRequest", context: Context
-    ) -> AsyncIterator["a2a.StreamResponse"]:
-        """Answer as it comes: the task first, then what changes; or the one message that is the answer."""
+    ) -> AsyncIterator[Any]:
+        """Answer as it comes: the task first, then what changes; or the one message that is the answer.
+
+        What is there at the same time is yielded together, as `CallInterceptor` has it.
+        """
         wanted = _history_length(request.configuration, "configuration.")
         begun = self._start(request, context, at_once=True, reads=True)
         run = begun if isinstance(begun, Run) else await begun
         place = Parameters.of(context).last_event_id
         if isinstance(run, Earlier) and run.live is not None and not place:
             run = run.live
+        events: AsyncGenerator[Any, None]
         if isinstance(run, Earlier):
             events = self._again.replayed(current_call.get(), run, place, wanted)
         else:
@@ -102,8 +107,9 @@ class A2AServicer(PushServicer):
             events = self._stream(run, wanted)
         del request, run  # a stream that waits would keep them
         async with aclosing(events):
-            async for response in events:
-                yield response
+            async for responses in events:
+                yield responses
+                del responses
 
     async def GetTask(self, request: "a2a.GetTaskRequest", context: Context) -> "a2a.Task":
         """Return a task as last committed."""
@@ -205,7 +211,9 @@ class A2AServicer(PushServicer):
             task, _, _ = await self._found(message.task_id, request.tenant)
             raise _takes_no_message(task) from None
 
-    def _stream(self, run: Run, history_length: int | None) -> AsyncGenerator["a2a.StreamResponse", None]:
+    def _stream(
+        self, run: Run, history_length: int | None
+    ) -> AsyncGenerator[list["a2a.StreamResponse"], None]:
         place = run.place
         begun, run.begun = run.begun, None
         if begun is not None:

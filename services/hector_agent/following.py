@@ -83,10 +83,11 @@ async def as_of(log: RunLog, row: RunRow, feed: Feed | None, cursor: Cursor) -> 
 
 async def updates(
     reader: Reader, context: str, opening: "a2a.StreamResponse", *, for_sender: bool = False
-) -> AsyncGenerator["a2a.StreamResponse", None]:
+) -> AsyncGenerator[list["a2a.StreamResponse"], None]:
     """Yield a stream's first event, and then what is new to a reader, until the run is over.
 
-    Messages are shared between readers: they must not be changed.
+    What is there at the same time comes together. Messages are shared between readers: they must not be
+    changed.
 
     Args:
         reader: Where the events come from; it is closed at the end.
@@ -96,24 +97,26 @@ async def updates(
     """
     run = reader.run
     try:
-        yield opening
+        yield [opening]
         del opening
         while batch := await reader.read():
-            if reader.void:
-                yield await without_void(reader, batch[0].event.seq, context)
+            responses = [await without_void(reader, batch[0].event.seq, context)] if reader.void else []
             for shown in batch:
                 response = shown.made
                 if response is None:
                     response = shown.made = update(shown.event, run, context)  # for the other readers, too
                     if response is None:
                         continue
-                yield response
+                responses.append(response)
                 if response.HasField("status_update"):
                     state = response.status_update.status.state
                     # Where credentials are wanted it goes on: they come another way.
                     if state in OVER or (for_sender and state == INPUT_REQUIRED):
+                        yield responses
                         return
-            del batch, shown, response  # a stream that waits would keep what was shown
+            if responses:
+                yield responses
+            del batch, shown, response, responses  # a stream that waits would keep what was shown
     finally:
         reader.close()
 

@@ -61,8 +61,10 @@ class Subscriptions:
         del task, run
         async with aclosing(updates(reader, context, opening)) as events:
             del opening
-            async for response in events:
-                yield response
+            async for responses in events:
+                for response in responses:
+                    yield response
+                del responses, response  # a stream that waits would keep them
 
     async def _read(self, row: RunRow, feed: Feed | None, wanted: Cursor | None) -> tuple["a2a.Task", Reader]:
         """Return the task as of a place, or as it is, and who reads on from there."""

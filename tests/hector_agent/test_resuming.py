@@ -148,13 +148,22 @@ async def follow(log: RunLog, run: Run | None, client: Client, *, place: str = "
     else:
         assert run is not None
         task, cursor = run.snapshot()
-    async for response in updates(Reader(log, "default", RUN, feed, cursor), CONTEXT, first(task, cursor)):
-        client.take(response)
+    reader = Reader(log, "default", RUN, feed, cursor)
+    async for responses in updates(reader, CONTEXT, first(task, cursor)):
+        for response in responses:
+            client.take(response)
 
 
 def new_stream(log: RunLog, run: Run):
     task, cursor = run.snapshot()
-    return updates(Reader(log, "default", RUN, run.feed, cursor), CONTEXT, first(task, cursor))
+    return one_by_one(Reader(log, "default", RUN, run.feed, cursor), first(task, cursor))
+
+
+async def one_by_one(reader: Reader, opening: "a2a.StreamResponse"):
+    async with aclosing(updates(reader, CONTEXT, opening)) as found:
+        async for responses in found:
+            for response in responses:
+                yield response
 
 
 class Cut:
@@ -338,7 +347,7 @@ async def test_history_that_goes_while_it_is_read_ends_the_stream_with_the_reaso
     run = await begun(log)
     for _ in range(4):
         await run.commit([state(RUN_STATE_WORKING)])
-    stream = updates(Reader(log, "default", RUN, None, Cursor(1)), CONTEXT, a2a.StreamResponse())
+    stream = one_by_one(Reader(log, "default", RUN, None, Cursor(1)), a2a.StreamResponse())
     await anext(stream)
     assert (await anext(stream)).status_update.metadata[PLACE] == "2"
     await database.write(lambda db: db.execute(delete(run_events).where(run_events.c.seq <= 4)))
