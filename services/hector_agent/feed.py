@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hector.agent.v1 import RunEvent, TextAppended
+from hector.agent.v1 import RunEvent
 from hector_mesh import HectorError
 
 from .growing import OpenText
@@ -278,10 +278,12 @@ class Feed:
         """Return the open text from an offset on."""
         known = self._pieces.get((self.next, offset))
         if known is None:
-            more = TextAppended(
-                artifact_id=text.artifact_id, text=text.text[offset:], append=text.append or offset > 0
-            )
-            known = Shown(RunEvent(seq=self.next, provisional=True, offset=offset, text_appended=more))
+            event = RunEvent()
+            event.seq, event.provisional, event.offset = self.next, True, offset
+            more = event.text_appended
+            more.artifact_id, more.text = text.artifact_id, text.text[offset:]
+            more.append = text.append or offset > 0
+            known = Shown(event)
             self._pieces[self.next, offset] = known
         return known
 

@@ -144,7 +144,8 @@ async def without_void(reader: Reader, seq: int, context: str) -> "a2a.StreamRes
 
 def first(task: "a2a.Task", cursor: Cursor) -> "a2a.StreamResponse":
     """Return a stream's first event."""
-    response = a2a.StreamResponse(task=task)
+    response = a2a.StreamResponse()
+    response.task.CopyFrom(task)
     response.task.metadata.fields[PLACE].string_value = place_of(cursor)
     return response
 

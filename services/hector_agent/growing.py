@@ -1,6 +1,6 @@
 """Text that is being said: it grows piece by piece, and becomes an event when it is committed."""
 
-from hector.agent.v1 import TextAppended
+from hector.agent.v1 import RunEvent
 
 
 class OpenText:
@@ -37,6 +37,10 @@ class OpenText:
         self._pieces.append(text)
         self.size += len(text)
 
-    def event(self, *, last: bool = False) -> TextAppended:
+    def event(self, *, last: bool = False) -> RunEvent:
         """Return what the log has of it; `last`: it is the end of its artifact."""
-        return TextAppended(artifact_id=self.artifact_id, text=self.text, append=self.append, last=last)
+        event = RunEvent()
+        appended = event.text_appended  # filled field by field: by names at once it takes twice as long
+        appended.artifact_id, appended.text = self.artifact_id, self.text
+        appended.append, appended.last = self.append, last
+        return event

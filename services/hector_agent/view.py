@@ -103,7 +103,8 @@ def tell(task: "a2a.Task", event: RunEvent, kind: str | None) -> None:
         _keep_question(task)
     if kind == "status_changed":
         changed = event.status_changed
-        task.status.CopyFrom(_status(changed, task.id, task.context_id, event.time))
+        task.status.Clear()
+        _fill(task.status, changed, task.id, task.context_id, event.time)
         if changed.HasField("metadata"):
             task.metadata.MergeFrom(changed.metadata)
     elif kind == "message_received":
@@ -122,7 +123,8 @@ def listed(task: "a2a.Task") -> bytes:
     Empty when it is too large. State and time are in the run's row.
     """
     kept = a2a.Task()
-    kept.history.extend(task.history[:])  # a list: the end of protobuf's own is an error that it formats
+    for message in task.history[:]:  # a list: the end of protobuf's own is an error that it formats
+        kept.history.add().CopyFrom(message)
     if task.HasField("metadata"):
         kept.metadata.CopyFrom(task.metadata)
     if task.status.HasField("message"):
@@ -184,7 +186,7 @@ def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | Non
         return response
     status = response.status_update
     if kind == "status_changed":
-        status.status.CopyFrom(_status(event.status_changed, run, context, event.time))
+        _fill(status.status, event.status_changed, run, context, event.time)
         if event.status_changed.HasField("metadata"):
             status.metadata.CopyFrom(event.status_changed.metadata)
     elif kind == "tool_started":
@@ -228,12 +230,13 @@ def state_of(events: Sequence[RunEvent]) -> "RunState.ValueType | None":
     return None
 
 
-def _status(changed: StatusChanged, run: str, context: str, time: Timestamp) -> "a2a.TaskStatus":
-    status = a2a.TaskStatus(state=TASK_STATES.get(changed.state, a2a.TASK_STATE_UNSPECIFIED), timestamp=time)
+def _fill(status: "a2a.TaskStatus", changed: StatusChanged, run: str, context: str, time: Timestamp) -> None:
+    """Say in an empty status what changed, field by field: by names at once it takes three times as long."""
+    status.state = TASK_STATES.get(changed.state, a2a.TASK_STATE_UNSPECIFIED)
+    status.timestamp.CopyFrom(time)
     if changed.HasField("message"):
         unpack(changed.message, status.message)
         status.message.task_id, status.message.context_id = run, context
-    return status
 
 
 def _keep_question(task: "a2a.Task") -> None:
@@ -266,8 +269,9 @@ def _append_text(task: "a2a.Task", artifact_id: str, text: str, *, append: bool)
             elif text or not artifact.parts:
                 artifact.parts.add(text=text)
             return
-    artifact = task.artifacts.add(artifact_id=artifact_id, name="answer")
-    artifact.parts.add(text=text)
+    artifact = task.artifacts.add()
+    artifact.artifact_id, artifact.name = artifact_id, "answer"
+    artifact.parts.add().text = text
 
 
 def _is_plain_text(part: "a2a.Part") -> bool:

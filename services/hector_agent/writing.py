@@ -198,7 +198,7 @@ class RunWriter(RunShown):
                 events, last = events()
             text, self._open = self._open, None
             if text is not None:
-                events = [RunEvent(text_appended=text.event(last=last)), *events]
+                events = [text.event(last=last), *events]
             elif last and self._growing:
                 ended = TextAppended(artifact_id=self._growing, append=True, last=True)
                 events = [RunEvent(text_appended=ended), *events]

@@ -73,7 +73,9 @@ async def test_a_commit_is_shown_at_once_to_a_reader_who_lets_words_gather(feed,
     text.add("two ")
     feed.show(text)
     end = RunEvent(seq=2, status_changed=StatusChanged(state=RUN_STATE_COMPLETED))
-    feed.publish([RunEvent(seq=1, text_appended=text.event(last=True)), end])
+    said = text.event(last=True)
+    said.seq = 1
+    feed.publish([said, end])
     await rounds(2)
     assert reading.done()
     assert words(await reading) == ["two ", ""]
@@ -104,7 +106,7 @@ async def test_text_that_grows_is_all_there_whenever_it_is_asked_for():
     for word in ("one ", "", "two"):
         text.add(word)
     assert (text.text, text.size) == ("schön one two", 13)
-    event = text.event(last=True)
+    event = text.event(last=True).text_appended
     assert (event.text, event.append, event.last) == ("schön one two", True, True)
 
 
