@@ -55,13 +55,15 @@ class A2AServicer(PushServicer):
         """
         wanted = _history_length(request.configuration, "configuration.")
         waits = not request.configuration.return_immediately
-        begun = self._start(request, context, at_once=waits)
-        run = begun if isinstance(begun, Run) else await begun
-        if isinstance(run, Earlier):
-            if run.live is None:
-                return await self._again.answer(current_call.get(), run, wanted, waits=waits)
-            run = run.live
         call = current_call.get()
+        run = self._start(request, context, call, at_once=waits)
+        if not isinstance(run, Run):
+            found = await run
+            if isinstance(found, Earlier):
+                if found.live is None:
+                    return await self._again.answer(call, found, wanted, waits=waits)
+                found = found.live
+            run = found
         if not waits and run.undecided is not None:
             await run.decide()
         if (waits or run.plain) and not await finished(run, call):
@@ -80,7 +82,7 @@ class A2AServicer(PushServicer):
         What is there at the same time is yielded together, as `CallInterceptor` has it.
         """
         wanted = _history_length(request.configuration, "configuration.")
-        begun = self._start(request, context, at_once=True, reads=True)
+        begun = self._start(request, context, current_call.get(), at_once=True, reads=True)
         run = begun if isinstance(begun, Run) else await begun
         place = Parameters.of(context).last_event_id
         if isinstance(run, Earlier) and run.live is not None and not place:
@@ -152,33 +154,36 @@ class A2AServicer(PushServicer):
                 yield response
 
     def _start(
-        self, request: "a2a.SendMessageRequest", context: Context, *, at_once: bool, reads: bool = False
+        self,
+        request: "a2a.SendMessageRequest",
+        context: Context,
+        call: Call,
+        *,
+        at_once: bool,
+        reads: bool = False,
+        is_checked: bool = False,
     ) -> Run | Awaitable[Run | Earlier]:
         """Take a message: return its run where that is at work already, as it is as a rule."""
         message = request.message
-        _check(message)
-        if message.reference_task_ids or message.task_id:
-            return self._start_referring(request, context, at_once=at_once, reads=reads)
-        return self._start_new(request, context, at_once=at_once, reads=reads)
-
-    def _start_new(
-        self, request: "a2a.SendMessageRequest", context: Context, *, at_once: bool, reads: bool
-    ) -> Run | Awaitable[Run | Earlier]:
-        agent, call = self._roster.pick(request.tenant), current_call.get()
-        check_override(agent, request.message, call.principal)
+        if not is_checked:
+            _check(message)
+            if message.reference_task_ids or message.task_id:
+                return self._start_referring(request, context, call, at_once=at_once, reads=reads)
+        agent = self._roster.pick(request.tenant)
+        check_override(agent, message, call.principal)
         pushes = self.wanted(request, context)
-        return self._again.started(agent, request, call, context, pushes, at_once=at_once, reads=reads)
+        return self._again.started(agent, request, call, context, pushes, at_once, reads)
 
     async def _start_referring(
-        self, request: "a2a.SendMessageRequest", context: Context, *, at_once: bool, reads: bool
+        self, request: "a2a.SendMessageRequest", context: Context, call: Call, *, at_once: bool, reads: bool
     ) -> Run | Earlier:
         """Take a message that is about tasks, or for one, which have to be looked for."""
         message = request.message
         if message.reference_task_ids:
-            await check_references(self._runs.log, current_call.get(), message)
+            await check_references(self._runs.log, call, message)
         if message.task_id:
             return await self._followed_up(request, context)
-        begun = self._start_new(request, context, at_once=at_once, reads=reads)
+        begun = self._start(request, context, call, at_once=at_once, reads=reads, is_checked=True)
         return begun if isinstance(begun, Run) else await begun
 
     async def _followed_up(self, request: "a2a.SendMessageRequest", context: Context) -> Run | Earlier:

@@ -37,10 +37,9 @@ class Again:
         request: "a2a.SendMessageRequest",
         call: Call,
         context: Context,
-        pushes: tuple[NewPush, ...] = (),
-        *,
-        at_once: bool = False,
-        reads: bool = False,
+        pushes: tuple[NewPush, ...],
+        at_once: bool,
+        reads: bool,
     ) -> Run | Awaitable[Run | Earlier]:
         """Return a run for a message, or what became of it when it was sent before: at once where it can be.
 

@@ -229,7 +229,7 @@ class AtWork:
         if run is None:
             work.end()
             work.fail(error or ShuttingDown())
-        elif work.is_done(run) and not run.writing:  # as it should be: there is nothing to wait for
+        elif not run.writing and (run.over or work.is_done(run)):  # as it should be: nothing to wait for
             self._leave(work, run)
         else:
             self.spawn(self._conclude(work, run, error))

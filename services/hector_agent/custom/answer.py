@@ -25,7 +25,7 @@ from hector.agent.v1 import (
 )
 from hector.common.v1 import TokenUsage
 from hector_agent.measuring import count_tokens
-from hector_agent.packing import pack, packed
+from hector_agent.packing import packed, url_of
 from hector_agent.run import Run
 from hector_agent.usage import FIELDS
 
@@ -47,6 +47,7 @@ ANSWER = "answer-"
 NO_CONTENT = "a part of it has no text, file or data"
 
 
+_ARTIFACT = url_of(a2a.Artifact)
 _COMPLETED = StatusChanged(state=RUN_STATE_COMPLETED)
 
 
@@ -60,16 +61,19 @@ class Answer(Unwritten):
     _is_over = False
     _unnamed = 0
     """Artifacts that it said without an id."""
+    _id = f"{ANSWER}1"
+    _leg_number = 1
     _end: "StatusChanged | a2a.Message" = _COMPLETED
 
     def __init__(self, run: Run, turn: Turn, limit_bytes: int, leg: Leg | None) -> None:
         super().__init__(run, turn)
         self._limit_bytes = limit_bytes
-        known = leg.known if leg is not None else ()
-        self._known = set(known)
-        before = sum(artifact.startswith(ANSWER) for artifact in known) if known else 0
-        self._id = f"{ANSWER}{before + 1}"
-        self._leg_number = leg.number if leg is not None else 1
+        self._known = set[str]()
+        if leg is not None:
+            self._known |= leg.known
+            before = sum(artifact.startswith(ANSWER) for artifact in leg.known)
+            self._id = f"{ANSWER}{before + 1}"
+            self._leg_number = leg.number
 
     def take(self, said: object) -> bool:
         """Take what the handler says; True: it may not go on now, see `goes_on`.
@@ -184,7 +188,9 @@ class Answer(Unwritten):
             if part.WhichOneof("content") is None:
                 raise self._nonsense(NO_CONTENT)
             size_bytes += part.ByteSize()
-        self._spend(size_bytes)
+        self._said_bytes = said_bytes = self._said_bytes + size_bytes
+        if said_bytes > self._limit_bytes:
+            raise self._too_much()
         event = RunEvent()
         saved = event.artifact_saved
         if artifact_id == self._id:
@@ -197,14 +203,15 @@ class Answer(Unwritten):
             raise self._nonsense(f"it added to artifact {artifact_id!r}, which it had not begun")
         if self._run.void:
             self._run.takes_back(artifact_id)
-        pack(saved.artifact, artifact)
+        held = saved.artifact
+        held.type_url, held.value = _ARTIFACT, artifact.SerializeToString()
         if append:
             saved.append = True
         if last:
             saved.last = True
         if metadata is not None:
             saved.metadata.CopyFrom(metadata)
-        self._say(event)
+        self._say(event, size_bytes)
 
     def _say_status(self, said: "a2a.TaskStatusUpdateEvent") -> None:
         self._belongs(said)
@@ -287,24 +294,28 @@ class Answer(Unwritten):
 
     def _ending(self) -> tuple[list[RunEvent], bool]:
         """Return the last events, and whether the open text is the end of its artifact."""
-        assert isinstance(self._end, StatusChanged)
-        pending, self._pending = self._pending, []
-        events = [*pending, RunEvent(status_changed=self._end)]
-        if not self._begun:
-            return events, False
-        if self._tail is not None:
-            self._tail.last = True
-            return events, False
-        if self._run.growing != self._id:  # it ended with a part
-            last = TextAppended(artifact_id=self._id, append=True, last=True)
-            return [*pending, RunEvent(text_appended=last), *events[len(pending) :]], False
-        return events, True
+        end, events, is_open = self._end, self._pending, False
+        assert isinstance(end, StatusChanged)
+        self._pending = []
+        if self._begun:
+            if self._tail is not None:
+                self._tail.last = True
+            elif self._run.growing == self._id:
+                is_open = True
+            else:  # it ended with a part
+                last = TextAppended(artifact_id=self._id, append=True, last=True)
+                events.append(RunEvent(text_appended=last))
+        events.append(RunEvent(status_changed=end))
+        return events, is_open
 
     def _spend(self, size_bytes: int) -> None:
         self._said_bytes += size_bytes
         self._room_bytes -= size_bytes
         if self._said_bytes > self._limit_bytes:
-            raise HandlerSaysTooMuch(self._run.place.agent, self._limit_bytes)
+            raise self._too_much()
+
+    def _too_much(self) -> HandlerSaysTooMuch:
+        return HandlerSaysTooMuch(self._run.place.agent, self._limit_bytes)
 
     def _way_of(self, said: object) -> "_Way":
         """Return how something is taken that is of no known kind itself, but perhaps by descent."""

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, cast
 
 import hector_a2a as a2a
@@ -21,15 +22,31 @@ from .legs import Leg, last_said
 from .once import Commit, Policy, Steps
 from .rests import Rests
 
-_NO_STATE: dict[str, Any] = {}
-
 
 class Turn:
     """One turn of a conversation: the message that is to be answered, and everything it belongs to."""
 
-    __slots__ = ("_before", "_beside", "_call", "_commit", "_leg", "_message", "_own", "_rests_of", "_run",
-                 "_runs", "_source", "_steps_of", "agent", "attempt", "history", "resumes", "state",
-                 "wake_json")  # fmt: skip
+    # As it is at first, in most turns also at last: in the class, since every answer makes one of these.
+    history: Sequence["a2a.Message"] = ()
+    """What users and agents said in other turns of the session, oldest first."""
+    state: dict[str, Any]
+    """The session's state, for this turn and later ones: change it in place, with what JSON knows."""
+    attempt = 1
+    """How often the handler is called for this message, this time included: more than 1 where its process
+    died, or was stopped, in the middle of it. What it said is void then, and `state` is as it was."""
+    resumes = False
+    """The task waited for somebody, and goes on: `task` has what was said before."""
+    wake_json = ""
+    """The JSON that woke a task which waited, where it was no message; else empty. `message` is the
+    last one then."""
+    _leg: Leg | None = None
+    _message: "a2a.Message | None" = None
+    _before: Mapping[str, Any] = MappingProxyType({})
+    _commit: Commit | None = None
+    """Writes what is done beside saying something; None: nothing is, the turn is over."""
+    _own: Sequence[RunEvent] = ()
+    _steps_of: Steps | None = None
+    _rests_of: Rests | None = None
 
     def __init__(
         self,
@@ -42,28 +59,25 @@ class Turn:
         leg: Leg | None = None,
         wake_json: str = "",
     ) -> None:
-        self._run, self._call, self._runs, self._beside, self._leg = run, call, runs, beside, leg
-        self._message: a2a.Message | None = None
-        self.agent: str = run.place.agent
+        self._run, self._call, self._runs, self._beside = run, call, runs, beside
+        if history:
+            self.history = history
+        if state:
+            self.state, self._before = state, copy.deepcopy(state)
+        else:
+            self.state = {}
+        if leg is None:
+            self._source = run.task.history[0]
+        else:
+            self._source = leg.message or last_said(run)
+            self._leg, self.attempt, self.resumes = leg, leg.attempt, leg.resumes
+        if wake_json:
+            self.wake_json = wake_json
+
+    @property
+    def agent(self) -> str:
         """The agent's name, as the config has it."""
-        self.history: Sequence[a2a.Message] = history
-        """What users and agents said in other turns of the session, oldest first."""
-        self.state: dict[str, Any] = state or {}
-        """The session's state, for this turn and later ones: change it in place, with what JSON knows."""
-        self._before = copy.deepcopy(state) if state else _NO_STATE
-        self._commit: Commit | None = None
-        self._own: Sequence[RunEvent] = ()
-        self._steps_of: Steps | None = None
-        self._rests_of: Rests | None = None
-        self._source = run.task.history[0] if leg is None else leg.message or last_said(run)
-        self.attempt = 1 if leg is None else leg.attempt
-        """How often the handler is called for this message, this time included: more than 1 where its process
-        died, or was stopped, in the middle of it. What it said is void then, and `state` is as it was."""
-        self.resumes = leg is not None and leg.resumes
-        """The task waited for somebody, and goes on: `task` has what was said before."""
-        self.wake_json = wake_json
-        """The JSON that woke a task which waited, where it was no message; else empty. `message` is the
-        last one then."""
+        return self._run.place.agent
 
     @property
     def message(self) -> "a2a.Message":
@@ -227,10 +241,9 @@ class Turn:
     async def _keep(self, name: str, value: object) -> None:
         await self._steps().keep(name, value)
 
-    def _acts(self, commit: "Commit | None", own: Sequence[RunEvent] = ()) -> None:
-        """Let the handler do more than say something; None: no more, which also breaks a circle."""
-        self._commit, self._own = commit, own
-        self._steps_of = self._rests_of = None
+    def _ends(self) -> None:
+        """Let the handler do no more; what it might have done it with knows the turn: a circle."""
+        self._commit = self._steps_of = self._rests_of = None
 
     def _steps(self) -> Steps:
         if self._steps_of is None:

@@ -66,12 +66,12 @@ class Unwritten:
             self._unschedule()
             self._flush()
 
-    def _say(self, event: RunEvent) -> None:
+    def _say(self, event: RunEvent, size_bytes: int = 0) -> None:
         """Have an event committed as soon as the handler waits, with what else it says until then."""
         if not self._is_decided:
             self._decided()
         self._pending.append(event)
-        self._room_bytes -= EVENT_BYTES
+        self._room_bytes -= size_bytes + EVENT_BYTES
         if self._flushing is None:
             self._flush_in(0)
 

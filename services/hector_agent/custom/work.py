@@ -45,19 +45,21 @@ async def answer(
     Raises:
         HectorError: HandlerFailed, or what it said cannot be taken.
     """
-    leg = leg_of(run, own) if own else None
-    if leg is not None and leg.unanswered:
-        await _ask_about(run, leg.unanswered, leg.begun, misunderstood=True)
-        return
-    if leg is not None and leg.takes_back:
-        await run.commit(leg.takes_back)
-        for key, value in leg.taken_back.items():
-            change(session.state, json.dumps({key: value}))
+    leg = None
+    if own:
+        leg = leg_of(run, own)
+        if leg.unanswered:
+            await _ask_about(run, leg.unanswered, leg.begun, misunderstood=True)
+            return
+        if leg.takes_back:
+            await run.commit(leg.takes_back)
+            for key, value in leg.taken_back.items():
+                change(session.state, json.dumps({key: value}))
     history = messages_said(session.events) if session.events else ()
     turn = Turn(run, work.call, runs, work.beside, history, session.state, leg, work.wake_json)
     assert agent.handler is not None
     said = Answer(run, turn, agent.config.max_answer_size, leg)
-    turn._acts(said.commit, own)
+    turn._commit, turn._own = said.commit, own
     try:
         await _listen(agent.handler, turn, said, run)
     except StepInDoubt as doubt:
@@ -68,7 +70,7 @@ async def answer(
         said.break_off()
         raise
     finally:
-        turn._acts(None)
+        turn._ends()
     await said.finish()
 
 

@@ -97,6 +97,8 @@ def kept_of(events: Sequence[RunEvent], app: str, owner: str, context: str, firs
         context: The session.
         first: How many other events are written before these in the same step.
     """
+    if not [event for event in events if event.artifact_saved.last or event.HasField("state_changed")]:
+        return NOTHING_KEPT  # pieces, as a rule
     states: list[StateChange] = []
     artifacts: list[NewArtifact] = []
     for index, event in enumerate(events):
