@@ -34,7 +34,7 @@ class Visits:
         call = current_call.get()
         number = secrets.token_hex(12)
         trace = tracing.traceparent() or call.traceparent
-        own = replace(call, deadline=min(call.deadline, deadline), traceparent=trace, children=set())
+        own = replace(call, deadline=min(call.deadline, deadline), traceparent=trace)
         self._open[number] = Visit(own)
         return number
 

@@ -29,12 +29,13 @@ class Principal:
 NOBODY = Principal()
 
 
-@dataclass(slots=True)
+@dataclass
 class Call:
     """One request being served. Calls made while serving it are its children, and end with it.
 
     Everything but `instance` and `children` passes on to the children. Nothing but `children` ever changes;
-    it is not frozen because a frozen one takes five times as long to make, and every request makes several.
+    it is not frozen because a frozen one takes five times as long to make, and has no slots because these
+    would have to be filled with what most calls never need: every request makes several.
     """
 
     principal: Principal = NOBODY
@@ -52,8 +53,15 @@ class Call:
     """The configuration it goes by: a content hash. Empty is the newest."""
     documents: tuple[str, ...] | None = None
     """The document stores that the agent may search for which all this is done; None is every one."""
-    children: set[Cancellable] = field(default_factory=set, compare=False, repr=False)
+    _children: set[Cancellable] | None = field(default=None, init=False, compare=False, repr=False)
     _carried: Pairs | None = field(default=None, init=False, compare=False, repr=False)
+
+    @property
+    def children(self) -> set[Cancellable]:
+        """What ends with it."""
+        if self._children is None:
+            self._children = set()
+        return self._children
 
     def remaining(self, timeout: float | None = None) -> float | None:
         """Return the seconds a child may take: `timeout`, but never more than this call has left."""
@@ -114,8 +122,8 @@ class Call:
 
     def end(self) -> None:
         """Cancel every child that is still running."""
-        if self.children:
-            for child in tuple(self.children):
+        if self._children:
+            for child in tuple(self._children):
                 child.cancel()
 
 
@@ -149,8 +157,7 @@ class scope:  # noqa: N801  used as a function; a class costs half of what a gen
         except ValueError:
             pass  # a generator that nobody read to its end is closed in a context where nothing was set
         finally:
-            if self._call.children:
-                self._call.end()
+            self._call.end()
 
 
 Rpc = TypeVar("Rpc", bound=Cancellable)

@@ -119,8 +119,7 @@ def _serve_unary(handler: Handler, method: str) -> Any:
         except BaseException as error:
             await answer_failure(context, error, call, method)
         finally:
-            if call.children:
-                call.end()
+            call.end()
 
     return unary
 
@@ -144,8 +143,7 @@ def _serve_stream(handler: Handler, method: str) -> Any:
         except BaseException as error:
             await answer_failure(context, error, call, method)
         finally:
-            if call.children:
-                call.end()
+            call.end()
 
     return stream
 

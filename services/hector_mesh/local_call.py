@@ -82,8 +82,8 @@ class LocalCall:
             self._server = server
             server.serving.add(self)
             if parent is not None and parent is not ROOT:
-                self._siblings = parent.children
-                parent.children.add(self)
+                self._siblings = siblings = parent.children
+                siblings.add(self)
             context = LocalContext(self, self._deadline, metadata, parent, instance)
             # An empty Context: only metadata crosses over, exactly as between two processes.
             self.task = loop.create_task(server.serve(method, request, context), context=Context())

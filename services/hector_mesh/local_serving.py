@@ -43,8 +43,7 @@ def _unary(handler: Handler, method: str) -> Serve:
             except BaseException as error:
                 await answer_failure(context, error, call, method)
             finally:
-                if call.children:
-                    call.end()
+                call.end()
             context.answer(answer)
         except asyncio.CancelledError:
             context.stopped()
@@ -78,8 +77,7 @@ def _stream(handler: Handler, method: str) -> Serve:
             except BaseException as error:
                 await answer_failure(context, error, call, method)
             finally:
-                if call.children:
-                    call.end()
+                call.end()
             context.end()
         except asyncio.CancelledError:
             context.stopped()

@@ -44,7 +44,8 @@ class LocalUnaryCall(LocalCall, grpc.aio.UnaryUnaryCall[Request, Response]):
             self._raise_for_status(ending)
         wire = self._wire
         if wire is not None:
-            self._answer = self._decoded(wire)
+            decode: Any = self._decode
+            self._answer = decode(wire) if decode is not None else wire
             self._wire = None
         return self._answer
 

@@ -153,7 +153,7 @@ class _Method:
 
     def _call(self, shape: str, request: Any, timeout: float | None, metadata: Any, options: Any) -> Any:
         mesh, parent = self._mesh, current_call.get()
-        channel = mesh.channel(self._service)
+        channel = mesh._routes.get(self._service) or mesh.channel(self._service)
         if self._channel is not channel:
             self._start = getattr(channel, shape)(self._method, *self._coders, _registered_method=True)
             self._channel, self._is_local = channel, type(self._start) is LocalMethod

@@ -214,7 +214,6 @@ class HostServicer(HostServicesServicer):
             call,
             deadline=min(call.deadline, asked.deadline),
             traceparent=trace,
-            children=set(),
         )
         task = asyncio.current_task()
         assert task is not None

@@ -94,7 +94,7 @@ async def _ending(
         if turn._run.halted and task:
             ends = a2a.CancelTaskRequest(tenant=tenant, id=task)
             try:
-                with scope(replace(current_call.get(), deadline=inf, children=set())):  # ours is over
+                with scope(replace(current_call.get(), deadline=inf)):  # ours is over
                     await agents.CancelTask(ends, timeout=CANCEL_S)
             except AioRpcError as error:
                 facts = {"agent": turn.agent, "task": task, "code": error.code().name}
