@@ -42,10 +42,10 @@ class LocalUnaryCall(LocalCall, grpc.aio.UnaryUnaryCall[Request, Response]):
             assert ending is not None
         if ending is not ENDED:
             self._raise_for_status(ending)
-        wire = self._wire
+        wire: Any = self._wire
         if wire is not None:
-            decode: Any = self._decode
-            self._answer = decode(wire) if decode is not None else wire
+            decode = self._decode
+            self._answer = wire if decode is None else decode(wire)
             self._wire = None
         return self._answer
 
