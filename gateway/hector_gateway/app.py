@@ -15,7 +15,7 @@ from .cards import Cards
 from .config_pages import ConfigPages
 from .cors import Cors
 from .cors_config import CorsConfig
-from .cycle import CLOSE, Cycle
+from .cycle import CLOSE
 from .errors import Headers, NoHost, NotForYou, NothingHere, Refusal, WrongVerb
 from .exchange import ClientLeft, Exchange
 from .faults import is_lost, public, reason_in, retry_headers, unexpected
@@ -85,9 +85,10 @@ class App:
         self._metrics = metrics.path()
         self._probes = {"/live": probes.live, "/ready": probes.ready, "/health": probes.health}
 
-    async def __call__(self, cycle: Cycle) -> None:
+    async def __call__(self, exchange: Exchange) -> None:
         """Answer one request."""
-        exchange, begun = Exchange(cycle), perf_counter()
+        begun = perf_counter()
+        exchange.look()
         exchange.more_headers = self._always
         if self._cors.is_on:
             exchange.more_headers += self._cors.headers(exchange.header(b"origin"))

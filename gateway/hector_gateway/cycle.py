@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -41,28 +41,10 @@ class Cycle:
     An answer's head leaves with the beginning of its body, for uvloop makes a system call of each write.
     """
 
-    __slots__ = (
-        "_body",
-        "_chunked",
-        "_flow",
-        "_head",
-        "_invited",
-        "_waiter",
-        "always",
-        "connection",
-        "disconnected",
-        "headers",
-        "http_version",
-        "is_arrived",
-        "keep_alive",
-        "path",
-        "query_string",
-        "raw_path",
-        "response_complete",
-        "response_started",
-        "transport",
-        "verb",
-    )
+    is_arrived = disconnected = response_started = response_complete = False
+    _body = _head = b""
+    _invited = _chunked = False
+    _waiter: asyncio.Future[None] | None = None
 
     def __init__(
         self,
@@ -74,20 +56,14 @@ class Cycle:
         http_version: str,
         headers: list[tuple[bytes, bytes]],
         always: Sequence[tuple[bytes, bytes]],
-        *,
         keep_alive: bool,
     ) -> None:
         self.connection, self.transport, self._flow = connection, connection.transport, connection.flow
         self.verb, self.path, self.raw_path, self.query_string = verb, path, raw_path, query_string
         self.http_version, self.headers, self.always = http_version, headers, always
         self.keep_alive = keep_alive
-        self.is_arrived = self.disconnected = self._invited = False
-        self.response_started = self.response_complete = False
-        self._body = self._head = b""
-        self._chunked = False
-        self._waiter: asyncio.Future[None] | None = None
 
-    async def run(self, serve: Callable[["Cycle"], Awaitable[None]]) -> None:
+    async def run(self, serve: Callable[[Self], Awaitable[None]]) -> None:
         """Have it answered. An answer that is not whole ends with a broken connection."""
         try:
             await serve(self)
@@ -106,13 +82,15 @@ class Cycle:
     def take(self, piece: bytes) -> int:
         """Keep a piece of the body, and return how many bytes nobody has read yet."""
         self._body += piece
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         return len(self._body)
 
     def arrived(self) -> None:
         """Take note that the body is whole."""
         self.is_arrived = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def leave(self) -> None:
         """Take note that the client is gone."""
@@ -154,27 +132,35 @@ class Cycle:
 
     # The answer
 
-    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send all of it. A HEAD request gets the headers only."""
+    async def answer(self, status: int, headers: Headers, body: bytes, known: bytes = b"") -> None:
+        """Send all of it. A HEAD request gets the headers only.
+
+        Args:
+            status: As HTTP has it.
+            headers: What is said of it.
+            body: The answer.
+            known: Headers as they are sent, of which is known that they hold nothing that would end them.
+        """
         if self._flow.write_paused:
             await self._room()
         if self.disconnected:
             return
         if status in BODILESS:
-            self._begin(status, headers, b"\r\n")
-            body = b""
+            end, body = b"\r\n", b""
         else:
-            self._begin(status, headers, b"content-length: %d\r\n\r\n" % len(body))
+            end = b"content-length: %d\r\n\r\n" % len(body)
+        self._begin(status, known, headers, end)
         self._write(b"" if self.verb == "HEAD" else body)
         self._complete()
 
-    async def begin(self, status: int, headers: Headers) -> None:
-        """Begin an answer that comes in pieces."""
+    async def begin(self, status: int, headers: Headers, known: bytes = b"") -> None:
+        """Begin an answer that comes in pieces; see `answer`."""
         if self._flow.write_paused:
             await self._room()
         if not self.disconnected:
             self._chunked = self.verb != "HEAD"
-            self._begin(status, headers, b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n")
+            end = b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
+            self._begin(status, known, headers, end)
 
     async def send(self, piece: bytes, *, more: bool) -> None:
         """Send a piece, and the end behind the last one."""
@@ -205,19 +191,21 @@ class Cycle:
         if not self.disconnected:
             await self._flow.drain()
 
-    def _begin(self, status: int, headers: Headers, end: bytes) -> None:
+    def _begin(self, status: int, known: bytes, headers: Headers, end: bytes) -> None:
         """Make the head, and keep it for what follows."""
         if self.response_started:
             raise RuntimeError("the answer has begun already")
         self.response_started = True
-        lines = [STATUS_LINE[status], *[b"%b: %b\r\n" % header for header in (*self.always, *headers)]]
+        head = STATUS_LINE[status] + _spelled(self.always) + known
+        if headers:
+            more = b"".join([b"%b: %b\r\n" % header for header in headers])
+            if not more.count(b"\n") == more.count(b"\r") == len(headers) or b"\0" in more:
+                raise RuntimeError("a header holds what would end it")  # and begin what somebody else wrote
+            head += more
         if CLOSE in headers:
             self.keep_alive = False
         elif not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        head = b"".join(lines)
-        if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
-            raise RuntimeError("a header holds what would end it")  # and begin what somebody else wrote
+            head += b"connection: close\r\n"
         self._head = head + end
 
     def _chunk(self, piece: bytes, *, more: bool) -> bytes:
@@ -242,11 +230,27 @@ class Cycle:
 
     def _complete(self) -> None:
         self.response_complete = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         if not self.keep_alive:
             self.transport.close()
         self.connection.on_response_complete()
 
 
-Serve = Callable[[Cycle], Awaitable[None]]
+_always: tuple[Sequence[tuple[bytes, bytes]], bytes] = ((), b"")
+
+
+def _spelled(always: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return headers of every answer as they are sent; they are the same object for a second."""
+    global _always
+    last, spelled = _always
+    if last is not always:
+        spelled = b"".join([b"%b: %b\r\n" % header for header in always])
+        _always = always, spelled
+    return spelled
+
+
+C = TypeVar("C", bound=Cycle)
+
+Serve = Callable[[C], Awaitable[None]]
 """What answers requests: an application."""

@@ -29,10 +29,12 @@ _EXTENSIONS = (EXTENSIONS.encode(), OLD_EXTENSIONS.encode())
 _PARAMETERS = {name.encode(): name for name in NAMES}
 
 NOBODY = Principal()
-_PLAIN = (b"x-content-type-options", b"nosniff")
+_PLAIN = b"x-content-type-options: nosniff\r\nx-request-id: %b\r\n"
+_OF_JSON = b"content-type: application/json\r\n" + _PLAIN
+"""Headers of most answers, as they are sent."""
 
 
-class Exchange:
+class Exchange(Cycle):
     """What a client asks, and the means to answer it once."""
 
     json = JSON
@@ -41,29 +43,34 @@ class Exchange:
     """A2A's version, where a client speaks HTTP+JSON."""
     profile: Profile | None = None
     """Which edition of A2A decides the codes of errors, once it is known which agent is meant."""
+    traceparent = ""
+    """The client's trace, if it sends one that makes sense."""
+    started = False
+    """The answer has begun, so it cannot become another one."""
+    more_headers: Headers = ()
+    """What is said with every answer of this request."""
+    status = 0
+    """Of the answer; 0 before there is one."""
+    principal: Principal = NOBODY
+    what = agent = reason = ""
+    """For the log: for what it asks, of which agent, and why it failed."""
 
-    def __init__(self, cycle: Cycle) -> None:
-        self._cycle = cycle
-        self.verb, self.path = cycle.verb, cycle.path
-        self._headers = headers = dict(cycle.headers)
-        self.traceparent = traceparent_of(self.header(b"traceparent")) if b"traceparent" in headers else ""
-        """The client's trace, if it sends one that makes sense."""
-        self.request_id = request_id_of(self.header(b"x-request-id") if b"x-request-id" in headers else None)
-        """Names the request in logs and errors; the client's own, if it sends one."""
-        self.started = False
-        """The answer has begun, so it cannot become another one."""
-        self.more_headers: Headers = ()
-        """What is said with every answer of this request."""
-        self.status = 0
-        """Of the answer; 0 before there is one."""
-        self.principal: Principal = NOBODY
-        self.what, self.agent, self.reason = "", "", ""
-        """For the log: who asked, for what, of which agent, and why it failed."""
+    request_id: str
+    """Names the request in logs and errors; the client's own, if it sends one."""
+    said: dict[bytes, bytes]
+    """The headers; of one that is there several times, the last."""
+
+    def look(self) -> None:
+        """Find out what the headers say of the request itself."""
+        said = self.said = dict(self.headers)
+        if b"traceparent" in said:
+            self.traceparent = traceparent_of(self.header(b"traceparent"))
+        self.request_id = request_id_of(self.header(b"x-request-id") if b"x-request-id" in said else None)
 
     @property
     def steps(self) -> list[str]:
         """What stands between the path's slashes. A slash within an id comes encoded."""
-        raw = self._cycle.raw_path
+        raw = self.raw_path
         if b"%2F" not in raw and b"%2f" not in raw:
             return self.path.removesuffix("/").split("/")[1:]
         return [unquote(step) for step in raw.decode("ascii").removesuffix("/").split("/")[1:]]
@@ -71,25 +78,25 @@ class Exchange:
     @property
     def from_here(self) -> bool:
         """The connection comes from this machine."""
-        client = self._cycle.connection.client
+        client = self.connection.client
         return client is not None and is_loopback(client[0])
 
     @property
     def caller(self) -> str:
         """Whose share of the server this takes: the principal's, or without a credential the address's."""
-        return self.principal.id or (self._cycle.connection.client or ("",))[0]
+        return self.principal.id or (self.connection.client or ("",))[0]
 
     @property
     def time_s(self) -> float:
         """The time that the answer's Date will say, which may be a second behind the clock."""
-        for name, value in self._cycle.always:
+        for name, value in self.always:
             if name == b"date":
                 return parsedate_to_datetime(value.decode()).timestamp()
         return time.time()
 
     def header(self, name: bytes) -> str | None:
         """Return a header by its name in lower case."""
-        value = self._headers.get(name)
+        value = self.said.get(name)
         return None if value is None else value.decode("latin-1").strip()
 
     def parameters(self) -> Pairs:
@@ -98,7 +105,7 @@ class Exchange:
         Raises:
             InvalidParams: There is something in it that metadata cannot hold.
         """
-        headers = self._headers
+        headers = self.said
         if headers.keys().isdisjoint(_PARAMETERS):
             return ()
         pairs = tuple((name, self._list(key)) for key, name in _PARAMETERS.items() if key in headers)
@@ -111,19 +118,19 @@ class Exchange:
 
     def extensions(self) -> tuple[str, ...]:
         """Return the URIs of the extensions that the client names."""
-        headers = self._headers
+        headers = self.said
         if _EXTENSIONS[0] not in headers and _EXTENSIONS[1] not in headers:
             return ()
         return tuple(extensions_in(*(self._list(name) for name in _EXTENSIONS)))
 
     def _list(self, name: bytes) -> str:
         """Return all values of a header that may be there several times."""
-        return ", ".join(value.decode("latin-1").strip() for key, value in self._cycle.headers if key == name)
+        return ", ".join(value.decode("latin-1").strip() for key, value in self.headers if key == name)
 
     @property
     def names_host(self) -> bool:
         """It says whom it is for, as every request of HTTP/1.1 must."""
-        return b"host" in self._headers or self._cycle.http_version != "1.1"
+        return b"host" in self.said or self.http_version != "1.1"
 
     def version_said(self) -> str | None:
         """Return the version of A2A that the client names, in a header or in the query.
@@ -132,7 +139,7 @@ class Exchange:
             InvalidParams: It names two.
         """
         said = self.header(b"a2a-version")
-        text = self._cycle.query_string
+        text = self.query_string
         if not text or b"version" not in text.lower():
             return said
         asked = self.query("A2A-Version")
@@ -143,14 +150,9 @@ class Exchange:
             raise InvalidParams({"A2A-Version": wrong})
         return said or asked
 
-    @property
-    def query_string(self) -> bytes:
-        """What stands behind the question mark."""
-        return self._cycle.query_string
-
     def query(self, name: str) -> str | None:
         """Return a query parameter, of any case, as the last one is written."""
-        text = self._cycle.query_string
+        text = self.query_string
         if not text:
             return None
         found = {key.lower(): values[-1] for key, values in parse_qs(text.decode("latin-1")).items()}
@@ -164,43 +166,45 @@ class Exchange:
             BodyTooSlow: It took longer than `within_s` seconds.
             ClientLeft: The client left in the middle of it.
         """
-        if self._cycle.is_arrived:  # with its headers, as most do: there is nothing to wait for
-            body = await self._cycle.piece()
+        if self.is_arrived:  # with its headers, as most do: there is nothing to wait for
+            body = await self.piece()
             if len(body) > limit:
                 raise BodyTooLarge(limit)
             return body
         try:
             async with asyncio.timeout(within_s):
-                return await self._body(limit)
+                return await self._pieces(limit)
         except TimeoutError:
             raise BodyTooSlow(within_s) from None
 
-    async def _body(self, limit: int) -> bytes:
-        cycle = self._cycle
-        length = self._headers.get(b"content-length", b"")
+    async def _pieces(self, limit: int) -> bytes:
+        length = self.said.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:
             if int(length) <= LINGER * limit and not self.header(b"expect"):
                 await self._discard(LINGER * limit)
             raise BodyTooLarge(limit)
-        body = await cycle.piece()
+        body = await self.piece()
         pieces, size = [body], len(body)
         while size <= limit:
-            if cycle.is_arrived:
+            if self.is_arrived:
                 return b"".join(pieces)
-            pieces.append(await cycle.piece())
+            pieces.append(await self.piece())
             size += len(pieces[-1])
         await self._discard(LINGER * limit)
         raise BodyTooLarge(limit)
 
     async def _discard(self, most: int) -> None:
         """Read on, for those who hear a refusal only when they have sent everything: most clients do."""
-        while not self._cycle.is_arrived and most > 0:
-            most -= len(await self._cycle.piece())
+        while not self.is_arrived and most > 0:
+            most -= len(await self.piece())
 
     async def reply(self, status: int, body: bytes, *, kind: bytes = JSON, headers: Headers = ()) -> None:
         """Answer as a whole. A HEAD request gets the headers only."""
         self.started, self.status = True, status
-        await self._cycle.answer(status, self._said(kind, headers), body)
+        if kind != JSON and kind:
+            headers = ((b"content-type", kind), *headers)
+        known = (_OF_JSON if kind == JSON else _PLAIN) % self.request_id.encode()
+        await self.answer(status, self.more_headers + headers, body, known)
 
     async def reply_json(self, status: int, found: object, headers: Headers = ()) -> None:
         await self.reply(status, orjson.dumps(found), kind=self.json, headers=headers)
@@ -208,35 +212,23 @@ class Exchange:
     async def start(self, status: int, kind: bytes, headers: Headers = ()) -> None:
         """Send status and headers; the body follows."""
         self.started, self.status = True, status
-        await self._cycle.begin(status, self._said(kind, headers))
-
-    async def send(self, body: bytes, *, more: bool) -> None:
-        await self._cycle.send(body, more=more)
-
-    def send_at_once(self, body: bytes) -> bool:
-        """Send a piece of the body if that takes no waiting; false: the client does not read."""
-        return self._cycle.send_at_once(body)
-
-    def _said(self, kind: bytes, headers: Headers) -> Headers:
-        asked = (b"x-request-id", self.request_id.encode())
-        named = ((b"content-type", kind), asked, _PLAIN) if kind else (asked, _PLAIN)
-        return named + self.more_headers + headers
+        headers = ((b"content-type", kind), *self.more_headers, *headers)
+        await self.begin(status, headers, _PLAIN % self.request_id.encode())
 
     def tell_of_leaving(self, tell: Callable[[], None]) -> None:
         """Call `tell` when the client closes the connection, until `tell_no_more`."""
-        cycle = self._cycle
-        cycle.connection.leaving.append(tell)
-        if cycle.transport.is_closing():
+        self.connection.leaving.append(tell)
+        if self.transport.is_closing():
             asyncio.get_running_loop().call_soon(tell)
 
     def tell_no_more(self, tell: Callable[[], None]) -> None:
-        leaving = self._cycle.connection.leaving
+        leaving = self.connection.leaving
         if tell in leaving:
             leaving.remove(tell)
 
     def drop(self) -> None:
         """Cut the connection, whatever is still on its way."""
-        self._cycle.transport.abort()
+        self.transport.abort()
 
 
 def _fits(name: str, text: str) -> bool:

@@ -16,7 +16,7 @@ from uvicorn.server import Server as UvicornServer
 from hector_mesh.occupant import occupant
 
 from .config import LimitsConfig, ServerConfig
-from .cycle import Serve
+from .cycle import C, Cycle, Serve
 from .errors import CannotServe
 from .measuring import CONNECTIONS
 from .protocol import Protocol
@@ -135,13 +135,14 @@ def places(server: ServerConfig, sharing: Sharing = Sharing.NOBODY) -> Iterator[
 
 @asynccontextmanager
 async def serving_http(
-    app: Serve,
+    app: Serve[C],
     place: socket.socket,
     *,
     drain_s: float,
     limits: LimitsConfig | None = None,
     tls: ssl.SSLContext | None = None,
     counted: bool = True,
+    kind: type[C] = Cycle,  # type: ignore[assignment]  # who asks for another one serves that
 ) -> AsyncIterator[Server]:
     """Answer requests until the block ends, then let those in flight finish within `drain_s` seconds.
 
@@ -154,11 +155,12 @@ async def serving_http(
         limits: What clients may take.
         tls: Speak TLS with this; None is plain text.
         counted: Show its connections in metrics.
+        kind: What a request is for the app.
     """
     limits = limits or LimitsConfig()
     config = Config(
         app,  # which Protocol alone calls, and not as ASGI has it
-        http=partial(Protocol, limits=limits),  # type: ignore[arg-type]  # called like a class
+        http=partial(Protocol, limits=limits, kind=kind),  # type: ignore[arg-type]  # called like a class
         ws="none",
         loop="none",
         lifespan="off",

@@ -37,14 +37,15 @@ class Protocol(HttpToolsProtocol):
 
     # Beside them, the dictionary of what uvicorn has takes a fifth: up to thirty share their names.
     __slots__ = (
-        *("_expects_headers", "_header_timer", "_is_last", "_limits", "_most_bytes", "_refused"),
+        *("_expects_headers", "_header_timer", "_is_last", "_kind", "_limits", "_most_bytes", "_refused"),
         *("_rested_at", "_unread_bytes", "_waiting", "leaving"),
     )
 
     cycle: Cycle | None  # type: ignore[assignment]  # ours, as far as uvicorn uses it
 
-    def __init__(self, *, limits: LimitsConfig, **more: Any) -> None:
+    def __init__(self, *, limits: LimitsConfig, kind: type[Cycle] = Cycle, **more: Any) -> None:
         super().__init__(**more)
+        self._kind = kind
         del self.pipeline  # an empty deque takes 700 bytes
         self._waiting: list[Cycle] = []
         """Requests behind the one that is being answered, in their order: mostly none."""
@@ -127,7 +128,7 @@ class Protocol(HttpToolsProtocol):
         parser, before = self.parser, self.cycle
         url, version = httptools.parse_url(self.url), parser.get_http_version()
         path = url.path.decode("ascii")
-        cycle = self.cycle = Cycle(
+        cycle = self.cycle = self._kind(
             self,
             parser.get_method().decode("ascii"),
             unquote(path) if "%" in path else path,
@@ -136,7 +137,7 @@ class Protocol(HttpToolsProtocol):
             version,
             self.headers,
             self.server_state.default_headers,
-            keep_alive=version != "1.0" and parser.should_keep_alive() and not self._is_last,
+            version != "1.0" and parser.should_keep_alive() and not self._is_last,
         )
         if before is None or before.response_complete:
             self._answer(cycle)

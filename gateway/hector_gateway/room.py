@@ -23,6 +23,7 @@ from .config_source import ConfigSource
 from .directory import Directory
 from .edge import Door, Edge
 from .errors import CannotServe
+from .exchange import Exchange
 from .forwarder import Forwarder
 from .http_port import Behind, HttpPort
 from .in_flight import InFlight
@@ -155,6 +156,7 @@ class Border:
             limits=self._server.limits,
             tls=tls.context if tls else None,
             counted=port is self._ports[0],
+            kind=Exchange,
         )
         self._servers.append(await stack.enter_async_context(serving))
 
