@@ -76,8 +76,9 @@ def _coalesced(behavior: Callable[..., Any], merge: Merge[Any]) -> Any:
         ahead: _Ahead[Any] = _Ahead(merge)
         produced = behavior(request, _Patient(context, ahead))
         if isawaitable(produced):
-            await produced  # it writes its messages itself
-            return
+            produced = await produced
+            if produced is None:
+                return  # it wrote its messages itself
         async with aclosing(ahead.messages(produced)) as messages:
             async for message in messages:
                 yield message

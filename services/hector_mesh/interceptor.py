@@ -73,7 +73,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     INTERNAL and nothing of what it said. Children that outlive the method are cancelled.
 
     What a method with many answers yields may also be a list of messages that are there at the same time:
-    within a process they travel together, and over a socket one behind the other.
+    within a process they travel together, and over a socket one behind the other. It may also be a coroutine
+    that returns what yields them: a generator around a generator costs steps and memory.
     """
 
     def __init__(self) -> None:
@@ -132,8 +133,9 @@ def _serve_stream(handler: Handler, method: str) -> Any:
         try:
             produced = behavior(_decoded(handler, wire, method), _Writing(context, encode))
             if not hasattr(produced, "__aiter__"):
-                await produced  # it writes its messages itself, as grpc's health servicer does
-                return
+                produced = await produced
+                if produced is None:
+                    return  # it wrote its messages itself, as grpc's health servicer does
             async with aclosing(produced):
                 async for message in produced:
                     for one in message if type(message) is list else (message,):

@@ -171,8 +171,9 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
     async def say_all(self, produced: Any) -> None:
         """Say the messages of what a method with many answers returned."""
         if not hasattr(produced, "__aiter__"):
-            await produced  # it writes its messages itself, as grpc's health servicer does
-            return
+            produced = await produced
+            if produced is None:
+                return  # it wrote its messages itself, as grpc's health servicer does
         try:
             async for message in produced:
                 if type(message) is not list:

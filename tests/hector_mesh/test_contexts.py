@@ -290,6 +290,34 @@ async def test_a_plain_function_may_return_the_stream(echo):
     assert [message.text async for message in call] == ["a", "b", "c"]
 
 
+async def test_a_coroutine_may_return_the_stream(echo):
+    stopped = asyncio.Event()
+
+    async def letters(text):
+        try:
+            for letter in text:
+                yield EchoResponse(text=letter)
+            if text == "endless":
+                await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async def spell(request, context):
+        await asyncio.sleep(0)
+        if not request.text:
+            await context.abort(StatusCode.INVALID_ARGUMENT, "nothing to spell")
+        return letters(request.text)
+
+    stub = await echo(spell=spell)
+    assert [message.text async for message in stub.Spell(EchoRequest(text="abc"))] == ["a", "b", "c"]
+    stopped.clear()
+    async with streaming(stub.Spell(EchoRequest(text="endless"))) as messages:
+        await messages.read()
+    async with asyncio.timeout(5):
+        await stopped.wait()
+    assert await stub.Spell(EchoRequest()).code() is StatusCode.INVALID_ARGUMENT
+
+
 async def test_a_servicer_starts_without_the_callers_context(echo):
     """Only metadata crosses over, in process too."""
     from contextvars import ContextVar
