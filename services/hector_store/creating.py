@@ -22,7 +22,7 @@ class Creation(NamedTuple):
 
     run: NewRun
     run_id: str
-    events: tuple[NewEvent, ...]
+    events: Sequence[NewEvent]
     kept: Kept = NOTHING_KEPT
 
 

@@ -84,10 +84,8 @@ def fit_events(events: Sequence[NewEvent]) -> int:
     return sum(map(len, payloads))
 
 
-def fit_changes(changes: RunChanges | None) -> int:
+def fit_changes(changes: RunChanges) -> int:
     """Check what changes in a run and return the size of its parts without a limit."""
-    if changes is None:
-        return 0
     if changes.state is not None:
         fit("state", changes.state, WORD, empty=False)
     if changes.worker is not None:

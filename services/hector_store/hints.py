@@ -77,7 +77,8 @@ class Hints:
     def hint(self, topic: str) -> None:
         """Say that there is something new, after it was committed; costs next to nothing."""
         if not self.are_dropped:
-            _raise(self._flags.get(topic))
+            if topic in self._flags:
+                _raise(self._flags[topic])
             if self._carrier is not None:
                 self._carrier.tell(topic)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy.exc import IntegrityError
 
 from . import contexts, hints, reading, signals
-from .appending import Append, append_all
+from .appending import Append, Besides, append_all
 from .artifacts import Artifacts
 from .clock import now
 from .creating import Creation, create_all
@@ -22,6 +22,7 @@ from .push_values import NewPush
 from .standings import Standing, standings
 from .states import States
 from .values import (
+    NO_CHANGES,
     NOW,
     Appended,
     ContextPage,
@@ -74,7 +75,7 @@ class RunLog:
         run_id = run.id or new_id()
         if kept is not NOTHING_KEPT:
             kept = await self._ready(run.app, kept)
-        creation = Creation(run, run_id, tuple(events), kept)
+        creation = Creation(run, run_id, events, kept)
         size_bytes = fit_run(run, run_id) + fit_events(events)
         if run.pushes:
             size_bytes += fit_pushes(run.pushes)
@@ -129,15 +130,26 @@ class RunLog:
         """
         if kept is not NOTHING_KEPT:
             kept = await self._ready(kept.app, kept)
-        append = Append(
-            run_id, epoch, tuple(events), changes, tuple(consume), tuple(effects), tuple(pushes), kept, dead
-        )
-        size_bytes = fit_events(events) + fit_changes(changes) + fit_effects(effects) + fit_pushes(pushes)
-        if kept is not NOTHING_KEPT:
-            size_bytes += fit_kept(kept)
-        rows = 1 + len(events) + len(effects)
-        appended = await self._append(append, rows, size_bytes)
-        self._hint(changes.worker if changes else None, changes.due_us if changes else None)
+        size_bytes, rows = fit_events(events), 1 + len(events)
+        if changes is not None:
+            if changes == NO_CHANGES:
+                changes = None
+            else:
+                size_bytes += fit_changes(changes)
+        besides = None
+        if consume or effects or pushes or dead is not None or kept is not NOTHING_KEPT:
+            besides = Besides(consume, effects, pushes, kept, dead)
+            size_bytes += fit_effects(effects) + fit_pushes(pushes) + fit_kept(kept)
+            rows += len(effects)
+        append = Append(run_id, epoch, events, changes, besides)
+        if kept.artifacts:
+            appended = await self._contended(append, kept, rows, size_bytes)
+        else:
+            appended = await self._database.write_together(append_all, append, rows, size_bytes)
+        if changes is None:
+            self._database.hints.hint(hints.EVENTS)
+        else:
+            self._hint(changes.worker, changes.due_us)
         return appended
 
     async def take_over(
@@ -380,15 +392,13 @@ class RunLog:
         if worker == "" and due_us == NOW:
             self._database.hints.hint(hints.DUE)
 
-    async def _append(self, append: Append, rows: int, size_bytes: int) -> Appended:
+    async def _contended(self, append: Append, kept: Kept, rows: int, size_bytes: int) -> Appended:
         for _ in range(_ATTEMPTS):
             try:
                 return await self._database.write_together(append_all, append, rows, size_bytes)
             except IntegrityError:
-                # Another process took the number of an artifact in the same moment.
-                if not append.kept.artifacts:
-                    raise
-        raise ArtifactContended(append.kept.artifacts[0].name)
+                continue  # another process took the number of an artifact in the same moment
+        raise ArtifactContended(kept.artifacts[0].name)
 
     async def _ready(self, app: str, kept: Kept) -> Kept:
         """Put large artifacts outside, and take note of state that others will ask for."""

@@ -130,6 +130,9 @@ class RunChanges(NamedTuple):
     """When a worker shall take it: NOW, a time, or NEVER. Signals that wait make it NOW."""
 
 
+NO_CHANGES = RunChanges()
+
+
 class Appended(NamedTuple):
     """What `RunLog.append` committed."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hector_store import NEVER, NOW, Claim, NewEvent, NewRun, RunChanges, Worker, claiming, leases, signals
-from hector_store.appending import Append, append_all
+from hector_store.appending import Append, Besides, append_all
 from hector_store.claiming import Seen
 from hector_store.creating import Creation, create_all
 from hector_store.errors import LeaseOver, RunFenced
@@ -287,7 +287,7 @@ class World:
         self, worker: str, run_id: str, epoch: int, changes: RunChanges, consume: frozenset[int]
     ) -> bool:
         event, run = self._event(worker), self.runs[run_id]
-        append = Append(run_id, epoch, (event,), changes, tuple(consume), ())
+        append = Append(run_id, epoch, (event,), changes, Besides(consume=consume))
         (outcome,) = append_all(self._db, [append])
         if isinstance(outcome, RunFenced):
             assert epoch < run.epoch, "an owner was refused"
