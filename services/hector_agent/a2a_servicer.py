@@ -4,8 +4,7 @@ The caller's identity is the call's; a task that is somebody else's is not found
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from contextlib import aclosing, suppress
-from typing import Any
+from contextlib import suppress
 
 import hector_a2a as a2a
 from hector_a2a.parameters import Parameters
@@ -74,44 +73,32 @@ class A2AServicer(PushServicer):
         trimmed(response.task, wanted)
         return response
 
-    async def SendStreamingMessage(
+    async def SendStreamingMessage(  # type: ignore[override]  # returns the stream, as `CallInterceptor` has it
         self, request: "a2a.SendMessageRequest", context: Context
-    ) -> AsyncIterator[Any]:
-        """Answer as it comes: the task first, then what changes; or the one message that is the answer.
-
-        What is there at the same time is yielded together, as `CallInterceptor` has it.
-        """
+    ) -> AsyncIterator["a2a.StreamResponse | list[a2a.StreamResponse]"]:
+        """Answer as it comes: the task first, then what changes; or the one message that is the answer."""
         wanted = _history_length(request.configuration, "configuration.")
         begun = self._start(request, context, current_call.get(), at_once=True, reads=True)
         run = begun if isinstance(begun, Run) else await begun
         place = Parameters.of(context).last_event_id
         if isinstance(run, Earlier) and run.live is not None and not place:
             run = run.live
-        events: AsyncGenerator[Any, None]
         if isinstance(run, Earlier):
-            events = self._again.replayed(current_call.get(), run, place, wanted)
-        else:
-            if run.undecided is not None:
-                try:
-                    await run.decide()
-                except BaseException:
-                    run.unread()
-                    raise
-            if run.plain:
+            return self._again.replayed(current_call.get(), run, place, wanted)
+        if run.undecided is not None:
+            try:
+                await run.decide()
+            except BaseException:
                 run.unread()
-                call = current_call.get()
-                if await finished(run, call):
-                    yield a2a.StreamResponse(message=message_of(run))
-                    return
-                answer = await self._again.answer(call, Earlier(run.place.run), wanted)
-                yield a2a.StreamResponse(message=answer.message)
-                return
-            events = self._stream(run, wanted)
-        del request, run  # a stream that waits would keep them
-        async with aclosing(events):
-            async for responses in events:
-                yield responses
-                del responses
+                raise
+        if not run.plain:
+            return self._stream(run, wanted)
+        run.unread()
+        call = current_call.get()
+        if await finished(run, call):
+            return _alone(message_of(run))
+        answer = await self._again.answer(call, Earlier(run.place.run), wanted)
+        return _alone(answer.message)
 
     async def GetTask(self, request: "a2a.GetTaskRequest", context: Context) -> "a2a.Task":
         """Return a task as last committed."""
@@ -137,7 +124,7 @@ class A2AServicer(PushServicer):
             raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
         return task
 
-    async def SubscribeToTask(
+    async def SubscribeToTask(  # type: ignore[override]  # returns the stream, as `CallInterceptor` has it
         self, request: "a2a.SubscribeToTaskRequest", context: Context
     ) -> AsyncIterator["a2a.StreamResponse"]:
         """Show a task that is not over: as it is, then what changes.
@@ -146,12 +133,7 @@ class A2AServicer(PushServicer):
         """
         place = Parameters.read(context.invocation_metadata()).last_event_id
         agent = await self._of_tasks(request.tenant)
-        call = current_call.get()
-        events = self._subscriptions.subscribed(call, request.id, agent, place)
-        del request
-        async with aclosing(events):
-            async for response in events:
-                yield response
+        return self._subscriptions.subscribed(current_call.get(), request.id, agent, place)
 
     def _start(
         self,
@@ -327,3 +309,7 @@ def _history_length(asked: "a2a.SendMessageConfiguration | a2a.GetTaskRequest", 
     if asked.history_length < 0:
         raise a2a.InvalidParams({f"{path}historyLength": "must not be negative"})
     return asked.history_length if asked.HasField("history_length") else None
+
+
+async def _alone(message: "a2a.Message") -> AsyncGenerator["a2a.StreamResponse", None]:
+    yield a2a.StreamResponse(message=message)
