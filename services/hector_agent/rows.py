@@ -1,6 +1,8 @@
 """Events and the rows of the log that hold them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import repeat
 from operator import methodcaller
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -39,11 +41,10 @@ def kinds_of(events: Iterable[RunEvent]) -> list[str | None]:
 
 def rows_of(events: Sequence[RunEvent], kinds: Sequence[str | None]) -> list[NewEvent]:
     """Return new events as the log keeps them, as `row_of` does, where their kinds are known."""
-    # A named tuple's own way to be made is a function in Python.
-    return [
-        _made(NewEvent, (kind or "", event.SerializeToString(), 0))
-        for kind, event in zip(kinds, events, strict=True)
-    ]
+    if None in kinds:
+        kinds = [kind or "" for kind in kinds]
+    # Without a step in Python for each of them: a named tuple's own way to be made is a function of several.
+    return [*map(_row, zip(kinds, map(RunEvent.SerializeToString, events), repeat(0), strict=False))]
 
 
 def place_all(events: Sequence[RunEvent], run: str, seq: int, time_us: int) -> None:
@@ -57,4 +58,4 @@ def place_all(events: Sequence[RunEvent], run: str, seq: int, time_us: int) -> N
 
 
 _kind_of = methodcaller("WhichOneof", "event")
-_made = tuple.__new__
+_row: Callable[[tuple[object, ...]], NewEvent] = partial(tuple.__new__, NewEvent)

@@ -18,7 +18,7 @@ from hector.agent.v1 import (
 from hector_agent.errors import RunLost
 from hector_agent.feed import Cursor, Follower
 from hector_agent.moment import Place
-from hector_agent.rows import row_of
+from hector_agent.rows import kinds_of, row_of, rows_of
 from hector_agent.run import Run
 from hector_agent.tail import tail
 from hector_agent.view import fold, new_task
@@ -235,6 +235,11 @@ async def test_what_a_cancelled_caller_wrote_is_in_the_task_and_on_the_feed(run,
     assert [event.seq for event in seen(run)] == [1, 2, 3]
     assert run.task == fold(new_task("run", "context"), seen(run))
     assert run.over
+
+
+def test_events_that_are_written_together_are_rows_like_those_that_are_written_alone():
+    events = [completed(), RunEvent(), RunEvent(text_appended=TextAppended(artifact_id="a", text="one"))]
+    assert rows_of(events, kinds_of(events)) == [row_of(event) for event in events]
 
 
 async def test_who_comes_while_text_is_being_written_sees_it(log):
