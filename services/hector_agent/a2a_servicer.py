@@ -3,8 +3,9 @@
 The caller's identity is the call's; a task that is somebody else's is not found.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import suppress
+from typing import Any
 
 import hector_a2a as a2a
 from hector_a2a.parameters import Parameters
@@ -73,19 +74,23 @@ class A2AServicer(PushServicer):
         trimmed(response.task, wanted)
         return response
 
-    async def SendStreamingMessage(  # type: ignore[override]  # returns the stream, as `CallInterceptor` has it
+    async def SendStreamingMessage(  # type: ignore[override]  # the mesh reads what a coroutine returns, too
         self, request: "a2a.SendMessageRequest", context: Context
-    ) -> AsyncIterator["a2a.StreamResponse | list[a2a.StreamResponse]"]:
-        """Answer as it comes: the task first, then what changes; or the one message that is the answer."""
+    ) -> AsyncGenerator[Any, None]:
+        """Answer as it comes: the task first, then what changes; or the one message that is the answer.
+
+        What is there at the same time is yielded together, as `CallInterceptor` has it.
+        """
         wanted = _history_length(request.configuration, "configuration.")
-        begun = self._start(request, context, current_call.get(), at_once=True, reads=True)
+        call = current_call.get()
+        begun = self._start(request, context, call, at_once=True, reads=True)
         run = begun if isinstance(begun, Run) else await begun
         place = Parameters.of(context).last_event_id
         if isinstance(run, Earlier) and run.live is not None and not place:
             run = run.live
         if isinstance(run, Earlier):
-            return self._again.replayed(current_call.get(), run, place, wanted)
-        if run.undecided is not None:
+            return self._again.replayed(call, run, place, wanted)
+        if run.undecided is not None and not run.undecided.is_set():
             try:
                 await run.decide()
             except BaseException:
@@ -94,11 +99,10 @@ class A2AServicer(PushServicer):
         if not run.plain:
             return self._stream(run, wanted)
         run.unread()
-        call = current_call.get()
         if await finished(run, call):
-            return _alone(message_of(run))
+            return _only(a2a.StreamResponse(message=message_of(run)))
         answer = await self._again.answer(call, Earlier(run.place.run), wanted)
-        return _alone(answer.message)
+        return _only(a2a.StreamResponse(message=answer.message))
 
     async def GetTask(self, request: "a2a.GetTaskRequest", context: Context) -> "a2a.Task":
         """Return a task as last committed."""
@@ -124,9 +128,9 @@ class A2AServicer(PushServicer):
             raise a2a.TaskNotCancelable(request.id, a2a.TaskState.Name(task.status.state))
         return task
 
-    async def SubscribeToTask(  # type: ignore[override]  # returns the stream, as `CallInterceptor` has it
+    async def SubscribeToTask(  # type: ignore[override]  # as above
         self, request: "a2a.SubscribeToTaskRequest", context: Context
-    ) -> AsyncIterator["a2a.StreamResponse"]:
+    ) -> AsyncGenerator[Any, None]:
         """Show a task that is not over: as it is, then what changes.
 
         With Last-Event-ID: as it was where the caller's stream broke off, then what came and comes after.
@@ -266,6 +270,10 @@ async def finished(run: Run, call: Call) -> bool:
     return run.over or run.state in INTERRUPTED
 
 
+async def _only(response: "a2a.StreamResponse") -> AsyncGenerator["a2a.StreamResponse", None]:
+    yield response
+
+
 def message_of(run: Run) -> "a2a.Message":
     """Return the plain message that is the answer of a run that is over.
 
@@ -309,7 +317,3 @@ def _history_length(asked: "a2a.SendMessageConfiguration | a2a.GetTaskRequest", 
     if asked.history_length < 0:
         raise a2a.InvalidParams({f"{path}historyLength": "must not be negative"})
     return asked.history_length if asked.HasField("history_length") else None
-
-
-async def _alone(message: "a2a.Message") -> AsyncGenerator["a2a.StreamResponse", None]:
-    yield a2a.StreamResponse(message=message)

@@ -214,12 +214,7 @@ class Runs:
         lease = self._ownership.lease if self._ownership is not None else None
         if lease is None or message.context_id:
             return None
-        work = self._work(agent, call, beside=beside, is_told=False)
-        run = unwritten(self.log, lease, agent, message, call, beside)
-        if self._push is not None:
-            run.committed = self._push.wake
-        self._at_work.begin(work, self._at_work.take_turn(self.log, work, run))
-        return run
+        return self._begin_unwritten(self._work(agent, call, None, (), beside, is_told=False), lease, message)
 
     async def start(
         self,
@@ -331,9 +326,23 @@ class Runs:
         pushes: tuple[NewPush, ...],
         beside: Beside,
     ) -> Work:
-        work = self._work(agent, call, once, pushes, beside)
-        self._at_work.begin(work, self._work_on(work, message))
+        work, lease = self._work(agent, call, once, pushes, beside), None
+        if beside.at_once and self._ownership is not None and not (message.context_id or once or pushes):
+            lease = self._ownership.lease
+        if lease is not None:
+            self._begin_unwritten(work, lease, message)
+        else:
+            self._at_work.begin(work, self._work_on(work, message))
         return work
+
+    def _begin_unwritten(self, work: Work, lease: Lease, message: "a2a.Message") -> Run:
+        run = unwritten(self.log, lease, work.agent, message, work.call, work.beside)
+        if work.opened is not None:  # who asked for it hears of it before its end
+            run.undecided = Flag()
+        if self._push is not None:
+            run.committed = self._push.wake
+        self._at_work.begin(work, self._at_work.take_turn(self.log, work, run))
+        return run
 
     def _work(
         self,
@@ -425,31 +434,27 @@ class Runs:
         """Open a run, and take its turn."""
         agent, call = work.agent, work.call
         lease = await self._lease(call.remaining())
-        if work.beside.at_once and not (message.context_id or work.once or work.pushes):
-            run: Run | str = unwritten(self.log, lease, agent, message, call, work.beside)
-        else:
-            task = task_for(message)
-            try:
-                run = await opened(
-                    self.log,
-                    lease,
-                    agent,
-                    task,
-                    call,
-                    work.beside,
-                    work.once,
-                    work.pushes,
-                    new_context=not message.context_id,
-                    waits=self._at_work.has_turns((call.app, call.principal.id, task.context_id)),
-                )
-            except HectorError as error:
-                self._suspect(error)
-                raise
-            del task
+        task = task_for(message)
+        try:
+            run = await opened(
+                self.log,
+                lease,
+                agent,
+                task,
+                call,
+                work.beside,
+                work.once,
+                work.pushes,
+                new_context=not message.context_id,
+                waits=self._at_work.has_turns((call.app, call.principal.id, task.context_id)),
+            )
+        except HectorError as error:
+            self._suspect(error)
+            raise
         if isinstance(run, str):
             work.open_earlier(run)
             return
-        del message  # a run may take hours, and with its message it would keep the whole request
+        del message, task  # a run may take hours, and with its message it would keep the whole request
         if agent.handler is not None:
             run.undecided = Flag()
         if self._push is not None:
