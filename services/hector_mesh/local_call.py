@@ -220,9 +220,6 @@ class LocalCall:
         assert self._ending is not None
         return self._ending
 
-    def _decoded(self, message: bytes) -> Any:
-        return message if self._decode is None else self._decode(message)
-
     def _raise_for_status(self, ending: Ending) -> None:
         if ending is ENDED:
             return

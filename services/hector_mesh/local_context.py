@@ -243,7 +243,8 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
         return room
 
     def _begin_saying(self) -> None:
-        self._raise_for_termination()
+        if self._is_closed:
+            self._raise_for_termination()
         if self._caller.has_left:
             text = "the caller has left"
             raise InternalError(text)

@@ -53,15 +53,13 @@ class LocalUnaryCall(LocalCall, grpc.aio.UnaryUnaryCall[Request, Response]):
 class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
     """A call with many answers. Like on the wire, it has ended when the last of them was read."""
 
+    _queue: Any = ()
+    """What was said and not read: a list of WINDOW at most, since a deque takes ten times the memory."""
     _reader: asyncio.Future[None] | None = None
     _writer: asyncio.Future[None] | None = None
     _last: Ending | None = None
     _style = ""
     _exhausted = False
-
-    def __init__(self, *args: Any) -> None:
-        self._queue: list[bytes] = []  # of WINDOW at most; a deque takes ten times the memory
-        super().__init__(*args)
 
     def __aiter__(self) -> AsyncIterator[Response]:
         self._use("iteration")
@@ -71,9 +69,9 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
         if self._exhausted:
             raise StopAsyncIteration
         try:
-            if not self._queue:
+            if not self._queue and self._ending is None:
                 await self._arrival()
-            message = self._pop()
+            message: Any = self._pop()
             if message is None:
                 assert self._ending is not None
                 self._raise_for_status(self._ending)
@@ -81,7 +79,8 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
         except BaseException:
             self._exhausted = True  # the end stays the end, however often it is read
             raise
-        response: Response = self._decoded(message)
+        decode = self._decode
+        response: Response = message if decode is None else decode(message)
         return response
 
     async def read(self) -> Any:
@@ -89,41 +88,47 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
             self._use("read()")
             if not self._queue:
                 await self._arrival()
-            message = self._pop()
+            message: Any = self._pop()
             if message is not None:
-                return self._decoded(message)
+                return message if self._decode is None else self._decode(message)
         assert self._ending is not None
         self._raise_for_status(self._ending)
         return EOF
 
     def ready(self) -> list[Response]:
         """Return the messages that have arrived and were not read yet; grpc has nothing like it."""
-        waiting: Any = self._queue
+        waiting = self._queue
         if not waiting:
             return []
-        self._queue = []
-        self._taken()
+        self._queue = ()
+        if self._writer is not None or self._last is not None:
+            self._taken()
         decode: Any = self._decode
         return waiting if decode is None else list(map(decode, waiting))
 
     def take(self, message: bytes) -> asyncio.Future[None] | None:
         queue = self._queue
-        queue.append(message)
-        waiting = len(queue)
-        if waiting == 1:
-            if self._reader is not None:  # who waits only for the first one
+        if not queue:
+            self._queue = [message]
+            if self._reader is not None:  # who waits only while there is nothing
                 self._wake_reader()
-        elif waiting >= WINDOW:
-            self._writer = self._loop.create_future()
-            return self._writer
-        return None
+            return None
+        queue.append(message)
+        return None if len(queue) < WINDOW else self._room()
 
     def take_together(self, messages: list[bytes]) -> asyncio.Future[None] | None:
-        self._queue += messages
-        if self._reader is not None:
-            self._wake_reader()
-        if len(self._queue) < WINDOW:
-            return None
+        queue = self._queue
+        if not queue:
+            if not messages:
+                return None
+            self._queue = queue = messages
+            if self._reader is not None:
+                self._wake_reader()
+        else:
+            queue += messages
+        return None if len(queue) < WINDOW else self._room()
+
+    def _room(self) -> asyncio.Future[None]:
         self._writer = self._loop.create_future()
         return self._writer
 
@@ -134,10 +139,12 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
             self._end(ending)
 
     def _pop(self) -> bytes | None:
-        if not self._queue:
+        queue = self._queue
+        if not queue:
             return None
-        message = self._queue.pop(0)
-        self._taken()
+        message: bytes = queue.pop(0)
+        if self._writer is not None or self._last is not None:
+            self._taken()
         return message
 
     def _taken(self) -> None:
@@ -150,8 +157,6 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
             self._end(self._last)
 
     async def _arrival(self) -> None:
-        if self._ending is not None:
-            return
         if self._reader is not None:
             message = "a stream has one reader at a time"
             raise UsageError(message)
@@ -166,9 +171,10 @@ class LocalStreamCall(LocalCall, grpc.aio.UnaryStreamCall[Request, Response]):
 
     def _end(self, ending: Ending) -> None:
         if ending is CANCELLED or ending is EXPIRED:
-            self._queue.clear()
+            self._queue = ()
         super()._end(ending)
-        self._wake_reader()
+        if self._reader is not None:
+            self._wake_reader()
 
     def _wake_reader(self) -> None:
         if self._reader is not None and not self._reader.done():

@@ -217,8 +217,10 @@ async def test_messages_that_are_there_at_the_same_time_may_be_yielded_together(
 
     async def spell(request, context):
         yield EchoResponse(text="one")
+        for _ in range(3):
+            await asyncio.sleep(0)
+            yield []  # while its reader waits
         yield [EchoResponse(text=text) for text in many]
-        yield []
         yield EchoResponse(text="last")
         await context.abort(StatusCode.ABORTED, "enough")
 
