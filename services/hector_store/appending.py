@@ -113,8 +113,8 @@ def append_all(connection: Connection, appends: Sequence[Append]) -> list[Append
     events.insert(connection)
     left = _update(connection, held)
     later.write(connection)
-    for run in left:
-        _wake(connection, *run)
+    for left_id, since_us in left:
+        _wake(connection, left_id, since_us)
     return outcomes
 
 
