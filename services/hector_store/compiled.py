@@ -141,7 +141,7 @@ def _execute(connection: Connection, sql: str, values: Any, *, many: bool = Fals
     """
     if connection.dialect.name != "sqlite":
         return connection.exec_driver_sql(sql, values)
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     try:
         return driver.executemany(sql, values) if many else driver.execute(sql, values)
     except sqlite3.Error as error:
