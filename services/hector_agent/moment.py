@@ -3,11 +3,10 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import hector_a2a as a2a
 from hector.agent.v1 import RunEvent, RunState
 from hector_store import NEVER, Dead, Effect, NewPush
 
-from .view import INTERRUPTED, NAMES, listed_after
+from .view import INTERRUPTED, NAMES
 
 IN_DOUBT = "STORAGE_IN_DOUBT"  # the one failure after which a write may be there all the same
 
@@ -46,9 +45,8 @@ class Place(NamedTuple):
 
 
 def changes_of(
-    told: "a2a.Task",
-    events: Sequence[RunEvent],
     state: "RunState.ValueType | None",
+    view: bytes | None,
     strategy: tuple[str, int, bytes] | None,
     is_task: bool | None,
     also: Also,
@@ -56,9 +54,8 @@ def changes_of(
     """Return what changes in a run's row, by name: see `RunChanges`.
 
     Args:
-        told: The run's task before.
-        events: What happens; empty when nothing that changes the task's state or messages does.
         state: The run's state from now on; None: as before.
+        view: What lists show of it from now on; None: as before.
         strategy: Name, version and data of its strategy's state; None: as before.
         is_task: Whether A2A knows it as a task from now on; None: as before.
         also: What is written in the same moment.
@@ -68,7 +65,7 @@ def changes_of(
         changes["state"] = NAMES[state]
         if state in INTERRUPTED:
             changes["worker"], changes["due_us"] = "", NEVER
-    if events and (view := listed_after(told, events)) is not None:
+    if view is not None:
         changes["view"] = view
     if is_task is not None:
         changes["is_task"] = is_task

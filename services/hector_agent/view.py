@@ -133,23 +133,30 @@ def listed(task: "a2a.Task") -> bytes:
     return data if len(data) <= LISTED_BYTES else b""
 
 
-def listed_after(task: "a2a.Task", events: Iterable[RunEvent]) -> bytes | None:
+def listed_after(task: "a2a.Task", events: Sequence[RunEvent]) -> bytes | None:
     """Return what `listed` will be after events; None when they leave it as it is."""
-    telling, has_message = [], task.status.HasField("message")
-    for event in events:
-        kind = event.WhichOneof("event")
+    return told_after(task, events, [event.WhichOneof("event") for event in events])[1]
+
+
+def told_after(
+    task: "a2a.Task", events: Sequence[RunEvent], kinds: Sequence[str | None]
+) -> "tuple[RunState.ValueType | None, bytes | None]":
+    """Return the last state among events, if one sets it, and what `listed` will be after them."""
+    state, telling = None, []
+    for kind, event in zip(kinds, events, strict=True):
         if kind == "status_changed":
             changed = event.status_changed
-            if has_message or changed.HasField("message") or changed.HasField("metadata"):
+            state = changed.state
+            if changed.HasField("message") or changed.HasField("metadata") or task.status.HasField("message"):
                 telling.append(event)
         elif kind == "message_received":
             telling.append(event)
     if not telling:
-        return None
+        return state, None
     kept = a2a.Task(id=task.id, context_id=task.context_id, history=task.history, status=task.status)
     if task.HasField("metadata"):
         kept.metadata.CopyFrom(task.metadata)
-    return listed(fold(kept, telling))
+    return state, listed(fold(kept, telling))
 
 
 def update(event: RunEvent, run: str, context: str) -> "a2a.StreamResponse | None":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import hector_a2a as a2a
 from hector.agent.v1 import RunEvent, RunState, TextAppended
 from hector_mesh import HectorError
-from hector_store import NOTHING_KEPT, Appended, Kept, NewEvent, NewRun, RunChanges
+from hector_store import NOTHING_KEPT, Appended, Created, Kept, NewEvent, NewRun, RunChanges
 
 from .errors import RunLost, RunOver
 from .growing import OpenText
@@ -20,7 +20,7 @@ from .moment import IN_DOUBT, NOTHING_ELSE, Also, Late, changes_of
 from .rows import event_of, kinds_of, place_all, rows_of, set_time
 from .sessions.scopes import CHANGING, KEPT, kept_of, lasting
 from .showing import RunShown
-from .view import FINAL, TOLD, artifact_ids, listed, state_of
+from .view import FINAL, TOLD, artifact_ids, listed, state_of, told_after
 
 if TYPE_CHECKING:
     from .lease import Lease
@@ -209,12 +209,13 @@ class RunWriter(RunShown):
             if not events and also is NOTHING_ELSE and self.draft is None:
                 return
             tells = not TOLD.isdisjoint(kinds)
-            state = state_of(events) if tells else None
-            changes = changes_of(self._live.told, events if tells else (), state, strategy, is_task, also)
+            state, view = told_after(self._live.told, events, kinds) if tells else (None, None)
+            changes = changes_of(state, view, strategy, is_task, also)
             was_draft = self.draft is not None
             try:
                 kept = NOTHING_KEPT if KEPT.isdisjoint(kinds) else self._kept(events)
                 rows = rows_of(events, kinds)
+                committed: Appended | Created
                 if was_draft:
                     committed = await self._create(rows, changes, also, kept)
                 else:
@@ -242,7 +243,7 @@ class RunWriter(RunShown):
 
     async def _create(
         self, rows: Sequence[NewEvent], changes: Mapping[str, Any], also: Also, kept: Kept
-    ) -> Appended:
+    ) -> Created:
         """Write a draft down, with what happened since."""
         assert self.draft is not None
         new, first = self.draft
@@ -251,7 +252,7 @@ class RunWriter(RunShown):
         self._written_down(created.time_us)
         if also is not NOTHING_ELSE:
             await self._append((), changes, also, NOTHING_KEPT)
-        return Appended(created.last_seq, created.time_us)
+        return created
 
     async def _append(
         self, rows: Sequence[NewEvent], changes: Mapping[str, Any], also: Also, kept: Kept
