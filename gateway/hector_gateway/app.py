@@ -1,6 +1,6 @@
 """What answers at an HTTP port: which path leads where."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from enum import Enum
 from time import perf_counter
 from typing import Protocol
@@ -133,14 +133,19 @@ class App:
         return exchange.profile or self._cards.offers.errors
 
     async def _serve(self, exchange: Exchange) -> None:
-        host, origin = exchange.header(b"host"), exchange.header(b"origin")
+        said = exchange.said
+        origin = exchange.header(b"origin") if b"origin" in said else None
         if origin is not None and self._cors.allows(origin):
             origin = None
-        self._access.check_origin(host, origin)
-        shown = exchange.header(b"authorization")
+        self._access.check_origin(exchange.header(b"host"), origin)
+        shown = exchange.header(b"authorization") if b"authorization" in said else None
         principal = exchange.principal = self._access.caller(shown, from_here=exchange.from_here)
         if self._metrics and exchange.path == self._metrics:
             await self._show_metrics(exchange, principal)
+            return
+        name = agent_in(exchange.path)
+        if name and exchange.verb == "POST":  # as most are
+            await self._called(exchange, principal, name)
             return
         if not exchange.path.startswith("/agents/") and await self._shown(exchange, principal):
             return
@@ -152,12 +157,11 @@ class App:
                 raise NothingHere(exchange.path)
             await self._rest.serve(exchange, principal, door)
             return
+        if exchange.verb == "POST" and "POST" in VERBS[what]:
+            await self._called(exchange, principal, name, lenient=lenient)
+            return
         exchange.what = what.name.lower()
         _check_verb(exchange, VERBS[what])
-        if exchange.verb == "POST":
-            self._access.admit(principal)
-            await self._rpc.serve(exchange, principal, name, lenient=lenient)
-            return
         call = Call(principal=principal, traceparent=exchange.traceparent, request_id=exchange.request_id)
         with scope(call):
             if what is Target.LIST:
@@ -169,6 +173,14 @@ class App:
                 await self._cards.keys(exchange)
             else:
                 await self._cards.card(exchange, principal, name)
+
+    def _called(
+        self, exchange: Exchange, principal: Principal, name: str, *, lenient: bool = False
+    ) -> Awaitable[None]:
+        """Serve JSON-RPC."""
+        exchange.what = "agent" if name else "root"
+        self._access.admit(principal)
+        return self._rpc.serve(exchange, principal, name, lenient=lenient)
 
     async def _shown(self, exchange: Exchange, principal: Principal) -> bool:
         """Serve what is no A2A; false: it is none of that."""
@@ -228,10 +240,13 @@ VERBS = {
 }
 
 
+def agent_in(path: str) -> str:
+    """Return the agent whose own path it is; empty: it is another path."""
+    return path[8:] if path.startswith("/agents/") and path.count("/") == 2 else ""
+
+
 def target_of(path: str) -> tuple[Target, str, bool]:
     """Return what a path leads to, which agent it names, and whether it is the old door."""
-    if path.startswith("/agents/") and path.count("/") == 2 and len(path) > 8:  # as most do
-        return Target.AGENT, path[8:], False
     steps = path.removesuffix("/").split("/")[1:]
     old_door = steps[:2] == ["v1", "agents"]
     match steps[1:] if old_door else steps:

@@ -31,6 +31,8 @@ class Directory:
     def __init__(self, mesh: Mesh) -> None:
         self._service = AgentServiceStub(mesh)
         self._agents: Mapping[str, Agent] = {}
+        self._public: Mapping[str, Agent] = {}
+        """Those that everybody may see."""
         self._until = 0.0
         self._asking: asyncio.Task[Mapping[str, Agent]] | None = None
 
@@ -42,7 +44,8 @@ class Directory:
         """Return an agent that the caller may see, where that can be told without asking anybody."""
         if time.monotonic() >= self._until:
             return None
-        return _seen(self._agents, name, principal)
+        found = self._public.get(name)
+        return found if found is not None else _seen(self._agents, name, principal)
 
     async def agent(self, name: str, principal: Principal) -> Agent:
         """Return an agent that the caller may see; "" is the default one.
@@ -96,6 +99,7 @@ class Directory:
                 break
         if self._asking is asyncio.current_task():  # else the agents have changed meanwhile
             self._agents, self._until = agents, time.monotonic() + FRESH_S
+            self._public = {name: agent for name, agent in agents.items() if may_see(Principal(), agent)}
         return agents
 
 

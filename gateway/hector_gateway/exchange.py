@@ -158,6 +158,19 @@ class Exchange(Cycle):
         found = {key.lower(): values[-1] for key, values in parse_qs(text.decode("latin-1")).items()}
         return found.get(name.lower())
 
+    def body_here(self, limit: int) -> bytes | None:
+        """Return the whole body if it came with its headers, as most do; None: it is to be waited for.
+
+        Raises:
+            BodyTooLarge: It has more than `limit` bytes.
+        """
+        if not self.is_arrived or self.disconnected or self._flow.read_paused:
+            return None
+        body, self._body = self._body, b""
+        if len(body) > limit:
+            raise BodyTooLarge(limit)
+        return body
+
     async def body(self, limit: int, *, within_s: float) -> bytes:
         """Return the whole body.
 
@@ -166,10 +179,8 @@ class Exchange(Cycle):
             BodyTooSlow: It took longer than `within_s` seconds.
             ClientLeft: The client left in the middle of it.
         """
-        if self.is_arrived:  # with its headers, as most do: there is nothing to wait for
-            body = await self.piece()
-            if len(body) > limit:
-                raise BodyTooLarge(limit)
+        body = self.body_here(limit)
+        if body is not None:
             return body
         try:
             async with asyncio.timeout(within_s):

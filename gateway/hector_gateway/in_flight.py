@@ -84,13 +84,13 @@ class InFlight:
         return self.stopping and not cancelled_from_outside()
 
     def watched(self, exchange: Exchange, rpc: Rpc) -> "_Watch":
-        """Wait for a call as long as there is somebody to answer: for `with`.
+        """Keep a call of a caller's, and wait as long as there is somebody to answer: for `with`.
 
         Raises:
             ClientLeft: The client closed the connection.
             Stopping: The server stops.
         """
-        return _Watch(self, exchange, rpc)
+        return _Watch(self, exchange, rpc, self._calls, self._calls_of)
 
 
 class _Kept:
@@ -106,7 +106,7 @@ class _Kept:
         if self._caller is not None:
             self._shares[self._caller] = self._shares.get(self._caller, 0) + 1
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._kept.discard(self._rpc)
         if self._caller is not None:
             left = self._shares[self._caller] - 1
@@ -116,21 +116,26 @@ class _Kept:
                 del self._shares[self._caller]
 
 
-class _Watch:
-    """Looks after the client of a call."""
+class _Watch(_Kept):
+    """Looks after the client of a call, too."""
 
-    __slots__ = ("_exchange", "_in_flight", "_left", "_rpc")
+    __slots__ = ("_exchange", "_in_flight", "_left")
 
-    def __init__(self, in_flight: InFlight, exchange: Exchange, rpc: Rpc) -> None:
+    def __init__(
+        self, in_flight: InFlight, exchange: Exchange, rpc: Rpc, kept: set[Rpc], shares: Shares
+    ) -> None:
         self._in_flight, self._exchange, self._rpc = in_flight, exchange, rpc
+        self._kept, self._shares, self._caller = kept, shares, exchange.caller
         self._left = False
 
     def __enter__(self) -> None:
+        _Kept.__enter__(self)
         self._exchange.tell_of_leaving(self._leave)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        _Kept.__exit__(self, _, error, __)
         self._exchange.tell_no_more(self._leave)
-        if not isinstance(error, asyncio.CancelledError) or cancelled_from_outside():
+        if error is None or not isinstance(error, asyncio.CancelledError) or cancelled_from_outside():
             return
         if self._left:
             raise ClientLeft from None

@@ -17,7 +17,7 @@ from .config import ServerConfig
 from .directory import Directory
 from .errors import Headers, NotJson, Stopping
 from .event_stream import EventStream
-from .exchange import Exchange
+from .exchange import JSON, Exchange
 from .faults import Failure
 from .in_flight import InFlight
 from .methods import Method
@@ -76,6 +76,10 @@ class Operations:
             revision=self.revision,
         )
 
+    def known(self, name: str, principal: Principal) -> Agent | None:
+        """Return an agent as `agent` does, where that can be told without asking anybody."""
+        return self._directory.known(name, principal)
+
     async def agent(self, name: str, call: Call) -> Agent:
         """Return an agent that the caller may see, or has tasks of; "" is the default one.
 
@@ -121,15 +125,18 @@ class Operations:
         self.offers.of(agent).check_method(method, version)
         return agent
 
-    async def asked(
-        self,
-        method: Method,
-        version: Version,
-        params: Any,
-        exchange: Exchange,
-        call: Call,
-        agent: Agent | None,
-    ) -> Asked:
+    async def named(self, params: Any, version: Version, exchange: Exchange, call: Call) -> Agent:
+        """Return the agent that parameters in A2A 1.0 name as their tenant, or the default one.
+
+        Raises:
+            NoSuchAgent: As `agent` does.
+            VersionNotSupported: It does not speak the client's.
+        """
+        agent = await self.agent(_tenant(params), call)
+        check(version, self.served(agent, exchange))
+        return agent
+
+    def asked(self, method: Method, version: Version, params: Any, exchange: Exchange, agent: Agent) -> Asked:
         """Return what parameters in A2A 1.0 ask of an agent.
 
         Args:
@@ -137,20 +144,14 @@ class Operations:
             version: What the client speaks.
             params: Its message as JSON.
             exchange: Whom to answer; it is told which extensions are in use.
-            call: Who asks.
-            agent: The one in the path; None: the parameters' `tenant` names it.
+            agent: The one in the path, or else the one that is `named`.
 
         Raises:
             InvalidParams: They are no such message, or for another agent.
             A2AError: The agent does not offer that, or not without an extension.
-            NoSuchAgent: As `agent` does.
         """
-        tenant = params.get("tenant") if isinstance(params, dict) else None
-        named = tenant.removeprefix("default/") if isinstance(tenant, str) else ""
-        if agent is None:
-            agent = await self.agent(named, call)
-            check(version, self.served(agent, exchange))
-        elif named and named != agent.name:
+        named = _tenant(params)
+        if named and named != agent.name:
             raise a2a.InvalidParams(
                 {"tenant": f"the path says {agent.name!r}; leave it out, or say the same"}
             )
@@ -175,19 +176,19 @@ class Operations:
         if asked.method.name == EXTENDED_CARD:
             exchange.more_headers = (*exchange.more_headers, PRIVATE)
             return self._cards.extended(asked.agent, call.principal, asked.version)
-        caller = exchange.caller if isinstance(asked.message, a2a.SendMessageRequest) else None
-        if caller is not None:
-            self._in_flight.admit_send(caller)
+        in_flight, is_send = self._in_flight, isinstance(asked.message, a2a.SendMessageRequest)
+        if is_send:
+            in_flight.admit_send(exchange.caller)
         with scope(call):
             rpc = asked.method.call(asked.message, metadata=beside(asked, exchange))
-            with self._in_flight.counted(rpc, streams=False, caller=caller):
-                if caller is None:
+            if not is_send:
+                with in_flight.counted(rpc, streams=False):
                     return await rpc
-                try:
-                    with self._in_flight.watched(exchange, rpc):
-                        return await rpc
-                except Stopping:
-                    raise Stopping(asked.message.message.task_id) from None
+            try:
+                with in_flight.watched(exchange, rpc):
+                    return await rpc
+            except Stopping:
+                raise Stopping(asked.message.message.task_id) from None
 
     async def polled(self, asked: Asked, exchange: Exchange, call: Call) -> bytes:
         """Return the answer of an operation that is asked again and again, as it travels.
@@ -231,6 +232,11 @@ class Operations:
             await answer.follow(rpc)
 
 
+def _tenant(params: Any) -> str:
+    found = params.get("tenant") if isinstance(params, dict) else None
+    return found.removeprefix("default/") if isinstance(found, str) else ""
+
+
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -265,6 +271,8 @@ def check_content_type(exchange: Exchange, *, lenient: bool) -> None:
     Raises:
         NotJson: The body is something else, or does not say what it is.
     """
+    if exchange.said.get(b"content-type") == JSON:  # as most say
+        return
     found = exchange.header(b"content-type") or ""
     kind = found.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):

@@ -72,7 +72,9 @@ class Rest:
         elif door.lenient and _is_send(method):
             params = completed(params, version)
         _fill(params, method, door.found.values)
-        asked = await self._operations.asked(method, version, params, exchange, call, agent)
+        if agent is None:
+            agent = await self._operations.named(params, version, exchange, call)
+        asked = self._operations.asked(method, version, params, exchange, agent)
         exchange.agent = asked.agent.name
         if method.streams:
             del params  # a stream that waits would keep them

@@ -49,11 +49,14 @@ class JsonRpc:
         call = operations.call_of(exchange, principal)
         agent, away = None, None
         try:
-            agent = await operations.agent(name, call) if name else None
+            if name:
+                agent = operations.known(name, principal) or await operations.agent(name, call)
         except AioRpcError as error:
             away = error  # for whoever can be told in JSON-RPC, with the request's id
         check_content_type(exchange, lenient=lenient)
-        body = await operations.body(exchange)
+        body = exchange.body_here(operations.server.limits.max_body_size)
+        if body is None:
+            body = await operations.body(exchange)
         rpc_id, version = None, None
         try:
             request = envelope.opened(body)
@@ -96,19 +99,20 @@ class JsonRpc:
     async def _understood(
         self, request: Request, exchange: Exchange, call: Call, agent: Agent | None, *, lenient: bool
     ) -> Asked:
-        method = self._method(request)
-        said = exchange.version_said()
-        served = self._operations.served(agent, exchange)
-        version = agreed(said, request.method, lenient=lenient, served=served)
-        params = request.params
+        operations, params = self._operations, request.params
+        method = operations.methods.get(request.method) or self._method(request)
+        served = operations.served(agent, exchange)
+        version = agreed(exchange.version_said(), request.method, lenient=lenient, served=served)
         if not isinstance(params, dict):
             raise a2a.InvalidParams({"params": "an object is needed here"})
         if lenient and issubclass(method.request, a2a.SendMessageRequest):
             params = completed(params, version)
         if version == "0.3":
-            agent = await self._operations.offered(method, version, exchange, call, agent)
+            agent = await operations.offered(method, version, exchange, call, agent)
             params = v03.request_to_v1(request.method, params)
-        return await self._operations.asked(method, version, params, exchange, call, agent)
+        if agent is None:
+            agent = await operations.named(params, version, exchange, call)
+        return operations.asked(method, version, params, exchange, agent)
 
     def _method(self, request: Request) -> Method:
         name = v03.METHODS.get(request.method, request.method)
@@ -129,8 +133,9 @@ class JsonRpc:
             data = self._spelling(request, asked).spelled(wire)
             await exchange.reply(200, b"%s%s}" % (envelope.result_head(request.rpc_id), data))
         else:
-            response = await self._operations.called(asked, exchange, call)
-            found = _in_version(request, asked, to_json(response))
+            found = to_json(await self._operations.called(asked, exchange, call))
+            if asked.version == "0.3":
+                found = v03.result_from_v1(request.method, found)
             await exchange.reply(200, envelope.result(request.rpc_id, found))
 
     async def _stream(self, request: Request, asked: Asked, exchange: Exchange, call: Call) -> None:
@@ -177,7 +182,3 @@ def _spelling(request: Request, asked: Asked) -> Spelling:
     if asked.version != "0.3":
         return Spelling(read, place)
     return Spelling(read, place, lambda found: v03.result_from_v1(method, found))
-
-
-def _in_version(request: Request, asked: Asked, found: dict[str, Any]) -> Any:
-    return v03.result_from_v1(request.method, found) if asked.version == "0.3" else found
