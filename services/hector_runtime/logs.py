@@ -37,7 +37,6 @@ OURS = (
 )
 """Loggers that the level is for. Others only warn: at lower levels they quote what they are given."""
 
-_names = {level: logging.getLevelName(level) for level in LEVELS.values()}
 ALWAYS = tuple(vars(logging.makeLogRecord({})))
 """What every record has, in this order and before what is given as `extra`."""
 STANDARD = {*ALWAYS, "message", "asctime", "taskName"}
@@ -46,6 +45,8 @@ _plain = re.compile(r"[\w.:/+@%#~*;<>?!&$|{}\[\]^'-]+").fullmatch
 """Matches what stands for itself beside a name."""
 _PLAIN = (string.ascii_letters + string.digits + "_.:/+@%#~*;<>?!&$|{}[]^'-").encode()
 """The same in bytes, without letters that ASCII does not have."""
+
+_MOST_FORMS = 256
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,9 @@ class TextLines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__()
         self._second, self._shown = 0, ""
+        self._forms: dict[tuple[object, ...], tuple[str, bytes]] = {}
+        """How lines of a kind look, and what is left of them when nothing in them needs care: there are a few
+        dozen kinds, and each is written often."""
 
     def format(self, record: logging.LogRecord) -> str:
         facts = facts_of(record)
@@ -141,9 +145,26 @@ class TextLines(logging.Formatter):
         second = int(created)
         if second != self._second:
             self._shown, self._second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)), second
-        name = _names.get(level) or logging.getLevelName(level)
-        head = f"{self._shown}.{int((created - second) * 1000):03d} {name} {logger}: {message}"
-        return f"{head} ({_told(facts)})" if facts else head
+        kind = (level, logger, message, *facts)
+        form, left = self._forms.get(kind) or self._form_of(kind)
+        line = form % (self._shown, (created - second) * 1000, *facts.values())
+        # Mostly there is nothing to be careful with, as one look shows: no fact can be taken for two, or a line.
+        found = line.encode("ascii", "backslashreplace").translate(None, _PLAIN)
+        if found == left and "=," not in line and "=)" not in line:
+            return line
+        careful = [_quoted(str(value)) for value in facts.values()]
+        return form % (self._shown, (created - second) * 1000, *careful)
+
+    def _form_of(self, kind: tuple[Any, ...]) -> tuple[str, bytes]:
+        level, logger, message, *names = kind
+        head = f"{logging.getLevelName(level)} {logger}: {message}".replace("%", "%%")
+        told = ", ".join([name.replace("%", "%%") + "=%s" for name in names])
+        form = f"%s.%03d {head} ({told})" if names else f"%s.%03d {head}"
+        line = form % (time.strftime("%Y-%m-%d %H:%M:%S"), 0, *[""] * len(names))
+        if len(self._forms) >= _MOST_FORMS:
+            self._forms.clear()
+        self._forms[kind] = form, line.encode("ascii", "backslashreplace").translate(None, _PLAIN)
+        return self._forms[kind]
 
 
 class JsonLines(logging.Formatter):
@@ -186,33 +207,6 @@ def facts_of(record: logging.LogRecord) -> dict[str, object]:
     """Return what was given as `extra`."""
     added = islice(vars(record).items(), len(ALWAYS), None)
     return {name: value for name, value in added if name not in STANDARD}
-
-
-_forms: dict[tuple[str, ...], tuple[str, bytes]] = {}
-"""How facts of these names are told, and what stands between names and values: there are a few dozen kinds
-of lines, and each is written often."""
-_MOST_FORMS = 256
-
-
-def _told(facts: Mapping[str, object]) -> str:
-    """Return facts, none of which can be taken for two, or for a line of its own."""
-    names = tuple(facts)
-    form, between = _forms.get(names) or _formed(names)
-    told = form % tuple(facts.values())
-    # Mostly there is nothing to be careful with, as one look at all of them shows.
-    found = told.encode("ascii", "backslashreplace").translate(None, _PLAIN)
-    if found == between and "=," not in told and told[-1] != "=":
-        return told
-    return ", ".join([f"{name}={_quoted(str(value))}" for name, value in facts.items()])
-
-
-def _formed(names: tuple[str, ...]) -> tuple[str, bytes]:
-    form = ", ".join([name.replace("%", "%%") + "=%s" for name in names])
-    # What makes a form of it is plain too, and leaves nothing.
-    formed = form, form.encode("ascii", "backslashreplace").translate(None, _PLAIN)
-    if len(_forms) < _MOST_FORMS:
-        _forms[names] = formed
-    return formed
 
 
 def _quoted(text: str) -> str:
