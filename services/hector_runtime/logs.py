@@ -148,7 +148,7 @@ class TextLines(logging.Formatter):
         kind = (level, logger, message, *facts)
         form, left = self._forms.get(kind) or self._form_of(kind)
         line = form % (self._shown, (created - second) * 1000, *facts.values())
-        # Mostly there is nothing to be careful with, as one look shows: no fact can be taken for two, or a line.
+        # Mostly there is nothing to be careful with, as one look shows: no fact can be taken for two.
         found = line.encode("ascii", "backslashreplace").translate(None, _PLAIN)
         if found == left and "=," not in line and "=)" not in line:
             return line
