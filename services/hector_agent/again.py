@@ -47,10 +47,9 @@ class Again:
             IdempotencyKeyReused: Its key stands for another message.
             HectorError: It was not accepted; its key is free.
         """
-        once = once_of(request, agent.name, context)
-        beside = NOTHING
+        once, beside = once_of(request, agent.name, context), NOTHING
         if agent.handler is not None:
-            beside = Beside.of(request, context, at_once=at_once, reads=reads)
+            beside = Beside.of(request, context, at_once, reads)
             if at_once and not (reads or pushes or once):
                 run = self._runs.start_at_once(agent, request.message, call, beside)
                 if run is not None:

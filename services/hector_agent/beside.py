@@ -29,7 +29,6 @@ class Beside:
         cls,
         request: "a2a.SendMessageRequest",
         context: Context,
-        *,
         at_once: bool = False,
         reads: bool = False,
     ) -> "Beside":

@@ -18,7 +18,7 @@ from .ledger import events_of
 from .resuming import counted, has_progress, in_doubt, without
 from .retrying import attempts_in
 from .run import Run
-from .sessions.reading import Session, session_of
+from .sessions.reading import Session, new_session, session_of
 from .turn import Turn
 from .view import INTERRUPTED
 from .work import Work
@@ -51,7 +51,9 @@ async def take_turn(
     """
     if run.state == RUN_STATE_SUBMITTED:
         await run.commit([RunEvent(status_changed=StatusChanged(state=RUN_STATE_WORKING))])
-    session = await session_of(log, agent, run, is_new=not own)
+    session = None if own else new_session(log, run)
+    if session is None:
+        session = await session_of(log, agent, run, is_new=not own)
     while session.ahead:  # in other processes: those here are over by now
         assert work.seat is not None
         await work.seat.aside(elsewhere.settled(session.ahead[0]))

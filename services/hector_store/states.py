@@ -137,9 +137,13 @@ class States:
         """Take note that an app has such state."""
         self._database.scoped_apps.add(app)
 
+    def outlives_sessions(self, app: str) -> bool:
+        """Say whether a new session may find some state, of its user's or its app's."""
+        return app in self._database.scoped_apps
+
     async def seen_by_new(self, app: str, owner: str) -> Scopes:
         """Return the state that a new session sees: at once, where nobody has any."""
-        return await self.seen_by(app, owner, "") if app in self._database.scoped_apps else NO_STATE
+        return await self.seen_by(app, owner, "") if self.outlives_sessions(app) else NO_STATE
 
     async def _look(self) -> None:
         found = await self._database.read(

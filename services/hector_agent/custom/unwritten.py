@@ -68,17 +68,17 @@ class Unwritten:
 
     def _say(self, event: RunEvent, size_bytes: int = 0) -> None:
         """Have an event committed as soon as the handler waits, with what else it says until then."""
-        if not self._is_decided:
-            self._decided()
         self._pending.append(event)
         self._room_bytes -= size_bytes + EVENT_BYTES
         if self._flushing is None:
+            if not self._is_decided:
+                self._decided()
             self._flush_in(0)
 
     def _flush(self, rounds: int = 0) -> None:
         """Commit what waits, if there was no commit for a few rounds; and so again while more is said."""
         if rounds:
-            self._flushing = asyncio.get_running_loop().call_soon(self._flush, rounds - 1)
+            self._flushing = self._soon(self._flush, rounds - 1)
             return
         self._flushing = None
         if self._pending:
@@ -87,7 +87,8 @@ class Unwritten:
             self._flush_in(ROUNDS)
 
     def _flush_in(self, rounds: int) -> None:
-        self._flushing = asyncio.get_running_loop().call_soon(self._flush, rounds)
+        self._soon = asyncio.get_running_loop().call_soon
+        self._flushing = self._soon(self._flush, rounds)
 
     def _unschedule(self) -> None:
         if self._flushing is not None:

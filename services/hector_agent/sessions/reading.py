@@ -37,6 +37,14 @@ class Session(NamedTuple):
     """Runs before this one that are not over, and do not wait for somebody: the latest first."""
 
 
+def new_session(log: RunLog, run: Run) -> Session | None:
+    """Return the session that a new run begins; None: it has to be read, see `session_of`."""
+    place = run.place
+    if place.position > 1 or log.states.outlives_sessions(place.app):
+        return None
+    return Session((), {})
+
+
 async def session_of(log: RunLog, agent: Agent, run: Run, *, is_new: bool) -> Session:
     """Return the session of a run: what was before it; where code of the operator's goes on, all of it.
 
