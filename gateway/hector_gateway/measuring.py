@@ -34,17 +34,15 @@ def http_served(exchange: Exchange, begun: float) -> None:
     what, status = exchange.what or "unknown", exchange.status or 499
     if metrics.enabled():
         _served("http", what, str(status), exchange.reason, begun)
-    level = logging.DEBUG if what in QUIET else logging.INFO
-    if log.isEnabledFor(level):
-        facts: dict[str, object] = {
-            "protocol": "http",
-            "method": what,
-            "status": status,
-            "duration_ms": _ms(begun),
-            "request_id": exchange.request_id,
-        }
-        _add(facts, exchange.principal, exchange.agent, exchange.reason, exchange.traceparent)
-        line(log, level, "request served", facts)
+    facts: dict[str, object] = {
+        "protocol": "http",
+        "method": what,
+        "status": status,
+        "duration_ms": _ms(begun),
+        "request_id": exchange.request_id,
+    }
+    _add(facts, exchange.principal, exchange.agent, exchange.reason, exchange.traceparent)
+    line(log, logging.DEBUG if what in QUIET else logging.INFO, "request served", facts)
 
 
 def grpc_served(
