@@ -10,6 +10,7 @@ import hector_a2a as a2a
 from hector.agent.v1 import RUN_STATE_COMPLETED, RUN_STATE_WORKING, RunEvent, StatusChanged
 from hector_agent import custom
 from hector_agent.custom.answer import Answer
+from hector_agent.custom.errors import HandlerSaidNonsense, HandlerSaysTooMuch
 from hector_agent.custom.legs import Leg
 from hector_agent.feed import ROUNDS, Cursor, Feed
 from hector_agent.growing import OpenText
@@ -154,6 +155,40 @@ async def test_pieces_said_in_a_row_are_one_commit_and_the_first_of_them_waits_f
     answer.take(custom.piece("list", "last"))
     await rounds(2)
     assert written.commits == [1, 4, 1]
+
+
+async def test_more_of_an_artifact_is_the_same_event_however_a_handler_says_it():
+    short, long = (Answer(Written(), NothingChanged(), 1000, None) for _ in range(2))
+    for number in range(3):
+        said = custom.piece("list", f"{number} ", custom.data({"n": number}), append=number > 0)
+        short.take(said)
+        said.task_id = "run"  # it need not say so, and is looked at once more where it does
+        long.take(said)
+    assert len(short._pending) == 3
+    assert short._pending == long._pending
+    assert (short._said_bytes, short._room_bytes) == (long._said_bytes, long._room_bytes)
+
+
+@pytest.mark.parametrize(
+    ("piece", "why"),
+    [
+        (a2a.Artifact(artifact_id="list"), "has no parts"),
+        (a2a.Artifact(artifact_id="list", parts=[a2a.Part()]), "no text, file or data"),
+    ],
+)
+async def test_more_of_an_artifact_is_refused_as_its_beginning_is(caplog, answer, piece, why):
+    for append in (False, True):
+        answer.take(custom.piece("list", "1", append=False))
+        with pytest.raises(HandlerSaidNonsense):
+            answer.take(a2a.TaskArtifactUpdateEvent(artifact=piece, append=append))
+        assert why in caplog.records[-1].why
+        answer._pending.clear()
+
+
+async def test_more_of_an_artifact_than_an_answer_may_be_is_too_much(answer):
+    answer.take(custom.piece("list", "1", append=False))
+    with pytest.raises(HandlerSaysTooMuch):
+        answer.take(custom.piece("list", "2" * 1000))
 
 
 async def test_what_was_said_before_a_failure_is_committed_before_it(written, answer):

@@ -63,14 +63,17 @@ class Answer(Unwritten):
     """Artifacts that it said without an id."""
     _id = f"{ANSWER}1"
     _leg_number = 1
+    _known: frozenset[str] = frozenset()
+    """Artifacts of earlier calls."""
     _end: "StatusChanged | a2a.Message" = _COMPLETED
 
     def __init__(self, run: Run, turn: Turn, limit_bytes: int, leg: Leg | None) -> None:
         super().__init__(run, turn)
         self._limit_bytes = limit_bytes
-        self._known = set[str]()
+        self._said = set[str]()
+        """Artifacts of this call, but for the answer itself."""
         if leg is not None:
-            self._known |= leg.known
+            self._known = leg.known
             before = sum(artifact.startswith(ANSWER) for artifact in leg.known)
             self._id = f"{ANSWER}{before + 1}"
             self._leg_number = leg.number
@@ -162,10 +165,17 @@ class Answer(Unwritten):
         self._begun = True
 
     def _say_piece(self, said: "a2a.TaskArtifactUpdateEvent") -> None:
-        if said.task_id or said.context_id:
-            self._belongs(said)
+        artifact = said.artifact
+        if (
+            artifact.artifact_id in self._said
+            and said.append
+            and not (said.last_chunk or said.task_id or said.context_id or said.HasField("metadata"))
+        ):
+            self._say_more(artifact)
+            return
+        self._belongs(said)
         metadata = said.metadata if said.HasField("metadata") else None
-        self._say_artifact(said.artifact, said.append, said.last_chunk, metadata)
+        self._say_artifact(artifact, said.append, said.last_chunk, metadata)
 
     def _say_part(self, said: "a2a.Part") -> None:
         answer = a2a.Artifact(artifact_id=self._id, name="answer", parts=[said])
@@ -173,6 +183,24 @@ class Answer(Unwritten):
 
     def _say_whole(self, said: "a2a.Artifact") -> None:
         self._say_artifact(said, append=False, last=True)
+
+    def _say_more(self, artifact: "a2a.Artifact") -> None:
+        """Do what `_say_artifact` does of what was said before: of thousands of pieces, all but the first."""
+        size_bytes = 0
+        for part in artifact.parts[:]:
+            if part.WhichOneof("content") is None:
+                raise self._nonsense(NO_CONTENT)
+            size_bytes += part.ByteSize()
+        if not size_bytes:
+            raise self._nonsense(f"its artifact {artifact.artifact_id!r} has no parts")
+        self._said_bytes = said_bytes = self._said_bytes + size_bytes
+        if said_bytes > self._limit_bytes:
+            raise self._too_much()
+        event = RunEvent()
+        saved = event.artifact_saved
+        held, saved.append = saved.artifact, True
+        held.type_url, held.value = _ARTIFACT, artifact.SerializeToString()
+        self._say(event, size_bytes)
 
     def _say_artifact(
         self, artifact: "a2a.Artifact", append: bool, last: bool, metadata: Struct | None = None
@@ -197,10 +225,10 @@ class Answer(Unwritten):
             if append and not self._begun:
                 raise self._nonsense(f"it added to artifact {artifact_id!r}, which it had not begun")
             self._begun, self._tail = True, saved
-        elif not append:
-            self._known.add(artifact_id)
-        elif artifact_id not in self._known:
+        elif append and artifact_id not in self._said and artifact_id not in self._known:
             raise self._nonsense(f"it added to artifact {artifact_id!r}, which it had not begun")
+        else:
+            self._said.add(artifact_id)
         if self._run.void:
             self._run.takes_back(artifact_id)
         held = saved.artifact
@@ -237,13 +265,13 @@ class Answer(Unwritten):
             raise self._nonsense(f"it spent less than nothing: {wrong[0]} is {getattr(usage, wrong[0])}")
         count_tokens(self._run, usage)
         event = RunEvent(tokens_spent=TokensSpent(usage=usage))
-        if self._begun or self._known or self._pending:
+        if self._begun or self._said or self._known or self._pending:
             self._say(event)
         else:  # nothing was said yet, and all of it may still be a plain message
             self._spent = [*self._spent, event]
 
     def _answer_plainly(self, said: "a2a.Message") -> None:
-        if self._begun or self._pending or self._known or self._run.state != RUN_STATE_WORKING:
+        if self._begun or self._pending or self._said or self._known or self._run.state != RUN_STATE_WORKING:
             raise self._nonsense("it answered with a message after it had begun a task")
         message = self._message(said)
         message.context_id = self._run.place.context
