@@ -1,6 +1,6 @@
 """What answers at an HTTP port: which path leads where."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from time import perf_counter
 from typing import Protocol
@@ -145,7 +145,9 @@ class App:
             return
         name = agent_in(exchange.path)
         if name and exchange.verb == "POST":  # as most are
-            await self._called(exchange, principal, name)
+            exchange.what = "agent"
+            self._access.admit(principal)
+            await self._rpc.serve(exchange, principal, name, lenient=False)
             return
         if not exchange.path.startswith("/agents/") and await self._shown(exchange, principal):
             return
@@ -157,11 +159,12 @@ class App:
                 raise NothingHere(exchange.path)
             await self._rest.serve(exchange, principal, door)
             return
-        if exchange.verb == "POST" and "POST" in VERBS[what]:
-            await self._called(exchange, principal, name, lenient=lenient)
-            return
         exchange.what = what.name.lower()
         _check_verb(exchange, VERBS[what])
+        if exchange.verb == "POST":
+            self._access.admit(principal)
+            await self._rpc.serve(exchange, principal, name, lenient=lenient)
+            return
         call = Call(principal=principal, traceparent=exchange.traceparent, request_id=exchange.request_id)
         with scope(call):
             if what is Target.LIST:
@@ -173,14 +176,6 @@ class App:
                 await self._cards.keys(exchange)
             else:
                 await self._cards.card(exchange, principal, name)
-
-    def _called(
-        self, exchange: Exchange, principal: Principal, name: str, *, lenient: bool = False
-    ) -> Awaitable[None]:
-        """Serve JSON-RPC."""
-        exchange.what = "agent" if name else "root"
-        self._access.admit(principal)
-        return self._rpc.serve(exchange, principal, name, lenient=lenient)
 
     async def _shown(self, exchange: Exchange, principal: Principal) -> bool:
         """Serve what is no A2A; false: it is none of that."""

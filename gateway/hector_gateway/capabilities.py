@@ -109,6 +109,8 @@ class Offer:
                     field="configuration.acceptedOutputModes",
                 )
         reads = self.reads
+        if reads.everything:
+            return
         for at, part in enumerate(request.message.parts):
             kind = part.WhichOneof("content")
             if not part.media_type and kind == "text" and reads.has_plain_text:

@@ -55,12 +55,13 @@ def opened(body: bytes) -> Request:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise EnvelopeError(PARSE_ERROR, "PARSE_ERROR", why_not_json(body, error)) from None
-    if isinstance(found, list):
-        raise _invalid("batches are not supported; send one request at a time")
     if not isinstance(found, dict):
+        if isinstance(found, list):
+            raise _invalid("batches are not supported; send one request at a time")
         raise _invalid("the request is not an object")
-    rpc_id = found.get("id")
-    if type(rpc_id) not in _IDS or (type(rpc_id) is float and abs(rpc_id) >= _EXACT):
+    rpc_id: Any = found.get("id")
+    kind = type(rpc_id)
+    if kind not in _IDS or (kind is float and abs(rpc_id) >= _EXACT):
         raise _invalid("id must be a string, null, or a number of at most 64 bits")
     if found.get("jsonrpc") != "2.0":
         raise _invalid('jsonrpc must be "2.0"', rpc_id)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
 import orjson
@@ -17,6 +18,9 @@ from .addresses import is_loopback
 from .cycle import ClientLeft, Cycle
 from .errors import BodyTooLarge, BodyTooSlow, Headers
 from .ids import request_id_of, traceparent_of
+
+if TYPE_CHECKING:
+    from .capabilities import Offer
 
 __all__ = ["JSON", "ClientLeft", "Exchange"]
 
@@ -43,6 +47,8 @@ class Exchange(Cycle):
     """A2A's version, where a client speaks HTTP+JSON."""
     profile: Profile | None = None
     """Which edition of A2A decides the codes of errors, once it is known which agent is meant."""
+    offer: "Offer | None" = None
+    """What that agent offers."""
     traceparent = ""
     """The client's trace, if it sends one that makes sense."""
     started = False

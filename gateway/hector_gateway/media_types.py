@@ -26,21 +26,21 @@ class Modes:
         self.shown = tuple(modes) or EVERYTHING
         self.allowed = tuple(dict.fromkeys((*self.shown, *of_skills)))
         found = [plain(mode) for mode in self.allowed]
-        self._everything = "*/*" in found
+        self.everything = "*/*" in found
         self._exact = frozenset(found)
         self._kinds = tuple(mode[:-1] for mode in found if mode.endswith("/*") and mode != "*/*")
         self.has_plain_text = self.has("text/plain")
 
     def has(self, media_type: str) -> bool:
         """Say whether a media type is one of them."""
-        if self._everything:
+        if self.everything:
             return True
         found = plain(media_type)
         return found in self._exact or found.startswith(self._kinds)
 
     def overlap(self, accepted: Iterable[str]) -> bool:
         """Say whether something can be both one of these and one that a client accepts."""
-        if self._everything:
+        if self.everything:
             return True
         for one in accepted:
             found = plain(one)

@@ -106,7 +106,7 @@ class Operations:
         """Return the versions to choose from; from here on errors have the codes that the agent likes."""
         if agent is None:
             return self.offers.versions
-        offer = self.offers.of(agent)
+        offer = exchange.offer = self._cards.offers.of(agent)
         exchange.profile = offer.errors
         return offer.versions
 
@@ -125,7 +125,7 @@ class Operations:
         self.offers.of(agent).check_method(method, version)
         return agent
 
-    async def named(self, params: Any, version: Version, exchange: Exchange, call: Call) -> Agent:
+    async def named(self, params: dict[str, Any], version: Version, exchange: Exchange, call: Call) -> Agent:
         """Return the agent that parameters in A2A 1.0 name as their tenant, or the default one.
 
         Raises:
@@ -136,7 +136,9 @@ class Operations:
         check(version, self.served(agent, exchange))
         return agent
 
-    def asked(self, method: Method, version: Version, params: Any, exchange: Exchange, agent: Agent) -> Asked:
+    def asked(
+        self, method: Method, version: Version, params: dict[str, Any], exchange: Exchange, agent: Agent
+    ) -> Asked:
         """Return what parameters in A2A 1.0 ask of an agent.
 
         Args:
@@ -150,12 +152,13 @@ class Operations:
             InvalidParams: They are no such message, or for another agent.
             A2AError: The agent does not offer that, or not without an extension.
         """
-        named = _tenant(params)
-        if named and named != agent.name:
+        if "tenant" in params and _tenant(params) not in ("", agent.name):
             raise a2a.InvalidParams(
                 {"tenant": f"the path says {agent.name!r}; leave it out, or say the same"}
             )
-        offer = self.offers.of(agent)
+        offer = exchange.offer
+        if offer is None or offer.agent is not agent:
+            offer = self.offers.of(agent)
         offer.check_method(method, version)
         wanted = exchange.extensions()
         if wanted or offer.required:
@@ -232,8 +235,8 @@ class Operations:
             await answer.follow(rpc)
 
 
-def _tenant(params: Any) -> str:
-    found = params.get("tenant") if isinstance(params, dict) else None
+def _tenant(params: dict[str, Any]) -> str:
+    found = params.get("tenant")
     return found.removeprefix("default/") if isinstance(found, str) else ""
 
 

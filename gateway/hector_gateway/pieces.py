@@ -23,7 +23,7 @@ def piece_in(event: Any) -> Piece:
     part, place = parts[0], beside[PLACE].string_value
     if not part.HasField("text") or part.media_type or part.filename or part.HasField("metadata"):
         return _NONE
-    if not place.replace(".", "", 1).isdigit():
+    if not (place.isdigit() or place.replace(".", "", 1).isdigit()):
         return _NONE
     whose: dict[str, Any] = {"artifactId": artifact.artifact_id, "parts": [{"text": part.text}]}
     if artifact.name:

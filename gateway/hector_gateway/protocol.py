@@ -160,8 +160,9 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._expects_headers, self._unread_bytes = True, 0
-        if self.cycle is not None and not self._refused:
-            self.cycle.arrived()
+        cycle = self.cycle
+        if cycle is not None and not self._refused:
+            cycle.arrived()
 
     def on_response_complete(self) -> None:
         if self.transport.is_closing():

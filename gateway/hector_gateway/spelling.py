@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import orjson
+from orjson import dumps
 
 from hector_a2a.json_out import to_json
 
@@ -59,12 +59,14 @@ class Spelling:
             found = to_json(message)
             place = None if self._place_of is None else self._place_of(found)
         if place is not None:
-            begin = b"id: %s\ndata: " % place.encode()
-        spelled = begin, orjson.dumps(found if self._worded is None else self._worded(found))
+            begin = b"id: %b\ndata: " % place.encode()
+        if self._worded is not None:
+            found = self._worded(found)
+        spelled, kept = (begin, dumps(found)), self._kept
         if len(wire) <= LARGEST:
-            if len(self._kept) >= MOST:
-                del self._kept[next(iter(self._kept))]
-            self._kept[wire] = spelled
+            if len(kept) >= MOST:
+                kept.clear()
+            kept[wire] = spelled
         return spelled
 
 
