@@ -197,6 +197,33 @@ async def test_a_caller_that_leaves_stops_nothing(mesh_under_test, tmp_path):
             await until(is_done)
 
 
+async def test_a_caller_without_time_hears_of_its_task_when_that_is_there_and_not_before(
+    mesh_under_test, tmp_path, monkeypatch
+):
+    create, begun, goes_on = RunLog.create, asyncio.Event(), asyncio.Event()
+
+    async def creates(self, *given, **more):
+        begun.set()
+        await goes_on.wait()
+        return await create(self, *given, **more)
+
+    monkeypatch.setattr(RunLog, "create", creates)
+    monkeypatch.setattr("hector_agent.again.EARLIER", 1.0)  # no caller has any time
+    monkeypatch.setattr("hector_agent.again.EARLIER_S", 60.0)
+    async with answering(mesh_under_test, tmp_path, WAITS) as agent:
+        with as_ada():
+            sending = asyncio.ensure_future(agent.SendMessage(said("hi"), timeout=20))
+            await begun.wait()
+            assert not (await asyncio.wait([sending], timeout=0.1))[0]
+            goes_on.set()
+            with pytest.raises(grpc.aio.AioRpcError) as late:
+                await sending
+            told = info_of(late.value)
+            assert told.reason == "STILL_AT_WORK"
+            task = await agent.GetTask(a2a.GetTaskRequest(id=told.metadata["taskId"]))
+            assert task.status.state == a2a.TASK_STATE_WORKING
+
+
 async def test_many_at_once_are_all_there(mesh_under_test, tmp_path):
     async with answering(mesh_under_test, tmp_path, ECHO) as agent:
         with as_ada():
