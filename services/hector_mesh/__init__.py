@@ -10,6 +10,7 @@ from .health import Health
 from .interceptor import CallInterceptor, interceptors
 from .listening import WireServer, wire_server
 from .local import LocalChannel, LocalServer
+from .local_serving import gives_away
 from .mesh import Mesh
 from .peers import Peers
 from .room import Prepare, Prepared, Renewal, Room
@@ -39,6 +40,7 @@ __all__ = [
     "coalesce",
     "current_call",
     "forwarding",
+    "gives_away",
     "info_of",
     "interceptors",
     "scope",

@@ -144,13 +144,16 @@ class LocalCall:
 
     # As local_context.Caller
 
-    def take(self, message: bytes) -> asyncio.Future[None] | None:
+    def take(self, message: Any) -> asyncio.Future[None] | None:
         raise NotImplementedError
 
     def take_together(self, messages: list[bytes]) -> asyncio.Future[None] | None:
         raise NotImplementedError
 
-    def answer(self, message: bytes) -> None:
+    def takes(self, message: Any) -> bool:
+        return self._decode is not None and self._decode == getattr(type(message), "FromString", None)
+
+    def answer(self, message: Any) -> None:
         raise NotImplementedError
 
     def take_initial_metadata(self, pairs: tuple[Pair, ...]) -> None:

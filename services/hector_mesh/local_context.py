@@ -51,13 +51,16 @@ class Caller(Protocol):
     def take_initial_metadata(self, pairs: tuple[Pair, ...]) -> None:
         """Take what the servicer sent ahead of its first message."""
 
-    def take(self, message: bytes) -> asyncio.Future[None] | None:
+    def take(self, message: Any) -> asyncio.Future[None] | None:
         """Take a message; the future, if any, is done when the next one may come."""
 
     def take_together(self, messages: list[bytes]) -> asyncio.Future[None] | None:
         """Take some that are there at the same time, of WINDOW at most."""
 
-    def answer(self, message: bytes) -> None:
+    def takes(self, message: Any) -> bool:
+        """Say whether a message is what the caller would make of its bytes."""
+
+    def answer(self, message: Any) -> None:
         """Take the only message, and that this is all."""
 
     def take_end(self, ending: Ending) -> None:
@@ -148,8 +151,12 @@ class LocalContext(grpc.aio.ServicerContext[Any, Any]):
         finally:
             self.over()
 
-    def answer(self, message: bytes) -> None:
-        """Say all there is to say to a caller who waits for one message."""
+    def takes(self, message: Any) -> bool:
+        """Say whether the caller takes a message as it is; otherwise it has to be made bytes."""
+        return self._caller.takes(message)
+
+    def answer(self, message: Any) -> None:
+        """Say all there is to say to a caller who waits for one message: bytes, or what it `takes`."""
         if self._is_plain:
             self._status_sent = self._is_closed = True
             self._caller.answer(message)

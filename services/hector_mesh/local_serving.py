@@ -6,7 +6,7 @@ Most calls there are come this way, and it takes them half the steps.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 from grpc.aio import AbortError
@@ -18,6 +18,18 @@ from .local_context import Handler, LocalContext
 Serve = Callable[[bytes, LocalContext], Coroutine[Any, Any, None]]
 """Runs a method for a request, as it travels, to its end."""
 
+_GIVEN = "answers_are_given_away"
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def gives_away(method: Method) -> Method:
+    """Mark a servicer's method with one answer, which is new each time and nobody's but the caller's.
+
+    Within a process such an answer need not be copied for either side not to see what the other does to it.
+    """
+    setattr(method, _GIVEN, True)
+    return method
+
 
 def serving(handler: Handler, method: str) -> Serve:
     """Return what serves a method that takes one request."""
@@ -27,6 +39,7 @@ def serving(handler: Handler, method: str) -> Serve:
 def _unary(handler: Handler, method: str) -> Serve:
     behavior, encode = handler.unary_unary, handler.response_serializer or bytes
     decode = handler.request_deserializer or bytes
+    is_given = getattr(behavior, _GIVEN, False)
 
     async def serve(wire: bytes, context: LocalContext) -> None:
         # Each call has a task of its own: there is nothing to reset.
@@ -37,7 +50,9 @@ def _unary(handler: Handler, method: str) -> Serve:
                     request = decode(wire)
                 except DecodeError:
                     raise UnreadableRequest(method) from None
-                answer = encode(await behavior(request, context))
+                answer = await behavior(request, context)
+                if not is_given or not context.takes(answer):
+                    answer = encode(answer)
             except AbortError:
                 raise
             except BaseException as error:

@@ -18,15 +18,16 @@ Response = TypeVar("Response")
 class LocalUnaryCall(LocalCall, grpc.aio.UnaryUnaryCall[Request, Response]):
     """A call with one answer. Await it as often as you like."""
 
-    _wire: bytes | None = None
+    _given: Any = None
+    """The answer as bytes, or as a message where the servicer gave that away; None once it was asked for."""
     _answer: Response
 
-    def answer(self, message: bytes) -> None:
-        self._wire = message
+    def answer(self, message: Any) -> None:
+        self._given = message
         self._end(ENDED)
 
-    def take(self, message: bytes) -> None:  # one message fits always
-        self._wire = message
+    def take(self, message: Any) -> None:  # one message fits always
+        self._given = message
 
     def __await__(self) -> Generator[None, None, Response]:
         ending = self._ending
@@ -42,11 +43,11 @@ class LocalUnaryCall(LocalCall, grpc.aio.UnaryUnaryCall[Request, Response]):
             assert ending is not None
         if ending is not ENDED:
             self._raise_for_status(ending)
-        wire: Any = self._wire
-        if wire is not None:
+        given = self._given
+        if given is not None:
             decode = self._decode
-            self._answer = wire if decode is None else decode(wire)
-            self._wire = None
+            self._answer = given if decode is None or type(given) is not bytes else decode(given)
+            self._given = None
         return self._answer
 
 

@@ -11,7 +11,17 @@ from echo_pb2_grpc import EchoServicer, EchoStub, add_EchoServicer_to_server
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from hector_mesh import Call, LocalChannel, LocalServer, Mesh, Room, current_call, scope, streaming
+from hector_mesh import (
+    Call,
+    LocalChannel,
+    LocalServer,
+    Mesh,
+    Room,
+    current_call,
+    gives_away,
+    scope,
+    streaming,
+)
 
 ECHO = "hector.testing.echo.v1.Echo"
 
@@ -99,6 +109,32 @@ async def test_what_has_arrived_of_a_stream_can_be_had_at_once(echo):
         assert together > 0
         assert rpc.ready() == []
         assert await rpc.code() is StatusCode.OK
+
+
+async def test_an_answer_that_is_given_away_is_not_copied():
+    sent = []
+
+    class Giving(EchoServicer):
+        @gives_away
+        async def Say(self, request, context):
+            if request.text == "code":
+                context.set_details("with details")
+            if request.text == "wrong":
+                return EchoRequest(text="not an answer")
+            sent.append(EchoResponse(text=request.text))
+            return sent[-1]
+
+    server = LocalServer()
+    add_EchoServicer_to_server(Giving(), server)
+    channel = LocalChannel(server)
+    for text in ("plain", "code"):
+        call = EchoStub(Mesh({ECHO: channel})).Say(EchoRequest(text=text))
+        assert await call is sent[-1]
+        assert await call is sent[-1]
+    as_bytes = channel.unary_unary(f"/{ECHO}/Say", EchoRequest.SerializeToString)
+    assert await as_bytes(EchoRequest(text="bytes")) == sent[-1].SerializeToString()
+    wrong = await EchoStub(channel).Say(EchoRequest(text="wrong"))
+    assert isinstance(wrong, EchoResponse)
 
 
 async def test_nothing_is_left_of_calls_that_ended_in_any_way(server, echo):
