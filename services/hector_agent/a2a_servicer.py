@@ -9,7 +9,7 @@ from typing import Any
 
 import hector_a2a as a2a
 from hector_a2a.parameters import Parameters
-from hector_mesh import Call, Context, current_call
+from hector_mesh import Call, Context, current_call, gives_away
 from hector_store import RunRow
 
 from .again import Again, before_its_end
@@ -46,6 +46,7 @@ class A2AServicer(PushServicer):
         self._subscriptions = Subscriptions(runs)
         self._again = Again(runs, self._subscriptions)
 
+    @gives_away
     async def SendMessage(
         self, request: "a2a.SendMessageRequest", context: Context
     ) -> "a2a.SendMessageResponse":
