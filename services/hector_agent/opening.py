@@ -20,7 +20,7 @@ from .agent import Agent
 from .beside import Beside
 from .elsewhere import Elsewhere
 from .feed import Cursor
-from .idempotency import Once
+from .idempotency import OPENING, Once
 from .lease import Lease
 from .ledger import events_of, state_of
 from .moment import IN_DOUBT, Also, Place
@@ -29,7 +29,7 @@ from .rows import row_of, set_time
 from .run import Run
 from .sessions.errors import TurnInProgress
 from .tail import Reader
-from .view import INTERRUPTED, NAMES, NUMBERS, TASK_STATES, fold, listed, new_task
+from .view import INTERRUPTED, NAMES, TASK_STATES, fold, listed, new_task
 
 WAITING = frozenset(NAMES[state] for state in INTERRUPTED)
 """States of runs that wait for somebody, as their rows have them."""
@@ -71,6 +71,7 @@ async def opened(
         TurnInProgress: One of those is at work, and the agent takes one at a time.
     """
     state = RUN_STATE_SUBMITTED if waits else RUN_STATE_WORKING
+    pushes = named(pushes, task.id) if pushes else ()
     new, rows = _drafted(lease, agent, task, call, beside, once, pushes, new_context, state)
     is_picky = agent.config.concurrent_turns == "reject" and not new_context
     new = new._replace(view=listed(task), context_rule="idle" if is_picky else "")
@@ -81,7 +82,9 @@ async def opened(
     if created.repeated:
         return created.run_id
     set_time(task.status.timestamp, created.time_us)
-    return _run(log, lease, new, task, created.context_position, created.epoch, len(rows))
+    run = _run(log, lease, new, task, created.context_position, created.epoch)
+    run.state = state
+    return run
 
 
 async def _created(log: RunLog, new: NewRun, rows: Sequence[NewEvent]) -> Created:
@@ -120,8 +123,8 @@ def unwritten(
     """
     task = task_for(message)
     new, rows = _drafted(lease, agent, task, call, beside, None, (), True, RUN_STATE_WORKING)
-    run = _run(log, lease, new, task, 1, 1, len(rows))
-    run.draft = new, rows
+    run = _run(log, lease, new, task, 1, 1)
+    run.state, run.draft = RUN_STATE_WORKING, (new, rows)
     if beside.reads:
         begun = a2a.Task()
         begun.CopyFrom(task)
@@ -129,12 +132,10 @@ def unwritten(
     return run
 
 
-def _run(
-    log: RunLog, lease: Lease, new: NewRun, task: "a2a.Task", position: int, epoch: int, events: int
-) -> Run:
+def _run(log: RunLog, lease: Lease, new: NewRun, task: "a2a.Task", position: int, epoch: int) -> Run:
     place = Place(new.id, new.app, new.owner, new.agent, new.context_id, position, epoch)
-    run = Run(log, place, task, events + 1)
-    run.state, run.is_task, run.lease = NUMBERS[new.state], new.is_task, lease
+    run = Run(log, place, task, OPENING + 1)
+    run.is_task, run.lease = new.is_task, lease
     return run
 
 
@@ -145,7 +146,7 @@ def _drafted(
     call: Call,
     beside: Beside,
     once: Once | None,
-    pushes: Sequence[NewPush],
+    pushes: tuple[NewPush, ...],
     new_context: bool,
     state: "RunState.ValueType",
 ) -> tuple[NewRun, list[NewEvent]]:
@@ -164,10 +165,10 @@ def _drafted(
         revision=agent.revision or call.revision,
         priority=agent.config.priority,
         worker=lease.worker,
-        idempotency_key=once.name if once else "",
-        idempotency_hash=once.hash if once else "",
-        pushes=named(pushes, task.id) if pushes else (),
+        pushes=pushes,
     )
+    if once is not None:
+        new = new._replace(idempotency_key=once.name, idempotency_hash=once.hash)
     return new, rows
 
 
