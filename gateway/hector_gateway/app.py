@@ -96,7 +96,7 @@ class App:
             exchange.more_headers = (*exchange.more_headers, CLOSE)
         try:
             probe = self._probes.get(exchange.path)
-            if not exchange.names_host:
+            if b"host" not in exchange.said and exchange.http_version == "1.1":
                 raise NoHost
             if self._cors.is_on and self._cors.is_preflight(exchange):
                 exchange.what = "preflight"

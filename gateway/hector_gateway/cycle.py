@@ -63,8 +63,15 @@ class Cycle:
         self.http_version, self.headers, self.always = http_version, headers, always
         self.keep_alive = keep_alive
 
-    async def run(self, serve: Callable[[Self], Awaitable[None]]) -> None:
-        """Have it answered. An answer that is not whole ends with a broken connection."""
+    async def run(
+        self, serve: Callable[[Self], Awaitable[None]], running: set["asyncio.Task[None]"] | None = None
+    ) -> None:
+        """Have it answered. An answer that is not whole ends with a broken connection.
+
+        Args:
+            serve: What answers.
+            running: Tasks; at its end this one is no longer among them.
+        """
         try:
             await serve(self)
         except Exception as error:  # the border: nobody above could answer, and other requests go on
@@ -76,6 +83,8 @@ class Cycle:
                 else:
                     plain = (b"content-type", b"text/plain; charset=utf-8")
                     await self.answer(500, (plain, CLOSE), b"Internal Server Error")
+            if running is not None:  # a callback of the task would take a turn of the loop
+                running.discard(asyncio.current_task())
 
     # What arrives
 

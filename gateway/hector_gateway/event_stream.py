@@ -13,8 +13,6 @@ from .exchange import ClientLeft, Exchange
 from .faults import Failure
 from .in_flight import InFlight, cancelled_from_outside
 
-EVENTS = b"text/event-stream"
-_HEADERS = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 _RETRY = b"retry: 1000\n"
 """How many milliseconds a client waits until it comes back: a server that restarts takes about as long."""
 _ALIVE = b": alive\n\n"
@@ -123,7 +121,7 @@ class EventStream:
         shown = b""
         try:
             shown = _RETRY + self._shown(await anext(messages))
-            await exchange.start(200, EVENTS, _HEADERS)
+            await exchange.start_events()
             while True:  # without a name for the message: a stream that waits would keep it
                 if not rpc.done() or len(shown) > _LONG:
                     if exchange.send_at_once(shown):
@@ -139,7 +137,7 @@ class EventStream:
             shown += self._complain(error)
         except StopAsyncIteration:
             if not exchange.started:
-                await exchange.start(200, EVENTS, _HEADERS)
+                await exchange.start_events()
         await self._send(shown, more=False)
 
     def _shown(self, message: bytes) -> bytes:
@@ -151,7 +149,7 @@ class EventStream:
         if self._left:
             raise ClientLeft from None
         if not self._exchange.started:
-            await self._exchange.start(200, EVENTS, _HEADERS)
+            await self._exchange.start_events()
         await self._send(_STOPPING, more=False)
 
     async def _send(self, events: bytes, *, more: bool = True) -> None:

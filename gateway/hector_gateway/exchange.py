@@ -35,6 +35,9 @@ _PARAMETERS = {name.encode(): name for name in NAMES}
 NOBODY = Principal()
 _PLAIN = b"x-content-type-options: nosniff\r\nx-request-id: %b\r\n"
 _OF_JSON = b"content-type: application/json\r\n" + _PLAIN
+_OF_EVENTS = (
+    b"content-type: text/event-stream\r\ncache-control: no-store\r\nx-accel-buffering: no\r\n" + _PLAIN
+)
 """Headers of most answers, as they are sent."""
 
 
@@ -133,11 +136,6 @@ class Exchange(Cycle):
         """Return all values of a header that may be there several times."""
         return ", ".join(value.decode("latin-1").strip() for key, value in self.headers if key == name)
 
-    @property
-    def names_host(self) -> bool:
-        """It says whom it is for, as every request of HTTP/1.1 must."""
-        return b"host" in self.said or self.http_version != "1.1"
-
     def version_said(self) -> str | None:
         """Return the version of A2A that the client names, in a header or in the query.
 
@@ -226,11 +224,10 @@ class Exchange(Cycle):
     async def reply_json(self, status: int, found: object, headers: Headers = ()) -> None:
         await self.reply(status, orjson.dumps(found), kind=self.json, headers=headers)
 
-    async def start(self, status: int, kind: bytes, headers: Headers = ()) -> None:
-        """Send status and headers; the body follows."""
-        self.started, self.status = True, status
-        headers = ((b"content-type", kind), *self.more_headers, *headers)
-        await self.begin(status, headers, _PLAIN % self.request_id.encode())
+    async def start_events(self) -> None:
+        """Begin an answer of events, which follow."""
+        self.started, self.status = True, 200
+        await self.begin(200, self.more_headers, _OF_EVENTS % self.request_id.encode())
 
     def tell_of_leaving(self, tell: Callable[[], None]) -> None:
         """Call `tell` when the client closes the connection, until `tell_no_more`."""

@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import httptools
@@ -29,6 +29,24 @@ LINGER_S = 0.3
 """How long a connection on which nothing is asked is kept when the server leaves."""
 
 
+class Place(NamedTuple):
+    """What a request's first line says of where it goes."""
+
+    url: bytes
+    path: str
+    raw_path: bytes
+    query_string: bytes
+
+
+NOWHERE = Place(b"", "", b"", b"")
+
+
+def _place_of(url: bytes) -> Place:
+    found = httptools.parse_url(url)
+    path = found.path.decode("ascii")
+    return Place(url, unquote(path) if "%" in path else path, found.path, found.query or b"")
+
+
 class Protocol(HttpToolsProtocol):
     """A connection that is refused in words when there are too many, or its headers are too large or slow.
 
@@ -38,7 +56,7 @@ class Protocol(HttpToolsProtocol):
     # Beside them, the dictionary of what uvicorn has takes a fifth: up to thirty share their names.
     __slots__ = (
         *("_expects_headers", "_header_timer", "_is_last", "_kind", "_limits", "_most_bytes", "_refused"),
-        *("_rested_at", "_unread_bytes", "_waiting", "leaving"),
+        *("_place", "_rested_at", "_unread_bytes", "_waiting", "leaving"),
     )
 
     cycle: Cycle | None  # type: ignore[assignment]  # ours, as far as uvicorn uses it
@@ -46,6 +64,8 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *, limits: LimitsConfig, kind: type[Cycle] = Cycle, **more: Any) -> None:
         super().__init__(**more)
         self._kind = kind
+        self._place = NOWHERE
+        """Where the last request went: most of a connection go to the same place."""
         del self.pipeline  # an empty deque takes 700 bytes
         self._waiting: list[Cycle] = []
         """Requests behind the one that is being answered, in their order: mostly none."""
@@ -125,15 +145,16 @@ class Protocol(HttpToolsProtocol):
 
     def _begin(self) -> None:
         """Let a request be answered, or wait until the one before it is."""
-        parser, before = self.parser, self.cycle
-        url, version = httptools.parse_url(self.url), parser.get_http_version()
-        path = url.path.decode("ascii")
+        parser, before, place = self.parser, self.cycle, self._place
+        if place.url != self.url:
+            place = self._place = _place_of(self.url)
+        version = parser.get_http_version()
         cycle = self.cycle = self._kind(
             self,
             parser.get_method().decode("ascii"),
-            unquote(path) if "%" in path else path,
-            url.path,
-            url.query or b"",
+            place.path,
+            place.raw_path,
+            place.query_string,
             version,
             self.headers,
             self.server_state.default_headers,
@@ -147,9 +168,7 @@ class Protocol(HttpToolsProtocol):
 
     def _answer(self, cycle: Cycle) -> None:
         serve: Any = self.app  # to uvicorn, an ASGI application
-        task = self.loop.create_task(cycle.run(serve))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(self.loop.create_task(cycle.run(serve, self.tasks)))
 
     def on_body(self, body: bytes) -> None:
         cycle = self.cycle

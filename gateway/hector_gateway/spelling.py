@@ -51,15 +51,12 @@ class Spelling:
         return b"".join(shown)
 
     def _made(self, wire: bytes) -> Spelled:
-        message, begin = self._read(wire), b"data: "
-        found = place = None
-        if self._place_of is not None:
-            found, place = piece_in(message)
+        message, place_of = self._read(wire), self._place_of
+        found, place = (None, None) if place_of is None else piece_in(message)
         if found is None:
             found = to_json(message)
-            place = None if self._place_of is None else self._place_of(found)
-        if place is not None:
-            begin = b"id: %b\ndata: " % place.encode()
+            place = None if place_of is None else place_of(found)
+        begin = b"data: " if place is None else b"id: %b\ndata: " % place.encode()
         if self._worded is not None:
             found = self._worded(found)
         spelled, kept = (begin, dumps(found)), self._kept
