@@ -264,10 +264,10 @@ async def finished(run: Run, call: Call) -> bool:
             run.taken_for_task = True
             raise StillAtWork(run.place.run, run.place.context)
         await run.finished.wait()
-    if run.reason == a2a.InvalidAgentResponse.reason:
-        raise a2a.InvalidAgentResponse(run.task.status.message.parts[0].text, taskId=run.place.run)
     if run.draft is not None:
         raise run.failure or RunLost(run.place.run)
+    if run.reason == a2a.InvalidAgentResponse.reason:
+        raise a2a.InvalidAgentResponse(run.task.status.message.parts[0].text, taskId=run.place.run)
     return run.over or run.state in INTERRUPTED
 
 

@@ -30,6 +30,10 @@ WAITS = """
             raise KeyError(turn.text)
         await asyncio.Event().wait()
 """
+NONSENSE = """
+    async def echo(turn):
+        yield 42
+"""
 
 
 @pytest.fixture
@@ -121,8 +125,11 @@ async def test_one_that_fails_at_once_is_a_failed_task(mesh_under_test, tmp_path
 
 
 @pytest.mark.parametrize("way", ["send", "stream"])
-async def test_one_that_cannot_be_written_was_not_accepted(mesh_under_test, tmp_path, monkeypatch, way):
-    async with answering(mesh_under_test, tmp_path, ECHO) as agent:
+@pytest.mark.parametrize("source", [ECHO, NONSENSE], ids=["well", "wrong"])
+async def test_one_that_cannot_be_written_was_not_accepted(
+    mesh_under_test, tmp_path, monkeypatch, way, source
+):
+    async with answering(mesh_under_test, tmp_path, source) as agent:
         with as_ada():
 
             async def is_full(self, *given, **more):
@@ -135,7 +142,8 @@ async def test_one_that_cannot_be_written_was_not_accepted(mesh_under_test, tmp_
                     await asking
             assert info_of(refused.value).reason == StorageQueueFull.reason
             assert not (await agent.ListTasks(a2a.ListTasksRequest())).tasks
-            assert text_of((await agent.SendMessage(said("hi"))).task) == "You said: hi"
+            if source == ECHO:
+                assert text_of((await agent.SendMessage(said("hi"))).task) == "You said: hi"
 
 
 async def test_what_could_not_be_written_in_between_is_not_passed_over(
