@@ -45,6 +45,7 @@ class LocalServer(grpc.aio.Server):
         self._serving_at_once = self._at_once
         """The same, and nothing while the server is stopped."""
         self.serving: set[LocalCall] = set()
+        """The calls whose servicers have not ended."""
         self._stopped = False
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
