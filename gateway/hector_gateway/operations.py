@@ -222,14 +222,8 @@ class Operations:
         """
         self._in_flight.admit_stream(exchange.caller)
         answer = EventStream(exchange, self._in_flight, self.server.limits, show=show, complain=complain)
-        lasting = Call(
-            principal=call.principal,
-            deadline=time.monotonic() + STREAM_S,
-            traceparent=call.traceparent,
-            request_id=call.request_id,
-            revision=call.revision,
-        )
-        with scope(lasting):
+        call.deadline = time.monotonic() + STREAM_S
+        with scope(call):
             rpc = asked.method.wire(asked.message, metadata=beside(asked, exchange))
             asked.message = None
             await answer.follow(rpc)
