@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 import grpc.aio
@@ -141,6 +141,8 @@ class _AllOf(Mapping[str, grpc.aio.Channel]):
 class _Method:
     """One method of one service, looked up in the mesh when it is called."""
 
+    _shape: ClassVar[str]
+
     def __init__(self, mesh: Mesh, method: str, *coders: Any) -> None:
         self._mesh = mesh
         self._method = method
@@ -151,18 +153,20 @@ class _Method:
         self._is_local = False
         """Nothing stands between here and a server in this process."""
 
-    def _call(self, shape: str, request: Any, timeout: float | None, metadata: Any, options: Any) -> Any:
+    def __call__(
+        self, request: Any, *, timeout: float | None = None, metadata: Any = None, **options: Any
+    ) -> Any:
         mesh, parent = self._mesh, current_call.get()
         channel = mesh._routes.get(self._service) or mesh.channel(self._service)
         if self._channel is not channel:
-            self._start = getattr(channel, shape)(self._method, *self._coders, _registered_method=True)
+            self._start = getattr(channel, self._shape)(self._method, *self._coders, _registered_method=True)
             self._channel, self._is_local = channel, type(self._start) is LocalMethod
         limit = parent.remaining(timeout)
         if limit is None or limit == inf:
             limit = mesh._default_timeout_s
         elif limit <= 0:
             # Not left to the transports: grpc rounds deadlines up, and would still call.
-            return out_of_time(shape)
+            return out_of_time(self._shape)
         elif limit > LONGEST_S:
             limit = LONGEST_S
         if self._is_local and not metadata:
@@ -176,18 +180,8 @@ class _Method:
 
 
 class _Unary(_Method, grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
-    def __call__(
-        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **options: Any
-    ) -> "grpc.aio.UnaryUnaryCall[Request, Response]":
-        call: grpc.aio.UnaryUnaryCall[Request, Response]
-        call = self._call("unary_unary", request, timeout, metadata, options)
-        return call
+    _shape = "unary_unary"
 
 
 class _Stream(_Method, grpc.aio.UnaryStreamMultiCallable[Request, Response]):
-    def __call__(
-        self, request: Request, *, timeout: float | None = None, metadata: Any = None, **options: Any
-    ) -> "grpc.aio.UnaryStreamCall[Request, Response]":
-        call: grpc.aio.UnaryStreamCall[Request, Response]
-        call = self._call("unary_stream", request, timeout, metadata, options)
-        return call
+    _shape = "unary_stream"
