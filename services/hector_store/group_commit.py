@@ -3,6 +3,7 @@
 import enum
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from operator import attrgetter
 from typing import TypeVar
 
@@ -26,8 +27,13 @@ class Fault(enum.Enum):
     OF_STORAGE = "the transaction is lost: disk full, file damaged"
 
 
-def commit(connection: Connection, works: Sequence[AnyWork], fault: Callable[[Exception], Fault]) -> None:
-    """Do `works` in one transaction and leave each one's outcome in it.
+def commit(
+    connection: Connection,
+    works: Sequence[AnyWork],
+    fault: Callable[[Exception], Fault],
+    begun: Callable[[Connection], AbstractContextManager[object]] = Connection.begin,
+) -> None:
+    """Do `works` in one transaction, made by `begun`, and leave each one's outcome in it.
 
     Works that are written alike are written together, in order of submission; different kinds in order of
     first appearance. When one of them makes that fail, all are done again one by one.
@@ -36,7 +42,7 @@ def commit(connection: Connection, works: Sequence[AnyWork], fault: Callable[[Ex
         Exception: Nothing was written, and the outcomes mean nothing; see `fault`.
     """
     try:
-        with connection.begin():
+        with begun(connection):
             _together(connection, works)
     except Exception as error:  # the border: callers' functions run here, and their errors are the callers'
         if fault(error) is not Fault.OF_ITEM:
@@ -44,7 +50,7 @@ def commit(connection: Connection, works: Sequence[AnyWork], fault: Callable[[Ex
     else:
         return
     log.debug("group of writes failed and is done one by one", extra={"writes": len(works)})
-    with connection.begin():
+    with begun(connection):
         for work in works:
             _alone(connection, work, fault)
 

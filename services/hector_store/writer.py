@@ -20,7 +20,7 @@ from hector_mesh import HectorError
 from .errors import StorageGone
 from .group_commit import Fault, commit, each
 from .measuring import committed
-from .sqlite import Identity, explained, fault_of, identity
+from .sqlite import Identity, Transaction, explained, fault_of, identity
 from .url import Place
 from .work import AnyWork, urgent_first
 
@@ -150,7 +150,7 @@ class WriterThread:
             try:
                 if self._connection is None:
                     self._connection = self._engine.connect()
-                commit(self._connection, works, fault_of)
+                commit(self._connection, works, fault_of, Transaction)
             except Exception as error:
                 if fault_of(error) is not Fault.RETRY or time.monotonic() >= gives_up:
                     raise

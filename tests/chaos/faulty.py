@@ -55,8 +55,8 @@ class Fault:
             self._end_at(BEFORE)
             self._end_at(ASLEEP)
 
-        def watched_commit(connection: Any, works: Sequence[Any], fault: Callable[..., Any]) -> None:
-            commit(connection, works, fault)
+        def watched_commit(connection: Any, works: Sequence[Any], *how: Callable[..., Any]) -> None:
+            commit(connection, works, *how)
             self._end_at(AFTER)
 
         group_commit._together = watched_together

@@ -83,7 +83,7 @@ async def test_a_failure_does_not_quote_what_was_to_be_written(database, monkeyp
 
     if database.file is not None:
 
-        def fails(connection, works, fault):
+        def fails(connection, *_):
             wrong(connection)
 
         monkeypatch.setattr(writer, "commit", fails)

@@ -7,6 +7,7 @@ import pytest
 
 from hector_mesh import HectorError
 from hector_store import TERMINAL_STATES, Appended, Effect, NewEvent, NewRun, RunChanges, RunLog, new_id
+from hector_store.schema import INLINE_BYTES
 
 
 def a_run(**fields: object) -> NewRun:
@@ -58,6 +59,22 @@ async def test_events_are_numbered_from_one_without_gaps(log: RunLog) -> None:
     ]
     assert appended == Appended(3, events[2].time_us)
     assert {(e.app, e.run_id) for e in events} == {("default", created.run_id)}
+
+
+async def test_large_payloads_keep_their_place_among_small_ones(log: RunLog) -> None:
+    large = b"x" * INLINE_BYTES + b"y"
+    created = await log.create(
+        a_run(), [NewEvent("a", b"1"), NewEvent("b", large, needs=2), NewEvent("c", b"3")]
+    )
+    appended = await log.append(created.run_id, created.epoch, [NewEvent("d", b"4")])
+    events = await log.events("default", created.run_id)
+    assert [(e.seq, e.kind, e.payload == large, e.needs) for e in events] == [
+        (1, "a", False, 0),
+        (2, "b", True, 2),
+        (3, "c", False, 0),
+        (4, "d", False, 0),
+    ]
+    assert appended.last_seq == 4
 
 
 async def test_events_are_read_from_a_place_on_and_limited(log: RunLog) -> None:
