@@ -5,6 +5,8 @@
 set -euo pipefail
 out=$1
 target=$out/target
+# Maven is over before the better of the two compilers pays for what it takes.
+export MAVEN_OPTS="${MAVEN_OPTS:-} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 mvn --quiet --batch-mode --no-transfer-progress -f plugins/examples/java/pom.xml "-Dhector.build=$target" package
 for example in tool llm reasoning embedder database parser agent guardrail; do
