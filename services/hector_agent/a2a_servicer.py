@@ -185,9 +185,7 @@ class A2AServicer(PushServicer):
                 return earlier
         if message.context_id and message.context_id != task.context_id:
             raise a2a.InvalidParams({"message.contextId": "is not the context of that task"})
-        if run is not None and run.parked:
-            await run.finished.wait()  # it has just come to wait, and is let go in this moment
-        elif run is not None or not waits(row):
+        if not (await run.comes_to_wait() if run is not None else waits(row)):
             raise _takes_no_message(task)
         agent = self._roster.pick(name)
         check_override(agent, message, call.principal)

@@ -92,6 +92,17 @@ class Run(RunWriter):
         else:
             await self.undecided.wait()
 
+    async def comes_to_wait(self) -> bool:
+        """Return whether the run waits for somebody now that what was under way is known, and is let go.
+
+        What is being written may be seen by others before it is known here.
+        """
+        if not self.parked:
+            await self.settled()
+        if self.parked:
+            await self.finished.wait()
+        return self.parked
+
     def unread(self) -> None:
         """Keep nothing for whoever asked for it, and does not read it from its beginning."""
         begun, self.begun = self.begun, None

@@ -398,7 +398,10 @@ class Runs:
             run.close()
 
     async def _waiting_row(self, app: str, owner: str, run: str) -> RunRow:
-        """Return a run that waits; where somebody is about to take it up, see first what comes of that."""
+        """Return a run that waits; where somebody lets go of it or takes it up, see first what comes of that."""
+        live = self._at_work.find(run)
+        if live is not None:
+            await live.comes_to_wait()
         found = await self.log.get(app, owner, run)
         if found is not None and found.worker and waits(found) and run not in self._at_work:
             await self.waiting.let_be(run)

@@ -171,6 +171,28 @@ async def test_what_is_done_once_is_done_once_in_a_task_that_waited(tmp_path):
         ]
 
 
+async def test_an_answer_is_taken_by_who_does_not_know_yet_that_its_task_waits(tmp_path):
+    """Another replica may tell of a commit before the database has told who made it."""
+    source = """
+        from hector_agent.custom import input_required
+
+        async def echo(turn):
+            yield await turn.once("say", lambda: turn.text)
+            if not turn.resumes:
+                yield input_required("And now?")
+    """
+    async with custom(tmp_path, source) as of, of.replica() as one:
+        told = one.tell_late("RUN_STATE_INPUT_REQUIRED")
+        run = (await one.ask("Ada", "custom")).place.run
+        await settled(of.log, run, lambda row: row.state == "RUN_STATE_INPUT_REQUIRED")
+        answering = asyncio.ensure_future(one.answer(run, "Eve", "custom"))
+        refused, _ = await asyncio.wait([answering], timeout=0.1)
+        assert not refused
+        told.set()
+        await answering
+        assert (await settled(of.log, run)).state == "RUN_STATE_COMPLETED"
+
+
 @pytest.mark.parametrize(
     ("policy", "state"), [("replay", "RUN_STATE_COMPLETED"), ("fail", "RUN_STATE_FAILED")]
 )

@@ -13,7 +13,7 @@ from hector_agent.roster import Roster
 from hector_agent.run import Run
 from hector_agent.runs import Runs
 from hector_mesh import Call
-from hector_store import Database, RunLog, RunRow
+from hector_store import Database, RunChanges, RunLog, RunRow
 from hector_store.schema import workers
 
 
@@ -61,6 +61,23 @@ class Replica:
 
         log.append = until_then
         return died
+
+    def tell_late(self, state: str) -> asyncio.Event:
+        """Write that a run is in a state, but say that it is written only when the event is set."""
+        may_tell = asyncio.Event()
+        log = self.runs.log
+        append = log.append
+
+        async def late(
+            run_id: str, epoch: int, events: object = (), changes: RunChanges | None = None, **more: object
+        ) -> object:
+            done = await append(run_id, epoch, events, changes, **more)
+            if changes is not None and changes.state == state:
+                await may_tell.wait()
+            return done
+
+        log.append = late
+        return may_tell
 
     def kill(self) -> None:
         """Let nothing more of it happen: as after kill -9, its lease is there until it is over."""
