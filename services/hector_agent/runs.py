@@ -398,7 +398,7 @@ class Runs:
             run.close()
 
     async def _waiting_row(self, app: str, owner: str, run: str) -> RunRow:
-        """Return a run that waits; where somebody lets go of it or takes it up, see first what comes of that."""
+        """Return a run that waits; where somebody lets go of it or takes it up, that comes first."""
         live = self._at_work.find(run)
         if live is not None:
             await live.comes_to_wait()
