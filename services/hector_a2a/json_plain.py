@@ -1,7 +1,7 @@
 """A short way for plain JSON: a function for each set of names that clients send, made when it first comes.
 
-What is not plain (a name in two spellings, a null, whatever is wrong) goes the long way from its beginning,
-which says what is wrong with it: see `json_in`.
+What is not plain (a name in two spellings or that means nothing here, a null, whatever is wrong) goes the
+long way from its beginning, which says what is wrong with it: see `json_in`.
 """
 
 from collections.abc import Callable
@@ -53,13 +53,14 @@ def _late(descriptor: Descriptor) -> Fill:
 def _compile(descriptor: Descriptor) -> Fill:
     """Return what finds the function for an object's names, and has it fill the message."""
     shapes: dict[tuple[str, ...], Fill] = {}
+    ours = {name for field in descriptor.fields for name in (field.json_name, field.name)}
 
     def fill(message: Any, found: Json) -> None:
         names = tuple(found.keys())
         shape = shapes.get(names)
         if shape is None:
-            if len(shapes) >= MOST_SHAPES:
-                raise TypeError
+            if len(shapes) >= MOST_SHAPES or not ours.issuperset(names):
+                raise TypeError  # nothing is kept that strangers made up
             shape = shapes[names] = _shape(descriptor, names)
         shape(message, found)
 
@@ -70,7 +71,7 @@ def _compile(descriptor: Descriptor) -> Fill:
 def _shape(descriptor: Descriptor, names: tuple[str, ...]) -> Fill:
     """Return a function that reads objects with just these names, as if somebody had written it."""
     fields = {name: field for field in descriptor.fields for name in (field.json_name, field.name)}
-    there = [(name, fields[name]) for name in names if name in fields]  # other names say nothing to us
+    there = [(name, fields[name]) for name in names]
     numbers = {field.number for _, field in there}
     missing = [field for field in descriptor.fields if is_required(field) and field.number not in numbers]
     choices = [oneof.fields for oneof in descriptor.oneofs if len(oneof.fields) > 1]

@@ -129,7 +129,7 @@ PLAIN: list[Any] = [
     {"message": good_message()},
     {"message": good_message(contextId="c", taskId="t", extensions=["urn:x"], metadata={"k": [1, None]})},
     {"message": {"message_id": "m", "role": "ROLE_AGENT", "parts": [{"url": "http://x"}, {"data": None}]}},
-    {"message": good_message(flavour="sweet", parts=[{"raw": "AAEC", "mediaType": "image/png"}])},
+    {"message": good_message(parts=[{"raw": "AAEC", "mediaType": "image/png"}])},
     {"message": good_message(), "configuration": {"historyLength": 0, "returnImmediately": True}},
     {"message": good_message(), "configuration": {}, "metadata": {}},
 ]
@@ -138,6 +138,7 @@ NOT_PLAIN: list[Any] = [
     *([], {}, "text", None, {"message": None}, {"message": []}, {"message": good_message(parts=["text"])}),
     *({"message": good_message(**{name: wrong})} for name in good_message() for wrong in WRONG),
     {"message": good_message(message_id="n")},
+    {"message": good_message(flavour="sweet")},
     {"message": good_message(parts=[{"text": "x", "url": "y"}])},
     {"message": good_message(parts=[{"filename": "f"}])},
     {"message": good_message(), "configuration": {"returnImmediately": 1}},
@@ -157,11 +158,17 @@ def test_what_is_not_plain_goes_the_long_way(found: Any) -> None:
     assert not fill_plain(a2a.SendMessageRequest(), found)
 
 
-def test_who_tries_many_names_goes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_tries_many_orders_goes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_plain, "MOST_SHAPES", 0)
-    found = good_message(never_seen_before=1)
+    found = dict(reversed(good_message(taskId="t").items()))
     assert not fill_plain(a2a.Message(), found)
     assert from_json(found, a2a.Message).message_id == "m"
+
+
+def test_names_that_strangers_make_up_are_not_kept() -> None:
+    for number in range(json_plain.MOST_SHAPES + 1):
+        assert not fill_plain(a2a.Message(), good_message(**{f"name{number}": 1}))
+    assert fill_plain(a2a.Message(), dict(reversed(good_message(contextId="c", extensions=["x"]).items())))
 
 
 DEEP: Any = 1
