@@ -6,7 +6,6 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic
 
 import pytest
 from grpc.aio import AioRpcError
@@ -29,7 +28,7 @@ from hector_mesh import (
     interceptors,
     scope,
 )
-from hector_plugin_host import Grants, PluginPlan, Restart
+from hector_plugin_host import Grants, PluginPlan, Restart, watching
 from hector_plugin_host.host import PluginHost
 from hector_plugin_host.premises import Premises
 
@@ -169,18 +168,19 @@ async def test_a_plugin_that_crashes_again_and_again_is_put_aside_and_comes_back
         assert (await stub(host).ExecuteTool(SHOUT)).success
 
 
-async def test_a_process_that_was_stopped_is_replaced_within_thirty_seconds(
-    program: Write, premises: Premises, short: Path
+async def test_a_process_that_was_stopped_is_replaced(
+    program: Write, premises: Premises, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Within thirty seconds, as test_supervision shows by its own clock; here with a third of the waiting."""
+    monkeypatch.setattr(watching, "EVERY_S", watching.EVERY_S / 3)
+    monkeypatch.setattr(watching, "ANSWER_S", watching.ANSWER_S / 3)
     async with running(premises, program(UPPER)) as host:
         await host.settled()
         (replica,) = host.status()[0].replicas
         assert replica.pid is not None
         os.kill(replica.pid, signal.SIGSTOP)
-        begun = monotonic()
         with pytest.raises(AioRpcError) as failed:
             await stub(host).ExecuteTool(SHOUT, timeout=0.5)
         assert info_of(failed.value).reason == "PLUGIN_TIMED_OUT"
         await until(lambda: host.status()[0].restarts == 1 and host.status()[0].state == "ready")
-        assert monotonic() - begun < 30  # what is promised; it takes some twenty
         assert (await stub(host).ExecuteTool(SHOUT)).success
