@@ -9,6 +9,7 @@ from hector_a2a.codes import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Cod
 from hector_mesh.status import ErrorInfo, Status, packed
 
 from .not_json import why_not_json
+from .one_line import in_one_line
 
 Id = str | int | float | None
 
@@ -84,7 +85,7 @@ def result(rpc_id: Id, found: object) -> bytes:
 
 def result_head(rpc_id: Id) -> bytes:
     """Return how a result begins: its JSON follows, and a closing brace."""
-    return b'{"jsonrpc":"2.0","id":%s,"result":' % orjson.dumps(rpc_id)
+    return b'{"jsonrpc":"2.0","id":%s,"result":' % in_one_line(orjson.dumps(rpc_id))
 
 
 def error(rpc_id: Id, found: dict[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from .config import LimitsConfig
 from .exchange import ClientLeft, Exchange
 from .faults import Failure
 from .in_flight import InFlight, cancelled_from_outside
+from .one_line import in_one_line
 
 _RETRY = b"retry: 1000\n"
 """How many milliseconds a client waits until it comes back: a server that restarts takes about as long."""
@@ -165,7 +166,7 @@ class EventStream:
 
 def event(data: bytes) -> bytes:
     """Return one server-sent event, of which nobody asks where it stands."""
-    return b"data: %s\n\n" % data
+    return b"data: %s\n\n" % in_one_line(data)
 
 
 def _nothing() -> tuple[()]:

@@ -7,6 +7,7 @@ from orjson import dumps
 
 from hector_a2a.json_out import to_json
 
+from .one_line import in_one_line
 from .pieces import piece_in
 
 MOST = 256
@@ -59,7 +60,7 @@ class Spelling:
         begin = b"data: " if place is None else b"id: %b\ndata: " % place.encode()
         if self._worded is not None:
             found = self._worded(found)
-        spelled, kept = (begin, dumps(found)), self._kept
+        spelled, kept = (begin, in_one_line(dumps(found))), self._kept
         if len(wire) <= LARGEST:
             if len(kept) >= MOST:
                 kept.clear()

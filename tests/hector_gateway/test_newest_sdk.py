@@ -121,6 +121,13 @@ async def test_it_gets_every_piece_of_every_artifact(way: Connect) -> None:
     assert events[-1].status_update.status.state == a2a.TASK_STATE_COMPLETED
 
 
+async def test_it_gets_text_with_every_end_of_line_that_there_is(way: Connect) -> None:
+    client, text = await way(streaming=True), "a\u2028b\u2029c\x85d\r\ne"
+    events = await all_of(client.send_message(say(text)))
+    shown = [one.artifact_update for one in events if one.HasField("artifact_update")]
+    assert "".join(part.text for one in shown for part in one.artifact.parts) == f"you said: {text}"
+
+
 async def test_it_takes_a_plain_message_for_the_answer(way: Connect) -> None:
     for streaming in (False, True):
         client = await way(streaming=streaming)

@@ -57,6 +57,14 @@ def test_no_more_is_kept_than_there_is_use_for(monkeypatch):
     assert len(made) == 7
 
 
+def test_an_event_is_one_line_for_clients_that_know_the_ends_of_unicode():
+    text = "a\u2028b\u2029c\x85d\x0be\x1cf\u20ac\u2019"
+    events = Spelling(READ, place_of).events(b"", b"\n\n", [piece(text)]).decode()
+    assert [line.partition(":")[0] for line in events.splitlines()] == ["id", "data", ""]
+    [part] = orjson.loads(events.splitlines()[1][6:])["artifactUpdate"]["artifact"]["parts"]
+    assert part == {"text": text}
+
+
 def test_each_kind_of_client_has_its_own_words():
     spellings = Spellings()
     plain = spellings.of("SendStreamingMessage", "1.0", make=lambda: Spelling(READ, place_of))
