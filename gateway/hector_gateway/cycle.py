@@ -43,7 +43,7 @@ class Cycle:
 
     is_arrived = disconnected = response_started = response_complete = False
     _body = _head = b""
-    _invited = _chunked = False
+    _invited = _chunked = _is_plain = False
     _waiter: asyncio.Future[None] | None = None
 
     def __init__(
@@ -167,8 +167,13 @@ class Cycle:
         if self._flow.write_paused:
             await self._room()
         if not self.disconnected:
-            self._chunked = self.verb != "HEAD"
-            end = b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
+            end = b"\r\n"
+            if self.verb != "HEAD":
+                self._is_plain = (
+                    self.http_version == "1.0"
+                )  # which knows no chunks: it ends with its connection
+                self._chunked = not self._is_plain
+                end = end if self._is_plain else b"transfer-encoding: chunked\r\n\r\n"
             self._begin(status, known, headers, end)
 
     async def send(self, piece: bytes, *, more: bool) -> None:
@@ -219,7 +224,7 @@ class Cycle:
 
     def _chunk(self, piece: bytes, *, more: bool) -> bytes:
         if not self._chunked:
-            return b""
+            return piece if self._is_plain else b""
         chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
         return chunk if more else chunk + b"0\r\n\r\n"
 

@@ -55,10 +55,22 @@ class Connection:
         self.answered += 1
 
 
-def asked(verb: str = "POST", *, on: Transport | None = None, headers: Any = ()) -> tuple[Cycle, Transport]:
+def asked(
+    verb: str = "POST", *, on: Transport | None = None, headers: Any = (), version: str = "1.1"
+) -> tuple[Cycle, Transport]:
     transport = on or Transport()
     always = [(b"date", b"today")]
-    cycle = Cycle(Connection(transport), verb, "/", b"/", b"", "1.1", list(headers), always, keep_alive=True)
+    cycle = Cycle(
+        Connection(transport),
+        verb,
+        "/",
+        b"/",
+        b"",
+        version,
+        list(headers),
+        always,
+        keep_alive=version == "1.1",
+    )
     return cycle, transport
 
 
@@ -82,6 +94,16 @@ async def test_every_later_piece_leaves_at_once() -> None:
         b"1\r\nb\r\n",
         b"0\r\n\r\n",
     ]
+
+
+async def test_an_older_client_gets_pieces_without_chunks_until_its_connection_ends() -> None:
+    """RFC 9112 6.1: a server must not send what is chunked to a client of HTTP/1.0."""
+    cycle, transport = asked(version="1.0")
+    await cycle.begin(200, ())
+    for piece in (b"a", b"b"):
+        await cycle.send(piece, more=True)
+    await cycle.send(b"", more=False)
+    assert b"".join(transport.written) == HEAD + b"connection: close\r\n\r\nab(closed)"
 
 
 async def test_a_head_request_gets_the_length_and_no_body() -> None:
