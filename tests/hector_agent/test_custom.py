@@ -11,7 +11,7 @@ from support.scripted_agent import as_ada, text_of
 
 import hector_a2a as a2a
 from hector.agent.v1 import AgentServiceStub, GetRunRequest
-from hector_agent import measuring
+from hector_agent import custom, measuring
 from hector_mesh import Call, Principal, info_of, scope, streaming
 
 PIECES = """
@@ -478,3 +478,12 @@ async def test_much_said_at_once_is_all_there(mesh_under_test, tmp_path):
         assert task.artifacts[0].parts[0].text == whole
         assert retold(events)["answer-1"] == [whole]
         assert retold(events)["log"] == ["".join(f"{n}\n" for n in range(300))]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_no_json_is_not_said_as_json(number: float) -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        custom.data({"rows": [1, {"deep": number}]})
+    with pytest.raises(ValueError, match="NaN"):
+        custom.metadata({"score": number})
+    assert custom.data({"rows": [1.5, None, True, "NaN"]}).data.struct_value.fields["rows"].list_value.values

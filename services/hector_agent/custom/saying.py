@@ -4,11 +4,12 @@ All of it is A2A's own messages; who likes may build them by hand.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Union, cast
+from math import isfinite
+from typing import Any, TypeVar, Union, cast
 from uuid import uuid4
 
 from google.protobuf.json_format import ParseDict
-from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
 import hector_a2a as a2a
 from hector.common.v1 import TokenUsage
@@ -26,6 +27,7 @@ Said = Union[  # noqa: UP007  a2a's names are looked up when this is made
 Answering = AsyncIterator[Said]
 
 Metadata = Mapping[str, object]
+Json = TypeVar("Json", Struct, Value)
 
 
 def text(text: str, *, media_type: str = "", metadata: Metadata | None = None) -> "a2a.Part":
@@ -34,9 +36,13 @@ def text(text: str, *, media_type: str = "", metadata: Metadata | None = None) -
 
 
 def data(value: object, *, media_type: str = "", metadata: Metadata | None = None) -> "a2a.Part":
-    """Return a part that is JSON: an object, a list, a string, a number, true, false or None."""
+    """Return a part that is JSON: an object, a list, a string, a number, true, false or None.
+
+    Raises:
+        ValueError: There is a number in it that JSON does not have: NaN or infinity.
+    """
     part = a2a.Part(media_type=media_type, metadata=_struct(metadata))
-    part.data.MergeFrom(ParseDict(cast("Any", value), Value()))
+    part.data.MergeFrom(_json(value, Value()))
     return part
 
 
@@ -197,4 +203,23 @@ def _part(part: "str | a2a.Part") -> "a2a.Part":
 def _struct(values: Metadata | None) -> Struct | None:
     if values is None:
         return None
-    return ParseDict(dict(values), Struct())
+    return _json(dict(values), Struct())
+
+
+def _json(value: object, into: Json) -> Json:
+    found = ParseDict(cast("Any", value), into)
+    if not _is_finite(found):
+        text = "NaN and infinity are no JSON, and clients could not read them; say None, or a string"
+        raise ValueError(text)
+    return found
+
+
+def _is_finite(found: "Value | Struct | ListValue") -> bool:
+    if isinstance(found, Struct):
+        return all(map(_is_finite, found.fields.values()))
+    if isinstance(found, ListValue):
+        return all(map(_is_finite, found.values))
+    kind = found.WhichOneof("kind")
+    if kind == "number_value":
+        return isfinite(found.number_value)
+    return kind not in ("struct_value", "list_value") or _is_finite(getattr(found, kind))
