@@ -19,7 +19,7 @@ from hector_store import Database, NewEvent, NewRun, RunLog, Worker, Workers, op
 from hector_store.group_commit import commit, each
 from hector_store.schema import revisions
 from hector_store.url import parse
-from hector_store.work import URGENT, Work
+from hector_store.work import REST_ROUNDS, URGENT, AnyWork, Work, WriteQueue
 
 
 def a_run(**fields: object) -> NewRun:
@@ -441,3 +441,23 @@ async def test_what_is_in_memory_is_written_in_order_while_somebody_reads():
         await asyncio.gather(read, *appends)
         kinds = [event.kind for event in await log.events("default", made.run_id)]
     assert kinds == ["kind-0", "kind-1", "kind-2", "kind-3"]
+
+
+async def test_writes_of_a_few_turns_of_the_loop_are_one_commit() -> None:
+    handed_over: list[list[AnyWork]] = []
+    queue = WriteQueue(handed_over.append, "a database")
+
+    async def submitting(turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await queue.submit(each, lambda _: turns, 1, 0)
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        writing = [group.create_task(submitting(turns)) for turns in range(REST_ROUNDS)]
+        for _ in range(2 * REST_ROUNDS + 2):
+            await asyncio.sleep(0)
+        [together] = handed_over
+        for number, work in enumerate(together):
+            work.outcome = number
+        queue.settle(together)
+    assert [one.result() for one in writing] == list(range(REST_ROUNDS))
