@@ -169,9 +169,8 @@ class Cycle:
         if not self.disconnected:
             end = b"\r\n"
             if self.verb != "HEAD":
-                self._is_plain = (
-                    self.http_version == "1.0"
-                )  # which knows no chunks: it ends with its connection
+                # HTTP/1.0 knows no chunks: its answer ends with its connection.
+                self._is_plain = self.http_version == "1.0"
                 self._chunked = not self._is_plain
                 end = end if self._is_plain else b"transfer-encoding: chunked\r\n\r\n"
             self._begin(status, known, headers, end)

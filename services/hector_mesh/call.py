@@ -33,7 +33,7 @@ NOBODY = Principal()
 class Call:
     """One request being served. Calls made while serving it are its children, and end with it.
 
-    Everything but `instance` and `children` passes on to the children. Nothing but `children` ever changes;
+    Everything but `instance` and `children` passes on to the children. Once it has any, nothing else changes;
     it is not frozen because a frozen one takes five times as long to make, and has no slots because these
     would have to be filled with what most calls never need: every request makes several.
     """
